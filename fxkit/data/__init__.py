@@ -1,0 +1,1 @@
+"""Which films there are, which belong together, and how they are split."""

@@ -1,0 +1,19 @@
+"""fxkit's own errors; the whole tree is drawn in `preprocess.errors`."""
+
+from preprocess.errors import KnownError
+
+
+class ConfigError(KnownError):
+    """A setting is unknown or has a wrong value."""
+
+
+class DataError(KnownError):
+    """A data folder, CSV file or manifest cannot be used."""
+
+
+class WeightsError(KnownError):
+    """Weights are missing or do not fit the backbone."""
+
+
+class RunError(KnownError):
+    """A run folder is missing, incomplete or in the way."""

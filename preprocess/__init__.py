@@ -1,0 +1,1 @@
+"""Read radiographs, find text markers on them and erase them."""

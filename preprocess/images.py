@@ -1,0 +1,281 @@
+"""Read and write images: the project's only decoder and encoder.
+
+Images are (H, W) uint8 or uint16, or (H, W, 3) uint8 or uint16 in RGB order, rotated as their EXIF says.
+"""
+
+import io
+import math
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from preprocess.errors import ImageError, OutputError
+
+Array = NDArray[Any]
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "WEBP")
+MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 film: five times the largest detector plate
+
+_pillow_limit = threading.Lock()
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Array:
+    """Decode a whole image file.
+
+    Palettes, CMYK and the like become RGB or grey; transparency is laid over black; of several pages the first
+    is read. DICOM (extra `dicom`) has its value and window tables applied and MONOCHROME1 turned to bright bone.
+
+    Raises:
+        ImageError: not readable, empty, not an image, truncated, corrupt, or of more than `max_pixels`.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    if data[128:132] == b"DICM" or path.suffix.lower() in {".dcm", ".dicom"}:
+        return _decode_dicom(path, data, max_pixels)
+    return _decode(path, data, max_pixels)
+
+
+def to_grey8(image: Array) -> NDArray[np.uint8]:
+    """Return image as (H, W) uint8.
+
+    16-bit values are scaled by the bit depth that their maximum needs (8 to 16), so 12-bit films stored in
+    16-bit files keep their brightness.
+    """
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if grey.dtype == np.uint8:
+        return np.asarray(grey, np.uint8)
+    bits = max(8, math.ceil(math.log2(int(grey.max()) + 1)))
+    return np.asarray(np.round(grey * (255.0 / (2**bits - 1))), np.uint8)
+
+
+def write_image(path: str | Path, image: Array) -> None:
+    """Write image in the format of the path's extension, atomically; PNG and TIFF keep every bit.
+
+    Raises:
+        OutputError: the file cannot be written, or its extension names no image format.
+    """
+    path = Path(path)
+    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    try:
+        encoded, data = cv2.imencode(path.suffix, bgr)
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        expected = ", ".join(sorted(EXTENSIONS - {".dcm", ".dicom"}))
+        raise OutputError(f"{path}: no image can be written as {path.suffix!r}; use one of {expected}")
+    write_atomic(path, data.tobytes())
+
+
+def write_atomic(path: str | Path, data: bytes | str) -> None:
+    """Write a file so that it is there whole or not at all; make its folder when that is missing.
+
+    Raises:
+        OutputError: the disk is full, or the place cannot be written.
+    """
+    path = Path(path)
+    payload = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(payload)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
+        ) from error
+
+
+def image_paths(root: str | Path) -> list[str]:
+    """List the image files below root as sorted relative POSIX paths; names that start with a dot are left out.
+
+    Symbolic links are followed, each folder once, so that loops end.
+    """
+    root = Path(root)
+    return sorted(p.relative_to(root).as_posix() for p in _walk(root, set()) if p.suffix.lower() in EXTENSIONS)
+
+
+def find_image(root: str | Path, path: str) -> Path:
+    """Return where the image of this relative path lies under root: as named, or as the PNG made of it.
+
+    `clean-labels` writes `a.jpg` as `a.png`, or as `a.jpg.png` where an `a.png` would stand in its way.
+
+    Raises:
+        ImageError: there is none of the three.
+    """
+    named = Path(root) / path
+    for candidate in (named, named.with_name(named.name + ".png"), named.with_suffix(".png")):
+        if candidate.exists():
+            return candidate
+    raise ImageError(f"{named}: no such file, nor a .png made of it; check the image root")
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise ImageError(f"{path}: zero bytes long; copy the file again")
+    return data
+
+
+@contextmanager
+def _no_pillow_limit() -> Iterator[None]:
+    """Lift Pillow's own size limit while a header is read: ours is checked next, and tells more."""
+    with _pillow_limit:
+        saved, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = saved
+
+
+def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
+    try:
+        with _no_pillow_limit():
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: not an image; expected {', '.join(FORMATS)} or DICOM") from error
+    except Exception as error:  # noqa: BLE001  decoders raise anything on hostile headers
+        _refuse_corrupt(path, error)
+    _check_size(path, picture.width, picture.height, max_pixels)
+    try:
+        if _is_deep_colour(picture, data):
+            return _decode_deep_colour(data)
+        picture.load()
+        return _to_array(path, ImageOps.exif_transpose(picture))
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001  as above
+        _refuse_corrupt(path, error)
+
+
+def _refuse_corrupt(path: Path, error: Exception) -> NoReturn:
+    raise ImageError(f"{path}: truncated or corrupt ({error}); copy or export the file again") from error
+
+
+def _check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{path}: {width} x {height} = {width * height} pixels, more than the limit of {max_pixels}; "
+            "raise it with --max-pixels if the file is to be trusted"
+        )
+
+
+def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
+    """16 bits in each of several channels, which Pillow would cut down to 8."""
+    if picture.format == "PNG":
+        return data[24] == 16 and data[25] in (2, 6)
+    bits = picture.tag_v2.get(258, (8,)) if picture.format == "TIFF" else (8,)  # type: ignore[attr-defined]
+    return len(bits) >= 3 and max(bits) == 16
+
+
+def _decode_deep_colour(data: bytes) -> Array:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError("16-bit colour data ends early or is damaged")
+    if image.shape[2] == 4:
+        image = np.round(image[..., :3] * (image[..., 3:] / 65535.0)).astype(np.uint16)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _to_array(path: Path, picture: Image.Image) -> Array:
+    mode = picture.mode
+    if mode == "L" or mode == "RGB":
+        return np.array(picture)
+    if mode.startswith("I") or mode == "F":
+        return _to_uint16(path, np.array(picture))
+    if mode in ("1", "LA", "La"):
+        return np.array(_over_black(picture, "L"))
+    if mode == "P":
+        return _collapse_grey(np.array(_over_black(picture, "RGB")))
+    return np.array(_over_black(picture, "RGB"))
+
+
+def _over_black(picture: Image.Image, mode: str) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert(mode)
+    layered = picture.convert("RGBA")
+    ground = Image.new("RGBA", layered.size, (0, 0, 0, 255))
+    return Image.alpha_composite(ground, layered).convert(mode)
+
+
+def _collapse_grey(image: Array) -> Array:
+    """A palette of greys is a grey image."""
+    same = (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all()
+    return np.ascontiguousarray(image[..., 0]) if same else image
+
+
+def _to_uint16(path: Path, values: Array) -> Array:
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" or low < 0 or high > 65535:
+        raise ImageError(
+            f"{path}: values of type {values.dtype} from {low:g} to {high:g}; expected whole numbers from 0 to "
+            "65535; export the film with 8 or 16 bits"
+        )
+    return values.astype(np.uint16)
+
+
+def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ImageError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen)
+        else:
+            yield Path(entry.path)
+
+
+def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
+    try:
+        import pydicom
+        from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    except ImportError as error:
+        raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data))
+    except Exception as error:  # noqa: BLE001  as for the other decoders
+        raise ImageError(f"{path}: not a DICOM file ({error})") from error
+    if "PixelData" not in dataset:
+        raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
+    _check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
+    try:
+        stored = dataset.pixel_array
+        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+    except Exception as error:  # noqa: BLE001  as for the other decoders
+        reason = " ".join(str(error).split())
+        raise ImageError(f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed") from error
+    return _scale_dicom(path, dataset, np.asarray(values))
+
+
+def _scale_dicom(path: Path, dataset: Any, values: Array) -> Array:
+    if values.ndim == 3 and values.shape[-1] == 3 and values.dtype == np.uint8:
+        return values
+    if values.ndim == 3 and int(dataset.get("SamplesPerPixel", 1)) == 1:
+        values = values[0]  # the first frame
+    if values.ndim != 2:
+        raise ImageError(f"{path}: pixels of shape {values.shape}; expected one grey film")
+    low, high = float(values.min()), float(values.max())
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        values = low + high - values
+    top, kind = (255, np.uint8) if int(dataset.BitsStored) <= 8 else (65535, np.uint16)
+    return np.round((values - low) * (top / max(high - low, 1e-9))).astype(kind)
