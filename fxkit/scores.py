@@ -34,11 +34,13 @@ class Metric:
         name: its key in metrics.json.
         compute: (scored, weights (B, N) >= 0) -> (B,), NaN where the weighted files leave it undefined.
         support: scored -> the sets of files that it needs, as masks; the smallest set limits its certainty.
+        is_share: as uncertain as a share of as many files; a mean of squares is less so.
     """
 
     name: str
     compute: Callable[[Scored, Floats], Floats]
     support: Callable[[Scored], Sequence[Mask]]
+    is_share: bool = True
 
 
 def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
@@ -159,7 +161,7 @@ SPECIFICITY = recall("specificity", 0)
 PPV = precision("ppv", 1)
 NPV = precision("npv", 0)
 F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _each_class)
-BRIER = Metric("brier", _brier, _all_files)
+BRIER = Metric("brier", _brier, _all_files, is_share=False)
 MACRO_AUROC = Metric("macro_auroc", _macro_auroc, _each_class)
 MACRO_F1 = Metric("macro_f1", _macro_f1, _each_class)
 
