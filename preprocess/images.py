@@ -7,7 +7,8 @@ import io
 import math
 import os
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,8 +32,9 @@ _pillow_limit = threading.Lock()
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Array:
     """Decode a whole image file.
 
-    Palettes, CMYK and the like become RGB or grey; transparency is laid over black; of several pages the first
-    is read. DICOM (extra `dicom`) has its value and window tables applied and MONOCHROME1 turned to bright bone.
+    Palettes, CMYK and the like become RGB or grey; transparency is laid over black; of several pages the
+    first is read. DICOM (extra `dicom`) has its value and window tables applied and MONOCHROME1 turned to
+    bright bone.
 
     Raises:
         ImageError: not readable, empty, not an image, truncated, corrupt, or of more than `max_pixels`.
@@ -83,7 +85,9 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
     """
     path = Path(path)
     payload = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_ident()}.part")
+    part = path.with_name(
+        f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{threading.get_ident()}.part"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(payload)
@@ -96,13 +100,25 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         ) from error
 
 
-def image_paths(root: str | Path) -> list[str]:
-    """List the image files below root as sorted relative POSIX paths; names that start with a dot are left out.
+def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None] | None = None) -> list[str]:
+    """List the image files below root as sorted relative POSIX paths, without names that start with a dot.
 
     Symbolic links are followed, each folder once, so that loops end.
+
+    Args:
+        on_error: called with the relative path of a folder below root that cannot be listed, and the error.
+    Raises:
+        ImageError: root cannot be listed, or a folder below it while there is no `on_error`.
     """
     root = Path(root)
-    return sorted(p.relative_to(root).as_posix() for p in _walk(root, set()) if p.suffix.lower() in EXTENSIONS)
+
+    def refuse(folder: Path, error: ImageError) -> None:
+        if on_error is None or folder == root:
+            raise error
+        on_error(folder.relative_to(root).as_posix(), error)
+
+    files = _walk(root, set(), refuse)
+    return sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() in EXTENSIONS)
 
 
 def find_image(root: str | Path, path: str) -> Path:
@@ -221,28 +237,38 @@ def _to_uint16(path: Path, values: Array) -> Array:
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f" or low < 0 or high > 65535:
         raise ImageError(
-            f"{path}: values of type {values.dtype} from {low:g} to {high:g}; expected whole numbers from 0 to "
-            "65535; export the film with 8 or 16 bits"
+            f"{path}: values of type {values.dtype} from {low:g} to {high:g}; expected whole numbers from 0 "
+            "to 65535; export the film with 8 or 16 bits"
         )
     return values.astype(np.uint16)
 
 
-def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    real = folder.resolve()
-    if real in seen:
+def _walk(folder: Path, seen: set[Path], refuse: Callable[[Path, ImageError], None]) -> Iterator[Path]:
+    try:
+        real = folder.resolve()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if real not in seen else []
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # resolve calls a loop of links a RuntimeError before Python 3.13
+        reason = getattr(error, "strerror", None) or error
+        refuse(folder, ImageError(f"{folder}: cannot be listed ({reason}); check its permissions"))
         return
     seen.add(real)
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise ImageError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), seen)
+        if _is_folder(entry):
+            yield from _walk(Path(entry.path), seen, refuse)
         else:
             yield Path(entry.path)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that points at itself: a file that cannot be read
+        return False
 
 
 def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
@@ -253,7 +279,7 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
         dataset = pydicom.dcmread(io.BytesIO(data))
-    except Exception as error:  # noqa: BLE001  as for the other decoders
+    except Exception as error:
         raise ImageError(f"{path}: not a DICOM file ({error})") from error
     if "PixelData" not in dataset:
         raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
@@ -261,9 +287,11 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
     try:
         stored = dataset.pixel_array
         values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-    except Exception as error:  # noqa: BLE001  as for the other decoders
+    except Exception as error:
         reason = " ".join(str(error).split())
-        raise ImageError(f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed") from error
+        raise ImageError(
+            f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed"
+        ) from error
     return _scale_dicom(path, dataset, np.asarray(values))
 
 

@@ -1,0 +1,78 @@
+"""Clean one film: detect its markers, mask them and inpaint them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocess.detect import Detector, TextReader, TurnedDetector
+from preprocess.errors import DetectorError
+from preprocess.images import Array, to_grey8
+from preprocess.inpaint import inpaint
+from preprocess.markers import Marker
+from preprocess.mask import Mask, marker_mask
+from preprocess.settings import DETECTORS, CleanSettings
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """An image without its markers, the (H, W) mask of what was filled, and the markers."""
+
+    image: Array
+    mask: Mask
+    markers: tuple[Marker, ...]
+
+
+def build_detector(
+    settings: CleanSettings, *, threads: int = 1, easyocr_models: str | Path | None = None
+) -> Detector:
+    """Build the detector that the settings name; it can be used for any number of images.
+
+    Args:
+        threads: processor threads that it may use.
+        easyocr_models: folder of easyocr's networks, if not its usual one.
+    Raises:
+        DetectorError: it or its models are missing.
+    """
+    return TurnedDetector(
+        _build_reader(settings.detector, threads, easyocr_models),
+        side_px=settings.side_px,
+        enlarge=settings.enlarge,
+        turns=settings.turns,
+        find_mirrored=settings.find_mirrored,
+        label_boxes=settings.label_boxes,
+    )
+
+
+def _build_reader(name: str, threads: int, easyocr_models: str | Path | None) -> TextReader:
+    if name == "easyocr":
+        from preprocess.detectors.easy import EasyReader
+
+        return EasyReader(None if easyocr_models is None else Path(easyocr_models), threads)
+    if name == "rapidocr":
+        from preprocess.detectors.rapid import RapidReader
+
+        return RapidReader(threads)
+    raise DetectorError(f"detector {name!r} is unknown; use {' or '.join(DETECTORS)}")
+
+
+def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:
+    """Find and inpaint the markers of one image; every pixel outside the mask stays as it is.
+
+    Args:
+        image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
+    """
+    found = detector.detect(to_grey8(image))
+    return erase(
+        image, [marker for marker in found if marker.confidence >= settings.min_confidence], settings
+    )
+
+
+def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:
+    """Inpaint these markers; see `clean_image`."""
+    mask = mask_of(image.shape, markers, settings)
+    return Cleaned(inpaint(image, mask, radius_px=settings.radius_px), mask, tuple(markers))
+
+
+def mask_of(shape: tuple[int, ...], markers: Sequence[Marker], settings: CleanSettings) -> Mask:
+    """Return the (H, W) mask of these markers, grown as the settings say."""
+    return marker_mask(shape, markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px)

@@ -1,0 +1,51 @@
+"""Turn markers into a mask of the pixels to erase."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.markers import Marker, Quad, quad_sides
+
+Mask = NDArray[np.bool_]
+
+
+def marker_mask(
+    shape: tuple[int, ...],
+    markers: Iterable[Marker],
+    *,
+    grow_fraction: float = 0.1,
+    grow_px: float = 3.0,
+) -> Mask:
+    """Return an (H, W) bool mask that is True on every marker and a little around it.
+
+    Args:
+        shape: of the image; the first two numbers count.
+        grow_fraction: share of a marker's shorter side by which each of its sides moves outwards, for soft
+            edges and quads that sit tight.
+        grow_px: pixels by which each side moves at least, on a film of 1,000 px; in proportion on others.
+    """
+    canvas = np.zeros(shape[:2], np.uint8)
+    least = grow_px * max(shape[:2]) / 1000
+    for marker in markers:
+        margin = max(least, grow_fraction * min(quad_sides(marker.quad)))
+        cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)
+    return canvas.astype(bool)
+
+
+def _grow(quad: Quad, margin: float) -> NDArray[np.float64]:
+    """Move each side of a convex quad outwards: each corner goes along both of its sides."""
+    points = np.array(quad, np.float64)
+    to_next, to_last = np.roll(points, -1, axis=0) - points, np.roll(points, 1, axis=0) - points
+    return points - margin * (_unit(to_next) + _unit(to_last))
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
+
+
+def _pixels(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Pixel centres lie at halves; far corners are drawn in, since fillPoly overflows beyond 2**15 or so."""
+    limit = 4 * max(shape[:2]) + 16
+    return np.round(np.clip(points, -limit, limit) - 0.5).astype(np.int32)

@@ -1,0 +1,131 @@
+"""Open an output folder: refuse one of another kind, and keep what an earlier run did that still holds."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from preprocess.errors import OutputError
+from preprocess.images import write_atomic
+from preprocess.ledger import LEDGER, LedgerRow, read_ledger, write_ledger
+from preprocess.settings import SETTINGS_FILE, CleanSettings
+
+PART = re.compile(r"\.[0-9a-f]{8}\.\d+\.\d+\.part")  # what an interrupted `write_atomic` leaves behind
+PACKAGES = ("fxkit", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What must be the same for a run to go on in a folder."""
+
+    settings: CleanSettings
+    masks_only: bool
+    markers_sha256: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of clean.json, versions of packages included."""
+        return {
+            "settings": asdict(self.settings),
+            "masks_only": self.masks_only,
+            "markers_sha256": self.markers_sha256,
+            "versions": {name: _version(name) for name in (*PACKAGES, self.settings.detector)},
+        }
+
+
+def open_out(
+    out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False
+) -> dict[str, LedgerRow]:
+    """Make or take up an output folder; return the rows that still hold, as path -> row.
+
+    A row holds when source and output are still as it says. Outputs of rows that do not hold are removed;
+    rows of files outside `paths` are kept while their source exists.
+
+    Raises:
+        OutputError: made with other settings, or no cleaned folder, and `overwrite` is not set.
+    """
+    fresh = _must_start_anew(out, mode, overwrite)
+    old = read_ledger(out) if (out / LEDGER).exists() else {}
+    here = set(paths)
+    kept = {} if fresh else {path: row for path, row in old.items() if _holds(row, out, root, path in here)}
+    _remove_leftovers(out, old, kept)
+    write_atomic(out / SETTINGS_FILE, json.dumps(mode.as_json(), indent=1) + "\n")
+    write_ledger(out / LEDGER, kept.values())
+    return kept
+
+
+def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:
+    """Whether rows of an earlier run, if there are any, cannot be kept."""
+    difference = _difference(out, mode)
+    if difference and not overwrite:
+        raise OutputError(f"{out}: {difference}; choose another folder with --out, or use --overwrite")
+    return bool(difference)
+
+
+def _difference(out: Path, mode: Mode) -> str:
+    try:
+        found = json.loads((out / SETTINGS_FILE).read_bytes())
+        old, new = {**found, **found["settings"]}, {**mode.as_json(), **asdict(mode.settings)}
+    except FileNotFoundError:
+        return "is not empty and not made by clean-labels" if _others(out) else ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"its {SETTINGS_FILE} is damaged ({type(error).__name__})"
+    names = [name for name in new if name not in ("settings", "versions") and old.get(name) != new[name]]
+    changes = (f"{name} {old.get(name)!r} (now {new[name]!r})" for name in names)
+    return f"was cleaned with {', '.join(changes)}" if names else ""
+
+
+def _others(out: Path) -> bool:
+    return out.is_dir() and any(not PART.fullmatch(entry.name) for entry in out.iterdir())
+
+
+def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
+    source = root / row.path
+    if not asked:
+        return row.status != "failed" and source.exists()
+    return (
+        row.status != "failed"
+        and row.sha256 == _sha256(source)
+        and row.output_sha256 == _sha256(_below(out, row.output))
+    )
+
+
+def _remove_leftovers(out: Path, old: dict[str, LedgerRow], kept: dict[str, LedgerRow]) -> None:
+    """Nothing of an interrupted or outdated run may stay beside the new files."""
+    wanted = {row.output for row in kept.values()}
+    stale = {row.output for row in old.values() if row.output} - wanted
+    for file in (*(_below(out, output) for output in stale), *_parts(out)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            file.unlink()
+
+
+def _parts(out: Path) -> Iterator[Path]:
+    return (file for file in list(out.rglob(".*.part")) if PART.fullmatch(file.name))
+
+
+def _below(out: Path, output: str) -> Path:
+    """A ledger that was tampered with must not lead to files elsewhere."""
+    parts = PurePosixPath(output).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise OutputError(
+            f"{out / LEDGER}: output {output!r} leads out of its folder; clean into a new folder"
+        )
+    return out / output
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,102 @@
+"""The settings of cleaning, and the clean.json that a cleaned folder keeps of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from preprocess.errors import OutputError
+
+SETTINGS_FILE = "clean.json"
+DETECTORS = ("rapidocr", "easyocr")
+
+
+@dataclass(frozen=True)
+class CleanSettings:
+    """All that decides what cleaning makes of an image.
+
+    Args:
+        detector: rapidocr or easyocr.
+        min_confidence: below it a find is no marker.
+        side_px: longest side of the copy in which text is looked for; more finds smaller print, in more time.
+        enlarge: times by which small images are enlarged at most for that.
+        turns: quarter turns at which text is looked for, 1 to 4.
+        find_mirrored: look for text in mirrored views too (mirrored text is read in any case).
+        label_boxes: a filled box around text belongs to its marker.
+        grow_fraction: share of a marker's shorter side by which its mask reaches beyond it.
+        grow_px: pixels by which it does so at least, on a film of 1,000 px.
+        radius_px: neighbourhood from which a masked pixel is filled.
+    """
+
+    detector: str = "rapidocr"
+    min_confidence: float = 0.5
+    side_px: int = 640
+    enlarge: float = 3.0
+    turns: int = 4
+    find_mirrored: bool = False
+    label_boxes: bool = True
+    grow_fraction: float = 0.1
+    grow_px: float = 3.0
+    radius_px: float = 3.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            whole = type(value) is int and kind is float
+            if type(value) is not kind and not whole:
+                raise ValueError(f"clean.{field.name} is {value!r}; expected {kind.__name__}")
+        _check(self)
+
+
+def _check(settings: CleanSettings) -> None:
+    limits = {
+        "min_confidence": (0, 1),
+        "side_px": (32, 4096),
+        "enlarge": (1, 16),
+        "turns": (1, 4),
+        "grow_fraction": (0, 2),
+        "grow_px": (0, 100),
+        "radius_px": (1, 100),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise ValueError(f"clean.{name} is {value}; expected {low} to {high}")
+    if settings.detector not in DETECTORS:
+        raise ValueError(f"clean.detector is {settings.detector!r}; expected {' or '.join(DETECTORS)}")
+
+
+def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:
+    """Build settings from a mapping; what is not named keeps its default.
+
+    Raises:
+        OutputError: a name is unknown, or a value is not allowed; `where` opens its text.
+    """
+    known = [field.name for field in fields(CleanSettings)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise OutputError(f"{where}: unknown setting {unknown[0]!r}; expected one of {', '.join(known)}")
+    try:
+        return replace(CleanSettings(), **values)
+    except ValueError as error:
+        raise OutputError(f"{where}: {error}") from error
+
+
+def read_clean_settings(folder: str | Path) -> CleanSettings | None:
+    """Return the settings that a folder was cleaned with (its clean.json), or None where it was not.
+
+    Raises:
+        OutputError: clean.json is damaged.
+    """
+    file = Path(folder) / SETTINGS_FILE
+    try:
+        content = json.loads(file.read_bytes())
+        values = dict(content["settings"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite"
+        ) from error
+    return settings_from(values, str(file))

@@ -1,0 +1,110 @@
+"""Which files are to be cleaned, and the names of what is made of them."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from preprocess.errors import KnownError, OutputError
+from preprocess.images import EXTENSIONS, image_paths
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Image files below a root as sorted relative POSIX paths, and folders not listed (path, error)."""
+
+    root: Path
+    paths: tuple[str, ...]
+    unlisted: tuple[tuple[str, str], ...] = ()
+
+
+def list_sources(data: str | Path, root: str | Path | None = None) -> Sources:
+    """List the images of a folder, or those that the `path` column of a CSV file names.
+
+    Args:
+        root: what the CSV's paths are relative to; by default its own folder.
+    Raises:
+        KnownError: there is no such folder or CSV, no image in it, or a path leads out of the root.
+    """
+    data = Path(data)
+    sources = _from_csv(data, Path(root) if root else data.parent) if data.is_file() else _from_folder(data)
+    if not sources.paths and not sources.unlisted:
+        raise KnownError(f"{data}: no image; expected files ending in {', '.join(sorted(EXTENSIONS))}")
+    return sources
+
+
+def _from_folder(root: Path) -> Sources:
+    if not root.is_dir():
+        raise KnownError(f"{root}: no such folder or CSV file; give the folder that holds the images")
+    unlisted: list[tuple[str, str]] = []
+    paths = image_paths(root, on_error=lambda folder, error: unlisted.append((folder, str(error))))
+    return Sources(root, tuple(paths), tuple(unlisted))
+
+
+def _from_csv(file: Path, root: Path) -> Sources:
+    try:
+        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, csv.Error) as error:
+        raise KnownError(f"{file}: cannot be read as CSV ({error}); expected a column `path`") from error
+    if rows and "path" not in rows[0]:
+        raise KnownError(f"{file}: its columns are {', '.join(map(str, rows[0]))}; expected one named `path`")
+    return Sources(root, checked_paths((row["path"] or "" for row in rows), str(file)))
+
+
+def checked_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
+    """Return paths sorted, each once.
+
+    Raises:
+        KnownError: one is empty, absolute or leads out of the root; `where` opens its text.
+    """
+    unique = sorted({PurePosixPath(path).as_posix() for path in paths})
+    for path in unique:
+        if path == "." or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise KnownError(f"{where}: path {path!r} leads out of the image root; expected one below it")
+    return tuple(unique)
+
+
+def choose_out(root: Path, out: str | Path | None) -> Path:
+    """Return the output folder, by default ROOT-clean beside the root.
+
+    Raises:
+        OutputError: it is the root, lies inside it, or holds it.
+    """
+    real_root = root.resolve()
+    chosen = Path(out) if out else real_root.with_name(f"{real_root.name}-clean")
+    real = chosen.resolve()
+    if real == real_root or real_root in real.parents or real in real_root.parents:
+        raise OutputError(
+            f"{chosen}: the output would be, lie in or hold the input folder {root}, which is never changed; "
+            "choose a folder apart from it with --out"
+        )
+    if real.exists() and not real.is_dir():
+        raise OutputError(f"{chosen}: is a file; choose a folder with --out")
+    return chosen
+
+
+def png_names(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return for each path the name of a PNG made of it: `a.png`, or `a.jpg.png` beside another file `a`.
+
+    A path whose name would fall on another source's is left out.
+    """
+    ordered = list(paths)
+    beside = {folder: _names(root / folder) for folder in {PurePosixPath(path).parent for path in ordered}}
+    names = ((path, _png_name(PurePosixPath(path), beside[PurePosixPath(path).parent])) for path in ordered)
+    return {path: name for path, name in names if name is not None}
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name.lower() for entry in folder.iterdir() if entry.suffix.lower() in EXTENSIONS}
+    except OSError:
+        return set()  # its files then fail by themselves, each with its reason
+
+
+def _png_name(path: PurePosixPath, beside: set[str]) -> str | None:
+    if path.suffix.lower() == ".png":
+        return path.as_posix()
+    alone = sum(PurePosixPath(name).stem == path.stem.lower() for name in beside) <= 1
+    made = path.with_suffix(".png") if alone else path.with_name(path.name + ".png")
+    return None if made.name.lower() in beside else made.as_posix()
