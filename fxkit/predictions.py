@@ -95,13 +95,14 @@ class Predictions:
             OutputError: the disk is full, or the place cannot be written.
         """
         out = io.StringIO(newline="")
-        writer = csv.writer(out, lineterminator="\n")
+        # Names are quoted always: a carriage return would else stand bare and break its row.
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow([*FIXED_COLUMNS, *(PREFIX + name for name in self.classes)])
         labels = ["" if i < 0 else self.classes[i] for i in self.labels]
         decisions = [self.classes[i] for i in self.predicted(threshold)]
         names = zip(self.paths, labels, self.films, self.groups, decisions, strict=True)
         rows = zip(names, self.probabilities.tolist(), strict=True)
-        writer.writerows([*fixed, *map(repr, values)] for fixed, values in rows)
+        writer.writerows([*fixed, *values] for fixed, values in rows)
         write_atomic(path, out.getvalue())
 
     @classmethod
