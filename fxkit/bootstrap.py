@@ -108,8 +108,8 @@ def intervals(
 
     A resample in which a metric is undefined (only one class drawn) is left out of that metric's variance
     and counted. The limits are Wilson's for the `effective_size`: on made data with 10 to 100 groups they
-    hold the truth in 91 to 99 % of repetitions; percentiles of the same resamples hold it in 79 to 97 %, least
-    often near 1.0 and for few groups.
+    hold the truth in 91 to 99 % of repetitions; percentiles of the same resamples hold it in 79 to 97 %,
+    least often near 1.0 and for few groups.
     Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
     clustered surveys", which compares such intervals.
     """

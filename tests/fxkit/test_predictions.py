@@ -119,7 +119,7 @@ HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
     [
         (
             "",
-            "p.csv: column 'path' is missing; expected path, label, film, group, prediction and one p_<class>",
+            "p.csv: column 'path' is missing; expected path, label, film, group, prediction and one",
         ),
         ("path,label,film,p_a,p_b\n", "column 'group' is missing"),
         ("path,label,film,group,p_a\n", "expected each once and p_<class> for two classes or more"),
