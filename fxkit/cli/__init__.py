@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from fxkit import __version__
+from fxkit.cli.synth import synth_command
 from preprocess.errors import KnownError
 
 BUG_TEXT = "a bug in fxkit: {error}. The traceback is in {log}; please report it with the command you ran."
@@ -23,7 +24,7 @@ def fxkit() -> None:
     """
 
 
-for command in ():
+for command in (synth_command,):
     fxkit.add_command(command)
 
 
