@@ -64,8 +64,8 @@ def _share(weights: Floats, of: Mask, among: Mask) -> Floats:
     return _ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
 
 
-def _tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Add the weights of positives and of negatives that share a score; columns go from low to high score."""
+def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Add up the weights of positives, and of negatives, at each distinct score: (B, U), from low to high."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
     ordered, truth = weights[:, order], positive[order]
@@ -82,7 +82,7 @@ def weighted_auroc(weights: Floats, positive: Mask, scores: Floats) -> Floats:
     """
     if not len(scores):
         return np.full(len(weights), np.nan)
-    up, down = _tied(weights, positive, scores)
+    up, down = tied(weights, positive, scores)
     below = np.cumsum(down, axis=1) - down / 2
     return _ratio((up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1))
 
@@ -91,7 +91,7 @@ def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) 
     """Return (B,) average precisions (precision summed over recall); arguments as `weighted_auroc`."""
     if not len(scores):
         return np.full(len(weights), np.nan)
-    up, down = (part[:, ::-1] for part in _tied(weights, positive, scores))
+    up, down = (part[:, ::-1] for part in tied(weights, positive, scores))
     found = np.cumsum(up, axis=1)
     precision = np.nan_to_num(_ratio(found, found + np.cumsum(down, axis=1)))
     return _ratio((up * precision).sum(axis=1), found[:, -1])
