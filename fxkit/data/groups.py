@@ -1,0 +1,103 @@
+"""Which files are copies of one film, and which films must stay together."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+SUFFIXES = "jpe?g|png|bmp|tiff?|webp|dcm"
+COPY_TAILS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"-rotated\d+$",
+        r"[-_ ]aug(mented)?[-_ ]?\d*$",
+        # Roboflow names x.jpg x_jpg.rf.<32 hex digits>; people and file systems cut such names about
+        rf"_({SUFFIXES})\.r?f?\.?[0-9a-f]{{8,}}$",
+        rf"(_({SUFFIXES}))?\.rf\.?[0-9a-f]{{8,}}$",
+        r"\.[0-9a-f]{32}$",
+    )
+)
+# "wrist (1)" to "wrist (500)" are 500 films renamed at once; "2 (1)" beside "2" is a download of it
+NUMBERED = re.compile(r"( \(\d+\)| - copy( \(\d+\))?| copy( \d+)?)$", re.IGNORECASE)
+
+
+def film_keys(paths: Sequence[str]) -> list[str]:
+    """Return what each file's film is called: the path without extension and without marks of a copy.
+
+    Marks are chains of "-rotated1", "_aug", Roboflow's ".rf.<hash>", and " (1)" or " - Copy" where the name
+    without it is there too. The folder stays, so equal names under two classes are two films.
+
+    Args:
+        paths: relative, with /, without a leading split folder.
+    """
+    stems = [path[: path.rindex(".")] if "." in path.rpartition("/")[2][1:] else path for path in paths]
+    known = {*stems, *map(_strip, stems)}
+    return [_film_key(stem, known) for stem in stems]
+
+
+def _strip(stem: str) -> str:
+    """Remove marks that always mean a copy, as long as a name is left."""
+    while True:
+        shorter = stem
+        for tail in COPY_TAILS:
+            shorter = tail.sub("", shorter)
+        if shorter == stem or not shorter.rpartition("/")[2]:
+            return stem
+        stem = shorter
+
+
+def _film_key(stem: str, known: set[str]) -> str:
+    while True:
+        stem = _strip(stem)
+        shorter = NUMBERED.sub("", stem)
+        if shorter == stem or not {shorter, _strip(shorter)} & known:
+            return stem
+        stem = shorter
+
+
+def join(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Give names that share a mark one name, the first in order; an empty mark joins nothing.
+
+    Names joined through others are joined too.
+    """
+    parent = {name: name for name in names}
+
+    def find(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    first: dict[str, str] = {}
+    for name, mark in zip(names, marks, strict=True):
+        if mark:
+            a, b = sorted((find(name), find(first.setdefault(mark, name))))
+            parent[b] = a
+    return [find(name) for name in names]
+
+
+def part_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Tell films apart that share a name but belong to different groups."""
+    owners = defaultdict(set)
+    for film, group in zip(films, groups, strict=True):
+        owners[film].add(group)
+    return [film if len(owners[film]) == 1 else f"{film} of {group}" for film, group in zip(films, groups, strict=True)]
+
+
+def assign_groups(paths: Sequence[str], patients: Sequence[str], hashes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return film and group of every file.
+
+    Args:
+        paths: relative, without a leading split folder.
+        patients: empty where unknown; then the film is the group.
+        hashes: of the files' bytes; equal ones make one film and one group. Empty where a file is unreadable.
+    """
+    films = join(film_keys(paths), hashes)
+    groups = [patient or film for patient, film in zip(patients, films, strict=True)]
+    groups = join(groups, hashes)
+    return part_films(films, groups), groups
+
+
+def repeated(hashes: Iterable[str]) -> set[str]:
+    """Return the hashes that more than one file has."""
+    seen: set[str] = set()
+    return {value for value in hashes if value and (value in seen or seen.add(value))}  # type: ignore[func-returns-value]
