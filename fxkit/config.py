@@ -1,0 +1,221 @@
+"""Settings: frozen pydantic models, YAML presets, and `--set key=value`, with the dotted key in every error."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fxkit.errors import ConfigError
+from preprocess.images import write_atomic
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Settings):
+    image_size: int | None = Field(None, ge=32)  # px, square; None: the backbone's own
+    resize: Literal["stretch", "pad"] = "stretch"  # pad keeps the aspect ratio
+    batch_size: int = Field(32, ge=1)
+    workers: int = Field(2, ge=0)  # loader processes
+
+
+class ModelConfig(Settings):
+    backbone: str = "resnet50"  # any timm name
+    pretrained: bool = True  # ImageNet weights from the hub
+    weights: str | None = None  # or from this file
+    args: dict[str, Any] = {}  # passed on to timm.create_model
+    mean: float | None = None  # normalisation; None: the backbone's own
+    std: float | None = Field(None, gt=0)
+    hidden: int = Field(512, ge=1)  # units of the head's middle layer
+    dropout: tuple[float, float] = (0.5, 0.3)  # before each linear layer of the head
+    finetune_from: str | None = None  # module name; None: the stage that layer3 is to ResNet
+
+    @field_validator("dropout")
+    @classmethod
+    def _below_one(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= p < 1 for p in value):
+            raise ValueError("each must be at least 0 and below 1")
+        return value
+
+
+class OptimConfig(Settings):
+    epochs: tuple[int, int] = (5, 15)  # head, fine-tuning
+    head_lr: float = Field(1e-3, gt=0)  # phase 1
+    finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2
+    finetune_backbone_lr: float = Field(1e-5, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    patience: int = Field(7, ge=1)  # epochs without a better val_loss
+    class_weights: bool = True  # rarer classes weigh more, as 1 / their share
+
+    @field_validator("epochs")
+    @classmethod
+    def _some_epochs(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if min(value) < 0 or sum(value) == 0:
+            raise ValueError("neither may be negative, nor both 0")
+        return value
+
+
+class AugmentConfig(Settings):
+    enabled: bool = True
+    crop_scale: tuple[float, float] = (0.7, 1.0)  # share of the film's area
+    crop_ratio: tuple[float, float] = (0.8, 1.25)
+    horizontal_flip: float = Field(0.5, ge=0, le=1)
+    vertical_flip: float = Field(0.5, ge=0, le=1)
+    rotate_deg: float = Field(30.0, ge=0, le=180)
+    rotate_probability: float = Field(0.7, ge=0, le=1)
+    affine_probability: float = Field(0.5, ge=0, le=1)
+    shift_fraction: float = Field(0.06, ge=0, le=0.5)
+    zoom: tuple[float, float] = (0.9, 1.1)
+    shear_deg: float = Field(5.0, ge=0, le=45)
+    brightness: float = Field(0.2, ge=0, le=1)
+    contrast: float = Field(0.2, ge=0, le=1)
+    brightness_contrast_probability: float = Field(0.5, ge=0, le=1)
+    gamma_percent: tuple[float, float] = (70.0, 140.0)
+    gamma_probability: float = Field(0.3, ge=0, le=1)
+    clahe_probability: float = Field(0.2, ge=0, le=1)
+    blur_probability: float = Field(0.15, ge=0, le=1)
+    noise_std: tuple[float, float] = (0.01, 0.03)  # of the full range
+    noise_probability: float = Field(0.2, ge=0, le=1)
+    dropout_holes: tuple[int, int] = (1, 6)
+    dropout_size: tuple[float, float] = (0.05, 0.15)  # of the side
+    dropout_probability: float = Field(0.3, ge=0, le=1)
+
+
+class TrainerConfig(Settings):
+    """Passed on to Lightning's Trainer."""
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = Field(1, ge=1)
+    strategy: str = "auto"
+    precision: str = "32-true"
+
+
+class Config(Settings):
+    seed: int = Field(0, ge=0, lt=2**32)
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    optim: OptimConfig = OptimConfig()
+    augment: AugmentConfig = AugmentConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML reads 1e-4 as text; this loader reads it as a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def load_config(config: str | Path | None = None, settings: Sequence[str] = ()) -> Config:
+    """Build the settings from a preset's name or a YAML file, then from `key=value` texts with dotted keys.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or value, an unknown preset, or a file that is not YAML.
+    """
+    values = read_yaml(find_preset("train", config)) if config is not None else {}
+    where = str(config) if config is not None else "settings"
+    for text in settings:
+        key, found, value = text.partition("=")
+        if not found or not key:
+            raise ConfigError(f"--set {text}: expected KEY=VALUE, such as optim.head_lr=3e-4")
+        _assign(values, key.strip().split("."), parse_value(text, value))
+    return validate(values, where)
+
+
+def validate(values: Mapping[str, Any], where: str) -> Config:
+    """Check nested values against Config; the error names the first wrong one by its dotted key."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_explain(error)}") from error
+
+
+def find_preset(kind: str, name: str | Path) -> Path:
+    """Return the YAML file of this path, or of this name among the presets of a kind (train, ablations, clean)."""
+    if Path(name).is_file():
+        return Path(name)
+    presets = {path.stem: path for path in sorted((presets_folder() / kind).glob("*.yaml"))}
+    if str(name) not in presets:
+        raise ConfigError(
+            f"{name}: neither a file nor a preset; presets are {', '.join(presets)}{_nearest(str(name), presets)}"
+        )
+    return presets[str(name)]
+
+
+def presets_folder() -> Path:
+    """Return the folder of the YAML presets: inside the installed package, or at the top of a checkout."""
+    inside = Path(__file__).parent / "configs"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: not readable, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: cannot be read as YAML ({reason})") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds a {type(values).__name__}; expected keys and values")
+    return values
+
+
+def write_config(path: str | Path, config: Config) -> None:
+    write_atomic(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+def parse_value(text: str, value: str) -> Any:
+    """Read the value of a `key=value` text as YAML."""
+    try:
+        return yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: {value!r} is not a YAML value") from error
+
+
+def _assign(values: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {'.'.join(keys)}: {key} holds a value, not further keys")
+        values = inner
+    values[keys[-1]] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    key = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        valid = _keys_of(place[:-1])
+        return f"unknown key {key!r}{_nearest(place[-1], valid, '.'.join(place[:-1]))}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _keys_of(place: Sequence[str]) -> Mapping[str, Any]:
+    model: Any = Config
+    for key in place:
+        model = model.model_fields[key].annotation
+    fields: Mapping[str, Any] = model.model_fields
+    return fields
+
+
+def _nearest(name: str, valid: Mapping[str, Any], inside: str = "") -> str:
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {'.'.join(filter(None, (inside, close[0])))!r}?"
+    return f"; valid here: {', '.join(valid)}" if inside else ""
