@@ -1,0 +1,86 @@
+"""Films as a torch dataset and its loaders; what an item looks like depends on its seed, epoch and index alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fxkit.config import AugmentConfig, DataConfig
+from fxkit.data.manifest import Record
+from fxkit.data.transforms import Preprocessing, augment, build_augmentation, resize, to_tensor
+from fxkit.errors import DataError
+from preprocess.images import find_image, read_image, to_grey8
+
+
+class FilmDataset(Dataset[tuple[Tensor, int]]):
+    """Items are ((3, S, S) float32, class index), or ((3, S, S), -1) for a film of no known class."""
+
+    def __init__(
+        self,
+        root: str | Path,
+        records: Sequence[Record],
+        classes: Sequence[str],
+        preprocessing: Preprocessing,
+        augmentation: AugmentConfig | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.root = Path(root)
+        self.records = list(records)
+        self.index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
+        self.preprocessing = preprocessing
+        self.transform = build_augmentation(augmentation, preprocessing) if augmentation else None
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, int]:
+        record = self.records[item]
+        image = to_grey8(read_image(find_image(self.root, record.path)))
+        if self.transform is None:
+            image = resize(image, self.preprocessing)
+        else:
+            image = augment(image, self.transform, self.preprocessing, mix_seed(self.seed, item))
+        return to_tensor(image, self.preprocessing), self.index.get(record.label, -1)
+
+
+def build_loader(
+    dataset: FilmDataset, config: DataConfig, *, shuffle_seed: int | None = None
+) -> DataLoader[tuple[Tensor, int]]:
+    """Build a loader, in the records' order or shuffled by a seed of its own.
+
+    A training batch of one film cannot be normalised over, so a shuffled loader drops such a rest.
+    """
+    generator = None if shuffle_seed is None else torch.Generator().manual_seed(shuffle_seed)
+    rest = len(dataset) % config.batch_size
+    return DataLoader(
+        dataset,
+        batch_size=config.batch_size,
+        shuffle=shuffle_seed is not None,
+        generator=generator,
+        drop_last=shuffle_seed is not None and rest == 1 and len(dataset) > 1,
+        num_workers=min(config.workers, len(dataset)),
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def mix_seed(*numbers: int) -> int:
+    """Return one 32-bit seed out of several numbers, such that neighbours give unlike seeds."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def class_weights(records: Sequence[Record], classes: Sequence[str]) -> Tensor:
+    """Return (C,) float32 weights, inverse to each class's share of the files and 1 on average over files.
+
+    Raises:
+        DataError: a class has no file among the records.
+    """
+    counts = [sum(r.label == name for r in records) for name in classes]
+    if 0 in counts:
+        raise DataError(
+            f"class {classes[counts.index(0)]!r} has no training film; expected some of every class; split again"
+        )
+    return torch.tensor([len(records) / (len(classes) * count) for count in counts])

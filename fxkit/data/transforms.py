@@ -1,0 +1,135 @@
+"""What happens to a film between file and network: resizing, augmentation, normalisation."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+
+from fxkit.config import AugmentConfig, DataConfig, ModelConfig
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news
+import albumentations as A
+
+Grey = NDArray[np.uint8]
+Transform = Callable[[Grey], Grey]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a film becomes the network's input; stored with every model."""
+
+    image_size: int  # px, square
+    resize: Literal["stretch", "pad"]
+    mean: tuple[float, float, float]  # of values scaled to 0..1
+    std: tuple[float, float, float]
+
+
+def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
+    """Take the image size and normalisation from the settings, and what they leave open from the backbone."""
+    default = timm.get_pretrained_cfg(model.backbone)
+    mean = (model.mean,) * 3 if model.mean is not None else tuple(default.mean)
+    std = (model.std,) * 3 if model.std is not None else tuple(default.std)
+    size = data.image_size or int(default.input_size[-1])
+    return Preprocessing(size, data.resize, mean, std)
+
+
+def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
+    """Build Preprocessing from its JSON form."""
+    return Preprocessing(
+        int(values["image_size"]),
+        values["resize"],
+        tuple(values["mean"]),
+        tuple(values["std"]),
+    )
+
+
+def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
+    """Return image as (S, S) uint8: stretched, or scaled to fit and padded with black on all sides."""
+    size = preprocessing.image_size
+    height, width = image.shape
+    if preprocessing.resize == "stretch":
+        return _scale(image, size, size)
+    factor = size / max(height, width)
+    inner = _scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
+    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
+    out = np.zeros((size, size), image.dtype)
+    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return out
+
+
+def to_tensor(image: Grey, preprocessing: Preprocessing) -> torch.Tensor:
+    """Return a (H, W) uint8 image as (3, H, W) float32, normalised."""
+    values = torch.from_numpy(np.ascontiguousarray(image)).float().div_(255.0)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+    return (values.unsqueeze(0) - mean) / std
+
+
+def build_augmentation(config: AugmentConfig, preprocessing: Preprocessing) -> A.Compose:
+    """Build the training transform: (H, W) uint8 of any size -> (S, S) uint8.
+
+    Draw reproducibly with `set_random_seed(seed)` before a call.
+    """
+    size = (preprocessing.image_size, preprocessing.image_size)
+    return A.Compose([*_geometry(config, size), *_grey_values(config), _holes(config)])
+
+
+def augment(image: Grey, transform: A.Compose, preprocessing: Preprocessing, seed: int) -> Grey:
+    """Return one augmented view, (S, S) uint8; the same seed gives the same view."""
+    if preprocessing.resize == "pad":
+        image = _pad_square(image)
+    transform.set_random_seed(seed)
+    return np.asarray(transform(image=image)["image"], np.uint8)
+
+
+def _geometry(config: AugmentConfig, size: tuple[int, int]) -> list[Any]:
+    shift = config.shift_fraction
+    return [
+        A.RandomResizedCrop(size, scale=config.crop_scale, ratio=config.crop_ratio, interpolation=cv2.INTER_AREA),
+        A.HorizontalFlip(p=config.horizontal_flip),
+        A.VerticalFlip(p=config.vertical_flip),
+        A.Rotate((-config.rotate_deg, config.rotate_deg), p=config.rotate_probability),
+        A.Affine(
+            scale=config.zoom,
+            translate_percent=(-shift, shift),
+            shear=(-config.shear_deg, config.shear_deg),
+            p=config.affine_probability,
+        ),
+    ]
+
+
+def _grey_values(config: AugmentConfig) -> list[Any]:
+    return [
+        A.RandomBrightnessContrast(config.brightness, config.contrast, p=config.brightness_contrast_probability),
+        A.RandomGamma(config.gamma_percent, p=config.gamma_probability),
+        A.CLAHE(clip_limit=(1.0, 3.0), p=config.clahe_probability),
+        A.GaussianBlur(blur_limit=(3, 5), p=config.blur_probability),
+        A.GaussNoise(std_range=config.noise_std, p=config.noise_probability),
+    ]
+
+
+def _holes(config: AugmentConfig) -> Any:
+    return A.CoarseDropout(
+        num_holes_range=config.dropout_holes,
+        hole_height_range=config.dropout_size,
+        hole_width_range=config.dropout_size,
+        p=config.dropout_probability,
+    )
+
+
+def _pad_square(image: Grey) -> Grey:
+    side = max(image.shape)
+    top, left = (side - image.shape[0]) // 2, (side - image.shape[1]) // 2
+    bottom, right = side - image.shape[0] - top, side - image.shape[1] - left
+    return np.asarray(cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0), np.uint8)
+
+
+def _scale(image: Grey, width: int, height: int) -> Grey:
+    shrinks = width <= image.shape[1] and height <= image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)
