@@ -1,0 +1,246 @@
+"""Ablations: the same manifest and seeds, one thing changed, paired differences, and a verdict in plain words."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fxkit.bootstrap import Interval, intervals, paired_difference
+from fxkit.config import Config, find_preset, presets_folder, read_yaml
+from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.errors import ConfigError, DataError, RunError
+from fxkit.inference import predict_records
+from fxkit.predictions import Predictions
+from fxkit.run import load_model, write_json
+from fxkit.scores import ranking_metric
+from fxkit.train import train
+from preprocess.clean import clean_folder
+from preprocess.ledger import read_ledger
+from preprocess.settings import read_clean_settings
+
+ARMS = ("raw", "cleaned")
+MARGIN = 0.05  # a loss of AUROC below this is taken as none
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm's model tested on one arm's images; the mean over seeds."""
+
+    trained: str
+    tested: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What masked-vs-raw found; ablation.json holds the same."""
+
+    name: str
+    seeds: tuple[int, ...]
+    metric: str
+    cells: tuple[Cell, ...]
+    difference: Interval  # trained and tested on raw films, minus the same models on cleaned ones
+    between_arms: Interval  # trained and tested on raw films, minus trained and tested on cleaned ones
+    verdict: str  # reliance | no evidence | undecided
+    reason: str
+    n_groups: int
+    n_films: int
+    n_files: int
+
+
+def list_ablations() -> dict[str, str]:
+    """Return the ablations at hand: name -> what it asks."""
+    files = sorted((presets_folder() / "ablations").glob("*.yaml"))
+    return {file.stem: str(read_yaml(file)["question"]) for file in files}
+
+
+@dataclass(frozen=True)
+class AblationSettings:
+    """What a YAML file in configs/ablations holds."""
+
+    question: str
+    seeds: tuple[int, ...]
+    margin: float
+
+
+def ablation_settings(name: str) -> AblationSettings:
+    """Read the settings of an ablation by its name.
+
+    Raises:
+        ConfigError: there is none of that name, or its file lacks a key.
+    """
+    path = find_preset("ablations", name)
+    values = read_yaml(path)
+    try:
+        return AblationSettings(str(values["question"]), tuple(map(int, values["seeds"])), float(values["margin"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: not an ablation ({error}); expected question, seeds (a list) and margin") from error
+
+
+def cleaned_records(
+    root: Path, records: Sequence[Record], cleaned: Path | None = None, *, jobs: int = 1
+) -> tuple[Path, list[Record]]:
+    """Clean the records' films where that was not done, and return the cleaned root and the records it holds.
+
+    Args:
+        cleaned: where the cleaned films are, or are to be; ROOT-clean if None.
+    """
+    out = cleaned or root.with_name(root.resolve().name + "-clean")
+    wanted = [r.path for r in usable(records)]
+    settings = read_clean_settings(out)
+    clean_folder(root, out, paths=wanted, settings=settings, jobs=jobs)
+    ledger = read_ledger(out)
+    return out, [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+
+
+def masked_vs_raw(
+    config: Config,
+    raw_root: str | Path,
+    cleaned_root: str | Path,
+    records: Sequence[Record],
+    folder: str | Path,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    margin: float = MARGIN,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Ablation:
+    """Train on raw and on cleaned films with the same records and seeds, test each on both, and write ablation.json.
+
+    Each trained model is a run folder of its own below folder.
+
+    Args:
+        raw_root, cleaned_root: hold the records' films as they are, and as `clean-labels` left them.
+        margin: the largest loss of AUROC that still counts as none.
+        on_step: told what is being done next.
+    Raises:
+        DataError: no seed, cleaned_root is not cleaned, the test split has not every class.
+        RunError: the folder is in the way.
+    """
+    folder = Path(folder)
+    roots = {"raw": Path(raw_root), "cleaned": Path(cleaned_root)}
+    _check(records, roots["cleaned"], seeds)
+    if (folder / "ablation.json").exists() and not (resume or overwrite):
+        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+    tested: dict[tuple[str, str], list[Predictions]] = {(a, b): [] for a in ARMS for b in ARMS}
+    for seed in seeds:
+        for arm in ARMS:
+            on_step(f"seed {seed}: training on {arm} films")
+            run_folder = folder / f"{arm}-seed{seed}"
+            _train_arm(config, roots[arm], records, run_folder, seed, resume, overwrite)
+            for other in ARMS:
+                model = load_model(run_folder)
+                films = usable(records, "test")
+                tested[arm, other].append(predict_records(model, roots[other], films, config.data, device=device))
+    result = conclude(tested, tuple(seeds), margin)
+    write_json(folder / "ablation.json", asdict(result))
+    return result
+
+
+def conclude(
+    tested: dict[tuple[str, str], list[Predictions]], seeds: tuple[int, ...], margin: float = MARGIN
+) -> Ablation:
+    """Turn the predictions of each (trained, tested) pair of arms, one a seed, into cells, differences and a verdict.
+
+    Figures are by film, their intervals over groups.
+    """
+    by_film = {key: [p.known().by_film() for p in runs] for key, runs in tested.items()}
+    first = by_film["raw", "raw"][0]
+    metric = ranking_metric(first.classes)
+    cells = []
+    for (trained, shown), runs in by_film.items():
+        found = intervals([metric], runs)[metric.name]
+        cells.append(Cell(trained, shown, found.value, found.low, found.high))
+    difference = paired_difference(metric, by_film["raw", "raw"], by_film["raw", "cleaned"])
+    between = paired_difference(metric, by_film["raw", "raw"], by_film["cleaned", "cleaned"])
+    verdict, reason = judge(cells[0], difference, margin)
+    return Ablation(
+        name="masked-vs-raw",
+        seeds=seeds,
+        metric=metric.name,
+        cells=tuple(cells),
+        difference=difference,
+        between_arms=between,
+        verdict=verdict,
+        reason=reason,
+        n_groups=len(set(first.groups)),
+        n_films=len(first),
+        n_files=len(tested["raw", "raw"][0].known()),
+    )
+
+
+def judge(raw: Cell, difference: Interval, margin: float = MARGIN) -> tuple[str, str]:
+    """Return the verdict and its reason.
+
+    Args:
+        raw: trained and tested on raw films.
+        difference: what that loses when the test films are cleaned.
+        margin: the largest loss that counts as none.
+    """
+    cost = (
+        f"erasing the markers from the test films costs the models trained on raw films {difference.value:.3f} "
+        f"(95 % interval {difference.low:.3f} to {difference.high:.3f})"
+    )
+    if raw.low <= 0.5:
+        return "undecided", (
+            f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, interval "
+            f"from {raw.low:.3f}), so there is no score that markers could explain; {cost}"
+        )
+    if difference.low > 0:
+        return "reliance", f"{cost}, clear of 0"
+    if difference.high < margin:
+        return (
+            "no evidence",
+            f"{cost}: a cost of {margin:.2f} is excluded; this says nothing of other shortcuts",
+        )
+    return "undecided", (
+        f"{cost}: both no cost and one of {margin:.2f} or more are possible; more test patients are needed"
+    )
+
+
+def _train_arm(
+    config: Config,
+    root: Path,
+    records: Sequence[Record],
+    folder: Path,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    if resume and (folder / "model.safetensors").is_file():
+        return
+    settings = read_clean_settings(root)
+    train(
+        config.model_copy(update={"seed": seed}),
+        root,
+        records,
+        folder,
+        cleaning=None if settings is None else asdict(settings),
+        resume=resume,
+        overwrite=overwrite,
+    )
+
+
+def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) -> None:
+    if not seeds:
+        raise DataError("no seed given; expected at least one, such as --seeds 0,1,2")
+    if read_clean_settings(cleaned_root) is None:
+        raise DataError(f"{cleaned_root}: no cleaned folder (clean.json is missing); make it with `fxkit clean-labels`")
+    classes = order_classes(r.label for r in usable(records))
+    lacking = [name for name in classes if name not in {r.label for r in usable(records, "test")}]
+    if lacking:
+        raise DataError(f"split 'test' has no usable film of class {lacking[0]!r}; expected some of every class")
+
+
+def table(result: Ablation) -> list[tuple[str, ...]]:
+    """Return the 2 x 2 table as text: a heading row, then a row an arm trained on."""
+    cells: dict[tuple[str, str], Any] = {(c.trained, c.tested): c for c in result.cells}
+    rows: list[tuple[str, ...]] = [(f"{result.metric} by film", *(f"tested on {arm}" for arm in ARMS))]
+    for arm in ARMS:
+        shown = (cells[arm, other] for other in ARMS)
+        rows.append((f"trained on {arm}", *(f"{c.value:.3f} ({c.low:.3f} to {c.high:.3f})" for c in shown)))
+    return rows

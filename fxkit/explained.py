@@ -1,0 +1,96 @@
+"""Which films `fxkit cam` explains, and where the markers on them lie."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxkit.data.manifest import Record, usable
+from fxkit.errors import DataError
+from fxkit.run import Run
+from preprocess.film import mask_of
+from preprocess.images import find_image
+from preprocess.ledger import LEDGER, read_ledger
+from preprocess.markers import MarkedImage, read_coco
+from preprocess.settings import CleanSettings, read_clean_settings
+
+
+@dataclass(frozen=True)
+class Film:
+    """An image to explain, with its class and (H, W) marker mask where they are known."""
+
+    path: Path
+    name: str
+    label: str = ""
+    mask: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class KnownMarkers:
+    """The markers of some images by relative path, and how they are grown into masks."""
+
+    images: Mapping[str, MarkedImage]
+    settings: CleanSettings
+
+    def mask(self, path: str) -> NDArray[np.bool_] | None:
+        """Return the mask of the image with this path, or with one that ends like it; None where it is not known."""
+        marked = self.images.get(path)
+        if marked is None:
+            ends = [known for known in self.images if path.endswith(f"/{known}")]
+            marked = self.images[max(ends, key=len)] if ends else None
+        return None if marked is None else mask_of((marked.height, marked.width), list(marked.markers), self.settings)
+
+
+def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = None, limit: int = 0) -> list[Film]:
+    """Return one copy of each test film, classes taking turns.
+
+    Args:
+        root: where the films lie now; where they lay in training if None.
+        markers: a cleaned folder, its ledger, or a COCO file; if None, what lies in root or ROOT-clean is used.
+        limit: films at most; 0 for all.
+    Raises:
+        DataError: no test film.
+        OutputError, MarkerFileError: the markers cannot be read.
+    """
+    place = root or run.root
+    known = read_known_markers(markers) if markers else _beside(place)
+    records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
+    if not records:
+        raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
+    return [
+        Film(find_image(place, r.path), r.path, r.label, known.mask(r.path) if known else None)
+        for r in _by_turns(records)[: limit or None]
+    ]
+
+
+def films_of_images(paths: Sequence[Path], markers: Path | None = None) -> list[Film]:
+    """Return these images as films of unknown class; markers as for `films_of_run`."""
+    known = read_known_markers(markers) if markers else None
+    return [Film(path, str(path), mask=known.mask(path.as_posix()) if known else None) for path in paths]
+
+
+def read_known_markers(place: Path) -> KnownMarkers:
+    """Read markers from a cleaned folder, its ledger.jsonl, or a COCO file."""
+    if place.suffix == ".json":
+        return KnownMarkers(read_coco(place), CleanSettings())
+    folder = place if place.is_dir() else place.parent
+    rows = read_ledger(place).values()
+    images = {r.path: MarkedImage(r.width, r.height, r.markers) for r in rows if r.status != "failed"}
+    return KnownMarkers(images, read_clean_settings(folder) or CleanSettings())
+
+
+def _beside(root: Path) -> KnownMarkers | None:
+    for folder in (root, root.with_name(root.name + "-clean")):
+        if (folder / LEDGER).is_file():
+            return read_known_markers(folder)
+    return None
+
+
+def _by_turns(records: Sequence[Record]) -> list[Record]:
+    ordered = sorted(records, key=lambda r: r.path)
+    classes = sorted({r.label for r in ordered})
+    turns = zip_longest(*([r for r in ordered if r.label == name] for name in classes))
+    return [r for r in chain.from_iterable(turns) if r is not None]
