@@ -1,0 +1,90 @@
+"""fxkit ablate"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fxkit.cli.source import load_source, source_options
+
+
+@click.command()
+@click.argument("name", required=False)
+@source_options
+@click.option(
+    "--cleaned",
+    type=click.Path(path_type=Path),
+    help="The films as `clean-labels` left them; made if missing.",
+)
+@click.option("--seeds", help="Comma-separated; a model is trained for each seed and arm.")
+@click.option("--config", "preset", help="As for train.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As for train.")
+@click.option("--backbone", help="As for train.")
+@click.option("--weights", type=click.Path(), help="As for train.")
+@click.option("--no-pretrained", is_flag=True, help="As for train.")
+@click.option("--epochs", metavar="HEAD,FINETUNE", help="As for train.")
+@click.option("--out", type=click.Path(path_type=Path), help="runs/ablate-NAME if not given.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes for cleaning.")
+@click.option("--resume", is_flag=True, help="Keep the models that are trained already.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier ablation in the same folder.")
+@click.option("--device", default="auto", show_default=True, help="For testing: auto, cpu, cuda or mps.")
+def ablate(
+    name: str | None,
+    data: Path | None,
+    manifest: Path | None,
+    root: Path | None,
+    cleaned: Path | None,
+    seeds: str | None,
+    out: Path | None,
+    jobs: int,
+    resume: bool,
+    overwrite: bool,
+    device: str,
+    **options: Any,
+) -> None:
+    """Train and test with one thing changed, and say what it does to the score; without NAME, list what there is.
+
+    Example: fxkit ablate masked-vs-raw --data xrays
+    """
+    from fxkit.ablate import ablation_settings, cleaned_records, list_ablations, masked_vs_raw, table
+
+    if name is None:
+        for known, question in list_ablations().items():
+            click.echo(f"{known:<16} {question}")
+        return
+    preset = ablation_settings(name)
+    from fxkit.cli.train import build_config
+
+    config = build_config(**options)
+    image_root, records = load_source(data, manifest, root, config.seed)
+    cleaned_root, records = cleaned_records(image_root, records, cleaned, jobs=jobs)
+    result = masked_vs_raw(
+        config,
+        image_root,
+        cleaned_root,
+        records,
+        out or Path("runs") / f"ablate-{name}",
+        seeds=read_seeds(seeds) if seeds else preset.seeds,
+        margin=preset.margin,
+        resume=resume,
+        overwrite=overwrite,
+        device=device,
+        on_step=lambda step: click.echo(step, err=True),
+    )
+    for row in table(result):
+        click.echo("".join(f"{text:<28}" for text in row).rstrip())
+    for label, found in (
+        ("raw-trained: raw minus cleaned films", result.difference),
+        ("raw arm minus cleaned arm", result.between_arms),
+    ):
+        click.echo(f"{label}: {found.value:+.3f} (95 % interval {found.low:+.3f} to {found.high:+.3f})")
+    click.echo(f"{result.n_films} test films of {result.n_groups} groups, seeds {', '.join(map(str, result.seeds))}")
+    click.echo(f"verdict: {result.verdict}\nreason: {result.reason}")
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Return comma-separated whole numbers as a tuple."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.UsageError(f"--seeds {text}: expected whole numbers with commas, such as 0,1,2")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,49 @@
+"""fxkit cam"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), help="Where the run's films lie now, if they moved.")
+@click.option(
+    "--markers",
+    type=click.Path(path_type=Path),
+    help="Cleaned folder, ledger.jsonl or COCO file of the films.",
+)
+@click.option("--limit", type=int, default=24, show_default=True, help="Films of the run's test split at most; 0: all.")
+@click.option("--out", type=click.Path(path_type=Path), help="RUN/cam if not given.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+def cam(
+    run: Path,
+    images: tuple[Path, ...],
+    root: Path | None,
+    markers: Path | None,
+    limit: int,
+    out: Path | None,
+    device: str,
+) -> None:
+    """Show where a model looks (Grad-CAM), and how much of it lies on markers.
+
+    Without IMAGES, one copy of each film of the run's test split is explained. Markers come from the folder that
+    `clean-labels` made of the films (ROOT-clean, if it is there), or from --markers.
+
+    Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
+    """
+    from fxkit.cam import explain, summarise
+    from fxkit.explained import films_of_images, films_of_run
+    from fxkit.run import load_model, open_run
+
+    model = load_model(run)
+    if images:
+        films = films_of_images(images, markers)
+    else:
+        films = films_of_run(open_run(run), root=root, markers=markers, limit=limit)
+    place = out or run / "cam"
+    rows = explain(model, films, place, device=device)
+    for line in summarise(rows):
+        click.echo(line)
+    click.echo(f"pictures: {place / 'sheet.png'}")

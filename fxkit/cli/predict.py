@@ -1,0 +1,45 @@
+"""fxkit predict"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of a table.")
+@click.option("--raw", is_flag=True, help="Do not clean first, though the model was trained on cleaned films.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--max-pixels", type=int, help="Refuse larger images; 100,000,000 if not given.")
+def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, device: str, max_pixels: int | None) -> None:
+    """Predict single images or whole folders: probability and decision.
+
+    A model trained on cleaned films gets each image cleaned in the same way first. No diagnosis.
+
+    Example: fxkit predict runs/resnet50-seed0 film.png
+    """
+    from fxkit.cli import one_line
+    from fxkit.inference import predict_images
+    from fxkit.run import load_model
+    from preprocess.images import MAX_PIXELS, image_paths
+
+    model = load_model(run)
+    paths = [p for given in images for p in ([given / n for n in image_paths(given)] if given.is_dir() else [given])]
+    results = predict_images(model, paths, device=device, max_pixels=max_pixels or MAX_PIXELS, raw=raw)
+    if as_json:
+        classes = model.card.classes
+        rows = [asdict(r) | {"probabilities": dict(zip(classes, r.probabilities, strict=False))} for r in results]
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        click.echo("\t".join(("decision", *(f"p({name})" for name in model.card.classes), "image")))
+        for result in filter(lambda r: not r.error, results):
+            shown = (f"{p:.4f}" for p in result.probabilities)
+            click.echo("\t".join((result.decision, *shown, one_line(result.path))))
+    failed = [r for r in results if r.error]
+    for result in failed:
+        click.echo(f"error: {one_line(result.error)}", err=True)
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,52 @@
+"""Where the films come from: --data, or --manifest with --root. The same options for every command that takes films."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fxkit.data.manifest import Record
+
+Command = Callable[..., Any]
+
+
+def source_options(command: Command) -> Command:
+    """Add --data, --manifest and --root to a command."""
+    for option in reversed(
+        (
+            click.option("--data", type=click.Path(path_type=Path), help="Folder of class folders, or CSV file."),
+            click.option("--manifest", type=click.Path(path_type=Path), help="Manifest made by `fxkit index`."),
+            click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths are relative to."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def load_source(
+    data: Path | None, manifest: Path | None, root: Path | None, seed: int = 0, *, split: str = "grouped"
+) -> "tuple[Path, list[Record]]":
+    """Return the image root and the records: of a manifest as it stands, or of data indexed here."""
+    if data is not None and manifest is None:
+        return _indexed(data, root, seed, split)
+    if manifest is None or data is not None:
+        raise click.UsageError("give one of --data DIR and --manifest FILE --root DIR")
+    if root is None:
+        raise click.UsageError("--manifest needs --root: the folder that its paths are relative to")
+    from fxkit.data.manifest import read_manifest
+
+    return root, read_manifest(manifest)
+
+
+def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
+    from fxkit.data.index import index_data
+
+    found = index_data(data, root=root, seed=seed, split=split)
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    unreadable = sum(r.status != "ok" for r in found.records)
+    if unreadable:
+        click.echo(f"note: {unreadable} unreadable files are left out; `fxkit index` lists them", err=True)
+    return found.root, list(found.records)

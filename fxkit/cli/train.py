@@ -1,0 +1,114 @@
+"""fxkit train"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fxkit.cli.source import load_source, source_options
+
+# option -> dotted key of the setting that it stands for
+SETTINGS = {
+    "backbone": "model.backbone",
+    "weights": "model.weights",
+    "finetune_from": "model.finetune_from",
+    "image_size": "data.image_size",
+    "batch_size": "data.batch_size",
+    "workers": "data.workers",
+    "seed": "seed",
+    "precision": "trainer.precision",
+    "accelerator": "trainer.accelerator",
+    "devices": "trainer.devices",
+    "num_nodes": "trainer.num_nodes",
+    "strategy": "trainer.strategy",
+}
+
+
+@click.command()
+@source_options
+@click.option("--backbone", help="Any timm backbone; resnet50 where nothing else is set.")
+@click.option("--weights", type=click.Path(), help="The backbone's weights: safetensors, or a state dict of tensors.")
+@click.option("--no-pretrained", is_flag=True, help="Start from random weights instead of the hub's ImageNet ones.")
+@click.option(
+    "--config",
+    "preset",
+    help="YAML file, or a preset's name: default, baseline (the published recipe), tiny.",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, such as optim.head_lr=3e-4.")
+@click.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases; 5,15 where nothing else is set.")
+@click.option("--finetune-from", help="Module from which on the backbone is fine-tuned; found by itself if not given.")
+@click.option("--image-size", type=int, help="Side of the network's input, px.")
+@click.option("--batch-size", type=int, help="Films a step.")
+@click.option("--workers", type=int, help="Loader processes.")
+@click.option("--seed", type=int, help="Of weights, order, augmentation and (with --data) the split.")
+@click.option("--precision", help="Lightning's, such as 32-true, 16-mixed, bf16-mixed.")
+@click.option("--accelerator", help="Lightning's, such as auto, cpu, gpu.")
+@click.option("--devices", help="Lightning's: how many, or auto.")
+@click.option("--num-nodes", type=int, help="Machines.")
+@click.option("--strategy", help="Lightning's, such as auto, ddp.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs.",
+)
+@click.option("--name", help="Of the run's folder; BACKBONE-seedN if not given.")
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of the run of that name.")
+@click.option("--overwrite", is_flag=True, help="Delete the run of that name first.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def train(
+    data: Path | None,
+    manifest: Path | None,
+    root: Path | None,
+    runs: Path,
+    name: str | None,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train a classifier: its head first, then the backbone's later stages.
+
+    Leaves a run folder with the model, its settings and its history.
+
+    Example: fxkit train --data xrays --backbone resnet50
+    """
+    config = build_config(**options)
+    image_root, records = load_source(data, manifest, root, config.seed)
+    from fxkit.data.index import leaks
+    from fxkit.train import train as run_training
+    from preprocess.settings import read_clean_settings
+
+    leak = leaks(records)
+    if leak.leaked_files:
+        click.echo(f"warning: {leak.leaked_files} of {leak.test_files} test files have a copy in training", err=True)
+    cleaning = read_clean_settings(image_root)
+    result = run_training(
+        config,
+        image_root,
+        records,
+        runs / (name or f"{config.model.backbone}-seed{config.seed}"),
+        cleaning=None if cleaning is None else vars(cleaning),
+        resume=resume,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
+    click.echo(f"best epoch: {result.epoch} of phase {result.phase}{stage}")
+    click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")
+    click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")
+
+
+def build_config(
+    preset: str | None, settings: tuple[str, ...], epochs: str | None, no_pretrained: bool, **options: Any
+) -> Any:
+    """Lay the options over the preset, and --set over both."""
+    from fxkit.config import load_config
+
+    texts = [f"{SETTINGS[key]}={value}" for key, value in options.items() if value is not None]
+    if epochs is not None:
+        texts.append(f"optim.epochs=[{epochs}]")
+    if no_pretrained:
+        texts.append("model.pretrained=false")
+    return load_config(preset, [*texts, *settings])
