@@ -18,7 +18,7 @@ from preprocess.images import MAX_PIXELS, read_image
 
 __all__ = ["Count", "Index", "Leaks", "count_splits", "index_data", "leaks", "write_index"]
 
-SPLIT_WAYS = ("grouped", "keep", "random")
+SPLIT_WAYS = ("grouped", "keep", "random", "none")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def index_data(
         root: what the CSV's paths are relative to, when that is not its folder.
         split: "grouped" divides groups by the fractions; "keep" takes the split of the folders or the CSV,
             and carves a missing val out of train by group; "random" divides files without regard to groups,
-            as many published results did, to show what that does to a score.
+            as many published results did, to show what that does to a score; "none" leaves all in one, and
+            takes data of one class too, for testing on.
         fractions: of train, val and test.
         progress: called with the number of files read and of all.
 
@@ -82,14 +83,15 @@ def index_data(
     wanted = check_fractions(fractions)
     found = scan(data, root)
     records = _group(found, _read_all(found, max_pixels, jobs, progress))
-    _check_usable(data, records)
-    notes = [*found.notes, *_twins(records), *_half_known(records)]
+    if split != "none":
+        _check_usable(data, records)
+    notes = [*found.notes, *_twins(records), *_unknown_patients(records)]
     if split == "keep":
         records, more = _keep(data, records, found.found, wanted, seed)
         notes += more
-    else:
+    elif split != "none":
         records = _divide(records, wanted, seed, grouped=split == "grouped")
-    if split != "grouped":
+    if split in ("keep", "random"):
         notes += _leak_notes(records, split)
     return Index(found.root, tuple(records), tuple(notes))
 
@@ -172,10 +174,15 @@ def _twins(records: Sequence[Record]) -> list[str]:
     return notes
 
 
-def _half_known(records: Sequence[Record]) -> list[str]:
+def _unknown_patients(records: Sequence[Record]) -> list[str]:
     without = sum(not r.patient for r in records)
-    if without in (0, len(records)):
+    if not without:
         return []
+    if without == len(records):
+        return [
+            "no patients are known: films of one patient may stand in several splits; a CSV file with a column "
+            "patient prevents that"
+        ]
     return [f"{without} of {len(records)} files have no patient: they are grouped by film instead"]
 
 

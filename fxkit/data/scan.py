@@ -62,10 +62,15 @@ def scan(data: str | Path, root: str | Path | None = None) -> Scan:
     return _scan_csv(data, data.parent if root is None else Path(root))
 
 
+def split_of(path: str) -> str:
+    """Return the split that a leading folder names, or nothing."""
+    first, _, rest = path.partition("/")
+    return SPLIT_WORDS.get(first.lower(), "") if rest else ""
+
+
 def without_split(path: str) -> str:
     """Drop a leading split folder."""
-    first, _, rest = path.partition("/")
-    return rest if rest and first.lower() in SPLIT_WORDS else path
+    return path.partition("/")[2] if split_of(path) else path
 
 
 # ---- folders
@@ -183,7 +188,7 @@ def _found(path: Path, line: int, row: dict[str, str], root: Path) -> Found:
     return Found(
         _inside(where, row["path"], root),
         row["label"],
-        SPLIT_WORDS.get(split, ""),
+        SPLIT_WORDS.get(split, "") if "split" in row else split_of(row["path"]),
         row.get("patient", ""),
         row.get("site", ""),
     )

@@ -1,0 +1,87 @@
+"""Films as a dataset: real files, and items that depend on seed and index alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from fxkit.config import AugmentConfig, DataConfig
+from fxkit.data.dataset import FilmDataset, build_loader, class_weights, mix_seed
+from fxkit.data.index import index_data
+from fxkit.data.manifest import Record
+from fxkit.data.transforms import Preprocessing
+from fxkit.errors import DataError
+from fxkit.synth import Synthetic
+from preprocess.errors import ImageError
+
+PREPROCESSING = Preprocessing(64, "stretch", (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.fixture(scope="module")
+def films(made: Synthetic) -> tuple[Path, list[Record]]:
+    found = index_data(made.root)
+    return found.root, list(found.records)
+
+
+def build(films: tuple[Path, list[Record]], seed: int = 0, augmented: bool = True) -> FilmDataset:
+    augmentation = AugmentConfig() if augmented else None
+    return FilmDataset(films[0], films[1], ["not_fractured", "fractured"], PREPROCESSING, augmentation, seed)
+
+
+def test_items_hold_the_image_and_the_class_index(films: tuple[Path, list[Record]]) -> None:
+    dataset = build(films, augmented=False)
+    image, label = dataset[0]
+    assert len(dataset) == len(films[1])
+    assert image.shape == (3, 64, 64)
+    assert label == int(films[1][0].label == "fractured")
+
+
+def test_an_unknown_class_is_minus_one(films: tuple[Path, list[Record]]) -> None:
+    root, records = films
+    dataset = build((root, [replace(records[0], label="sprained")]))
+    assert dataset[0][1] == -1
+
+
+def test_a_seed_gives_its_items_again(films: tuple[Path, list[Record]]) -> None:
+    first, again, other = build(films, 3)[5][0], build(films, 3)[5][0], build(films, 4)[5][0]
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_loaders_with_workers_give_the_same_batches(films: tuple[Path, list[Record]]) -> None:
+    batches = []
+    for workers in (0, 2):
+        loader = build_loader(build(films), DataConfig(batch_size=8, workers=workers), shuffle_seed=1)
+        batches.append(torch.cat([images for images, _ in loader]))
+    assert torch.equal(*batches)
+
+
+def test_a_shuffled_rest_of_one_film_is_dropped(films: tuple[Path, list[Record]]) -> None:
+    dataset = build((films[0], films[1][:9]))
+    assert len(build_loader(dataset, DataConfig(batch_size=8, workers=0), shuffle_seed=0)) == 1
+    assert len(build_loader(dataset, DataConfig(batch_size=8, workers=0))) == 2
+
+
+def test_a_film_that_went_away_is_named(films: tuple[Path, list[Record]]) -> None:
+    root, records = films
+    with pytest.raises(ImageError, match="gone.png: no such file"):
+        build((root, [replace(records[0], path="gone.png")]))[0]
+
+
+def test_rarer_classes_weigh_more(films: tuple[Path, list[Record]]) -> None:
+    records = [replace(films[1][0], label=name) for name in "aaab"]
+    weights = class_weights(records, ["a", "b"])
+    assert torch.allclose(weights, torch.tensor([4 / 6, 2.0]))
+    assert float((weights * torch.tensor([3.0, 1.0])).sum()) == pytest.approx(4)
+
+
+def test_a_class_without_training_films_is_refused(films: tuple[Path, list[Record]]) -> None:
+    with pytest.raises(DataError, match="class 'b' has no training film"):
+        class_weights([replace(films[1][0], label="a")], ["a", "b"])
+
+
+def test_mixed_seeds_differ_and_repeat() -> None:
+    seeds = {mix_seed(a, b, c) for a in range(4) for b in range(4) for c in range(4)}
+    assert len(seeds) == 64
+    assert mix_seed(1, 2, 3) in seeds

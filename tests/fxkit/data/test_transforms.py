@@ -1,0 +1,61 @@
+"""Resizing, augmentation and normalisation, with answers known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from fxkit.config import AugmentConfig, DataConfig, ModelConfig
+from fxkit.data.transforms import Preprocessing, augment, build_augmentation, build_preprocessing, resize, to_tensor
+
+PLAIN = Preprocessing(64, "stretch", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+PADDED = Preprocessing(64, "pad", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def test_stretching_fills_the_square() -> None:
+    assert (resize(np.full((100, 40), 200, np.uint8), PLAIN) == 200).all()
+
+
+@pytest.mark.parametrize(("shape", "rows", "columns"), [((128, 64), 64, 32), ((64, 128), 32, 64), ((10, 10), 64, 64)])
+def test_padding_keeps_the_aspect_ratio(shape: tuple[int, int], rows: int, columns: int) -> None:
+    out = resize(np.full(shape, 200, np.uint8), PADDED)
+    lit = np.argwhere(out > 0)
+    assert out.shape == (64, 64)
+    assert tuple(np.ptp(lit, axis=0) + 1) == (rows, columns)
+    assert abs(int(lit.min(axis=0).sum()) - (128 - rows - columns) // 2) <= 1
+
+
+def test_one_pixel_wide_films_still_fit() -> None:
+    assert resize(np.full((1000, 1), 9, np.uint8), PADDED).shape == (64, 64)
+
+
+def test_normalisation_is_that_of_the_backbone() -> None:
+    tensor = to_tensor(np.full((2, 2), 255, np.uint8), PLAIN)
+    assert tensor.shape == (3, 2, 2)
+    assert torch.equal(tensor, torch.full((3, 2, 2), 2.0))
+
+
+def test_the_backbone_gives_what_the_settings_leave_open() -> None:
+    found = build_preprocessing(ModelConfig(backbone="resnet50"), DataConfig())
+    assert found.image_size == 224
+    assert found.mean == (0.485, 0.456, 0.406)
+    own = build_preprocessing(ModelConfig(mean=0.5, std=0.4), DataConfig(image_size=96))
+    assert own == Preprocessing(96, "stretch", (0.5,) * 3, (0.4,) * 3)
+
+
+@pytest.mark.parametrize("preprocessing", [PLAIN, PADDED])
+def test_a_seed_gives_its_view_whatever_came_before(preprocessing: Preprocessing) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
+    transform = build_augmentation(AugmentConfig(), preprocessing)
+    views = [augment(image, transform, preprocessing, seed) for seed in range(6)]
+    fresh = build_augmentation(AugmentConfig(), preprocessing)
+    assert np.array_equal(augment(image, fresh, preprocessing, 4), views[4])
+    assert all(view.shape == (64, 64) and view.dtype == np.uint8 for view in views)
+    assert len({view.tobytes() for view in views}) == 6
+
+
+def test_probabilities_of_zero_leave_only_the_crop() -> None:
+    none = {name: 0.0 for name in AugmentConfig.model_fields if name.endswith(("_probability", "_flip"))}
+    config = AugmentConfig(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), **none)
+    image = np.full((64, 64), 77, np.uint8)
+    image[:, 32:] = 99
+    assert np.array_equal(augment(image, build_augmentation(config, PLAIN), PLAIN, 5), image)
