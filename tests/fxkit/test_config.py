@@ -1,0 +1,101 @@
+"""Settings: what is taken, and what is refused with which words."""
+
+from pathlib import Path
+
+import pytest
+
+from fxkit.config import Config, find_preset, load_config, presets_folder, read_yaml, validate, write_config
+from fxkit.errors import ConfigError
+
+
+def test_no_settings_are_the_defaults() -> None:
+    assert load_config() == Config()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((presets_folder() / "train").glob("*.yaml"))])
+def test_every_preset_is_valid(name: str) -> None:
+    assert isinstance(load_config(name), Config)
+
+
+def test_the_default_preset_shows_the_defaults() -> None:
+    assert load_config("default") == Config()
+
+
+def test_the_baseline_is_the_published_recipe() -> None:
+    config = load_config("baseline")
+    assert config.optim.epochs == (5, 15)
+    assert (config.optim.finetune_head_lr, config.optim.finetune_backbone_lr) == (1e-4, 1e-5)
+    assert (config.optim.patience, config.data.image_size, config.data.batch_size) == (7, 224, 32)
+    assert config.model.finetune_from == "layer3"
+
+
+def test_settings_lie_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("optim: {head_lr: 1e-4, patience: 3}\n")
+    config = load_config(file, ["optim.head_lr=3e-4", "model.args.pad_type=same", "data.resize=pad"])
+    assert config.optim.head_lr == 3e-4
+    assert config.optim.patience == 3
+    assert config.model.args == {"pad_type": "same"}
+    assert config.data.resize == "pad"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-4", 1e-4), ("-2E+3", -2e3), (".5e1", 5.0), ("2.5", 2.5)])
+def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
+    assert load_config(None, [f"model.args.x={text}"]).model.args["x"] == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("optim.hed_lr=1", "unknown key 'optim.hed_lr'; did you mean 'optim.head_lr'?"),
+        ("augment.zzz=1", "unknown key 'augment.zzz'; valid here: enabled, crop_scale"),
+        ("optimm.x=1", "unknown key 'optimm'; did you mean 'optim'?"),
+        ("data.batch_size=many", "data.batch_size = 'many': input should be a valid integer"),
+        ("data.resize=crop", "data.resize = 'crop': input should be 'stretch' or 'pad'"),
+        ("optim.epochs=[0, 0]", "optim.epochs = [0, 0]: neither may be negative, nor both 0"),
+        ("model.dropout=[1, 0]", "model.dropout = [1, 0]: each must be at least 0 and below 1"),
+        ("seed", "--set seed: expected KEY=VALUE"),
+        ("seed=[1", "'[1' is not a YAML value"),
+        ("seed.x=1", "seed = {'x': 1}: input should be a valid integer"),
+    ],
+)
+def test_wrong_settings_name_their_key(setting: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [setting])
+    assert words in str(caught.value)
+
+
+def test_a_value_has_no_further_keys() -> None:
+    with pytest.raises(ConfigError, match="seed holds a value, not further keys"):
+        load_config(None, ["seed=1", "seed.x=2"])
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="basline: neither a file nor a preset.*did you mean 'baseline'"):
+        find_preset("train", "basline")
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "list.yaml"
+    file.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="holds a list; expected keys and values"):
+        read_yaml(file)
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("a: [1\n")
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        read_yaml(file)
+
+
+def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("")
+    assert load_config(file) == Config()
+
+
+def test_written_settings_come_back(tmp_path: Path) -> None:
+    config = load_config("tiny", ["optim.head_lr=1e-5", "model.args={a: 1}"])
+    write_config(tmp_path / "config.yaml", config)
+    assert validate(read_yaml(tmp_path / "config.yaml"), "config.yaml") == config
