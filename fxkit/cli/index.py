@@ -109,7 +109,7 @@ def index_command(
         click.echo(one_line(note))
     for line in table(count_splits(index.records)):
         click.echo(line)
-    click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of files left out; root {index.root}"))
+    click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
 
 
 def table(counts: Sequence["Count"]) -> list[str]:

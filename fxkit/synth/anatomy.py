@@ -91,15 +91,11 @@ def rays(tube: Tube, x: Array, y: Array, turn: float) -> tuple[Array, Array, Arr
     if tube.cortex_mm == (0.0,):
         return whole, whole, t, s
     shell = steps(tube.cortex_mm, t)
-    marrow = _chord(
-        t * length - shell, (1 - t) * length - shell, s, width - shell, depth - shell, tube.round_mm
-    )
+    marrow = _chord(t * length - shell, (1 - t) * length - shell, s, width - shell, depth - shell, tube.round_mm)
     return whole - marrow, marrow, t, s
 
 
-def _chord(
-    from_a: Array, from_b: Array, s: Array, width: Array, depth: Array, ends: tuple[float, float]
-) -> Array:
+def _chord(from_a: Array, from_b: Array, s: Array, width: Array, depth: Array, ends: tuple[float, float]) -> Array:
     """Length of a ray through an elliptic tube with rounded ends, at distances in mm."""
     inside = 1 - (s / np.maximum(width, 1e-3)) ** 2
     for distance, radius in ((from_a, ends[0]), (from_b, ends[1])):
@@ -315,9 +311,7 @@ def _arm_flesh(rng: np.random.Generator) -> tuple[Tube, ...]:
     return (whole,)
 
 
-def _break(
-    rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float
-) -> tuple[Tube, Tube, Fracture | None]:
+def _break(rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float) -> tuple[Tube, Tube, Fracture | None]:
     """Break the radius, the ulna or both; return also the fracture that carries the hand along."""
     distal, both = rng.random() < 0.6, rng.random() < 0.15 + 0.5 * severity
     at = rng.uniform(0.065, 0.15) if distal else rng.uniform(0.16, 0.27)

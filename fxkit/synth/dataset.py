@@ -283,9 +283,7 @@ def _clear(root: Path, overwrite: bool) -> None:
     if not root.is_dir() or not any(root.iterdir()):
         return
     if not overwrite:
-        raise OutputError(
-            f"{root}: not empty; choose a new folder, or replace earlier made films with --overwrite"
-        )
+        raise OutputError(f"{root}: not empty; choose a new folder, or replace earlier made films with --overwrite")
     for path in _made_before(root):
         with suppress(FileNotFoundError):
             (root / path).unlink()
@@ -301,6 +299,4 @@ def _made_before(root: Path) -> list[str]:
     if reader is None or tuple(reader.fieldnames or ()) != COLUMNS:
         raise OutputError(f"{root}: holds files that `fxkit synth` did not make; choose a new folder")
     made = [Path(row["path"]) for row in rows]
-    return [
-        str(path) for path in made if len(path.parts) == 2 and path.parts[0] in CLASSES and path.name != ".."
-    ]
+    return [str(path) for path in made if len(path.parts) == 2 and path.parts[0] in CLASSES and path.name != ".."]

@@ -58,9 +58,7 @@ def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: 
         field=_draw_field(rng, width, height),
         dose=float(np.exp(rng.uniform(np.log(4e3), np.log(6e4)))),
         blur_px=float(rng.uniform(0.35, 0.75) * max(size_px / 384, 0.5)),
-        base_grey=float(
-            rng.choice([rng.uniform(0.0, 0.04), rng.uniform(0.05, 0.13), rng.uniform(0.13, 0.25)])
-        ),
+        base_grey=float(rng.choice([rng.uniform(0.0, 0.04), rng.uniform(0.05, 0.13), rng.uniform(0.13, 0.25)])),
         outside_grey=float(rng.choice([0.0, rng.uniform(0, 0.04)])),
         wedge=_draw_wedge(rng, size_px) if rng.random() < 0.12 else None,
         gamma=float(rng.uniform(0.85, 1.3)),
@@ -75,9 +73,7 @@ def _draw_field(rng: np.random.Generator, width: int, height: int) -> tuple[tupl
     closed = rng.random(4) < 0.4
     margins = np.where(closed, rng.uniform(0.015, 0.13, 4), -0.2) * [width, height, width, height]
     left, top, right, bottom = margins
-    corners = np.array(
-        [[left, top], [width - right, top], [width - right, height - bottom], [left, height - bottom]]
-    )
+    corners = np.array([[left, top], [width - right, top], [width - right, height - bottom], [left, height - bottom]])
     tilt = np.radians(rng.normal(0, 5)) if rng.random() < 0.45 else 0.0
     turn = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
     centre = np.array([width / 2, height / 2])
@@ -161,9 +157,7 @@ def _window(tube: Tube, x: Array, y: Array, turn: float) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(near.any(1)) * GRID, np.flatnonzero(near.any(0)) * GRID
     if not len(rows):
         return slice(0, 0), slice(0, 0)
-    return slice(max(rows[0] - GRID, 0), rows[-1] + GRID), slice(
-        max(columns[0] - GRID, 0), columns[-1] + GRID
-    )
+    return slice(max(rows[0] - GRID, 0), rows[-1] + GRID), slice(max(columns[0] - GRID, 0), columns[-1] + GRID)
 
 
 def field_mask(view: View) -> Array:

@@ -192,8 +192,8 @@ def _plate(quad: Array, shape: tuple[int, int]) -> Array:
     """The plastic holder: a faint pane with a denser rim."""
     pane, points = np.zeros(shape, np.uint8), np.round(quad * 16).astype(np.int32)
     cv2.fillConvexPoly(pane, points, 60, cv2.LINE_AA, 4)
-    cv2.polylines(pane, [points], True, 160, 1, cv2.LINE_AA, 4)
-    return np.asarray(pane * np.float32(0.14 / 60))
+    cv2.polylines(pane, [points], True, 130, 1, cv2.LINE_AA, 4)
+    return np.asarray(pane * np.float32(0.1 / 60))
 
 
 def _lay(stamp: Stamp, patch: Array, shape: tuple[int, int]) -> Array:
@@ -202,9 +202,7 @@ def _lay(stamp: Stamp, patch: Array, shape: tuple[int, int]) -> Array:
     matrix = stamp.matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     scale = float(np.sqrt(abs(np.linalg.det(stamp.matrix[:, :2]))))
-    smooth = (
-        cv2.GaussianBlur(patch, (0, 0), 0.35 / scale, borderType=cv2.BORDER_CONSTANT) if scale < 1 else patch
-    )
+    smooth = cv2.GaussianBlur(patch, (0, 0), 0.35 / scale, borderType=cv2.BORDER_CONSTANT) if scale < 1 else patch
     return np.asarray(cv2.warpAffine(smooth, matrix, shape[::-1], flags=cv2.INTER_LINEAR), np.float32)
 
 
