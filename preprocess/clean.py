@@ -135,9 +135,7 @@ def clean_folder(
         threads=max(1, joblib.cpu_count() // jobs),
         easyocr_models=None if easyocr_models is None else str(easyocr_models),
     )
-    unlisted = [
-        LedgerRow(path, "", "failed", error=_short(error, plan.root)) for path, error in sources.unlisted
-    ]
+    unlisted = [LedgerRow(path, "", "failed", error=_short(error, plan.root)) for path, error in sources.unlisted]
     kept: dict[str, LedgerRow] = {}
     if not dry_run:
         mode = Mode(settings, masks_only, "" if markers is None else _sha256(Path(markers)))
@@ -170,9 +168,7 @@ def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
 def _tasks(plan: Plan, paths: Sequence[str], given: dict[str, MarkedImage] | None) -> list[Task]:
     names = png_names(plan.root, paths)
     unmarked = MarkedImage(0, 0)
-    return [
-        Task(path, names.get(path), None if given is None else given.get(path, unmarked)) for path in paths
-    ]
+    return [Task(path, names.get(path), None if given is None else given.get(path, unmarked)) for path in paths]
 
 
 def _run(plan: Plan, tasks: Sequence[Task], jobs: int) -> Iterator[LedgerRow]:
@@ -194,17 +190,13 @@ def _record(plan: Plan, rows: Iterable[LedgerRow]) -> Iterator[LedgerRow]:
             with file.open("a", encoding="utf-8") as ledger:
                 ledger.write(ledger_line(row))
         except OSError as error:
-            raise OutputError(
-                f"{file}: cannot be written ({error.strerror}); free some space, then go on"
-            ) from error
+            raise OutputError(f"{file}: cannot be written ({error.strerror}); free some space, then go on") from error
         yield row
 
 
 def _finish(plan: Plan, rows: Iterable[LedgerRow]) -> None:
     ordered = sorted(rows, key=lambda row: row.path)
-    seen = {
-        row.path: MarkedImage(row.width, row.height, row.markers) for row in ordered if row.status != "failed"
-    }
+    seen = {row.path: MarkedImage(row.width, row.height, row.markers) for row in ordered if row.status != "failed"}
     write_coco(plan.out / MARKERS_FILE, seen)
     write_review(plan.out / REVIEW_FILE, ordered, plan.root, plan.out, plan.settings, plan.max_pixels)
     write_ledger(plan.out / LEDGER, ordered)

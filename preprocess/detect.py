@@ -5,7 +5,7 @@ their finds back, joins those that overlap, and reads each from every side, keep
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -14,14 +14,25 @@ from numpy.typing import NDArray
 
 from preprocess.labelbox import label_box
 from preprocess.markers import Marker, Quad, around, as_quad, quad_area, quad_sides
+from preprocess.tighten import tighten
 from preprocess.views import View, views
 
 Grey = NDArray[np.uint8]
-Found = tuple[Quad, float]  # a quad and the confidence, 0 to 1, that text stands there
+Found = tuple[Quad, float]  # a quad and how sure, 0 to 1, a reader is that text stands there
 
 OVERLAP = 0.5  # share of the smaller quad from which two finds are taken for one marker
+LARGEST = 0.07  # share of a film that one marker takes up at most: a hand's bones can look like a line of text
 LONG = 1.6  # from this ratio of sides on, text runs along the longer side
 READ_HEIGHT_PX = 48  # what the readers scale lines of text to
+BETTER = 0.02  # what a mirrored reading must be surer by than a plain one
+
+
+@dataclass(frozen=True)
+class Find:
+    """A place where text may stand, and for each view how sure (0 to 1) it was seen there."""
+
+    quad: Quad
+    scores: tuple[float, ...]
 
 
 class Detector(Protocol):
@@ -55,24 +66,29 @@ class TurnedDetector:
 
     reader: TextReader
     side_px: int = 640
-    enlarge: float = 3.0
+    enlarge: float = 2.0
     turns: int = 4
     find_mirrored: bool = False
     label_boxes: bool = True
 
     def detect(self, image: Grey) -> list[Marker]:
         """Return the markers of an (H, W) uint8 image, quads in its pixels."""
-        finds = [find for view in views(self.turns, self.find_mirrored) for find in self._find(image, view)]
-        groups = join(finds)
+        finds = [replace(find, quad=tighten(image, find.quad)) for find in join(self._find(image))]
         if self.label_boxes:
-            groups = join([(label_box(image, quad) or quad, score) for quad, score in groups])
-        return [read_marker(image, quad, score, self.reader.read) for quad, score in groups]
+            finds = join([replace(find, quad=label_box(image, find.quad) or find.quad) for find in finds])
+        return [read_marker(image, find, self.reader.read) for find in finds]
 
-    def _find(self, image: Grey, view: View) -> list[Found]:
+    def _find(self, image: Grey) -> list[Find]:
         small = fit(image, self.side_px, self.enlarge)
         scale = np.divide(image.shape[::-1], small.shape[::-1])
-        finds = self.reader.find(view.show(small))
-        return [(as_quad(view.back(quad, small.shape) * scale), score) for quad, score in finds]
+        shown = views(self.turns, self.find_mirrored)
+        finds = []
+        for number, view in enumerate(shown):
+            for quad, score in self.reader.find(view.show(small)):
+                if quad_area(quad) <= LARGEST * small.size:
+                    there = as_quad(view.back(quad, small.shape) * scale)
+                    finds.append(Find(there, tuple(score * (number == other) for other in range(len(shown)))))
+        return finds
 
 
 def fit(image: Grey, side_px: int, enlarge: float) -> Grey:
@@ -83,29 +99,27 @@ def fit(image: Grey, side_px: int, enlarge: float) -> Grey:
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
-def join(finds: Iterable[Found]) -> list[Found]:
-    """Join finds that overlap into one each: the smallest turned rectangle around them, the best confidence.
+def join(finds: Iterable[Find]) -> list[Find]:
+    """Join finds that overlap into one each: the smallest turned rectangle around them, the best score a view.
 
     Goes on until nothing overlaps. The result is sorted, so it does not depend on the order of the views.
     """
-    groups: list[Found] = []
-    for find in sorted(finds, key=lambda found: (-found[1], found[0])):
-        while (
-            near := next((other for other in groups if _overlap(find[0], other[0]) >= OVERLAP), None)
-        ) is not None:
+    groups: list[Find] = []
+    for find in sorted(finds, key=lambda find: (-max(find.scores), find.quad)):
+        while near := next((other for other in groups if _overlap(find.quad, other.quad) >= OVERLAP), None):
             groups.remove(near)
             find = _joined(near, find)
         groups.append(find)
-    return sorted(groups)
+    return sorted(groups, key=lambda find: find.quad)
 
 
-def _joined(a: Found, b: Found) -> Found:
+def _joined(a: Find, b: Find) -> Find:
     """A quad that holds the other stays as it is: drawing it anew could only loosen it."""
-    score = max(a[1], b[1])
-    large, small = sorted((a[0], b[0]), key=quad_area, reverse=True)
+    scores = tuple(map(max, a.scores, b.scores))
+    large, small = sorted((a.quad, b.quad), key=quad_area, reverse=True)
     if _overlap(large, small) > 0.99:
-        return large, score
-    return around(np.array([*a[0], *b[0]], np.float32)), score
+        return Find(large, scores)
+    return Find(around(np.array([*a.quad, *b.quad], np.float32)), scores)
 
 
 def _overlap(a: Quad, b: Quad) -> float:
@@ -114,16 +128,26 @@ def _overlap(a: Quad, b: Quad) -> float:
     return float(shared) / max(min(quad_area(a), quad_area(b)), 1e-6)
 
 
-def read_marker(image: Grey, quad: Quad, score: float, read: Callable[[Grey], tuple[str, float]]) -> Marker:
-    """Read a quad from every side, plain and mirrored; its corners then follow the best reading."""
-    readings = []
-    for view in _reading_views(quad):
-        text, confidence = read(view.show(upright(image, quad)))
-        readings.append((confidence if any(c.isalnum() for c in text) else 0.0, text, view))
-    best, text, view = max(readings, key=lambda reading: reading[0])
-    if not best:
-        return Marker(quad, confidence=round(score, 4))
-    return Marker(_turn(quad, view), text.strip(), confidence=round(1 - (1 - score) * (1 - best), 4))
+def read_marker(image: Grey, find: Find, read: Callable[[Grey], tuple[str, float]]) -> Marker:
+    """Read a find from every side, plain and mirrored; its corners then follow the best reading.
+
+    The confidence is the mean score over the views, since text is seen in most of them and anatomy in one or two;
+    a good reading adds to it in proportion. Readers are often sure of a single letter where there is none.
+    """
+    seen = sum(find.scores) / len(find.scores)
+    best, text, chosen = 0.0, "", View()
+    for view in _reading_views(find.quad):
+        line, confidence = read(view.show(upright(image, find.quad)))
+        worth = confidence * _legible(line)
+        if worth > best + BETTER * (view.mirrored and not chosen.mirrored):
+            best, text, chosen = worth, line.strip(), view
+    quad = _turn(find.quad, chosen) if text else find.quad
+    return Marker(quad, text, confidence=round(1 - (1 - seen) * (1 - best * seen), 4))
+
+
+def _legible(text: str) -> float:
+    """Share of letters and digits as markers bear them."""
+    return sum(c.isascii() and c.isalnum() for c in text) / max(len(text), 1)
 
 
 def _reading_views(quad: Quad) -> Sequence[View]:
@@ -144,9 +168,7 @@ def upright(image: Grey, quad: Quad) -> Grey:
     width, height = max(1, round(length * scale)), max(1, round(height * scale))
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     matrix = cv2.getPerspectiveTransform(np.array(quad, np.float32), corners)
-    cut = cv2.warpPerspective(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    cut = cv2.warpPerspective(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.uint8)
 
 

@@ -22,9 +22,7 @@ class Cleaned:
     markers: tuple[Marker, ...]
 
 
-def build_detector(
-    settings: CleanSettings, *, threads: int = 1, easyocr_models: str | Path | None = None
-) -> Detector:
+def build_detector(settings: CleanSettings, *, threads: int = 1, easyocr_models: str | Path | None = None) -> Detector:
     """Build the detector that the settings name; it can be used for any number of images.
 
     Args:
@@ -62,9 +60,7 @@ def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cl
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
     """
     found = detector.detect(to_grey8(image))
-    return erase(
-        image, [marker for marker in found if marker.confidence >= settings.min_confidence], settings
-    )
+    return erase(image, [marker for marker in found if marker.confidence >= settings.min_confidence], settings)
 
 
 def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:

@@ -23,7 +23,7 @@ from preprocess.errors import ImageError, OutputError
 Array = NDArray[Any]
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "WEBP")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 film: five times the largest detector plate
 
 _pillow_limit = threading.Lock()
@@ -85,9 +85,7 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
     """
     path = Path(path)
     payload = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    part = path.with_name(
-        f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{threading.get_ident()}.part"
-    )
+    part = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(payload)
@@ -289,9 +287,7 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
         values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ImageError(
-            f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed"
-        ) from error
+        raise ImageError(f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed") from error
     return _scale_dicom(path, dataset, np.asarray(values))
 
 

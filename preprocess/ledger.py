@@ -50,9 +50,7 @@ def read_ledger(place: str | Path) -> dict[str, LedgerRow]:
     try:
         lines = file.read_bytes().split(b"\n")
     except OSError as error:
-        raise OutputError(
-            f"{file}: no ledger can be read ({error.strerror}); run clean-labels first"
-        ) from error
+        raise OutputError(f"{file}: no ledger can be read ({error.strerror}); run clean-labels first") from error
     rows = (_parse(file, number, line) for number, line in enumerate(lines[:-1], 1) if line.strip())
     return {row.path: row for row in rows}
 
@@ -70,9 +68,7 @@ def ledger_line(row: LedgerRow) -> str:
 def _parse(file: Path, number: int, line: bytes) -> LedgerRow:
     try:
         fields: dict[str, Any] = json.loads(line)
-        markers = tuple(
-            Marker(as_quad(marker.pop("quad")), **marker) for marker in map(dict, fields.pop("markers"))
-        )
+        markers = tuple(Marker(as_quad(marker.pop("quad")), **marker) for marker in map(dict, fields.pop("markers")))
         return LedgerRow(markers=markers, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(

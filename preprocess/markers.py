@@ -150,9 +150,7 @@ def _parse_coco(content: Any) -> dict[str, MarkedImage]:
     for row in content["annotations"]:
         markers[int(row["image_id"])].append(_parse_annotation(row, names))
     return {
-        str(row["file_name"]): MarkedImage(
-            int(row["width"]), int(row["height"]), tuple(markers[int(row["id"])])
-        )
+        str(row["file_name"]): MarkedImage(int(row["width"]), int(row["height"]), tuple(markers[int(row["id"])]))
         for row in content["images"]
     }
 

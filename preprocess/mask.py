@@ -10,6 +10,8 @@ from preprocess.markers import Marker, Quad, quad_sides
 
 Mask = NDArray[np.bool_]
 
+SOFT_EDGE_PX = 1.5  # however small the film, its letters' edges are blurred over this much
+
 
 def marker_mask(
     shape: tuple[int, ...],
@@ -27,7 +29,7 @@ def marker_mask(
         grow_px: pixels by which each side moves at least, on a film of 1,000 px; in proportion on others.
     """
     canvas = np.zeros(shape[:2], np.uint8)
-    least = grow_px * max(shape[:2]) / 1000
+    least = max(grow_px * max(shape[:2]) / 1000, min(grow_px, SOFT_EDGE_PX))
     for marker in markers:
         margin = max(least, grow_fraction * min(quad_sides(marker.quad)))
         cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)

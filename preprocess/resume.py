@@ -111,9 +111,7 @@ def _below(out: Path, output: str) -> Path:
     """A ledger that was tampered with must not lead to files elsewhere."""
     parts = PurePosixPath(output).parts
     if not parts or parts[0] == "/" or ".." in parts:
-        raise OutputError(
-            f"{out / LEDGER}: output {output!r} leads out of its folder; clean into a new folder"
-        )
+        raise OutputError(f"{out / LEDGER}: output {output!r} leads out of its folder; clean into a new folder")
     return out / output
 
 

@@ -66,9 +66,7 @@ def _least(row: LedgerRow) -> float:
     return min(marker.confidence for marker in row.markers)
 
 
-def _cards(
-    rows: Iterable[LedgerRow], root: Path, out: Path, settings: CleanSettings, max_pixels: int
-) -> list[Card]:
+def _cards(rows: Iterable[LedgerRow], root: Path, out: Path, settings: CleanSettings, max_pixels: int) -> list[Card]:
     cards = (_card(row, root, out, settings, max_pixels) for row in rows)
     return [card for card in cards if card is not None]
 
@@ -79,9 +77,7 @@ def _card(row: LedgerRow, root: Path, out: Path, settings: CleanSettings, max_pi
         after = before if row.status != "cleaned" else read_image(out / row.output, max_pixels=max_pixels)
     except KnownError:
         return None  # its source went away since it was cleaned
-    mask = marker_mask(
-        before.shape, row.markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px
-    )
+    mask = marker_mask(before.shape, row.markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px)
     return Card(
         path=_printable(row.path),
         texts=tuple(_printable(marker.text) or "(not legible)" for marker in row.markers),

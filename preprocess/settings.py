@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from preprocess.errors import OutputError
+import yaml
+
+from preprocess.errors import KnownError, OutputError
 
 SETTINGS_FILE = "clean.json"
 DETECTORS = ("rapidocr", "easyocr")
@@ -30,9 +32,9 @@ class CleanSettings:
     """
 
     detector: str = "rapidocr"
-    min_confidence: float = 0.5
+    min_confidence: float = 0.4
     side_px: int = 640
-    enlarge: float = 3.0
+    enlarge: float = 2.0
     turns: int = 4
     find_mirrored: bool = False
     label_boxes: bool = True
@@ -71,16 +73,16 @@ def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:
     """Build settings from a mapping; what is not named keeps its default.
 
     Raises:
-        OutputError: a name is unknown, or a value is not allowed; `where` opens its text.
+        KnownError: a name is unknown, or a value is not allowed; `where` opens its text.
     """
     known = [field.name for field in fields(CleanSettings)]
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise OutputError(f"{where}: unknown setting {unknown[0]!r}; expected one of {', '.join(known)}")
+        raise KnownError(f"{where}: unknown setting {unknown[0]!r}; expected one of {', '.join(known)}")
     try:
         return replace(CleanSettings(), **values)
     except ValueError as error:
-        raise OutputError(f"{where}: {error}") from error
+        raise KnownError(f"{where}: {error}") from error
 
 
 def read_clean_settings(folder: str | Path) -> CleanSettings | None:
@@ -96,7 +98,22 @@ def read_clean_settings(folder: str | Path) -> CleanSettings | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite"
-        ) from error
+        raise OutputError(f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite") from error
+    return settings_from(values, str(file))
+
+
+def read_settings(file: str | Path) -> CleanSettings:
+    """Read a YAML file of settings; what it does not name keeps its default.
+
+    Raises:
+        KnownError: not readable, not YAML, a name is unknown, or a value is not allowed.
+    """
+    try:
+        values = yaml.safe_load(Path(file).read_text("utf-8")) or {}
+    except OSError as error:
+        raise KnownError(f"{file}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise KnownError(f"{file}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(values, dict):
+        raise KnownError(f"{file}: expected lines such as `min_confidence: 0.4`, found {type(values).__name__}")
     return settings_from(values, str(file))

@@ -34,6 +34,4 @@ class View:
 
 def views(turns: int, mirrored: bool) -> tuple[View, ...]:
     """Return the first so many quarter turns, and the same of the mirrored image when asked."""
-    return tuple(
-        View(turn, flip) for flip in ((False, True) if mirrored else (False,)) for turn in range(turns)
-    )
+    return tuple(View(turn, flip) for flip in ((False, True) if mirrored else (False,)) for turn in range(turns))

@@ -12,6 +12,7 @@ from preprocess.errors import DetectorError
 from preprocess.markers import as_quad, box_quad
 
 FILES = ("craft_mlt_25k.pth", "english_g2.pth")
+SURE = 0.7  # easyocr's own threshold: it reports nothing less sure, and does not say how sure
 SOURCE = "https://www.jaided.ai/easyocr/modelhub"
 
 
@@ -32,10 +33,10 @@ class EasyReader:
         self._reader: Any = _load(models or usual_folder())
 
     def find(self, image: Grey) -> list[Found]:
-        """Return where text may stand in an (H, W) uint8 image; easyocr tells no confidence, so it is 1/2."""
+        """Return where text may stand in an (H, W) uint8 image; each counts as SURE."""
         boxes, quads = self._reader.detect(image, min_size=5)
         upright = [box_quad(x0, y0, x1, y1) for x0, x1, y0, y1 in boxes[0]]
-        return [(quad, 0.5) for quad in (*upright, *map(as_quad, quads[0]))]
+        return [(quad, SURE) for quad in (*upright, *map(as_quad, quads[0]))]
 
     def read(self, image: Grey) -> tuple[str, float]:
         """Return the one line of text in an (H, W) uint8 image, with a confidence from 0 to 1."""
