@@ -71,7 +71,7 @@ def effective_size(value: float, variance: float, support: "Support") -> float:
     if n < 2 or variance < 1e-12:
         return float(max(1, n))
     trials = value * (1 - value) / variance * (n - 1) / n
-    return min(trials, support.trials) * (Z / float(stats.t.ppf((1 + LEVEL) / 2, n - 1))) ** 2
+    return min(trials, support.trials) * (Z / float(stats.t.ppf((1 + LEVEL) / 2, support.freedom))) ** 2
 
 
 def interval(
@@ -191,6 +191,7 @@ class Support:
 
     groups: int  # in all files that it needs
     smallest: int  # groups in the smallest set of files that it needs
+    freedom: int  # degrees of freedom: groups less one a set
     trials: float  # no more independent trials than these
 
 
@@ -198,7 +199,8 @@ def _support(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) 
     masks = [mask for part in parts for mask in metric.support(part)]
     together = np.any(masks, axis=0)
     sizes = [len(np.unique(groups[mask])) for mask in (together, *masks)]
-    return Support(sizes[0], min(sizes), float(together.sum()) if metric.is_share else math.inf)
+    freedom = max(1, min(sizes) - 1, sizes[0] - len(metric.support(parts[0])))
+    return Support(sizes[0], min(sizes), freedom, float(together.sum()) if metric.is_share else math.inf)
 
 
 def _variance(spread: Floats) -> float:

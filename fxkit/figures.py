@@ -26,6 +26,7 @@ STYLES = ("-", "--", "-.", ":")
 INK, FAINT = "#1b2733", "#8794a1"
 DPI = 160
 GRID = 201  # points of the false positive rate at which a ROC band is drawn
+INSIDE = 4  # more curves than this leave no free corner for their legend
 CELLS = 12  # more classes than this get no numbers in the confusion matrix
 
 
@@ -55,9 +56,7 @@ def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
         share = shares[row, column]
         text = f"{count:.0f}\n{100 * share:.0f} %" if len(counts) <= 5 else f"{count:.0f}"
         colour = "white" if share > 0.55 else INK
-        axes.text(
-            column, row, text, ha="center", va="center", color=colour, fontsize=9 if len(counts) > 5 else 11
-        )
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if len(counts) > 5 else 11)
 
 
 def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> bytes:
@@ -67,7 +66,7 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
     has a curve against the others, without bands.
     """
     known = predictions.known()
-    figure, axes = _start(4.4 if len(known.classes) == 2 else 6.0, 4.2)
+    figure, axes = _start(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (2, 3)))
     axes.text(0.62, 0.6, "chance", color=FAINT, fontsize=8, rotation=42, va="top")
     if len(known.classes) == 2:
@@ -85,9 +84,7 @@ def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
     curves = roc_curves(known, grid, seed=seed, resamples=resamples)
     if len(curves):
         low, high = np.quantile(curves, [0.025, 0.975], axis=0)
-        axes.fill_between(
-            grid, low, high, color=COLOURS[0], alpha=0.18, lw=0, label="95 % of resampled groups"
-        )
+        axes.fill_between(grid, low, high, color=COLOURS[0], alpha=0.18, lw=0, label="95 % of resampled groups")
 
 
 def roc_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
@@ -120,7 +117,7 @@ def _rates(weights: Floats) -> Floats:
 def draw_precision_recall(predictions: Predictions) -> bytes:
     """Draw precision against recall, and chance where there are two classes; return PNG bytes."""
     known = predictions.known()
-    figure, axes = _start(4.4 if len(known.classes) == 2 else 6.0, 4.2)
+    figure, axes = _start(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
     if len(known.classes) == 2 and len(known):
         share = float((known.labels == 1).mean())
         axes.axhline(share, color=FAINT, lw=1, ls=(0, (2, 3)))
@@ -248,7 +245,7 @@ def _square(axes: "Axes", x: str, y: str) -> None:
 def _legend(axes: "Axes", place: str) -> None:
     look: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5}
     names = axes.get_legend_handles_labels()[1]
-    if len(names) > 4:  # many curves leave no free corner
+    if len(names) > INSIDE:
         axes.legend(**look | {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)})
     elif names:
         axes.legend(**look)

@@ -134,9 +134,7 @@ def _check_sizes(p: Predictions) -> None:
     n, c = len(p.paths), len(p.classes)
     sizes = (p.labels.shape, p.probabilities.shape, len(p.films), len(p.groups))
     if sizes != ((n,), (n, c), n, n):
-        raise ValueError(
-            f"predictions of {n} paths and {c} classes: labels, probabilities, films, groups {sizes}"
-        )
+        raise ValueError(f"predictions of {n} paths and {c} classes: labels, probabilities, films, groups {sizes}")
     if c < 2:
         raise ValueError(f"predictions over {c} classes; expected two or more")
     if n and (p.labels.min() < UNKNOWN or p.labels.max() >= c):
@@ -161,9 +159,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = list(csv.reader(file, strict=True)) or [[]]
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); make it with `fxkit evaluate`"
-        ) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); make it with `fxkit evaluate`") from error
     except csv.Error as error:
         raise DataError(f"{path}: not a CSV file ({error}); make it again with `fxkit evaluate`") from error
     for number, row in enumerate(rows, start=2):

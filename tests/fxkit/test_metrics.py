@@ -72,9 +72,7 @@ def test_each_formula_agrees_with_scikit_learn_under_weights(rows):
         "sensitivity": reference.recall_score(truth, s.decisions, **given_weights),
         "specificity": reference.recall_score(truth, s.decisions, pos_label=0, **given_weights),
         "ppv": reference.precision_score(truth, s.decisions, zero_division=np.nan, **given_weights),
-        "npv": reference.precision_score(
-            truth, s.decisions, pos_label=0, zero_division=np.nan, **given_weights
-        ),
+        "npv": reference.precision_score(truth, s.decisions, pos_label=0, zero_division=np.nan, **given_weights),
         "f1": reference.f1_score(truth, s.decisions, **given_weights),
         "brier": reference.brier_score_loss(truth, p, **given_weights),
     }
@@ -96,9 +94,7 @@ def test_figures_of_many_classes_agree_with_scikit_learn():
     )
     assert figures["macro_f1"].value == pytest.approx(reference.f1_score(labels, called, average="macro"))
     assert figures["accuracy"].value == pytest.approx(reference.accuracy_score(labels, called))
-    assert figures["balanced_accuracy"].value == pytest.approx(
-        reference.balanced_accuracy_score(labels, called)
-    )
+    assert figures["balanced_accuracy"].value == pytest.approx(reference.balanced_accuracy_score(labels, called))
     recalls = reference.recall_score(labels, called, average=None)
     assert [figures[f"recall_{c}"].value for c in "abcd"] == pytest.approx(recalls)
     precisions = reference.precision_score(labels, called, average=None)
@@ -139,9 +135,7 @@ def test_wilson_gives_the_published_answers():
 
 
 def test_a_perfect_sensitivity_is_as_certain_as_its_groups_are_many():
-    p = binary(
-        [1] * 50 + [0] * 10, [0.9] * 50 + [0.1] * 10, [f"p{i % 5}" for i in range(50)] + [*"abcdefghij"]
-    )
+    p = binary([1] * 50 + [0] * 10, [0.9] * 50 + [0.1] * 10, [f"p{i % 5}" for i in range(50)] + [*"abcdefghij"])
     found = interval(scores.SENSITIVITY, p)
     assert (found.value, found.high, found.n_groups) == (1.0, 1.0, 5)
     assert found.low == pytest.approx(wilson(1.0, 5)[0])
@@ -210,12 +204,8 @@ def test_order_of_rows_and_names_of_groups_do_not_change_the_value(order, seed):
 def test_turning_classes_and_scores_round_keeps_the_auroc():
     rng = np.random.default_rng(5)
     labels, p = rng.integers(0, 2, 50), rng.random(50)
-    assert interval(AUROC, binary(1 - labels, 1 - p)).value == pytest.approx(
-        interval(AUROC, binary(labels, p)).value
-    )
-    assert interval(AUROC, binary(labels, 1 - p)).value == pytest.approx(
-        1 - interval(AUROC, binary(labels, p)).value
-    )
+    assert interval(AUROC, binary(1 - labels, 1 - p)).value == pytest.approx(interval(AUROC, binary(labels, p)).value)
+    assert interval(AUROC, binary(labels, 1 - p)).value == pytest.approx(1 - interval(AUROC, binary(labels, p)).value)
 
 
 def test_the_seed_decides_the_resamples_and_chunks_do_not(monkeypatch):
@@ -229,9 +219,9 @@ def test_the_seed_decides_the_resamples_and_chunks_do_not(monkeypatch):
 
 
 def test_effective_size_counts_groups_where_the_variance_is_unknown():
-    assert effective_size(1.0, 0.0, Support(12, 5, 60)) == 5
-    assert effective_size(0.5, 0.1, Support(1, 1, 60)) == 1
-    independent = effective_size(0.5, 0.25 / 1000, Support(1000, 1000, 1000))
+    assert effective_size(1.0, 0.0, Support(12, 5, 10, 60)) == 5
+    assert effective_size(0.5, 0.1, Support(1, 1, 1, 60)) == 1
+    independent = effective_size(0.5, 0.25 / 1000, Support(1000, 1000, 999, 1000))
     assert independent == pytest.approx(1000, rel=0.01)
 
 
@@ -299,9 +289,7 @@ def test_predictions_of_other_files_are_not_compared():
 
 
 def test_predictions_without_any_class_are_refused():
-    with pytest.raises(
-        DataError, match="no file has a known class; expected some; give data with class labels"
-    ):
+    with pytest.raises(DataError, match="no file has a known class; expected some; give data with class labels"):
         evaluate_predictions(binary([-1, -1], [0.1, 0.9]))
 
 

@@ -146,9 +146,7 @@ def test_a_malformed_file_is_refused(tmp_path, text, message):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(
-        DataError, match=r"p.csv: cannot be read \(No such file.*make it with `fxkit evaluate`"
-    ):
+    with pytest.raises(DataError, match=r"p.csv: cannot be read \(No such file.*make it with `fxkit evaluate`"):
         Predictions.read_csv(tmp_path / "p.csv")
 
 

@@ -1,0 +1,83 @@
+"""Build report.html: read what lies in the run folder, leave out what does not, write one page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from fxkit import __version__
+from fxkit.errors import RunError
+from fxkit.report.findings import (
+    Ablation,
+    Attention,
+    Scores,
+    read_ablation,
+    read_attention,
+    read_other_scores,
+    read_scores,
+)
+from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
+from preprocess.images import write_atomic
+
+FEW_GROUPS = 30  # of the rarest class: below it an AUROC's interval is wider than about 0.2
+
+VERDICTS = {
+    "reliance": "The score depends on markers",
+    "no evidence": "No evidence that the score depends on markers",
+    "undecided": "Undecided whether the score depends on markers",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    name: str
+    data: Data | None
+    cleaning: Cleaning | None
+    training: Training | None
+    scores: Scores | None
+    others: tuple[Scores, ...]
+    ablation: Ablation | None
+    attention: Attention | None
+
+
+def build_report(run_dir: str | Path) -> Path:
+    """Write RUN/report.html, a page that needs nothing else, and return its path.
+
+    Raises:
+        RunError: nothing in the folder can be reported, or a file in it is damaged.
+        OutputError: the page cannot be written.
+    """
+    run = Path(run_dir)
+    report = read_report(run)
+    if not any((report.data, report.scores, report.ablation)):
+        raise RunError(
+            f"{run}: nothing to report; expected a run folder with manifest.csv, metrics.json or ablation.json; "
+            "make one with `fxkit train`"
+        )
+    write_atomic(run / "report.html", render(report))
+    return run / "report.html"
+
+
+def read_report(run: Path) -> Report:
+    """Gather what the page shows."""
+    data = read_data(run)
+    return Report(
+        name=run.resolve().name,
+        data=data,
+        cleaning=read_cleaning(run, data),
+        training=read_training(run),
+        scores=read_scores(run),
+        others=read_other_scores(run),
+        ablation=read_ablation(run),
+        attention=read_attention(run),
+    )
+
+
+def render(report: Report) -> str:
+    """Return the page; all names and texts in it are escaped."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("report.html")
+    return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, version=__version__)

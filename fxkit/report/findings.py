@@ -1,0 +1,225 @@
+"""What was measured: figures on the test films and on other data, the ablation, and where the model looks."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fxkit.errors import RunError
+from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
+from fxkit.predictions import Predictions
+from fxkit.report.reading import Estimate, data_uri, estimate, picture_uri, read_part
+
+NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+    "brier": "Brier score (lower is better)",
+    "macro_auroc": "AUROC, mean over classes",
+    "macro_f1": "F1, mean over classes",
+}
+HEADLINES = ("auroc", "macro_auroc")
+
+
+@dataclass(frozen=True)
+class Level:
+    n: int
+    n_groups: int
+    figures: tuple[Estimate, ...]
+    headline: Estimate
+    fewest: int  # groups of the rarest class
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A metrics.json with its figures drawn; `name` is "" for the run's own test films."""
+
+    name: str
+    classes: tuple[str, ...]
+    threshold: float
+    resamples: int
+    n_files: int
+    n_films: int
+    n_groups: int
+    n_unknown: int
+    file: Level
+    film: Level
+    roc: str | None = None
+    precision_recall: str | None = None
+    confusion: str | None = None
+
+    @property
+    def rows(self) -> list[tuple[Estimate, Estimate]]:
+        """Each figure by film and by file."""
+        by_file = {figure.name: figure for figure in self.file.figures}
+        return [(figure, by_file[figure.name]) for figure in self.film.figures]
+
+
+@dataclass(frozen=True)
+class Cell:
+    trained: str
+    tested: str
+    found: Estimate
+
+
+@dataclass(frozen=True)
+class Ablation:
+    name: str
+    metric: str
+    seeds: tuple[str, ...]
+    arms: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    differences: tuple[Estimate, ...]
+    verdict: str
+    reason: str
+    n_groups: int
+    n_films: int
+
+    def cell(self, trained: str, tested: str) -> Estimate | None:
+        found = [c.found for c in self.cells if (c.trained, c.tested) == (trained, tested)]
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of the attention lies on markers, over some films that have any; means over films."""
+
+    name: str
+    films: int
+    attention: float
+    area: float
+
+    @property
+    def ratio(self) -> float:
+        return self.attention / self.area if self.area else math.nan
+
+
+@dataclass(frozen=True)
+class Attention:
+    sheet: str | None
+    films: int
+    shares: tuple[Share, ...]  # all films first, then each class
+
+
+def read_scores(folder: Path, name: str = "") -> Scores | None:
+    """Read metrics.json and draw the curves of predictions.csv by film."""
+    scores = read_part(folder / "metrics.json", lambda values: _scores(values, name))
+    if scores is None:
+        return None
+    drawn = {"confusion": data_uri(draw_confusion(scores.film.confusion, scores.classes))}
+    if not name and (folder / "predictions.csv").is_file():
+        films = Predictions.read_csv(folder / "predictions.csv").known().by_film()
+        drawn |= {
+            "roc": data_uri(draw_roc(films)),
+            "precision_recall": data_uri(draw_precision_recall(films)),
+        }
+    return Scores(**vars(scores) | drawn)
+
+
+def read_other_scores(run: Path) -> tuple[Scores, ...]:
+    """Read RUN/evaluations/*/metrics.json."""
+    files = sorted((run / "evaluations").glob("*/metrics.json"))
+    found = (read_scores(file.parent, file.parent.name) for file in files)
+    return tuple(scores for scores in found if scores is not None)
+
+
+def _scores(values: dict[str, Any], name: str) -> Scores:
+    return Scores(
+        name=name,
+        classes=tuple(map(str, values["classes"])),
+        threshold=float(values["threshold"]),
+        resamples=int(values["resamples"]),
+        n_files=int(values["n_files"]),
+        n_films=int(values["n_films"]),
+        n_groups=int(values["n_groups"]),
+        n_unknown=int(values["n_unknown"]),
+        file=_level(values["file"]),
+        film=_level(values["film"]),
+    )
+
+
+def _level(values: dict[str, Any]) -> Level:
+    figures = values["figures"]
+    key = next(name for name in HEADLINES if name in figures)
+    ends = [name for name in ("sensitivity", "specificity") if name in figures]
+    ends = ends or [name for name in figures if name.startswith("recall_")]
+    return Level(
+        n=int(values["n"]),
+        n_groups=int(values["n_groups"]),
+        figures=tuple(estimate(metric_name(name), found) for name, found in figures.items()),
+        headline=estimate(metric_name(key), figures[key]),
+        fewest=min((int(figures[name]["n_groups"]) for name in ends), default=0),
+        confusion=tuple(tuple(int(count) for count in row) for row in values["confusion"]),
+    )
+
+
+def metric_name(key: str) -> str:
+    """Return how a metric's key is written for readers."""
+    for prefix in ("recall_", "precision_"):
+        if key.startswith(prefix):
+            return f"{prefix[:-1]}: {key.removeprefix(prefix)}"
+    return NAMES.get(key, key)
+
+
+def read_ablation(run: Path) -> Ablation | None:
+    """Read RUN/ablation.json, or that of the ablation which the run is an arm of."""
+    own = read_part(run / "ablation.json", _ablation)
+    return own or read_part(run.resolve().parent / "ablation.json", _ablation)
+
+
+def _ablation(values: dict[str, Any]) -> Ablation:
+    cells = [Cell(str(c["trained"]), str(c["tested"]), estimate("", c)) for c in values["cells"]]
+    named = {"difference": "raw minus cleaned films, same model", "between_arms": "raw arm minus cleaned arm"}
+    given = {key: values[key] for key in named if key in values}
+    return Ablation(
+        name=str(values["name"]),
+        metric=metric_name(str(values["metric"])),
+        seeds=tuple(map(str, values["seeds"])),
+        arms=tuple(dict.fromkeys(c.trained for c in cells)),
+        cells=tuple(cells),
+        differences=tuple(estimate(str(found.get("name") or named[key]), found) for key, found in given.items()),
+        verdict=str(values["verdict"]),
+        reason=str(values["reason"]),
+        n_groups=int(values["n_groups"]),
+        n_films=int(values["n_films"]),
+    )
+
+
+def read_attention(run: Path) -> Attention | None:
+    """Read RUN/cam/attention.csv and the contact sheet."""
+    sheet, table = picture_uri(run / "cam" / "sheet.png"), run / "cam" / "attention.csv"
+    if not table.is_file():
+        return Attention(sheet, 0, ()) if sheet else None
+    rows = _attention_rows(table)
+    marked = [row for row in rows if row[2] > 0]
+    shares = [_share("all films with markers", marked)]
+    shares += [
+        _share(name, [row for row in marked if row[0] == name]) for name in sorted({r[0] for r in marked if r[0]})
+    ]
+    return Attention(sheet, len(rows), tuple(share for share in shares if share.films))
+
+
+def _attention_rows(path: Path) -> list[tuple[str, float, float]]:
+    """Class, share of attention and share of area of each film; no known markers count as none."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            (row["label"], float(row["marker_attention_share"] or 0), float(row["marker_area_share"] or 0))
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); make it again with `fxkit cam`"
+        ) from error
+
+
+def _share(name: str, rows: Sequence[tuple[str, float, float]]) -> Share:
+    n = max(1, len(rows))
+    return Share(name, len(rows), sum(row[1] for row in rows) / n, sum(row[2] for row in rows) / n)

@@ -1,0 +1,356 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fxkit.data.manifest import Record, write_manifest
+from fxkit.errors import DataError, RunError
+from fxkit.metrics import evaluate_predictions
+from fxkit.predictions import Predictions
+from fxkit.report import build_report
+from fxkit.report.findings import read_attention
+from fxkit.report.reading import Estimate, estimate, picture_uri
+
+BAD = "<script>alert('x')</script> & \"co\""
+HISTORY = "phase,epoch,train_loss,val_loss,val_auroc\nhead,0,0.7,0.69,0.5\nfinetune,0,0.6,0.6,0.7\n"
+ATTENTION = "path,label,predicted,probability,marker_area_share,marker_attention_share\n"
+VOID = {"meta", "img", "line", "circle", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that tags close, and keeps tags with their attributes and the text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        assert self.open == []
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def headings(self) -> list[str]:
+        return re.findall(r"<h2>([^<]*)</h2>", self.source)
+
+
+def record(i: int, split: str, group: str, label: str, patient: str = "") -> Record:
+    return Record(f"{i}.png", label, group, split, "", 9, 9, "ok", group, patient)
+
+
+def records(classes=("intact", "fractured"), leak: bool = False) -> list[Record]:
+    rows = []
+    for i in range(24):
+        split = ("train", "val", "test")[i // 8]
+        group = "g0" if leak and split == "test" and i % 4 == 0 else f"g{i // 2}"
+        rows.append(record(i, split, group, classes[(i // 2) % 2]))
+    return rows
+
+
+def predictions(classes=("intact", "fractured"), groups=None) -> Predictions:
+    rng = np.random.default_rng(0)
+    p = rng.random(16)
+    groups = tuple(f"g{i // 2}" for i in range(16)) if groups is None else groups
+    return Predictions(
+        classes, tuple(map(str, range(16))), np.arange(16) // 2 % 2, np.stack([1 - p, p], 1), groups, groups
+    )
+
+
+def write_scores(folder: Path, found: Predictions, curves: bool = True) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(evaluate_predictions(found, resamples=50).to_dict()))
+    if curves:
+        found.write_csv(folder / "predictions.csv")
+
+
+def write_ablation(folder: Path, **changes: object) -> None:
+    interval = {"value": 0.04, "low": -0.02, "high": 0.1}
+    cells = [{"trained": a, "tested": b, **interval} for a in ("raw", "cleaned") for b in ("raw", "cleaned")]
+    cells[0]["value"] = 0.77
+    values = {
+        "name": "masked-vs-raw",
+        "seeds": [0, 1],
+        "metric": "auroc",
+        "cells": cells,
+        "difference": {"name": "", **interval},
+        "verdict": "undecided",
+        "reason": "Too few groups to tell.",
+        "n_groups": 16,
+        "n_films": 40,
+        "n_files": 300,
+    }
+    (folder / "ablation.json").write_text(json.dumps(values | changes))
+
+
+def write_picture(path: Path, width: int = 30, noise: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(0).integers(0, 255, (width, width, 3)) if noise else np.full((20, width, 3), 90)
+    cv2.imwrite(str(path), image.astype(np.uint8))
+
+
+def write_run(folder: Path, classes=("intact", "fractured"), leak: bool = False) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(folder / "manifest.csv", records(classes, leak))
+    (folder / "manifest.json").write_text(json.dumps({"root": str(folder / "images"), "sha256": ""}))
+    (folder / "config.yaml").write_text("seed: 3\nmodel: {backbone: resnet50}\noptim: {epochs: [5, 15]}\n")
+    (folder / "history.csv").write_text(HISTORY)
+    phases = {
+        "head": {"epoch": 0, "val_loss": 0.69},
+        "finetune": {"epoch": 0, "val_loss": 0.6, "finetuned_from": "layer3"},
+    }
+    (folder / "phases.json").write_text(json.dumps(phases))
+    (folder / "environment.json").write_text(json.dumps({"commit": None, "python": "3.12", "packages": {"timm": "1"}}))
+    write_scores(folder, predictions(classes))
+    return folder
+
+
+def test_a_whole_run_makes_a_page_that_needs_nothing_else(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_scores(run / "evaluations" / "elsewhere", predictions(), curves=False)
+    write_ablation(run)
+    write_picture(run / "cam" / "sheet.png")
+    (run / "cam" / "attention.csv").write_text(ATTENTION + "a,intact,intact,0.9,0.02,0.06\nb,intact,intact,0.9,,\n")
+    path = build_report(run)
+    assert path == run / "report.html"
+    page = Page(path)
+    assert page.headings() == [
+        "Evaluation",
+        "On other data",
+        "Where the model looks",
+        "Data",
+        "Training",
+        "Limits",
+    ]
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 5
+    assert all(image["src"].startswith("data:image/png;base64,") and image["alt"] for image in images)
+    assert not any(tag in ("script", "link", "iframe") for tag, _ in page.tags)
+    assert all(a["href"].startswith("#") for tag, a in page.tags if tag == "a")
+    assert "http" not in page.source.replace("http-equiv", "")
+
+
+def test_the_headline_gives_score_verdict_and_leak(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_ablation(run)
+    text = Page(build_report(run)).text
+    headline = text[: text.index("Evaluation")]
+    figure = json.loads((run / "metrics.json").read_text())["film"]["figures"]["auroc"]
+    assert f"{figure['value']:.2f} AUROC, 95 % interval {figure['low']:.2f} to {figure['high']:.2f}" in headline
+    assert "8 films of 8 groups of films, 16 files" in headline
+    assert "Undecided whether the score depends on markers Verdict: undecided." in headline
+    assert "No leak found None of the 8 test files shares its group" in headline
+
+
+def test_a_leak_is_told_at_the_top_and_with_the_data(tmp_path):
+    text = Page(build_report(write_run(tmp_path / "run", leak=True))).text
+    assert "Yes: 2 of 8 test files" in text
+    assert "Leak: 2 of 8 test files (25 %) belong to groups that are also in training." in text
+
+
+def test_groups_are_called_patients_where_the_manifest_names_them(tmp_path):
+    run = write_run(tmp_path / "run")
+    rows = [record(i, ("train", "test")[i // 4], f"p{i}", ("a", "b")[i % 2], f"p{i}") for i in range(8)]
+    write_manifest(run / "manifest.csv", rows)
+    text = Page(build_report(run)).text
+    assert "8 films of 8 patients" in text
+    assert "does not say which films are of one patient" not in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("reliance", "The score depends on markers"),
+        ("no evidence", "No evidence that the score depends on markers"),
+        ("something new", "something new"),
+    ],
+)
+def test_an_ablation_alone_is_reported_with_its_verdict(tmp_path, verdict, words):
+    between = {"value": 0.01, "low": -0.1, "high": 0.1}
+    write_ablation(tmp_path, verdict=verdict, between_arms=between)
+    text = Page(build_report(tmp_path)).text
+    assert words in text
+    assert "See the ablation" in text
+    assert "Too few groups to tell." in text
+    assert "trained on raw 0.77 (-0.02 to 0.10)" in text
+    assert "raw minus cleaned films, same model +0.04 (-0.02 to +0.10)" in text
+    assert "raw arm minus cleaned arm +0.01 (-0.10 to +0.10)" in text
+    assert "mean over 2 seeds; 40 test films of 16 groups" in text
+
+
+def test_an_arm_of_an_ablation_shows_its_verdict(tmp_path):
+    run = write_run(tmp_path / "raw-seed0")
+    write_ablation(tmp_path)
+    assert "Verdict: undecided" in Page(build_report(run)).text
+
+
+def test_what_is_not_there_is_left_out_and_said(tmp_path):
+    write_manifest(tmp_path / "manifest.csv", records())
+    page = Page(build_report(tmp_path))
+    assert page.headings() == ["Data", "Limits"]
+    assert "Not evaluated yet" in page.text
+    assert "Not tested Run fxkit ablate masked-vs-raw" in page.text
+    assert "No ledger lies beside the images" in page.text
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"nothing to report; expected a run folder with manifest.csv, metrics.json"):
+        build_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_names_and_texts_are_escaped(tmp_path):
+    run = write_run(tmp_path / "<b>run", classes=("ok", BAD))
+    (run / "metrics.json").unlink()
+    write_scores(run, predictions(("ok", BAD)))
+    write_scores(run / "evaluations" / "<i>data", predictions(("ok", BAD)), curves=False)
+    write_ablation(run, reason=BAD, verdict=BAD, name=BAD)
+    (run / "config.yaml").write_text(json.dumps({"model": {"backbone": BAD}}))
+    (run / "cam").mkdir()
+    (run / "cam" / "attention.csv").write_text(ATTENTION + "a,<script>,<script>,0.9,0.02,0.06\n")
+    page = Page(build_report(run))
+    assert not any(tag in ("script", "i") for tag, _ in page.tags)
+    assert "<script" not in page.source
+    assert page.text.count(BAD) >= 6
+
+
+def test_undefined_figures_are_said_to_be_so(tmp_path):
+    run = write_run(tmp_path / "run")
+    one = predictions()
+    write_scores(run, Predictions(one.classes, one.paths, np.ones(16), one.probabilities, one.films, one.groups))
+    text = Page(build_report(run)).text
+    assert "AUROC is undefined: the test films are of one class." in text
+    assert "specificity undefined" in text
+
+
+def test_few_groups_are_warned_of(tmp_path):
+    run = write_run(tmp_path / "run")
+    assert "Few groups. The rarest class has 4 in the test part." in Page(build_report(run)).text
+    many = np.arange(160) % 2
+    names = tuple(map(str, range(160)))
+    p = np.full((160, 2), 0.5)
+    write_scores(run, Predictions(("a", "b"), names, many, p, names, names))
+    assert "Few groups." not in Page(build_report(run)).text
+
+
+def test_more_classes_have_their_own_rows(tmp_path):
+    names = tuple(map(str, range(30)))
+    p = np.random.default_rng(0).dirichlet(np.ones(3), 30)
+    write_scores(tmp_path, Predictions(("a", "b", "c"), names, np.arange(30) % 3, p, names, names))
+    text = Page(build_report(tmp_path)).text
+    assert "tells 3 classes" in text
+    assert "AUROC, mean over classes" in text
+    assert "recall: c" in text
+
+
+def test_cleaning_is_told_from_its_own_file(tmp_path):
+    run = write_run(tmp_path / "run")
+    (run / "cleaning.json").write_text(json.dumps({"cleaned": 5, "copied": 2, "failed": 1, "markers": 9}))
+    write_picture(run / "cleaning_sheet.png")
+    page = Page(build_report(run))
+    assert "9 markers were erased on 5 of 8 files; on 2 none was found, and 1 failed." in page.text
+    assert "Films before and after cleaning" in page.source
+
+
+def test_cleaning_is_told_from_the_ledger_of_the_images_for_the_files_in_use(tmp_path):
+    run = write_run(tmp_path / "run")
+    images = run / "images"
+    images.mkdir()
+    marker = {"quad": [[0, 0], [4, 0], [4, 4], [0, 4]], "text": "L", "confidence": 0.9, "style": ""}
+    rows = [
+        {"path": "0.png", "output": "0.png", "status": "cleaned", "markers": [marker, marker]},
+        {"path": "1.png", "output": "1.png", "status": "copied", "markers": []},
+        {"path": "other.png", "output": "other.png", "status": "cleaned", "markers": [marker]},
+    ]
+    (images / "ledger.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (images / "clean.json").write_text(json.dumps({"settings": {"detector": "rapidocr"}}))
+    text = Page(build_report(run)).text
+    assert "2 markers were erased on 1 of 2 files (rapidocr); on 1 none was found." in text
+
+
+def test_training_tells_the_epoch_kept_and_the_settings(tmp_path):
+    text = Page(build_report(write_run(tmp_path / "run"))).text
+    assert "Epoch 1 of phase finetune was kept: validation loss 0.600; fine-tuned from layer3." in text
+    assert "epochs: head, fine-tuning 5, 15" in text
+    assert "python 3.12 timm 1" in text
+
+
+def test_attention_is_summed_over_films_with_markers(tmp_path):
+    (tmp_path / "cam").mkdir()
+    rows = "a,intact,intact,0.9,0.02,0.06\nb,fractured,intact,0.9,0.04,0.04\nc,fractured,intact,0.9,,\n"
+    (tmp_path / "cam" / "attention.csv").write_text(ATTENTION + rows)
+    found = read_attention(tmp_path)
+    assert found.films == 3
+    assert [(s.name, s.films) for s in found.shares] == [("all films with markers", 2), ("fractured", 1), ("intact", 1)]
+    assert found.shares[0].attention == pytest.approx(0.05)
+    assert found.shares[0].area == pytest.approx(0.03)
+    assert found.shares[2].ratio == pytest.approx(3)
+
+
+def test_attention_without_known_markers_is_said(tmp_path):
+    run = write_run(tmp_path / "run")
+    (run / "cam").mkdir()
+    (run / "cam" / "attention.csv").write_text(ATTENTION + "c,fractured,intact,0.9,,\n")
+    assert "No markers are known on the film explained." in Page(build_report(run)).text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "error", "message"),
+    [
+        ("metrics.json", "{", RunError, r"metrics.json: cannot be read \(JSONDecodeError"),
+        ("metrics.json", "{}", RunError, r"metrics.json: cannot be read \(KeyError: 'classes'\); expected what fxkit"),
+        ("metrics.json", "[]", RunError, r"metrics.json: cannot be read \(TypeError"),
+        ("ablation.json", '{"cells": []}', RunError, r"ablation.json: cannot be read .*run the command that made it"),
+        (
+            "cam/attention.csv",
+            "a,b\n1,2\n",
+            RunError,
+            r"attention.csv: cannot be read .*make it again with `fxkit cam`",
+        ),
+        ("history.csv", "phase\n", RunError, r"history.csv: no epoch"),
+        ("predictions.csv", "path\n", DataError, r"predictions.csv: column 'label' is missing"),
+    ],
+)
+def test_a_damaged_file_is_named_and_the_old_page_stays(tmp_path, file, text, error, message):
+    run = write_run(tmp_path / "run")
+    (run / "report.html").write_text("old")
+    (run / file).parent.mkdir(exist_ok=True)
+    (run / file).write_text(text)
+    with pytest.raises(error, match=message):
+        build_report(run)
+    assert (run / "report.html").read_text() == "old"
+
+
+def test_an_estimate_is_written_with_its_interval():
+    assert estimate("x", {"value": 0.5, "low": 0.25, "high": 0.75}).text == "0.50 (0.25 to 0.75)"
+    assert estimate("x", {"value": None, "low": None, "high": None}).text == "undefined"
+    assert estimate("x", {"value": None}).signed == "undefined"
+    assert Estimate("x", 0.5).text == "0.50"
+    assert not Estimate("x", 0.5).drawable
+    assert not estimate("x", {"value": 0.1, "low": -0.1, "high": 0.2}).drawable
+
+
+def test_a_large_picture_is_made_smaller(tmp_path):
+    write_picture(tmp_path / "big.png", 2000, noise=True)
+    uri = picture_uri(tmp_path / "big.png")
+    assert uri.startswith("data:image/jpeg;base64,")
+    assert len(uri) < (tmp_path / "big.png").stat().st_size
+    assert picture_uri(tmp_path / "none.png") is None
