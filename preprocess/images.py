@@ -7,6 +7,7 @@ import io
 import math
 import os
 import threading
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,17 @@ Array = NDArray[Any]
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 film: five times the largest detector plate
+
+# EXIF orientation -> whether to mirror left to right, then how many quarter turns counter-clockwise
+EXIF_VIEWS = {
+    2: (True, 0),
+    3: (False, 2),
+    4: (True, 2),
+    5: (True, 1),
+    6: (False, 3),
+    7: (True, 3),
+    8: (False, 1),
+}
 
 _pillow_limit = threading.Lock()
 
@@ -135,6 +147,8 @@ def find_image(root: str | Path, path: str) -> Path:
 
 
 def _read_bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ImageError(f"{path}: neither a file nor a folder (a pipe or a device); leave it out")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -155,9 +169,17 @@ def _no_pillow_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = saved
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of odd tags in files that it reads well, and of damage that it raises for next."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
     try:
-        with _no_pillow_limit():
+        with _no_pillow_limit(), _quiet():
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image; expected {', '.join(FORMATS)} or DICOM") from error
@@ -166,9 +188,10 @@ def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
     _check_size(path, picture.width, picture.height, max_pixels)
     try:
         if _is_deep_colour(picture, data):
-            return _decode_deep_colour(data)
-        picture.load()
-        return _to_array(path, ImageOps.exif_transpose(picture))
+            return _decode_deep_colour(data, picture)
+        with _quiet():
+            picture.load()
+            return _to_array(path, ImageOps.exif_transpose(picture))
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001  as above
@@ -190,18 +213,26 @@ def _check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
 def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
     """16 bits in each of several channels, which Pillow would cut down to 8."""
     if picture.format == "PNG":
-        return data[24] == 16 and data[25] in (2, 6)
+        return data[24] == 16 and data[25] in (2, 4, 6)
     bits = picture.tag_v2.get(258, (8,)) if picture.format == "TIFF" else (8,)  # type: ignore[attr-defined]
     return len(bits) >= 3 and max(bits) == 16
 
 
-def _decode_deep_colour(data: bytes) -> Array:
+def _decode_deep_colour(data: bytes, picture: Image.Image) -> Array:
+    orientation = picture.getexif().get(0x0112, 1)
+    with _quiet():
+        picture.load()  # finds damage first: OpenCV's decoders print their complaints instead of raising them
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError("16-bit colour data ends early or is damaged")
     if image.shape[2] == 4:
         image = np.round(image[..., :3] * (image[..., 3:] / 65535.0)).astype(np.uint16)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return _collapse_grey(_as_exif_says(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), orientation))
+
+
+def _as_exif_says(image: Array, orientation: int) -> Array:
+    mirrored, turns = EXIF_VIEWS.get(orientation, (False, 0))
+    return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, turns))
 
 
 def _to_array(path: Path, picture: Image.Image) -> Array:
@@ -272,7 +303,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
     try:
         import pydicom
-        from pydicom.pixels import apply_modality_lut, apply_voi_lut
+        from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
     except ImportError as error:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
@@ -283,7 +314,7 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
         raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
     _check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
     try:
-        stored = dataset.pixel_array
+        stored = pixel_array(dataset, index=0)  # of several frames the first
         values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -294,8 +325,6 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
 def _scale_dicom(path: Path, dataset: Any, values: Array) -> Array:
     if values.ndim == 3 and values.shape[-1] == 3 and values.dtype == np.uint8:
         return values
-    if values.ndim == 3 and int(dataset.get("SamplesPerPixel", 1)) == 1:
-        values = values[0]  # the first frame
     if values.ndim != 2:
         raise ImageError(f"{path}: pixels of shape {values.shape}; expected one grey film")
     low, high = float(values.min()), float(values.max())

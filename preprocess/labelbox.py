@@ -28,7 +28,7 @@ def label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
     region = _fill(window, inside)
     if region is None or region[inside].mean() < 0.5 or _runs_on(region, image, left, top):
         return None
-    box = around(pixel_corners(region) + (left, top))
+    box = around(pixel_corners(region, left, top))
     fits = region.sum() >= RECTANGULAR * quad_area(box) and quad_area(box) <= LARGEST * quad_area(quad)
     return box if fits else None
 

@@ -29,7 +29,7 @@ def tighten(image: NDArray[np.uint8], quad: Quad) -> Quad:
     ink = inside & (window > ground + INK * (peak - ground))
     if peak - ground < FAINT or ink[outline].mean() > ON_EDGE:
         return quad
-    points = pixel_corners(_without_specks(ink, SPECK * inside.sum())) + (left, top)
+    points = pixel_corners(_without_specks(ink, SPECK * inside.sum()), left, top)
     tight = around(points) if len(points) else quad
     return tight if quad_area(tight) < quad_area(quad) else quad
 
@@ -47,10 +47,10 @@ def cut(
     return left, top, window, inside.astype(bool)
 
 
-def pixel_corners(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return (N, 2) points: the corners of each pixel of an (H, W) region, so that a quad around them holds it."""
+def pixel_corners(region: NDArray[np.bool_], left: int, top: int) -> NDArray[np.float32]:
+    """Return (N, 2) points: the corners of each pixel of an (H, W) region that starts at left and top."""
     points = np.argwhere(region)[:, ::-1].astype(np.float32)
-    shifts = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float32)
+    shifts = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float32) + np.array((left, top), np.float32)
     return np.asarray((points[:, None] + shifts).reshape(-1, 2))
 
 
