@@ -18,7 +18,6 @@ from fxkit import __version__
 State = Literal["ok", "missing", "problem"]
 
 PACKAGES = (
-    "albumentations",
     "click",
     "grad-cam",
     "jinja2",
@@ -26,7 +25,6 @@ PACKAGES = (
     "lightning",
     "matplotlib",
     "numpy",
-    "opencv-python-headless",
     "pillow",
     "pydantic",
     "safetensors",

@@ -1,5 +1,8 @@
 """fxkit doctor"""
 
+import shutil
+import textwrap
+
 import click
 
 
@@ -17,10 +20,19 @@ def doctor() -> None:
     findings = examine()
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        click.echo(f"{finding.name:<{width}}  {finding.state:<7}  {one_line(finding.detail)}")
+        lines = fold(one_line(finding.detail), width)
         if finding.remedy:
-            click.echo(f"{'':<{width}}  {'':<7}  -> {one_line(finding.remedy)}")
+            lines += fold(f"-> {one_line(finding.remedy)}", width)
+        click.echo(f"{finding.name:<{width}}  {finding.state:<7}  {lines[0]}")
+        for line in lines[1:]:
+            click.echo(" " * (width + 11) + line)
     problems = [finding.name for finding in findings if finding.state == "problem"]
     if problems:
         click.echo(f"problems: {', '.join(problems)}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def fold(text: str, indent: int) -> list[str]:
+    """Break text into lines of the terminal's width; commands and paths stay whole."""
+    room = max(40, min(shutil.get_terminal_size().columns, 120) - indent - 11)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

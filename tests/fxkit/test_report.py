@@ -243,7 +243,7 @@ def test_undefined_figures_are_said_to_be_so(tmp_path):
 
 def test_few_groups_are_warned_of(tmp_path):
     run = write_run(tmp_path / "run")
-    assert "Few groups. The rarest class has 4 in the test part." in Page(build_report(run)).text
+    assert "Few groups. The rarest class has 4 groups of films in the test part." in Page(build_report(run)).text
     many = np.arange(160) % 2
     names = tuple(map(str, range(160)))
     p = np.full((160, 2), 0.5)
