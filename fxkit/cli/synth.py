@@ -8,12 +8,8 @@ import click
 
 @click.command("synth")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--films", type=click.IntRange(1), default=200, show_default=True, help="Films, copies not counted."
-)
-@click.option(
-    "--copies", type=click.IntRange(0), default=0, show_default=True, help="Turned copies of each film."
-)
+@click.option("--films", type=click.IntRange(1), default=200, show_default=True, help="Films, copies not counted.")
+@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Turned copies of each film.")
 @click.option(
     "--size",
     "size_px",
@@ -43,6 +39,13 @@ import click
     default=0.5,
     show_default=True,
     help="Share of fractured patients.",
+)
+@click.option(
+    "--min-severity",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Of fractures: 0 includes the subtlest, 1 leaves the plainest only.",
 )
 @click.option("--no-markers", is_flag=True, help="The same films without any marker.")
 @click.option("--jpeg", is_flag=True, help="Write JPEG instead of PNG.")

@@ -148,7 +148,7 @@ def carry(tube: Tube, fracture: Fracture, x: Array, y: Array, turn: float) -> tu
 # ---- drawing a patient
 
 
-def draw_patient(rng: np.random.Generator, fractured: bool) -> Patient:
+def draw_patient(rng: np.random.Generator, fractured: bool, min_severity: float = 0.0) -> Patient:
     """Draw one forearm. Everything but the fracture is drawn before it, so class tells nothing else."""
     child = bool(rng.random() < 0.45)
     radius, ulna = _radius(rng), _ulna(rng)
@@ -160,7 +160,7 @@ def draw_patient(rng: np.random.Generator, fractured: bool) -> Patient:
     side = "L" if rng.random() < 0.5 else "R"
     if not fractured:
         return Patient((radius, ulna, *caps), hand, flesh, fingers, None, side, False, 0.0)
-    severity = float(rng.beta(1.6, 1.4))
+    severity = float(min_severity + (1 - min_severity) * rng.beta(1.6, 1.4))
     radius, ulna, follows = _break(rng, radius, ulna, severity)
     return Patient((radius, ulna, *caps), hand, flesh, fingers, follows, side, True, severity)
 

@@ -68,6 +68,7 @@ class _Settings:
     copy_px: int
     seed: int
     marker_correlation: float
+    min_severity: float
     markers: bool
     bits: int
     extension: str
@@ -83,6 +84,7 @@ def synth(
     seed: int = 0,
     marker_correlation: float = 0.0,
     fractured_fraction: float = 0.5,
+    min_severity: float = 0.0,
     markers: bool = True,
     bits: int = 8,
     extension: str = ".png",
@@ -104,6 +106,7 @@ def synth(
             class decides between lead letters (fractured) and burned-in text or boxes (not fractured), else a
             fair coin does. So P(lead | fractured) = (1 + c) / 2 and P(lead | not fractured) = (1 - c) / 2.
         fractured_fraction: share of the patients, spread evenly over their numbers.
+        min_severity: of fractures, from 0 (as subtle as a fine line) to 1 (wide, displaced, angulated).
         bits: 8, or 16 for PNG files of that depth.
         overwrite: replace the films that an earlier call wrote to out.
         progress: called with 1 after each film.
@@ -112,10 +115,22 @@ def synth(
         ConfigError: a setting is out of its range.
         OutputError: out holds something already, or cannot be written.
     """
-    _check(films, copies, size_px, copy_px, marker_correlation, fractured_fraction, bits, extension)
+    _check(
+        films=(films, 1, 1_000_000),
+        copies=(copies, 0, 1000),
+        size_px=(size_px, 64, 4096),
+        copy_px=(copy_px, 32, 4096),
+        marker_correlation=(marker_correlation, 0, 1),
+        fractured_fraction=(fractured_fraction, 0, 1),
+        min_severity=(min_severity, 0, 1),
+    )
+    if (bits, extension) not in {(8, ".png"), (8, ".jpg"), (16, ".png")}:
+        raise ConfigError(f"bits, extension: {bits}, {extension!r}; expected 8 with .png or .jpg, or 16 with .png")
     root = Path(out)
     _clear(root, overwrite)
-    settings = _Settings(root, copies, size_px, copy_px, seed, marker_correlation, markers, bits, extension)
+    settings = _Settings(
+        root, copies, size_px, copy_px, seed, marker_correlation, min_severity, markers, bits, extension
+    )
     made = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(write_film)(plan, settings) for plan in plans(films, seed, fractured_fraction)
     )
@@ -149,12 +164,13 @@ def make_film(
     size_px: int = 384,
     seed: int = 0,
     marker_correlation: float = 0.0,
+    min_severity: float = 0.0,
     markers: bool = True,
     bits: int = 8,
 ) -> Film:
     """Make one film; see `synth` for the settings."""
     stream = [seed, plan.patient, 2]
-    patient = draw_patient(np.random.default_rng(stream), plan.fractured)
+    patient = draw_patient(np.random.default_rng(stream), plan.fractured, min_severity)
     rng = np.random.default_rng([*stream, plan.view])
     view = draw_view(rng, patient, plan.view, size_px)
     bones, flesh = project(patient, view, draw_texture(rng, view))
@@ -205,6 +221,7 @@ def write_film(plan: Plan, settings: _Settings) -> tuple[list[dict[str, Any]], d
         size_px=settings.size_px,
         seed=settings.seed,
         marker_correlation=settings.marker_correlation,
+        min_severity=settings.min_severity,
         markers=settings.markers,
         bits=settings.bits,
     )
@@ -251,29 +268,11 @@ def _write_truth(root: Path, rows: Sequence[dict[str, Any]], marked: dict[str, M
     write_atomic(root / TRUTH, text.getvalue())
 
 
-def _check(
-    films: int,
-    copies: int,
-    size_px: int,
-    copy_px: int,
-    correlation: float,
-    fraction: float,
-    bits: int,
-    kind: str,
-) -> None:
-    limits = (
-        ("films", films, 1, 1_000_000),
-        ("copies", copies, 0, 1000),
-        ("size_px", size_px, 64, 4096),
-        ("copy_px", copy_px, 32, 4096),
-        ("marker_correlation", correlation, 0, 1),
-        ("fractured_fraction", fraction, 0, 1),
-    )
-    for name, value, low, high in limits:
+def _check(**settings: tuple[float, float, float]) -> None:
+    """Compare each setting with its lowest and highest value."""
+    for name, (value, low, high) in settings.items():
         if not low <= value <= high:
             raise ConfigError(f"{name}: {value}; expected a number from {low} to {high}")
-    if (bits, kind) not in {(8, ".png"), (8, ".jpg"), (16, ".png")}:
-        raise ConfigError(f"bits, extension: {bits}, {kind!r}; expected 8 with .png or .jpg, or 16 with .png")
 
 
 def _clear(root: Path, overwrite: bool) -> None:

@@ -148,6 +148,11 @@ def test_the_fraction_of_fractured_patients(fraction: float, classes: set[bool])
     assert sum(patients.values()) == pytest.approx(fraction * len(patients), abs=1)
 
 
+def test_the_least_severity_is_kept(tmp_path: Path) -> None:
+    synth(tmp_path / "out", films=9, size_px=64, fractured_fraction=1, min_severity=0.7)
+    assert all(float(row["severity"]) >= 0.7 for row in truth(tmp_path / "out"))
+
+
 def test_sixteen_bit_films_are_the_eight_bit_ones_with_more_steps() -> None:
     plan = Plan(1, 1, 0, True)
     deep, flat = make_film(plan, size_px=96, bits=16).image, make_film(plan, size_px=96).image
@@ -230,6 +235,7 @@ def test_a_truth_file_that_points_elsewhere_deletes_nothing(tmp_path: Path) -> N
         ({"copy_px": 5000}, "copy_px: 5000; expected a number from 32 to 4096"),
         ({"marker_correlation": 1.5}, r"marker_correlation: 1\.5; expected a number from 0 to 1"),
         ({"fractured_fraction": -1.0}, r"fractured_fraction: -1\.0; expected a number from 0 to 1"),
+        ({"min_severity": 2.0}, r"min_severity: 2\.0; expected a number from 0 to 1"),
         ({"bits": 16, "extension": ".jpg"}, r"bits, extension: 16, '\.jpg'; expected 8 with \.png or \.jpg, or 16"),
     ],
 )
