@@ -1,5 +1,6 @@
 """The three layouts, and what is none of them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,19 @@ def test_bad_csv_files_are_refused(tmp_path: Path, text: str, message: str) -> N
 def test_a_missing_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone: no such folder; expected the one that the paths in .*films.csv are"):
         scan(table(tmp_path, "path,label\n1.png,a\n"), tmp_path / "gone")
+
+
+def test_a_folder_that_cannot_be_listed_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a/1.png", "b/2.png", "b/locked/3.png")
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if Path(folder).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = scan(tmp_path)
+    assert len(found.found) == 2
+    assert "b/locked: cannot be listed (Permission denied)" in found.notes[0]
+    assert found.notes[0].endswith("; nothing of it is indexed")
