@@ -104,7 +104,9 @@ class Share:
 class Attention:
     sheet: str | None
     films: int
-    shares: tuple[Share, ...]  # all films first, then each class
+    marked: int  # films with known markers
+    empty: int  # of these, films whose map is empty, which leaves no share
+    shares: tuple[Share, ...]  # of the others: all first, then each class
 
 
 def read_scores(folder: Path, name: str = "") -> Scores | None:
@@ -195,23 +197,25 @@ def read_attention(run: Path) -> Attention | None:
     """Read RUN/cam/attention.csv and the contact sheet."""
     sheet, table = picture_uri(run / "cam" / "sheet.png"), run / "cam" / "attention.csv"
     if not table.is_file():
-        return Attention(sheet, 0, ()) if sheet else None
+        return Attention(sheet, 0, 0, 0, ()) if sheet else None
     rows = _attention_rows(table)
     marked = [row for row in rows if row[2] > 0]
-    shares = [_share("all films with markers", marked)]
+    mapped = [row for row in marked if not math.isnan(row[1])]
+    shares = [_share("all films with markers", mapped)]
     shares += [
-        _share(name, [row for row in marked if row[0] == name]) for name in sorted({r[0] for r in marked if r[0]})
+        _share(name, [row for row in mapped if row[0] == name]) for name in sorted({r[0] for r in mapped if r[0]})
     ]
-    return Attention(sheet, len(rows), tuple(share for share in shares if share.films))
+    found = tuple(share for share in shares if share.films)
+    return Attention(sheet, len(rows), len(marked), len(marked) - len(mapped), found)
 
 
 def _attention_rows(path: Path) -> list[tuple[str, float, float]]:
-    """Class, share of attention and share of area of each film; no known markers count as none."""
+    """Class, share of attention (NaN: none) and share of area (0: no known markers) of each film."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = list(csv.DictReader(file))
         return [
-            (row["label"], float(row["marker_attention_share"] or 0), float(row["marker_area_share"] or 0))
+            (row["label"], float(row["marker_attention_share"] or "nan"), float(row["marker_area_share"] or 0))
             for row in rows
         ]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:

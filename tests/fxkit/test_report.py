@@ -75,7 +75,7 @@ def predictions(classes=("intact", "fractured"), groups=None) -> Predictions:
     )
 
 
-def write_scores(folder: Path, found: Predictions, curves: bool = True) -> None:
+def write_scores(folder: Path, found: Predictions, curves: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(evaluate_predictions(found, resamples=50).to_dict()))
     if curves:
@@ -107,25 +107,26 @@ def write_picture(path: Path, width: int = 30, noise: bool = False) -> None:
     cv2.imwrite(str(path), image.astype(np.uint8))
 
 
-def write_run(folder: Path, classes=("intact", "fractured"), leak: bool = False) -> Path:
+def write_run(folder: Path, classes=("intact", "fractured"), leak: bool = False, curves: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_manifest(folder / "manifest.csv", records(classes, leak))
     (folder / "manifest.json").write_text(json.dumps({"root": str(folder / "images"), "sha256": ""}))
     (folder / "config.yaml").write_text("seed: 3\nmodel: {backbone: resnet50}\noptim: {epochs: [5, 15]}\n")
-    (folder / "history.csv").write_text(HISTORY)
+    if curves:  # drawing takes a while
+        (folder / "history.csv").write_text(HISTORY)
     phases = {
         "head": {"epoch": 0, "val_loss": 0.69},
         "finetune": {"epoch": 0, "val_loss": 0.6, "finetuned_from": "layer3"},
     }
     (folder / "phases.json").write_text(json.dumps(phases))
     (folder / "environment.json").write_text(json.dumps({"commit": None, "python": "3.12", "packages": {"timm": "1"}}))
-    write_scores(folder, predictions(classes))
+    write_scores(folder, predictions(classes), curves)
     return folder
 
 
 def test_a_whole_run_makes_a_page_that_needs_nothing_else(tmp_path):
-    run = write_run(tmp_path / "run")
-    write_scores(run / "evaluations" / "elsewhere", predictions(), curves=False)
+    run = write_run(tmp_path / "run", curves=True)
+    write_scores(run / "evaluations" / "elsewhere", predictions())
     write_ablation(run)
     write_picture(run / "cam" / "sheet.png")
     (run / "cam" / "attention.csv").write_text(ATTENTION + "a,intact,intact,0.9,0.02,0.06\nb,intact,intact,0.9,,\n")
@@ -218,10 +219,8 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 
 def test_names_and_texts_are_escaped(tmp_path):
-    run = write_run(tmp_path / "<b>run", classes=("ok", BAD))
-    (run / "metrics.json").unlink()
-    write_scores(run, predictions(("ok", BAD)))
-    write_scores(run / "evaluations" / "<i>data", predictions(("ok", BAD)), curves=False)
+    run = write_run(tmp_path / "<b>run", classes=("ok", BAD), curves=True)
+    write_scores(run / "evaluations" / "<i>data", predictions(("ok", BAD)))
     write_ablation(run, reason=BAD, verdict=BAD, name=BAD)
     (run / "config.yaml").write_text(json.dumps({"model": {"backbone": BAD}}))
     (run / "cam").mkdir()
@@ -296,13 +295,33 @@ def test_training_tells_the_epoch_kept_and_the_settings(tmp_path):
 def test_attention_is_summed_over_films_with_markers(tmp_path):
     (tmp_path / "cam").mkdir()
     rows = "a,intact,intact,0.9,0.02,0.06\nb,fractured,intact,0.9,0.04,0.04\nc,fractured,intact,0.9,,\n"
+    rows += "d,fractured,intact,0.9,0.01,\n"
     (tmp_path / "cam" / "attention.csv").write_text(ATTENTION + rows)
     found = read_attention(tmp_path)
-    assert found.films == 3
+    assert (found.films, found.marked, found.empty) == (4, 3, 1)
     assert [(s.name, s.films) for s in found.shares] == [("all films with markers", 2), ("fractured", 1), ("intact", 1)]
     assert found.shares[0].attention == pytest.approx(0.05)
     assert found.shares[0].area == pytest.approx(0.03)
     assert found.shares[2].ratio == pytest.approx(3)
+
+
+def test_empty_maps_are_said_and_not_taken_for_looking_elsewhere(tmp_path):
+    run = write_run(tmp_path / "run")
+    (run / "cam").mkdir()
+    (run / "cam" / "attention.csv").write_text(ATTENTION + "c,fractured,intact,0.9,0.02,\n")
+    text = Page(build_report(run)).text
+    assert "1 map is empty: nothing there speaks for the decision." in text
+    assert "all films with markers" not in text
+    assert "No markers are known" not in text
+
+
+def test_a_score_like_chance_is_said_to_be_so(tmp_path):
+    run = write_run(tmp_path / "run")
+    assert "The interval holds 0.5: this may be chance." in Page(build_report(run)).text
+    names = tuple(map(str, range(80)))
+    labels = np.arange(80) % 2
+    write_scores(run, Predictions(("a", "b"), names, labels, np.eye(2)[labels], names, names))
+    assert "0.5 is chance." in Page(build_report(run)).text
 
 
 def test_attention_without_known_markers_is_said(tmp_path):
