@@ -97,8 +97,9 @@ def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
 def _remove_leftovers(out: Path, old: dict[str, LedgerRow], kept: dict[str, LedgerRow]) -> None:
     """Nothing of an interrupted or outdated run may stay beside the new files."""
     wanted = {row.output for row in kept.values()}
-    stale = {row.output for row in old.values() if row.output} - wanted
-    for file in (*(_below(out, output) for output in stale), *_parts(out)):
+    files = {row.output: _below(out, row.output) for row in old.values() if row.output}
+    stale = [file for output, file in files.items() if output not in wanted]
+    for file in (*stale, *_parts(out)):
         with suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
 

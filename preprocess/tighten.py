@@ -22,9 +22,9 @@ def tighten(image: NDArray[np.uint8], quad: Quad) -> Quad:
         image: (H, W) uint8.
     """
     left, top, window, inside = cut(image, quad)
-    outline = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
-    if not outline.any():
+    if not inside.any():
         return quad
+    outline = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
     ground, peak = float(np.median(window[outline])), float(np.quantile(window[inside], 0.99))
     ink = inside & (window > ground + INK * (peak - ground))
     if peak - ground < FAINT or ink[outline].mean() > ON_EDGE:

@@ -1,5 +1,8 @@
 """fxkit clean-labels: find text markers on films and erase them."""
 
+import itertools
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +44,23 @@ def clean_labels(
 
     Example: fxkit clean-labels films --jobs 2
     """
-    from tqdm import tqdm
-
     from preprocess.clean import clean_folder
     from preprocess.images import MAX_PIXELS
 
-    settings = settle(config, detector=detector, min_confidence=min_confidence)
-    with tqdm(unit="film", disable=None, dynamic_ncols=True) as bar:
+    settings, limit = settle(config, detector=detector, min_confidence=min_confidence), max_pixels or MAX_PIXELS
+    start, worked = time.monotonic(), itertools.count(1)  # films of an earlier run do not count for the rate
+    with click.progressbar(length=0, label="films", file=sys.stderr, show_pos=True, item_show_func=rate) as bar:
 
         def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            bar.length = total
+            bar.update(done - bar.pos, next(worked) / (time.monotonic() - start))
 
-        limit = max_pixels or MAX_PIXELS
         summary = clean_folder(data, settings=settings, max_pixels=limit, progress=progress, **options)
     report(summary, options["dry_run"])
+
+
+def rate(per_second: float | None) -> str:
+    return "" if per_second is None else f"{per_second:.1f} films/s"
 
 
 def settle(config: str | None, **chosen: Any) -> "CleanSettings":

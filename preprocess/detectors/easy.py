@@ -2,6 +2,9 @@
 
 import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +37,25 @@ class EasyReader:
 
     def find(self, image: Grey) -> list[Found]:
         """Return where text may stand in an (H, W) uint8 image; each counts as SURE."""
-        boxes, quads = self._reader.detect(image, min_size=5)
+        with _quiet():
+            boxes, quads = self._reader.detect(image, min_size=5)
         upright = [box_quad(x0, y0, x1, y1) for x0, x1, y0, y1 in boxes[0]]
         return [(quad, SURE) for quad in (*upright, *map(as_quad, quads[0]))]
 
     def read(self, image: Grey) -> tuple[str, float]:
         """Return the one line of text in an (H, W) uint8 image, with a confidence from 0 to 1."""
-        lines = self._reader.recognize(np.ascontiguousarray(image))
+        with _quiet():
+            lines = self._reader.recognize(np.ascontiguousarray(image))
         text, confidence = (lines[0][1], float(lines[0][2])) if lines else ("", 0.0)
         return text, min(max(confidence, 0.0), 1.0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """easyocr makes torch warn of its own age at every call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def usual_folder() -> Path:
@@ -58,13 +71,14 @@ def _load(folder: Path) -> Any:
     try:
         import easyocr
 
-        return easyocr.Reader(
-            ["en"],
-            gpu=False,
-            model_storage_directory=str(folder),
-            download_enabled=len(missing) == len(FILES),
-            verbose=False,
-        )
+        with _quiet():
+            return easyocr.Reader(
+                ["en"],
+                gpu=False,
+                model_storage_directory=str(folder),
+                download_enabled=len(missing) == len(FILES),
+                verbose=False,
+            )
     except Exception as error:
         raise DetectorError(_advice(folder, missing, error)) from error
 

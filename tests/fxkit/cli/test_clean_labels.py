@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from fxkit.cli import fxkit
+from preprocess.errors import KnownError
+from preprocess.images import write_image
+from preprocess.markers import MarkedImage, Marker, box_quad, write_coco
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(fxkit, ["clean-labels", *map(str, args)])
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Two films; markers.json beside them marks one."""
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / "films" / name, np.full((80, 100), 60, np.uint8))
+    marked = MarkedImage(100, 80, (Marker(box_quad(60, 10, 90, 25), "R"),))
+    write_coco(tmp_path / "markers.json", {"a.png": marked})
+    return tmp_path / "films"
+
+
+def test_help_opens_with_what_it_does() -> None:
+    text = run("--help").output
+    assert text.split("\n\n")[1].strip().startswith("Find and inpaint text markers")
+
+
+def test_it_says_what_it_did(films: Path) -> None:
+    result = run(films, "--markers", films.with_name("markers.json"))
+    assert result.exit_code == 0, result.output
+    assert "2 files: 1 with 1 markers, 1 copied, 0 failed, 0 done before" in result.stdout
+    assert "films-clean/review.html" in result.stdout.replace("\n", "")
+    again = run(films, "--markers", films.with_name("markers.json"))
+    assert "2 done before" in again.stdout
+
+
+def test_bad_files_are_listed_on_a_line_each_and_the_exit_says_so(films: Path) -> None:
+    (films / "bad\nname.png").write_bytes(b"")
+    result = run(films, "--markers", films.with_name("markers.json"))
+    assert result.exit_code == 1
+    assert "failed: bad\\nname.png: zero bytes long" in result.stderr
+    assert "1 failed" in result.stdout
+
+
+def test_a_dry_run_writes_nothing(films: Path) -> None:
+    result = run(films, "--markers", films.with_name("markers.json"), "--dry-run")
+    assert result.exit_code == 0
+    assert "dry run: nothing was written to" in result.stdout
+    assert not films.with_name("films-clean").exists()
+
+
+def test_the_command_line_wins_over_the_file(films: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("min_confidence: 0.9\nturns: 2\n")
+    out = tmp_path / "out"
+    markers = films.with_name("markers.json")
+    result = run(films, "--markers", markers, "--config", tmp_path / "c.yaml", "--min-confidence", 0.2, "--out", out)
+    assert result.exit_code == 0, result.output
+    settings = json.loads((out / "clean.json").read_text())["settings"]
+    assert (settings["min_confidence"], settings["turns"]) == (0.2, 2)
+
+
+def test_a_preset_can_be_named(films: Path, tmp_path: Path) -> None:
+    markers = films.with_name("markers.json")
+    assert run(films, "--markers", markers, "--config", "fast", "--out", tmp_path / "out").exit_code == 0
+    assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["turns"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--out", "films/inside"], "never changed"),
+        (["--min-confidence", "1.5"], r"clean\.min_confidence is 1\.5; expected 0 to 1"),
+        (["--config", "fats"], "neither a file nor a preset"),
+        (["--markers", "none.json"], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_a_known_error(
+    films: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], reason: str
+) -> None:
+    monkeypatch.chdir(films.parent)
+    result = run("films", *options)
+    assert isinstance(result.exception, KnownError)
+    with pytest.raises(KnownError, match=reason):
+        raise result.exception
+
+
+def test_easyocr_without_its_networks_is_told_in_one_line(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_net(*_: object, **__: object) -> None:
+        raise OSError("no net")
+
+    monkeypatch.setattr("easyocr.easyocr.download_and_unzip", no_net)
+    result = run(films, "--detector", "easyocr", "--easyocr-models", tmp_path / "models")
+    assert isinstance(result.exception, KnownError)
+    assert "put craft_mlt_25k.pth and english_g2.pth" in str(result.exception)
+
+
+def test_real_text_goes(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(60, 3, (300, 260)).astype(np.uint8)
+    cv2.putText(image, "R29", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 250, 3)
+    write_image(tmp_path / "films" / "a.jpg", image)
+    result = run(tmp_path / "films", "--config", "fast")
+    assert result.exit_code == 0, result.output
+    (row,) = map(json.loads, (tmp_path / "films-clean" / "ledger.jsonl").read_text().splitlines())
+    assert row["output"] == "a.png"
+    assert row["markers"][0]["text"] == "R29"

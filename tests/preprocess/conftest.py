@@ -1,0 +1,47 @@
+"""Small films with known markers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from preprocess.images import write_image
+from preprocess.markers import MarkedImage, Marker, box_quad, write_coco
+
+
+def film(seed: int = 0, shape: tuple[int, ...] = (120, 90), dtype: str = "uint8") -> np.ndarray:
+    """A noisy grey film with a bright bar for a bone."""
+    pixels = np.random.default_rng(seed).normal(60, 4, shape)
+    pixels[:, 20:32] += 90
+    scale = 257 if dtype == "uint16" else 1
+    return np.clip(pixels * scale, 0, 255 * scale).astype(dtype)
+
+
+def write_text(image: np.ndarray, text: str, at: tuple[int, int], size: float = 1.0) -> np.ndarray:
+    """Burn text into an (H, W) uint8 film, in place."""
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 245, max(1, round(2 * size)), cv2.LINE_AA)
+    return image
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
+    """Makes a folder of so many films, every third without a marker, and their COCO file; returns both."""
+
+    def make(count: int, name: str = "films") -> tuple[Path, Path]:
+        root, marked = tmp_path / name, {}
+        for number in range(count):
+            path = f"{'ab'[number % 2]}/film {number:02}.png"
+            write_image(root / path, film(number))
+            markers = () if number % 3 == 2 else (Marker(box_quad(50, 10, 80, 25), f"R{number}", 0.9),)
+            marked[path] = MarkedImage(90, 120, markers)
+        write_coco(tmp_path / f"{name}.json", marked)
+        return root, tmp_path / f"{name}.json"
+
+    return make
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, hidden ones too, with its bytes."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

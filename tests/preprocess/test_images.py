@@ -1,0 +1,221 @@
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from preprocess import images
+from preprocess.errors import ImageError, OutputError
+from preprocess.images import find_image, image_paths, read_image, to_grey8, write_atomic, write_image
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (40, 60), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+GREY16 = RNG.integers(0, 65536, (40, 60), dtype=np.uint16)
+RGB16 = RNG.integers(0, 65536, (40, 60, 3), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+@pytest.mark.parametrize("image", [GREY, RGB, GREY16, RGB16], ids=["grey8", "rgb8", "grey16", "rgb16"])
+def test_lossless_formats_keep_every_bit(tmp_path: Path, suffix: str, image: np.ndarray) -> None:
+    if suffix == ".bmp" and image.dtype == np.uint16:
+        pytest.skip("BMP has 8 bits")
+    write_image(tmp_path / f"a{suffix}", image)
+    back = read_image(tmp_path / f"a{suffix}")
+    assert back.dtype == image.dtype
+    assert np.array_equal(back, image) or (suffix == ".bmp" and np.array_equal(back, to_rgb(image)))
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 3 else np.dstack([image] * 3)
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.tif")
+    assert np.array_equal(read_image(tmp_path / "a.tif"), RGB)
+
+
+def test_a_palette_of_greys_is_grey_and_others_are_rgb(tmp_path: Path) -> None:
+    Image.fromarray(GREY).convert("P").save(tmp_path / "grey.png")
+    Image.fromarray(RGB).quantize(16).save(tmp_path / "colour.png")
+    assert np.array_equal(read_image(tmp_path / "grey.png"), GREY)
+    assert read_image(tmp_path / "colour.png").shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("top", [255, 65535])
+def test_transparency_is_laid_over_black(tmp_path: Path, top: int) -> None:
+    kind = np.uint8 if top == 255 else np.uint16
+    image = np.full((4, 4, 4), top, kind)
+    image[:2, :, 3] = 0
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    read = read_image(tmp_path / "a.png")
+    assert read.dtype == kind
+    assert not read[:2].any()
+    assert (read[2:] == top).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_turns_8_and_16_bit_films_alike(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    deep = with_chunk(tmp_path / "deep.png", RGB.astype(np.uint16) * 257, b"eXIf", exif.tobytes()[6:])
+    assert np.array_equal(read_image(deep), read_image(tmp_path / "a.png").astype(np.uint16) * 257)
+
+
+def with_chunk(path: Path, image: np.ndarray, name: bytes, content: bytes) -> Path:
+    """Write a PNG with one more chunk after its header."""
+    write_image(path, image)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk(name, content) + data[33:])
+    return path
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    with pytest.raises(ImageError, match=r"60000 x 60000 = 3600000000 pixels, more than the limit of 100000000"):
+        read_image(tmp_path / "a.png")
+
+
+def test_the_limit_can_be_lowered(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", GREY)
+    with pytest.raises(ImageError, match="40 = 2400 pixels, more than the limit of 2399"):
+        read_image(tmp_path / "a.png", max_pixels=2399)
+
+
+def test_unusable_files_say_why(tmp_path: Path) -> None:
+    write_image(tmp_path / "whole.png", GREY)
+    write_image(tmp_path / "deep.png", RGB16)
+    whole, deep = (tmp_path / "whole.png").read_bytes(), (tmp_path / "deep.png").read_bytes()
+    spoilt = deep[:3000] + bytes([deep[3000] ^ 255]) + deep[3001:]
+    cases = {
+        "zero.png": (b"", "zero bytes long"),
+        "text.jpg": (b"hello", "not an image; expected PNG, JPEG, TIFF"),
+        "gif.png": (b"GIF89a" + bytes(40), "not an image"),
+        "cut.png": (whole[:900], "truncated or corrupt"),
+        "cut16.png": (deep[:9000], "truncated or corrupt"),
+        "spoilt16.png": (spoilt, "truncated or corrupt"),
+        "text.dcm": (b"x" * 200, "not a DICOM file"),
+    }
+    for name, (data, reason) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=reason) as caught:
+            read_image(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(tmp_path / "none.png")
+
+
+def test_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="neither a file nor a folder"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["int32", "float32"])
+def test_values_that_no_film_has_are_refused(tmp_path: Path, kind: str) -> None:
+    Image.fromarray(GREY.astype(kind) - 100).save(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match=r"expected whole numbers from 0 to 65535"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_the_first_page_is_read(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.tif", save_all=True, append_images=[Image.fromarray(GREY[::-1])])
+    assert np.array_equal(read_image(tmp_path / "a.tif"), GREY)
+
+
+def test_12_bit_films_keep_their_brightness_in_8_bits() -> None:
+    film = np.array([[0, 4095]], np.uint16)
+    assert to_grey8(film).tolist() == [[0, 255]]
+    assert to_grey8(film * 16).tolist() == [[0, 255]]
+
+
+def test_an_unknown_extension_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"no image can be written as '\.xyz'; use one of \.bmp"):
+        write_image(tmp_path / "a.xyz", GREY)
+
+
+def test_writing_leaves_no_part_behind(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomic(tmp_path / "a", "text")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
+    name = "影" * 83 + ".png"  # 253 bytes
+    write_image(tmp_path / name, GREY)
+    assert np.array_equal(read_image(tmp_path / name), GREY)
+
+
+def test_listing_takes_odd_names_and_ends_on_loops(tmp_path: Path) -> None:
+    names = ["with space.PNG", "Röntgen 影像.jpg", "line\nbreak.png", os.fsdecode(b"bytes\xff.tif")]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.png").symlink_to("self.png")
+    assert image_paths(tmp_path) == sorted([*names, "self.png"])
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(tmp_path / "self.png")
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image(tmp_path / "open" / "a.png", GREY)
+    write_image(tmp_path / "shut" / "b.png", GREY)
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if Path(folder).name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(images.os, "scandir", refuse)
+    told: list[tuple[str, str]] = []
+    assert image_paths(tmp_path, on_error=lambda path, error: told.append((path, str(error)))) == ["open/a.png"]
+    assert told == [("shut", f"{tmp_path}/shut: cannot be listed (Permission denied); check its permissions")]
+    with pytest.raises(ImageError, match="cannot be listed"):
+        image_paths(tmp_path)
+
+
+def test_a_cleaned_image_is_found_under_its_new_name(tmp_path: Path) -> None:
+    for name in ("a.png", "b.jpg.png", "c.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    found = [find_image(tmp_path, name).name for name in ("a.jpg", "b.jpg", "c.jpg")]
+    assert found == ["a.png", "b.jpg.png", "c.jpg"]
+    with pytest.raises(ImageError, match=r"d\.jpg: no such file, nor a \.png made of it"):
+        find_image(tmp_path, "d.jpg")
+
+
+def test_dicom_films_are_read_or_refused_clearly(shared_data: Path) -> None:
+    pytest.importorskip("pydicom")
+    folder = shared_data / "dicom"
+    film = read_image(folder / "WG04_RG3_RLE.dcm")
+    assert film.dtype == np.uint16
+    assert film.ndim == 2
+    assert np.array_equal(film, read_image(folder / "WG04_RG3_JLSL.dcm"))  # the same film, coded otherwise
+    with pytest.raises(ImageError, match="without pixels"):
+        read_image(folder / "0_ORIGINAL_no_pixels.dcm")
+    with pytest.raises(ImageError, match=r"cannot be decoded .*12-bit.*export it uncompressed"):
+        read_image(folder / "WG04_RG3_JPLY.dcm")
+
+
+def test_truncated_scans_of_a_public_set_are_told(shared_data: Path) -> None:
+    with pytest.raises(ImageError, match="truncated or corrupt"):
+        read_image(shared_data / "fracatlas_hand" / "not_fractured" / "IMG0004256.jpg")
