@@ -91,8 +91,13 @@ def cleaned_records(
     wanted = [r.path for r in usable(records)]
     settings = read_clean_settings(out)
     clean_folder(root, out, paths=wanted, settings=settings, jobs=jobs)
-    ledger = read_ledger(out)
-    return out, [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+    return out, held_by(out, records)
+
+
+def held_by(cleaned: Path, records: Sequence[Record]) -> list[Record]:
+    """Return the records whose films a cleaned folder holds: both arms use these, so that they stay paired."""
+    ledger = read_ledger(cleaned)
+    return [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
 
 
 def masked_vs_raw(

@@ -99,8 +99,9 @@ def grad_cam(model: Model, image: Tensor, class_index: int, layer: TargetLayer) 
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     requires = [p.requires_grad for p in model.classifier.parameters()]
+    traced = image.unsqueeze(0).detach().requires_grad_(True)  # so that gradients flow through frozen stages too
     with GradCAM(model.classifier, [layer.module], reshape_transform=layer.reshape) as method:
-        heat = method(input_tensor=image.unsqueeze(0), targets=[ClassifierOutputTarget(class_index)])[0]
+        heat = method(input_tensor=traced, targets=[ClassifierOutputTarget(class_index)])[0]
     for parameter, value in zip(model.classifier.parameters(), requires, strict=True):
         parameter.requires_grad_(value)
         parameter.grad = None

@@ -23,6 +23,8 @@ from fxkit.data.dataset import FilmDataset, build_loader, class_weights, mix_see
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import build_preprocessing
 from fxkit.errors import DataError, RunError
+from fxkit.inference import predict_records
+from fxkit.metrics import evaluate_predictions
 from fxkit.model import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
 from fxkit.run import Model, ModelCard, create_run, open_run, read_json, save_model, write_json
 from preprocess.images import write_atomic
@@ -84,7 +86,10 @@ def train(
         for phase in PHASES:
             _run_phase(phase, classifier, films, folder, progress)
     best = _load_best(folder, classifier)
-    save_model(folder, Model(classifier, ModelCard(classes, config.model, preprocessing, cleaning)))
+    model = Model(classifier.eval(), ModelCard(classes, config.model, preprocessing, cleaning))
+    save_model(folder, model)
+    validation = predict_records(model, root, usable(records, "val"), config.data)
+    write_json(folder / "validation.json", evaluate_predictions(validation).to_dict())
     return best
 
 

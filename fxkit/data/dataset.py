@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.manifest import Record
@@ -52,17 +52,19 @@ def build_loader(
 ) -> DataLoader[tuple[Tensor, int]]:
     """Build a loader, in the records' order or shuffled by a seed of its own.
 
+    The order is drawn here, not by a sampler, so that it does not depend on how often the loader is iterated.
     A training batch of one film cannot be normalised over, so a shuffled loader drops such a rest.
     """
-    generator = None if shuffle_seed is None else torch.Generator().manual_seed(shuffle_seed)
-    rest = len(dataset) % config.batch_size
+    order = list(range(len(dataset)))
+    if shuffle_seed is not None:
+        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(shuffle_seed)).tolist()
+        if len(order) % config.batch_size == 1 and len(order) > 1:
+            order = order[:-1]
     return DataLoader(
-        dataset,
+        Subset(dataset, order),
         batch_size=config.batch_size,
-        shuffle=shuffle_seed is not None,
-        generator=generator,
-        drop_last=shuffle_seed is not None and rest == 1 and len(dataset) > 1,
         num_workers=min(config.workers, len(dataset)),
+        generator=torch.Generator().manual_seed(0),  # or each loader draws from torch's own, and shifts dropout
         pin_memory=torch.cuda.is_available(),
     )
 

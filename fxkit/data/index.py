@@ -69,8 +69,8 @@ def index_data(
         root: what the CSV's paths are relative to, when that is not its folder.
         split: "grouped" divides groups by the fractions; "keep" takes the split of the folders or the CSV,
             and carves a missing val out of train by group; "random" divides files without regard to groups,
-            as many published results did, to show what that does to a score; "none" leaves all in one, and
-            takes data of one class too, for testing on.
+            as many published results did, to show what that does to a score; "none" leaves all in one,
+            for testing on.
         fractions: of train, val and test.
         progress: called with the number of files read and of all.
 

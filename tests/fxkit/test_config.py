@@ -71,7 +71,7 @@ def test_a_value_has_no_further_keys() -> None:
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="basline: neither a file nor a preset.*did you mean 'baseline'"):
+    with pytest.raises(ConfigError, match=r"basline: neither a file nor a preset.*did you mean 'baseline'"):
         find_preset("train", "basline")
 
 

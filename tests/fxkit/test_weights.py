@@ -114,7 +114,7 @@ def test_an_unknown_backbone_names_the_nearest() -> None:
 
 
 def test_unknown_arguments_of_a_backbone_are_refused() -> None:
-    with pytest.raises(ConfigError, match="model.args = {'zz': 1}: test_resnet does not take them"):
+    with pytest.raises(ConfigError, match=r"model.args = {'zz': 1}: test_resnet does not take them"):
         build_backbone("test_resnet", args={"zz": 1})
 
 

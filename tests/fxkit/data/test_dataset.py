@@ -65,7 +65,7 @@ def test_a_shuffled_rest_of_one_film_is_dropped(films: tuple[Path, list[Record]]
 
 def test_a_film_that_went_away_is_named(films: tuple[Path, list[Record]]) -> None:
     root, records = films
-    with pytest.raises(ImageError, match="gone.png: no such file"):
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
         build((root, [replace(records[0], path="gone.png")]))[0]
 
 

@@ -1,0 +1,179 @@
+"""Grad-CAM: answers known beforehand, all families, and what explain writes."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fxkit.cam import COLUMNS, Attention, explain, find_target_layer, grad_cam, marker_share, summarise
+from fxkit.config import ModelConfig
+from fxkit.data.transforms import Preprocessing
+from fxkit.errors import ConfigError
+from fxkit.explained import Film
+from fxkit.model import Classifier, build_classifier
+from fxkit.run import Model, ModelCard, Run, load_model
+from preprocess.images import read_image
+
+PLAIN = Preprocessing(64, "stretch", (0.5,) * 3, (0.5,) * 3)
+
+
+def build(backbone: str, size: int = 160) -> Model:
+    config = ModelConfig(backbone=backbone, pretrained=False, hidden=8)
+    preprocessing = Preprocessing(size, "stretch", (0.5,) * 3, (0.5,) * 3)
+    torch.manual_seed(0)
+    classifier = build_classifier(config, 2, image_size=size).eval()
+    return Model(classifier, ModelCard(("a", "b"), config, preprocessing, None))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layer", "cells"),
+    [
+        ("test_resnet", "layer4", (5, 5)),
+        ("test_efficientnet", "blocks.4", (5, 5)),
+        ("test_convnext", "stages.3", (5, 5)),
+        ("test_vit", "blocks.5.norm1", (10, 10)),
+        ("test_mambaout", "stages.3", (5, 5)),
+        ("densenet121", "features.norm5", (5, 5)),
+        ("mobilenetv2_100", "blocks.6", (5, 5)),
+    ],
+)
+def test_each_family_has_its_layer_and_a_map(backbone: str, layer: str, cells: tuple[int, int]) -> None:
+    model = build(backbone)
+    found = find_target_layer(model)
+    assert (found.name, found.cells) == (layer, cells)
+    heat = grad_cam(model, torch.randn(3, 160, 160), 1, found)
+    assert heat.shape == (160, 160)
+    assert np.isfinite(heat).all()
+    assert 0 <= heat.min() <= heat.max() <= 1
+
+
+@pytest.mark.slow
+def test_swin_is_brought_to_channels_first() -> None:
+    model = build("swin_tiny_patch4_window7_224", 224)
+    found = find_target_layer(model)
+    assert (found.name, found.cells) == ("layers.3", (7, 7))
+    assert grad_cam(model, torch.randn(3, 224, 224), 0, found).shape == (224, 224)
+
+
+class Bright(nn.Module):
+    """A backbone whose feature is the mean brightness over 8 x 8 cells: its map must lie on what is bright."""
+
+    num_features = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = nn.Conv2d(3, 1, 8, stride=8, bias=False)
+        nn.init.constant_(self.stage.weight, 1 / 192)
+        self.feature_info = [{"module": "stage", "reduction": 8}]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.stage(images).mean(dim=(2, 3))
+
+
+def bright_model() -> Model:
+    head = nn.Linear(1, 2, bias=False)
+    head.weight.data = torch.tensor([[-1.0], [1.0]])
+    config = ModelConfig(backbone="test_resnet", pretrained=False)
+    return Model(Classifier(Bright(), head).eval(), ModelCard(("dark", "bright"), config, PLAIN, None))
+
+
+def test_the_map_lies_where_the_score_comes_from() -> None:
+    model = bright_model()
+    image = torch.zeros(3, 64, 64)
+    image[:, 8:24, 40:56] = 1.0
+    heat = grad_cam(model, image, 1, find_target_layer(model))
+    mask = np.zeros((64, 64), bool)
+    mask[4:28, 36:60] = True
+    area, attention = marker_share(heat, mask, PLAIN)
+    assert area == pytest.approx(24 * 24 / 64**2)
+    assert attention is not None
+    assert attention > 0.95
+
+
+def test_explaining_leaves_weights_and_gradients_alone() -> None:
+    model = build("test_resnet")
+    before = {key: tensor.clone() for key, tensor in model.classifier.state_dict().items()}
+    for parameter in model.classifier.backbone.parameters():
+        parameter.requires_grad_(False)
+    grad_cam(model, torch.randn(3, 160, 160), 0, find_target_layer(model))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.classifier.state_dict().items())
+    assert all(p.grad is None for p in model.classifier.parameters())
+    assert not any(p.requires_grad for p in model.classifier.backbone.parameters())
+
+
+def test_an_even_map_has_the_markers_share_of_the_area() -> None:
+    mask = np.zeros((128, 32), bool)
+    mask[:32, :16] = True
+    area, attention = marker_share(np.ones((64, 64), np.float32), mask, PLAIN)
+    assert area == pytest.approx(0.125)
+    assert attention == pytest.approx(0.125)
+
+
+def test_padding_counts_for_neither_share() -> None:
+    padded = Preprocessing(64, "pad", (0.5,) * 3, (0.5,) * 3)
+    mask = np.zeros((128, 64), bool)
+    mask[:64] = True
+    area, attention = marker_share(np.ones((64, 64), np.float32), mask, padded)
+    assert area == pytest.approx(0.5)
+    assert attention == pytest.approx(0.5)
+
+
+def test_an_empty_map_has_no_share() -> None:
+    assert marker_share(np.zeros((64, 64), np.float32), np.ones((9, 9), bool), PLAIN) == (1.0, None)
+
+
+class Flat(nn.Module):
+    """A backbone whose last stage has lost all place."""
+
+    num_features = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.weight = nn.Parameter(torch.ones(1))
+        self.feature_info = [{"module": "stage", "reduction": 32}]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.stage(images) * self.weight
+
+
+def test_an_output_without_place_is_refused() -> None:
+    config = ModelConfig(backbone="test_resnet", pretrained=False)
+    model = Model(Classifier(Flat(), nn.Linear(3, 2)).eval(), ModelCard(("a", "b"), config, PLAIN, None))
+    with pytest.raises(ConfigError, match=r"Flat: layer stage gives an output of shape \(1, 3\).*families"):
+        find_target_layer(model)
+
+
+def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Path) -> None:
+    records = trained.records[:3]
+    mask = np.zeros((149, 160), bool)
+    mask[:20, :20] = True
+    films = [Film(trained.root / r.path, r.path, r.label) for r in records]
+    films[0] = Film(films[0].path, films[0].name, films[0].label, mask)
+    rows = explain(load_model(trained.folder), films, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "0000.png",
+        "0001.png",
+        "0002.png",
+        "attention.csv",
+        "sheet.png",
+    ]
+    panel, sheet = read_image(tmp_path / "0000.png"), read_image(tmp_path / "sheet.png")
+    assert panel.shape[1] == 3 * 224
+    assert sheet.shape[:2] == (2 * panel.shape[0], 2 * panel.shape[1])
+    with (tmp_path / "attention.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert tuple(table[0]) == COLUMNS
+    assert float(table[0]["marker_area_share"]) == pytest.approx(rows[0].marker_area_share)
+    assert table[1]["marker_area_share"] == ""
+
+
+def test_the_summary_compares_attention_with_area() -> None:
+    rows = [Attention("x", "", "a", 0.9, 0.02, 0.06), Attention("y", "", "a", 0.9, None, None)]
+    assert summarise(rows) == [
+        "2 films, 1 with known markers",
+        "markers take 2.00% of the area and 6.00% of the attention: 3.0 x",
+    ]

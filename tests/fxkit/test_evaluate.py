@@ -1,0 +1,96 @@
+"""Evaluation of a run: what it writes, on its own films and on others, and what it refuses."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from fxkit.data.index import index_data
+from fxkit.data.manifest import Record, usable
+from fxkit.errors import DataError
+from fxkit.evaluate import check_classes, evaluate_other, evaluate_run
+from fxkit.predictions import Predictions
+from fxkit.run import Model, Run, load_model, save_model
+from fxkit.synth import Synthetic
+from preprocess.settings import CleanSettings
+
+
+@pytest.fixture
+def folder(trained: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+
+
+def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) -> None:
+    result = evaluate_run(folder)
+    test = usable(trained.records, "test")
+    assert result.folder == folder
+    assert result.evaluation.n_files == len(test)
+    assert result.evaluation.n_films == len({r.film for r in test})
+    assert result.leaks is not None
+    assert result.leaks.leaked_files == 0
+    written = json.loads((folder / "metrics.json").read_text())
+    assert written["film"]["figures"]["auroc"]["value"] == result.evaluation.film.figures["auroc"].value
+    assert Predictions.read_csv(folder / "predictions.csv").paths == tuple(r.path for r in test)
+
+
+def test_another_split_has_its_own_folder(folder: Path) -> None:
+    result = evaluate_run(folder, split="val")
+    assert result.folder == folder / "evaluations" / "val"
+    assert not (folder / "metrics.json").exists()
+
+
+def test_films_that_moved_are_found_below_the_new_root(trained: Run, folder: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
+    there, here = evaluate_run(folder, root=moved).evaluation, evaluate_run(folder).evaluation
+    assert there.to_dict() == here.to_dict()
+
+
+def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
+    other = index_data(made.root, split="none")
+    result = evaluate_other(folder, other.records, other.root, "elsewhere")
+    assert result.folder == folder / "evaluations" / "elsewhere"
+    assert result.evaluation.n_files == len(usable(other.records))
+    assert result.leaks is None
+
+
+def test_leaks_are_counted(trained: Run, tmp_path: Path) -> None:
+    from fxkit.config import load_config
+    from fxkit.train import train
+
+    leaking = index_data(trained.root, split="random")
+    train(load_config("tiny", ["data.image_size=64"]), leaking.root, leaking.records, tmp_path / "run")
+    found = evaluate_run(tmp_path / "run").leaks
+    assert found is not None
+    assert found.leaked_files > 0
+
+
+def test_an_empty_split_is_refused(trained: Run, tmp_path: Path) -> None:
+    from fxkit.run import create_run
+
+    records = [r for r in trained.records if r.split != "test"]
+    create_run(tmp_path / "run", trained.config, trained.root, records)
+    save_model(tmp_path / "run", load_model(trained.folder))
+    with pytest.raises(DataError, match="split 'test' has no usable file"):
+        evaluate_run(tmp_path / "run")
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(trained: Run) -> None:
+    model = load_model(trained.folder)
+    with pytest.raises(DataError, match=r"class 'sprained' is none of the model's \(not_fractured, fractured\)"):
+        check_classes(model, [_labelled(trained, "sprained")], "elsewhere")
+    with pytest.raises(DataError, match="elsewhere: no usable file"):
+        check_classes(model, [], "elsewhere")
+
+
+def _labelled(trained: Run, label: str) -> Record:
+    return replace(trained.records[0], label=label)
+
+
+def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> None:
+    model = load_model(folder)
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
+        evaluate_run(folder)
+    assert evaluate_run(folder, raw=True).evaluation.n_files
