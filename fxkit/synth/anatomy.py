@@ -319,13 +319,22 @@ def _break(rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float) 
     if both:
         partner = replace(fracture, at=float(at + rng.uniform(-0.03, 0.03)), jag=_draw_jag(rng))
         return replace(radius, fracture=fracture), replace(ulna, fracture=partner), fracture
-    if distal or rng.random() < 0.6:
-        return replace(radius, fracture=fracture), ulna, fracture if distal else None
-    return radius, replace(ulna, fracture=fracture), None
+    if distal:
+        return replace(radius, fracture=fracture), ulna, fracture
+    splinted = _splint(fracture)
+    if rng.random() < 0.6:
+        return replace(radius, fracture=splinted), ulna, None
+    return radius, replace(ulna, fracture=splinted), None
+
+
+def _splint(fracture: Fracture) -> Fracture:
+    """Where one shaft is whole, it holds the other: the hand stays, and the parts move little."""
+    x, z = fracture.shift_mm
+    return replace(fracture, shift_mm=(0.3 * x, 0.3 * z), gap_mm=float(np.clip(fracture.gap_mm, -0.8, 1.4)))
 
 
 def _draw_fracture(rng: np.random.Generator, at: float, severity: float, bend: float) -> Fracture:
-    shift = severity**1.3 * rng.normal(0, 4.0, 2)
+    shift = np.clip(severity**1.3 * rng.normal(0, 4.0, 2), -8, 8)
     bends = np.clip(severity * rng.normal(0, bend * 0.6, 2), -bend, bend)
     oblique = rng.random() < 0.4
     tilt = rng.normal(0, 0.7 if oblique else 0.15, 2)
