@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 SUFFIXES = "jpe?g|png|bmp|tiff?|webp|dcm"
 COPY_TAILS = tuple(
@@ -95,9 +95,3 @@ def assign_groups(paths: Sequence[str], patients: Sequence[str], hashes: Sequenc
     groups = [patient or film for patient, film in zip(patients, films, strict=True)]
     groups = join(groups, hashes)
     return part_films(films, groups), groups
-
-
-def repeated(hashes: Iterable[str]) -> set[str]:
-    """Return the hashes that more than one file has."""
-    seen: set[str] = set()
-    return {value for value in hashes if value and (value in seen or seen.add(value))}  # type: ignore[func-returns-value]
