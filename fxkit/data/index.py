@@ -86,11 +86,11 @@ def index_data(
     if split != "none":
         _check_usable(data, records)
     notes = [*found.notes, *_twins(records), *_unknown_patients(records)]
-    if split == "keep":
-        records, more = _keep(data, records, found.found, wanted, seed)
-        notes += more
-    elif split != "none":
-        records = _divide(records, wanted, seed, grouped=split == "grouped")
+    try:
+        records, more = _split(records, found.found, split, wanted, seed)
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from error
+    notes += more
     if split in ("keep", "random"):
         notes += _leak_notes(records, split)
     return Index(found.root, tuple(records), tuple(notes))
@@ -194,7 +194,6 @@ def _divide(records: Sequence[Record], fractions: tuple[float, float, float], se
 
 
 def _keep(
-    data: str | Path,
     records: Sequence[Record],
     files: Sequence[Found],
     fractions: tuple[float, float, float],
@@ -204,7 +203,7 @@ def _keep(
     without = [file.path for file in files if not file.split]
     if without:
         raise DataError(
-            f"{data}: --keep-split, but {len(without)} of {len(files)} files have no split "
+            f"--keep-split, but {len(without)} of {len(files)} files have no split "
             f"({some(without)}); expected SPLIT/CLASS/ folders or a CSV with a column split; leave --keep-split "
             "out to make a new split"
         )

@@ -156,6 +156,17 @@ def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
     assert found.notes[-1].startswith("WARNING: this random split of files: ")
 
 
+def test_too_few_groups_name_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"raw: class 'a': 2 groups for 3 splits; expected one or more groups a split"):
+        index_data(many(tmp_path / "raw", 2))
+
+
+def test_all_in_one_for_testing_on(made: Synthetic) -> None:
+    found = index_data(made.root, split="none")
+    assert {r.split for r in found.records} == {""}
+    assert len(usable(found.records)) == made.files
+
+
 def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="split: 'folds'; expected one of grouped, keep, random"):
         index_data(tmp_path, split="folds")
