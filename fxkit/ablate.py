@@ -15,7 +15,7 @@ from fxkit.run import load_model, write_json
 from fxkit.scores import ranking_metric
 from fxkit.train import train
 from preprocess.clean import clean_folder
-from preprocess.ledger import read_ledger
+from preprocess.ledger import LEDGER, read_ledger
 from preprocess.settings import read_clean_settings
 
 ARMS = ("raw", "cleaned")
@@ -89,8 +89,9 @@ def cleaned_records(
     """
     out = cleaned or root.with_name(root.resolve().name + "-clean")
     wanted = [r.path for r in usable(records)]
-    settings = read_clean_settings(out)
-    clean_folder(root, out, paths=wanted, settings=settings, jobs=jobs)
+    done = read_ledger(out) if (out / LEDGER).is_file() else {}
+    if any(path not in done for path in wanted):
+        clean_folder(root, out, paths=wanted, settings=read_clean_settings(out), jobs=jobs)
     return out, held_by(out, records)
 
 

@@ -143,11 +143,13 @@ def explain(model: Model, films: Sequence[Film], out: str | Path, *, device: str
 
 def summarise(rows: Sequence[Attention]) -> list[str]:
     """Return lines of text: how much attention lies on markers, over the films whose markers are known."""
-    known = [r for r in rows if r.marker_area_share and r.marker_attention_share is not None]
+    known = [r for r in rows if r.marker_area_share is not None]
     lines = [f"{len(rows)} films, {len(known)} with known markers"]
-    if known:
-        area = float(np.mean([r.marker_area_share for r in known]))
-        attention = float(np.mean([r.marker_attention_share for r in known]))
+    pairs = [(r.marker_area_share, r.marker_attention_share) for r in known if r.marker_attention_share is not None]
+    if len(pairs) < len(known):
+        lines.append(f"{len(known) - len(pairs)} maps are empty: nothing speaks for the predicted class")
+    area, attention = (float(np.mean(values)) for values in zip(*pairs, strict=True)) if pairs else (0.0, 0.0)
+    if area:
         lines.append(
             f"markers take {area:.2%} of the area and {attention:.2%} of the attention: {attention / area:.1f} x"
         )
@@ -211,7 +213,7 @@ def _sheet(panels: Sequence[NDArray[np.uint8]], columns: int = 2, most: int = 24
 
 def _csv(rows: Sequence[Attention]) -> str:
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(COLUMNS)
     writer.writerows(["" if value is None else value for value in (getattr(row, c) for c in COLUMNS)] for row in rows)
     return out.getvalue()

@@ -9,7 +9,16 @@ from pathlib import Path
 import click
 
 from fxkit import __version__
+from fxkit.cli.ablate import ablate
+from fxkit.cli.cam import cam
+from fxkit.cli.clean_labels import clean_labels
+from fxkit.cli.doctor import doctor
+from fxkit.cli.evaluate import evaluate
+from fxkit.cli.index import index_command
+from fxkit.cli.predict import predict
+from fxkit.cli.report import report
 from fxkit.cli.synth import synth_command
+from fxkit.cli.train import train
 from preprocess.errors import KnownError
 
 BUG_TEXT = "a bug in fxkit: {error}. The traceback is in {log}; please report it with the command you ran."
@@ -24,7 +33,7 @@ def fxkit() -> None:
     """
 
 
-for command in (synth_command,):
+for command in (synth_command, index_command, clean_labels, train, evaluate, predict, cam, ablate, report, doctor):
     fxkit.add_command(command)
 
 

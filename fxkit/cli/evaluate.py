@@ -46,7 +46,8 @@ def evaluate(
     for level, shown in (("file", evaluation.file), ("film", evaluation.film)):
         click.echo(f"by {level}:")
         for metric, found in shown.figures.items():
-            click.echo(f"  {metric:<20} {found.value:.3f}  ({found.low:.3f} to {found.high:.3f})")
+            shown_figure = f"{found.value:.3f}  ({found.low:.3f} to {found.high:.3f})"
+            click.echo(f"  {metric:<20} {shown_figure if found.value == found.value else 'undefined'}")
     if result.leaks is not None and result.leaks.leaked_files:
         click.echo(
             f"warning: {result.leaks.leaked_files} of {result.leaks.test_files} test files have a copy in training: "

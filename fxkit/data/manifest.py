@@ -41,7 +41,7 @@ def usable(records: Iterable[Record], split: str | None = None) -> list[Record]:
 def manifest_text(records: Sequence[Record]) -> str:
     """Return the manifest as CSV text; the same records give the same bytes."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # minimal leaves a lone CR bare
     writer.writerow(COLUMNS)
     writer.writerows([getattr(record, name) for name in COLUMNS] for record in records)
     return out.getvalue()
@@ -105,4 +105,16 @@ def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
 
 def _is_negative(name: str) -> bool:
     first = name.lower().replace("-", "_").replace(" ", "_").split("_")[0]
-    return first in {"not", "no", "non", "normal", "negative", "neg", "healthy", "intact", "control", "unfractured", "0"}
+    return first in {
+        "not",
+        "no",
+        "non",
+        "normal",
+        "negative",
+        "neg",
+        "healthy",
+        "intact",
+        "control",
+        "unfractured",
+        "0",
+    }

@@ -1,6 +1,5 @@
 """One small trained run that the tests of what comes after training share."""
 
-
 import pytest
 
 from fxkit.config import load_config

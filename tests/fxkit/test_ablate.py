@@ -110,7 +110,7 @@ def test_an_unknown_ablation_names_what_there_is() -> None:
 
 def test_a_preset_without_its_keys_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("question: why?\n")
-    with pytest.raises(ConfigError, match="not an ablation .*expected question, seeds"):
+    with pytest.raises(ConfigError, match=r"not an ablation .*expected question, seeds"):
         ablation_settings(str(tmp_path / "mine.yaml"))
 
 

@@ -173,7 +173,9 @@ def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Pat
 
 def test_the_summary_compares_attention_with_area() -> None:
     rows = [Attention("x", "", "a", 0.9, 0.02, 0.06), Attention("y", "", "a", 0.9, None, None)]
+    rows.append(Attention("z", "", "a", 0.9, 0.5, None))
     assert summarise(rows) == [
-        "2 films, 1 with known markers",
+        "3 films, 2 with known markers",
+        "1 maps are empty: nothing speaks for the predicted class",
         "markers take 2.00% of the area and 6.00% of the attention: 3.0 x",
     ]

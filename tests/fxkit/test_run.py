@@ -63,14 +63,14 @@ def test_a_changed_manifest_is_noticed(copied: Path) -> None:
 
 def test_an_unfinished_run_has_no_model(copied: Path) -> None:
     (copied / "model.safetensors").unlink()
-    with pytest.raises(RunError, match="no model.safetensors; the training did not end"):
+    with pytest.raises(RunError, match=r"no model\.safetensors; the training did not end"):
         load_model(copied)
 
 
 def test_damaged_weights_are_noticed(copied: Path) -> None:
     data = (copied / "model.safetensors").read_bytes()
     (copied / "model.safetensors").write_bytes(data[: len(data) // 2])
-    with pytest.raises(RunError, match="does not fit model.json"):
+    with pytest.raises(RunError, match=r"does not fit model\.json"):
         load_model(copied)
 
 

@@ -1,0 +1,100 @@
+"""`fxkit evaluate`, `predict`, `cam` and `ablate`: their options reach the library, and they print what they found."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fxkit.cli.ablate import ablate
+from fxkit.cli.cam import cam
+from fxkit.cli.evaluate import evaluate
+from fxkit.cli.predict import predict
+from fxkit.run import Run
+from fxkit.synth import Synthetic
+from preprocess.clean import clean_folder
+
+
+@pytest.fixture
+def folder(trained: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+
+
+def invoke(command: object, *arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)  # type: ignore[arg-type]
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_evaluate_prints_intervals_and_writes_the_report(folder: Path) -> None:
+    code, out, _ = invoke(evaluate, folder)
+    assert code == 0
+    assert "by film:" in out
+    assert "auroc" in out
+    assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    assert (folder / "report.html").is_file()
+
+
+def test_evaluate_takes_other_data(folder: Path, made: Synthetic) -> None:
+    code, _, _ = invoke(evaluate, folder, "--data", made.root, "--name", "other")
+    assert code == 0
+    assert (folder / "evaluations" / "other" / "metrics.json").is_file()
+
+
+def test_predict_prints_a_table_and_lists_what_it_cannot_read(trained: Run, folder: Path, tmp_path: Path) -> None:
+    good = trained.root / trained.records[0].path
+    (tmp_path / "bad\nname.png").touch()
+    code, out, err = invoke(predict, folder, good, tmp_path / "bad\nname.png")
+    assert code == 1
+    heading, row = out.splitlines()
+    assert heading == "decision\tp(not_fractured)\tp(fractured)\timage"
+    assert row.endswith(f"\t{good}")
+    assert err.count("\n") == 1
+    assert "bad\\nname.png: zero bytes" in err
+
+
+def test_predict_as_json_takes_whole_folders(folder: Path, made: Synthetic) -> None:
+    code, out, _ = invoke(predict, folder, made.root / "fractured", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert len(rows) == len(list((made.root / "fractured").iterdir()))
+    assert set(rows[0]["probabilities"]) == {"fractured", "not_fractured"}
+
+
+def test_cam_explains_the_test_films(folder: Path, made: Synthetic) -> None:
+    code, out, _ = invoke(cam, folder, "--limit", "3", "--markers", made.root / "markers.json")
+    assert code == 0
+    assert out.splitlines()[0].startswith("3 films, ")
+    assert (folder / "cam" / "sheet.png").is_file()
+
+
+def test_cam_explains_named_images(trained: Run, folder: Path, tmp_path: Path) -> None:
+    code, _, _ = invoke(cam, folder, trained.root / trained.records[0].path, "--out", tmp_path / "maps")
+    assert code == 0
+    assert (tmp_path / "maps" / "0000.png").is_file()
+
+
+def test_ablate_without_a_name_lists_what_there_is() -> None:
+    code, out, _ = invoke(ablate)
+    assert code == 0
+    assert out.startswith("masked-vs-raw ")
+
+
+def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: Path) -> None:
+    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0"]
+    places = ["--data", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
+    code, out, err = invoke(ablate, "masked-vs-raw", *places, *options)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["auroc", "by", "film", "tested", "on", "raw", "tested", "on", "cleaned"]
+    assert lines[-2].removeprefix("verdict: ") in ("reliance", "no evidence", "undecided")
+    assert lines[-1].startswith("reason: ")
+    assert "seed 0: training on cleaned films" in err
+    assert (tmp_path / "out" / "ablation.json").is_file()
+
+
+def test_seeds_that_are_no_numbers_are_wrong_usage(made: Synthetic) -> None:
+    result = CliRunner().invoke(ablate, ["masked-vs-raw", "--seeds", "a,b", "--data", str(made.root)])
+    assert result.exit_code == 2
+    assert "--seeds a,b: expected whole numbers with commas" in result.stderr

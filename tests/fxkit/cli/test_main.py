@@ -1,0 +1,81 @@
+"""The command line as a whole: exit codes, one line an error, and a log for bugs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from fxkit import __version__, cli
+from fxkit.errors import DataError
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def failing_with(error: BaseException) -> click.Command:
+    @click.command("fail")
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> dict[str, click.Command]:
+    commands = dict(cli.fxkit.commands)
+    monkeypatch.setattr(cli.fxkit, "commands", commands)
+    return commands
+
+
+def test_success_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_a_known_error_is_1_and_one_line(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+    command["fail"] = failing_with(DataError("a name\nwith a break\x1b[2J: bad"))
+    assert run("fail") == 1
+    assert capsys.readouterr().err == "error: a name\\nwith a break\\x1b[2J: bad\n"
+
+
+def test_an_error_of_the_system_is_1(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+    command["fail"] = failing_with(PermissionError(13, "Permission denied", "film.png"))
+    assert run("fail") == 1
+    assert "Permission denied: 'film.png'" in capsys.readouterr().err
+
+
+def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--nosuchoption") == 2
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_a_bug_is_3_and_leaves_its_traceback(
+    command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command["fail"] = failing_with(ZeroDivisionError("oh"))
+    assert run("fail") == 3
+    text = capsys.readouterr().err
+    log = Path(text.split("The traceback is in ")[1].split(";")[0])
+    assert "ZeroDivisionError: oh" in log.read_text()
+    assert text.count("\n") == 1
+    log.unlink()
+
+
+def test_an_interruption_is_130(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+    command["fail"] = failing_with(KeyboardInterrupt())
+    assert run("fail") == 130
+    assert "error: interrupted" in capsys.readouterr().err
+
+
+def test_the_console_script_runs() -> None:
+    script = Path(sys.executable).with_name("fxkit")
+    shown = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+    for name in cli.fxkit.commands:
+        assert f"\n  {name} " in shown

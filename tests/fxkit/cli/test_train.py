@@ -1,0 +1,67 @@
+"""`fxkit train`: its options reach the settings, its two sources, its run folder, its warnings."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fxkit.cli.train import SETTINGS, build_config, train
+from fxkit.config import Config
+from fxkit.data.index import index_data
+from fxkit.data.manifest import write_manifest
+from fxkit.run import open_run
+from fxkit.synth import Synthetic
+
+TINY = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
+
+
+def test_options_stand_over_the_preset_and_set_over_both() -> None:
+    config = build_config(
+        "baseline", ("optim.patience=3", "seed=9"), "2,4", True, seed=8, backbone="resnet18", batch_size=4
+    )
+    assert isinstance(config, Config)
+    assert (config.model.backbone, config.model.pretrained) == ("resnet18", False)
+    assert config.optim.epochs == (2, 4)
+    assert (config.optim.patience, config.seed, config.data.batch_size) == (3, 9, 4)
+
+
+@pytest.mark.parametrize(("option", "key"), SETTINGS.items())
+def test_each_option_names_a_setting(option: str, key: str) -> None:
+    value: object = Config().model_dump()
+    for part in key.split("."):
+        assert isinstance(value, dict)
+        value = value[part]
+    assert option.replace("_", "-") in {o.removeprefix("--") for p in train.params for o in p.opts}
+
+
+def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> None:
+    arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "mine", "--seed", "3"]
+    result = CliRunner().invoke(train, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    run = open_run(tmp_path / "mine")
+    assert run.config.seed == 3
+    assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'mine'}"
+
+
+def test_a_leaking_manifest_is_warned_of(made: Synthetic, tmp_path: Path) -> None:
+    leaking = index_data(made.root, split="random")
+    write_manifest(tmp_path / "manifest.csv", leaking.records)
+    arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
+    result = CliRunner().invoke(train, [*arguments, "--runs", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "test files have a copy in training" in result.stderr
+    assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give one of --data DIR and --manifest FILE --root DIR"),
+        (["--data", "a", "--manifest", "b"], "give one of --data DIR and --manifest"),
+        (["--manifest", "b"], "--manifest needs --root"),
+    ],
+)
+def test_films_come_from_one_place(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(train, arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
