@@ -186,6 +186,16 @@ def _unknown_patients(records: Sequence[Record]) -> list[str]:
     return [f"{without} of {len(records)} files have no patient: they are grouped by film instead"]
 
 
+def _split(
+    records: Sequence[Record], files: Sequence[Found], way: str, fractions: tuple[float, float, float], seed: int
+) -> tuple[list[Record], list[str]]:
+    if way == "keep":
+        return _keep(records, files, fractions, seed)
+    if way == "none":
+        return list(records), []
+    return _divide(records, fractions, seed, grouped=way == "grouped"), []
+
+
 def _divide(records: Sequence[Record], fractions: tuple[float, float, float], seed: int, grouped: bool) -> list[Record]:
     good = usable(records)
     labels, units = [r.label for r in good], [r.group if grouped else r.path for r in good]
