@@ -135,7 +135,7 @@ def clean_folder(
         threads=max(1, joblib.cpu_count() // jobs),
         easyocr_models=None if easyocr_models is None else str(easyocr_models),
     )
-    unlisted = [LedgerRow(path, "", "failed", error=_short(error, plan.root)) for path, error in sources.unlisted]
+    unlisted = [LedgerRow(path, "", "failed", error=_short(error, plan)) for path, error in sources.unlisted]
     kept: dict[str, LedgerRow] = {}
     if not dry_run:
         mode = Mode(settings, masks_only, "" if markers is None else _sha256(Path(markers)))
@@ -221,7 +221,7 @@ def _work(plan: Plan, task: Task) -> LedgerRow:
         "",
         "failed",
         sha256=_sha256_or_none(plan.root / task.path),
-        error=_short(reason, plan.root),
+        error=_short(reason, plan),
     )
 
 
@@ -290,6 +290,6 @@ def _sha256_or_none(path: Path) -> str:
         return ""
 
 
-def _short(text: str, root: Path) -> str:
-    """Return text with paths relative to the root: the ledger is the same wherever the folder lies."""
-    return text.replace(f"{root}/", "").replace(f"{root}", ".")
+def _short(text: str, plan: Plan) -> str:
+    """Return an error's text, which opens with a path, without the folders that lie elsewhere on other machines."""
+    return text.removeprefix(f"{plan.root}/").removeprefix(f"{plan.out}/")

@@ -66,7 +66,7 @@ class TurnedDetector:
 
     reader: TextReader
     side_px: int = 640
-    enlarge: float = 2.0
+    enlarge: float = 3.0
     turns: int = 4
     find_mirrored: bool = False
     label_boxes: bool = True

@@ -141,13 +141,13 @@ def find_image(root: str | Path, path: str) -> Path:
     """
     named = Path(root) / path
     for candidate in (named, named.with_name(named.name + ".png"), named.with_suffix(".png")):
-        if candidate.exists():
+        if os.path.exists(candidate):  # unlike Path.exists, False for a name that is too long
             return candidate
     raise ImageError(f"{named}: no such file, nor a .png made of it; check the image root")
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise ImageError(f"{path}: neither a file nor a folder (a pipe or a device); leave it out")
     try:
         data = path.read_bytes()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -86,7 +87,7 @@ def _others(out: Path) -> bool:
 def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
     source = root / row.path
     if not asked:
-        return row.status != "failed" and source.exists()
+        return row.status != "failed" and os.path.exists(source)
     return (
         row.status != "failed"
         and row.sha256 == _sha256(source)

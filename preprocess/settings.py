@@ -34,7 +34,7 @@ class CleanSettings:
     detector: str = "rapidocr"
     min_confidence: float = 0.4
     side_px: int = 640
-    enlarge: float = 2.0
+    enlarge: float = 3.0
     turns: int = 4
     find_mirrored: bool = False
     label_boxes: bool = True

@@ -71,9 +71,9 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
     Raises:
         OutputError: it is the root, lies inside it, or holds it.
     """
-    real_root = root.resolve()
+    real_root = _real(root)
     chosen = Path(out) if out else real_root.with_name(f"{real_root.name}-clean")
-    real = chosen.resolve()
+    real = _real(chosen)
     if real == real_root or real_root in real.parents or real in real_root.parents:
         raise OutputError(
             f"{chosen}: the output would be, lie in or hold the input folder {root}, which is never changed; "
@@ -82,6 +82,13 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
     if real.exists() and not real.is_dir():
         raise OutputError(f"{chosen}: is a file; choose a folder with --out")
     return chosen
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a RuntimeError before Python 3.13
+        raise OutputError(f"{path}: a link that leads to itself; choose another folder") from error
 
 
 def png_names(root: Path, paths: Iterable[str]) -> dict[str, str]:

@@ -188,12 +188,17 @@ def test_odd_names_and_loops_go_through(tmp_path: Path) -> None:
     for name in ("with space.png", "影像\nline.png", os.fsdecode(b"bytes\xff.png"), "x" * 251 + ".png", "<b>.png"):
         write_image(root / name, film())
     write_image(root / ("y" * 251 + ".bmp"), film())
+    write_image(root / ("z" * 250 + ".bmp"), film())
+    write_image(root / ("z" * 250 + ".tif"), film())
     (root / "loop").symlink_to(root)
     names = [p.name for p in root.iterdir() if p.is_file()]
     write_coco(tmp_path / "m.json", {n: MarkedImage(90, 120, (Marker(box_quad(50, 10, 80, 25)),)) for n in names})
     summary = clean_folder(root, markers=tmp_path / "m.json")
-    assert len(summary.rows) == 6
-    assert not summary.having("failed")
+    assert len(summary.rows) == 8
+    assert [row.error for row in summary.having("failed")] == [
+        "z" * 250 + f".{kind}.png: cannot be written (File name too long); free some space or choose another folder"
+        for kind in ("bmp", "tif")
+    ]
     assert len(contents(summary.out)) == 10
     assert "&lt;b&gt;.png" in (summary.out / "review.html").read_text("utf-8")
 

@@ -199,6 +199,8 @@ def test_a_cleaned_image_is_found_under_its_new_name(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     found = [find_image(tmp_path, name).name for name in ("a.jpg", "b.jpg", "c.jpg")]
     assert found == ["a.png", "b.jpg.png", "c.jpg"]
+    with pytest.raises(ImageError, match="no such file"):
+        find_image(tmp_path, "x" * 251 + ".jpg")
     with pytest.raises(ImageError, match=r"d\.jpg: no such file, nor a \.png made of it"):
         find_image(tmp_path, "d.jpg")
 

@@ -52,6 +52,9 @@ def test_an_output_that_touches_the_input_is_refused(tmp_path: Path) -> None:
             choose_out(tmp_path / "raw", tmp_path / out)
     with pytest.raises(OutputError, match="never changed"):
         choose_out(tmp_path / "link", tmp_path / "raw")
+    (tmp_path / "self").symlink_to("self")
+    with pytest.raises(OutputError, match=r"a link that leads to itself|is a file"):
+        choose_out(tmp_path / "raw", tmp_path / "self" / "out")
     touch(tmp_path, "file")
     with pytest.raises(OutputError, match="is a file; choose a folder"):
         choose_out(tmp_path / "raw", tmp_path / "file")

@@ -68,7 +68,7 @@ def test_the_command_line_wins_over_the_file(films: Path, tmp_path: Path) -> Non
 def test_a_preset_can_be_named(films: Path, tmp_path: Path) -> None:
     markers = films.with_name("markers.json")
     assert run(films, "--markers", markers, "--config", "fast", "--out", tmp_path / "out").exit_code == 0
-    assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["turns"] == 2
+    assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["side_px"] == 384
 
 
 @pytest.mark.parametrize(
