@@ -4,22 +4,18 @@ Files stream: each is read, cleaned and written by itself, then gets its row in 
 which was stopped at any moment goes on where it was.
 """
 
-import errno
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import joblib
 
-from preprocess.detect import Detector
-from preprocess.errors import DetectorError, ImageError, KnownError, MarkerFileError, OutputError
+from preprocess.errors import MarkerFileError, OutputError
 from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
-from preprocess.images import MAX_PIXELS, Array, read_image, write_atomic, write_image
-from preprocess.ledger import LEDGER, LedgerRow, Status, ledger_line, write_ledger
+from preprocess.images import MAX_PIXELS
+from preprocess.ledger import LEDGER, LedgerRow, ledger_line, write_ledger
 from preprocess.markers import MarkedImage, read_coco, write_coco
+from preprocess.one_file import Plan, Task, clean_file, sha256_of, short
 from preprocess.resume import Mode, open_out
 from preprocess.review import write_review
 from preprocess.settings import CleanSettings, read_clean_settings, settings_from
@@ -40,7 +36,6 @@ __all__ = [
 
 MARKERS_FILE = "markers.json"
 REVIEW_FILE = "review.html"
-ONE_FILE_ONLY = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # a name that the output place does not take
 
 
 @dataclass(frozen=True)
@@ -60,29 +55,6 @@ class Summary:
     def having(self, status: str) -> tuple[LedgerRow, ...]:
         """Return the rows of one status."""
         return tuple(row for row in self.rows if row.status == status)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all files of a run have in common."""
-
-    root: Path
-    out: Path
-    settings: CleanSettings
-    masks_only: bool
-    dry_run: bool
-    max_pixels: int
-    threads: int
-    easyocr_models: str | None
-
-
-@dataclass(frozen=True)
-class Task:
-    """One file: its path, the name of a PNG made of it (None: there is none to be had), and given markers."""
-
-    path: str
-    png: str | None
-    given: MarkedImage | None
 
 
 def clean_folder(
@@ -135,23 +107,22 @@ def clean_folder(
         threads=max(1, joblib.cpu_count() // jobs),
         easyocr_models=None if easyocr_models is None else str(easyocr_models),
     )
-    unlisted = [LedgerRow(path, "", "failed", error=_short(error, plan)) for path, error in sources.unlisted]
     kept: dict[str, LedgerRow] = {}
     if not dry_run:
-        mode = Mode(settings, masks_only, "" if markers is None else _sha256(Path(markers)))
+        mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
         kept = open_out(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
     tasks = _tasks(plan, [path for path in sources.paths if path not in kept], given)
-    rows = {row.path: row for row in (*kept.values(), *unlisted)}
-    here = set(sources.paths)
-    resumed = sum(path in here for path in kept)
-    for row in _record(plan, _run(plan, tasks, jobs)):
+    done = len(sources.paths) - len(tasks)
+    unlisted = (LedgerRow(path, "", "failed", error=short(error, plan)) for path, error in sources.unlisted)
+    rows = kept | {row.path: row for row in unlisted}
+    for number, row in enumerate(_record(plan, _run(plan, tasks, jobs)), done + 1):
         rows[row.path] = row
         if progress:
-            progress(resumed + len(rows) - len(kept) - len(unlisted), len(sources.paths))
+            progress(number, len(sources.paths))
     if not dry_run:
         _finish(plan, rows.values())
-    mine = (row for row in rows.values() if row.path in here or row in unlisted)
-    return Summary(plan.out, tuple(sorted(mine, key=lambda row: row.path)), resumed)
+    mine = {*sources.paths, *(path for path, _ in sources.unlisted)} & set(rows)
+    return Summary(plan.out, tuple(rows[path] for path in sorted(mine)), done)
 
 
 def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
@@ -173,9 +144,9 @@ def _tasks(plan: Plan, paths: Sequence[str], given: dict[str, MarkedImage] | Non
 
 def _run(plan: Plan, tasks: Sequence[Task], jobs: int) -> Iterator[LedgerRow]:
     if jobs == 1 or len(tasks) < 2:
-        return (_work(plan, task) for task in tasks)
+        return (clean_file(plan, task) for task in tasks)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    rows: Iterator[LedgerRow] = parallel(joblib.delayed(_work)(plan, task) for task in tasks)
+    rows: Iterator[LedgerRow] = parallel(joblib.delayed(clean_file)(plan, task) for task in tasks)
     return rows
 
 
@@ -200,96 +171,3 @@ def _finish(plan: Plan, rows: Iterable[LedgerRow]) -> None:
     write_coco(plan.out / MARKERS_FILE, seen)
     write_review(plan.out / REVIEW_FILE, ordered, plan.root, plan.out, plan.settings, plan.max_pixels)
     write_ledger(plan.out / LEDGER, ordered)
-
-
-def _work(plan: Plan, task: Task) -> LedgerRow:
-    """Clean one file; only what would stop every other file too is raised."""
-    try:
-        return _clean_file(plan, task)
-    except DetectorError:
-        raise
-    except OutputError as error:
-        if getattr(error.__cause__, "errno", None) not in ONE_FILE_ONLY:
-            raise
-        reason = str(error)
-    except KnownError as error:
-        reason = str(error)
-    except Exception as error:  # noqa: BLE001  whatever one file brings up must not stop the others
-        reason = f"{task.path}: cannot be cleaned ({type(error).__name__}: {error})"
-    return LedgerRow(
-        task.path,
-        "",
-        "failed",
-        sha256=_sha256_or_none(plan.root / task.path),
-        error=_short(reason, plan),
-    )
-
-
-def _clean_file(plan: Plan, task: Task) -> LedgerRow:
-    source = plan.root / task.path
-    image = read_image(source, max_pixels=plan.max_pixels)
-    cleaned = _clean(plan, task, image)
-    marked = bool(cleaned.mask.any())
-    status: Status = "masked" if plan.masks_only else "cleaned"
-    output = task.png
-    if not marked and not plan.masks_only:
-        status, output = "copied", task.path
-    if output is None:
-        raise ImageError(f"{source}: the PNG made of it would take another file's name; rename one of them")
-    if not plan.dry_run:
-        _write(plan, source, plan.out / output, cleaned, status)
-    return LedgerRow(
-        path=task.path,
-        output=output,
-        status=status,
-        markers=cleaned.markers,
-        mask_fraction=round(float(cleaned.mask.mean()), 6),
-        width=image.shape[1],
-        height=image.shape[0],
-        sha256=_sha256(source),
-        output_sha256="" if plan.dry_run else _sha256(plan.out / output),
-    )
-
-
-def _clean(plan: Plan, task: Task, image: Array) -> Cleaned:
-    if task.given is None:
-        return clean_image(image, _detector(plan.settings, plan.threads, plan.easyocr_models), plan.settings)
-    height, width = image.shape[:2]
-    if task.given.markers and (task.given.width, task.given.height) != (width, height):
-        raise MarkerFileError(
-            f"{plan.root / task.path}: {width} x {height} px, but the marker file says {task.given.width} x "
-            f"{task.given.height}; annotate the image as it is now"
-        )
-    return erase(image, task.given.markers, plan.settings)
-
-
-@lru_cache(maxsize=1)
-def _detector(settings: CleanSettings, threads: int, easyocr_models: str | None) -> Detector:
-    """Each process builds its detector once."""
-    cv2.setNumThreads(threads)
-    return build_detector(settings, threads=threads, easyocr_models=easyocr_models)
-
-
-def _write(plan: Plan, source: Path, target: Path, cleaned: Cleaned, status: str) -> None:
-    if status == "copied":
-        write_atomic(target, source.read_bytes())
-    elif status == "masked":
-        write_image(target, cleaned.mask.astype("uint8") * 255)
-    else:
-        write_image(target, cleaned.image)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sha256_or_none(path: Path) -> str:
-    try:
-        return _sha256(path)
-    except OSError:
-        return ""
-
-
-def _short(text: str, plan: Plan) -> str:
-    """Return an error's text, which opens with a path, without the folders that lie elsewhere on other machines."""
-    return text.removeprefix(f"{plan.root}/").removeprefix(f"{plan.out}/")

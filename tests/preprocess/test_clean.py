@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import preprocess.clean
+import preprocess.one_file
 from preprocess import images
 from preprocess.clean import CleanSettings, clean_folder, read_clean_settings
 from preprocess.errors import KnownError, MarkerFileError, OutputError
@@ -243,14 +243,14 @@ def test_a_full_disk_stops_the_run_and_it_goes_on_later(films: Films, monkeypatc
 
 def test_a_file_that_breaks_the_code_does_not_stop_the_others(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     root, coco = films(3)
-    erase = preprocess.clean.erase
+    erase = preprocess.one_file.erase
 
     def break_once(image: np.ndarray, *rest: object) -> object:
         if image[0, 0] == read_image(root / "a/film 00.png")[0, 0]:
             raise RuntimeError("odd film")
         return erase(image, *rest)
 
-    monkeypatch.setattr(preprocess.clean, "erase", break_once)
+    monkeypatch.setattr(preprocess.one_file, "erase", break_once)
     summary = clean_folder(root, markers=coco)
     assert "cannot be cleaned (RuntimeError: odd film)" in summary.having("failed")[0].error
     assert len(summary.rows) == 3

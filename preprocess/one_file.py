@@ -1,0 +1,136 @@
+"""Clean one file of a folder: read it, find and erase its markers, write what comes of it, and say what was done."""
+
+import errno
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+
+from preprocess.detect import Detector
+from preprocess.errors import DetectorError, ImageError, KnownError, MarkerFileError, OutputError
+from preprocess.film import Cleaned, build_detector, clean_image, erase
+from preprocess.images import Array, read_image, write_atomic, write_image
+from preprocess.ledger import LedgerRow, Status
+from preprocess.markers import MarkedImage
+from preprocess.settings import CleanSettings
+
+ONE_FILE_ONLY = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # a name that the output place does not take
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all files of a run have in common."""
+
+    root: Path
+    out: Path
+    settings: CleanSettings
+    masks_only: bool
+    dry_run: bool
+    max_pixels: int
+    threads: int
+    easyocr_models: str | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file: its path, the name of a PNG made of it (None: there is none to be had), and given markers."""
+
+    path: str
+    png: str | None
+    given: MarkedImage | None
+
+
+def clean_file(plan: Plan, task: Task) -> LedgerRow:
+    """Clean one file; only what would stop every other file too is raised."""
+    try:
+        return _do(plan, task)
+    except DetectorError:
+        raise
+    except OutputError as error:
+        if getattr(error.__cause__, "errno", None) not in ONE_FILE_ONLY:
+            raise
+        reason = str(error)
+    except KnownError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001  whatever one file brings up must not stop the others
+        reason = f"{task.path}: cannot be cleaned ({type(error).__name__}: {error})"
+    return LedgerRow(
+        task.path,
+        "",
+        "failed",
+        sha256=_sha256_or_none(plan.root / task.path),
+        error=short(reason, plan),
+    )
+
+
+def _do(plan: Plan, task: Task) -> LedgerRow:
+    source = plan.root / task.path
+    image = read_image(source, max_pixels=plan.max_pixels)
+    cleaned = _clean(plan, task, image)
+    marked = bool(cleaned.mask.any())
+    status: Status = "masked" if plan.masks_only else "cleaned"
+    output = task.png
+    if not marked and not plan.masks_only:
+        status, output = "copied", task.path
+    if output is None:
+        raise ImageError(f"{source}: the PNG made of it would take another file's name; rename one of them")
+    if not plan.dry_run:
+        _write(plan, source, plan.out / output, cleaned, status)
+    return LedgerRow(
+        path=task.path,
+        output=output,
+        status=status,
+        markers=cleaned.markers,
+        mask_fraction=round(float(cleaned.mask.mean()), 6),
+        width=image.shape[1],
+        height=image.shape[0],
+        sha256=sha256_of(source),
+        output_sha256="" if plan.dry_run else sha256_of(plan.out / output),
+    )
+
+
+def _clean(plan: Plan, task: Task, image: Array) -> Cleaned:
+    if task.given is None:
+        return clean_image(image, _detector(plan.settings, plan.threads, plan.easyocr_models), plan.settings)
+    height, width = image.shape[:2]
+    if task.given.markers and (task.given.width, task.given.height) != (width, height):
+        raise MarkerFileError(
+            f"{plan.root / task.path}: {width} x {height} px, but the marker file says {task.given.width} x "
+            f"{task.given.height}; annotate the image as it is now"
+        )
+    return erase(image, task.given.markers, plan.settings)
+
+
+@lru_cache(maxsize=1)
+def _detector(settings: CleanSettings, threads: int, easyocr_models: str | None) -> Detector:
+    """Each process builds its detector once."""
+    cv2.setNumThreads(threads)
+    return build_detector(settings, threads=threads, easyocr_models=easyocr_models)
+
+
+def _write(plan: Plan, source: Path, target: Path, cleaned: Cleaned, status: str) -> None:
+    if status == "copied":
+        write_atomic(target, source.read_bytes())
+    elif status == "masked":
+        write_image(target, cleaned.mask.astype("uint8") * 255)
+    else:
+        write_image(target, cleaned.image)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sha256_or_none(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def short(text: str, plan: Plan) -> str:
+    """Return an error's text, which opens with a path, without the folders that lie elsewhere on other machines."""
+    return text.removeprefix(f"{plan.root}/").removeprefix(f"{plan.out}/")
