@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from fxkit import __version__
 from fxkit.config import Config, ModelConfig, read_yaml, validate, write_config
@@ -105,10 +105,7 @@ def open_run(folder: str | Path) -> Run:
 def save_model(folder: Path, model: Model) -> None:
     """Write model.safetensors and model.json."""
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.classifier.state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / ".model.safetensors.part"
-    save_file(state, part)
-    part.replace(folder / "model.safetensors")
+    write_atomic(folder / "model.safetensors", save(state))
     card = asdict(model.card) | {"model": model.card.model.model_dump(mode="json"), "format": FORMAT}
     write_json(folder / "model.json", card | {"fxkit": __version__})
 

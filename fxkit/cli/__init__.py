@@ -1,5 +1,6 @@
 """The command line: options, one library call, what to print. Nothing heavy is imported here."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -66,7 +67,8 @@ def main(args: list[str] | None = None) -> None:
     except KnownError as error:
         code = fail(error, 1)
     except OSError as error:
-        code = fail(error, 1)
+        hint = "; free some space, then start again or go on with --resume" if error.errno == errno.ENOSPC else ""
+        code = fail(f"{error}{hint}", 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: whatever is left is a bug
         code = log_bug(error)
     sys.exit(code)

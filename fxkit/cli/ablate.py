@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fxkit.cli.source import load_source, source_options
+from fxkit.cli.source import load_source, refuse_inside, source_options
 
 
 @click.command()
@@ -56,6 +56,8 @@ def ablate(
     from fxkit.cli.train import build_config
 
     config = build_config(**options)
+    place = out or Path("runs") / f"ablate-{name}"
+    refuse_inside(place, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     cleaned_root, records = cleaned_records(image_root, records, cleaned, jobs=jobs)
     result = masked_vs_raw(
@@ -63,7 +65,7 @@ def ablate(
         image_root,
         cleaned_root,
         records,
-        out or Path("runs") / f"ablate-{name}",
+        place,
         seeds=read_seeds(seeds) if seeds else preset.seeds,
         margin=preset.margin,
         resume=resume,

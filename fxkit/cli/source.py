@@ -40,6 +40,18 @@ def load_source(
     return root, read_manifest(manifest)
 
 
+def refuse_inside(out: Path, data: Path | None) -> None:
+    """Raise OutputError where out is, or lies in, the folder that data is indexed from: its files would be films next.
+
+    Args:
+        data: None where a manifest says which files are films.
+    """
+    from preprocess.errors import OutputError
+
+    if data is not None and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise OutputError(f"{out}: lies in the data folder {data}; choose a folder outside it")
+
+
 def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
     from fxkit.data.index import index_data
 

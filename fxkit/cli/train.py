@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fxkit.cli.source import load_source, source_options
+from fxkit.cli.source import load_source, refuse_inside, source_options
 
 # option -> dotted key of the setting that it stands for
 SETTINGS = {
@@ -75,6 +75,7 @@ def train(
     Example: fxkit train --data xrays --backbone resnet50
     """
     config = build_config(**options)
+    refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     from fxkit.data.index import leaks
     from fxkit.train import train as run_training

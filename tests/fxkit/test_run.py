@@ -56,7 +56,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_changed_manifest_is_noticed(copied: Path) -> None:
     text = (copied / "manifest.csv").read_text()
-    (copied / "manifest.csv").write_text(text.replace(",train,", ",test,", 1))
+    (copied / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
     with pytest.raises(RunError, match="was changed after the training"):
         open_run(copied)
 

@@ -11,6 +11,7 @@ from fxkit.data.index import index_data
 from fxkit.data.manifest import write_manifest
 from fxkit.run import open_run
 from fxkit.synth import Synthetic
+from preprocess.errors import OutputError
 
 TINY = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
 
@@ -65,3 +66,11 @@ def test_films_come_from_one_place(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(train, arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_runs_inside_the_data_folder_are_refused(made: Synthetic) -> None:
+    arguments = ["--data", str(made.root), *TINY, "--runs", str(made.root / "runs")]
+    result = CliRunner().invoke(train, arguments)
+    assert isinstance(result.exception, OutputError)
+    assert "lies in the data folder" in str(result.exception)
+    assert not (made.root / "runs").exists()
