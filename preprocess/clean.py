@@ -16,7 +16,7 @@ from preprocess.images import MAX_PIXELS
 from preprocess.ledger import LEDGER, LedgerRow, ledger_line, write_ledger
 from preprocess.markers import MarkedImage, read_coco, write_coco
 from preprocess.one_file import Plan, Task, clean_file, sha256_of, short
-from preprocess.resume import Mode, open_out
+from preprocess.resume import Mode, open_out, remove_parts
 from preprocess.review import write_review
 from preprocess.settings import CleanSettings, read_clean_settings, settings_from
 from preprocess.sources import Sources, checked_paths, choose_out, list_sources, png_names
@@ -171,3 +171,4 @@ def _finish(plan: Plan, rows: Iterable[LedgerRow]) -> None:
     write_coco(plan.out / MARKERS_FILE, seen)
     write_review(plan.out / REVIEW_FILE, ordered, plan.root, plan.out, plan.settings, plan.max_pixels)
     write_ledger(plan.out / LEDGER, ordered)
+    remove_parts(plan.out)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -99,14 +99,19 @@ def _remove_leftovers(out: Path, old: dict[str, LedgerRow], kept: dict[str, Ledg
     """Nothing of an interrupted or outdated run may stay beside the new files."""
     wanted = {row.output for row in kept.values()}
     files = {row.output: _below(out, row.output) for row in old.values() if row.output}
-    stale = [file for output, file in files.items() if output not in wanted]
-    for file in (*stale, *_parts(out)):
+    _remove(file for output, file in files.items() if output not in wanted)
+    remove_parts(out)
+
+
+def remove_parts(out: Path) -> None:
+    """Remove what interrupted writes left; workers of a killed run may have written on for a moment."""
+    _remove(file for file in list(out.rglob(".*.part")) if PART.fullmatch(file.name))
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
         with suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
-
-
-def _parts(out: Path) -> Iterator[Path]:
-    return (file for file in list(out.rglob(".*.part")) if PART.fullmatch(file.name))
 
 
 def _below(out: Path, output: str) -> Path:
