@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
@@ -79,18 +80,25 @@ def train(
     set_trainable(classifier, config.model.finetune_from)  # refuses an unknown stage before anything is written
     if resumes:
         _check_same(folder, config, records)
-    else:
+    elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, overwrite=overwrite)
     films = _Films(config, Path(root), tuple(records), classes)
     with _quiet():
         for phase in PHASES:
             _run_phase(phase, classifier, films, folder, progress)
     best = _load_best(folder, classifier)
+    if _rank() != 0:
+        return best
     model = Model(classifier.eval(), ModelCard(classes, config.model, preprocessing, cleaning))
     save_model(folder, model)
     validation = predict_records(model, root, usable(records, "val"), config.data)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict())
     return best
+
+
+def _rank() -> int:
+    """This process's number among those of the training, over all devices and machines."""
+    return int(cast(Any, rank_zero_only).rank)
 
 
 def check_records(records: Sequence[Record]) -> tuple[str, ...]:
@@ -253,6 +261,7 @@ def _run_phase(phase: Phase, classifier: Classifier, films: _Films, folder: Path
         raise KeyboardInterrupt
     if trainer.is_global_zero:
         write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stage or "")})
+    trainer.strategy.barrier()
 
 
 def _trainer(

@@ -1,5 +1,6 @@
 """fxkit train"""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ def train(
         overwrite=overwrite,
         progress=not quiet,
     )
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return  # of several processes on one machine, the first speaks
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
     click.echo(f"best epoch: {result.epoch} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")

@@ -1,5 +1,7 @@
 """Training in two phases: that it learns, what it leaves, that it resumes exactly, and what it refuses."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from safetensors.torch import load_file
 from fxkit import train as module
 from fxkit.config import Config, load_config
 from fxkit.data.index import index_data
-from fxkit.data.manifest import Record
+from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.run import Run, load_model
 from fxkit.synth import Synthetic
@@ -121,6 +123,32 @@ def test_other_families_train(source: Source, tmp_path: Path, backbone: str) -> 
     result = train(settings(f"model.backbone={backbone}"), *source, tmp_path / "run")
     assert result.finetuned_from
     assert load_model(tmp_path / "run").card.model.backbone == backbone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backbone", ["resnet50", "efficientnet_b0", "densenet121", "convnext_tiny", "vit_small_patch16_224"]
+)
+def test_the_common_backbones_train(source: Source, tmp_path: Path, backbone: str) -> None:
+    root, records = source
+    films = [r for r in records if "rotated" not in r.path]
+    config = settings(f"model.backbone={backbone}", "data.batch_size=8")
+    assert train(config, root, films, tmp_path / "run").finetuned_from
+    assert load_model(tmp_path / "run").card.model.backbone == backbone
+
+
+@pytest.mark.slow
+def test_two_processes_leave_one_run(source: Source, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", source[1])
+    arguments = ["train", "--manifest", "manifest.csv", "--root", str(source[0]), "--config", "tiny"]
+    arguments += ["--image-size", "64", "--runs", ".", "--name", "run", "--quiet"]
+    arguments += ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
+    script = Path(sys.executable).with_name("fxkit")
+    done = subprocess.run([script, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("best epoch") == 1
+    assert len(read_history(tmp_path / "run" / "history.csv")) == 2
+    assert load_model(tmp_path / "run").card.classes == ("not_fractured", "fractured")
 
 
 @pytest.mark.slow
