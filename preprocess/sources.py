@@ -65,6 +65,16 @@ def checked_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
     return tuple(unique)
 
 
+def default_out(root: Path) -> Path:
+    """Return ROOT-clean, the folder beside the real place of the root where cleaned films go by default.
+
+    Raises:
+        OutputError: the root is a link that leads to itself.
+    """
+    real = _real(root)
+    return real.parent / f"{real.name}-clean"
+
+
 def choose_out(root: Path, out: str | Path | None) -> Path:
     """Return the output folder, by default ROOT-clean beside the root.
 
@@ -72,7 +82,7 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
         OutputError: it is the root, lies inside it, or holds it.
     """
     real_root = _real(root)
-    chosen = Path(out) if out else real_root.with_name(f"{real_root.name}-clean")
+    chosen = Path(out) if out else default_out(root)
     real = _real(chosen)
     if real == real_root or real_root in real.parents or real in real_root.parents:
         raise OutputError(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.sources import choose_out, list_sources, png_names
+from preprocess.sources import choose_out, default_out, list_sources, png_names
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -42,6 +42,15 @@ def test_the_default_output_lies_beside_the_input(tmp_path: Path, monkeypatch: p
     assert choose_out(tmp_path / "raw", None) == tmp_path / "raw-clean"
     monkeypatch.chdir(tmp_path / "raw")
     assert choose_out(Path("."), None) == tmp_path / "raw-clean"
+    assert default_out(Path(".")) == tmp_path / "raw-clean"
+
+
+def test_the_default_output_of_a_link_lies_beside_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "real" / "raw").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "raw")
+    assert default_out(tmp_path / "link") == choose_out(tmp_path / "link", None) == tmp_path / "real" / "raw-clean"
+    with pytest.raises(OutputError, match="never changed"):
+        choose_out(Path("/"), None)
 
 
 def test_an_output_that_touches_the_input_is_refused(tmp_path: Path) -> None:
