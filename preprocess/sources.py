@@ -1,6 +1,7 @@
 """Which files are to be cleaned, and the names of what is made of them."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -106,10 +107,11 @@ def png_names(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
     A path whose name would fall on another source's is left out.
     """
-    ordered = list(paths)
-    beside = {folder: _names(root / folder) for folder in {PurePosixPath(path).parent for path in ordered}}
-    names = ((path, _png_name(PurePosixPath(path), beside[PurePosixPath(path).parent])) for path in ordered)
-    return {path: name for path, name in names if name is not None}
+    posix = {path: PurePosixPath(path) for path in paths}
+    beside = {folder: _names(root / folder) for folder in {path.parent for path in posix.values()}}
+    stems = {folder: Counter(PurePosixPath(name).stem for name in names) for folder, names in beside.items()}
+    made = ((name, _png_name(path, beside[path.parent], stems[path.parent])) for name, path in posix.items())
+    return {name: png for name, png in made if png is not None}
 
 
 def _names(folder: Path) -> set[str]:
@@ -119,9 +121,9 @@ def _names(folder: Path) -> set[str]:
         return set()  # its files then fail by themselves, each with its reason
 
 
-def _png_name(path: PurePosixPath, beside: set[str]) -> str | None:
+def _png_name(path: PurePosixPath, beside: set[str], stems: Counter[str]) -> str | None:
     if path.suffix.lower() == ".png":
         return path.as_posix()
-    alone = sum(PurePosixPath(name).stem == path.stem.lower() for name in beside) <= 1
+    alone = stems[path.stem.lower()] <= 1
     made = path.with_suffix(".png") if alone else path.with_name(path.name + ".png")
     return None if made.name.lower() in beside else made.as_posix()

@@ -90,3 +90,10 @@ def test_a_name_depends_on_what_lies_beside_it_even_if_that_is_not_cleaned(tmp_p
 def test_no_name_is_given_that_another_source_has(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.png", "a.jpg.png")
     assert "a.jpg" not in png_names(tmp_path, ["a.jpg", "a.png", "a.jpg.png"])
+
+
+def test_names_of_thousands_beside_each_other_are_soon_made(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(5000)]  # minutes, were each compared with every other
+    touch(tmp_path, *names, "7.tif")
+    made = png_names(tmp_path, names)
+    assert made == {name: f"{Path(name).stem}.png" for name in names} | {"7.jpg": "7.jpg.png"}
