@@ -4,7 +4,6 @@ Images are (H, W) uint8 or uint16, or (H, W, 3) uint8 or uint16 in RGB order, ro
 """
 
 import io
-import math
 import os
 import threading
 import warnings
@@ -61,14 +60,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Array:
 def to_grey8(image: Array) -> NDArray[np.uint8]:
     """Return image as (H, W) uint8.
 
-    16-bit values are scaled by the bit depth that their maximum needs (8 to 16), so 12-bit films stored in
-    16-bit files keep their brightness.
+    16-bit values are scaled as 8, 12 or 16 bits, the least that holds their maximum, so 12-bit films stored in
+    16-bit files keep their brightness. With depths between these, erasing a bright marker, which often holds
+    the maximum, would change the scale of the whole film.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if grey.dtype == np.uint8:
         return np.asarray(grey, np.uint8)
-    bits = max(8, math.ceil(math.log2(int(grey.max()) + 1)))
-    return np.asarray(np.round(grey * (255.0 / (2**bits - 1))), np.uint8)
+    top = next(top for top in (255, 4095, 65535) if grey.max() <= top)
+    return np.asarray(np.round(grey * (255.0 / top)), np.uint8)
 
 
 def write_image(path: str | Path, image: Array) -> None:
@@ -312,14 +312,16 @@ def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
         raise ImageError(f"{path}: not a DICOM file ({error})") from error
     if "PixelData" not in dataset:
         raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
-    _check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
     try:
+        _check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
         stored = pixel_array(dataset, index=0)  # of several frames the first
         values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+        return _scale_dicom(path, dataset, np.asarray(values))
+    except ImageError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ImageError(f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed") from error
-    return _scale_dicom(path, dataset, np.asarray(values))
 
 
 def _scale_dicom(path: Path, dataset: Any, values: Array) -> Array:

@@ -143,6 +143,14 @@ def test_12_bit_films_keep_their_brightness_in_8_bits() -> None:
     assert to_grey8(film * 16).tolist() == [[0, 255]]
 
 
+def test_erasing_a_bright_marker_does_not_change_the_scale_of_a_deep_film() -> None:
+    erased = np.full((8, 8), 20000, np.uint16)
+    marked = erased.copy()
+    marked[:2] = 65535
+    assert np.array_equal(to_grey8(marked)[2:], to_grey8(erased)[2:])
+    assert to_grey8(np.array([[0, 255]], np.uint16)).tolist() == [[0, 255]]
+
+
 def test_an_unknown_extension_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"no image can be written as '\.xyz'; use one of \.bmp"):
         write_image(tmp_path / "a.xyz", GREY)
@@ -216,6 +224,18 @@ def test_dicom_films_are_read_or_refused_clearly(shared_data: Path) -> None:
         read_image(folder / "0_ORIGINAL_no_pixels.dcm")
     with pytest.raises(ImageError, match=r"cannot be decoded .*12-bit.*export it uncompressed"):
         read_image(folder / "WG04_RG3_JPLY.dcm")
+
+
+def test_a_dicom_film_without_its_size_is_refused(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    film = pydicom.Dataset()
+    film.preamble = bytes(128)
+    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    film.add_new("PixelData", "OW", bytes(8))
+    film.save_as(tmp_path / "a.dcm", enforce_file_format=False)
+    with pytest.raises(ImageError, match=r"a\.dcm: .*cannot be decoded .*Columns"):
+        read_image(tmp_path / "a.dcm")
 
 
 def test_truncated_scans_of_a_public_set_are_told(shared_data: Path) -> None:
