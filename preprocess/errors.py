@@ -14,6 +14,11 @@ Each text says where, what was found, what was expected and what to do.
 """
 
 
+def one_line(text: object) -> str:
+    """Return text with line breaks and other control characters written out, so that it stays on one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 class KnownError(Exception):
     """A problem that the user can mend; its text is one line."""
 

@@ -1,6 +1,5 @@
 """Open an output folder: refuse one of another kind, and keep what an earlier run did that still holds."""
 
-import hashlib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from typing import Any
 from preprocess.errors import OutputError
 from preprocess.images import write_atomic
 from preprocess.ledger import LEDGER, LedgerRow, read_ledger, write_ledger
+from preprocess.one_file import sha256_of
 from preprocess.settings import SETTINGS_FILE, CleanSettings
 
 PART = re.compile(r"\.[0-9a-f]{8}\.\d+\.\d+\.part")  # what an interrupted `write_atomic` leaves behind
@@ -85,14 +85,18 @@ def _others(out: Path) -> bool:
 
 
 def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
-    source = root / row.path
+    if row.status == "failed":
+        return False
     if not asked:
-        return row.status != "failed" and os.path.exists(source)
-    return (
-        row.status != "failed"
-        and row.sha256 == _sha256(source)
-        and row.output_sha256 == _sha256(_below(out, row.output))
-    )
+        return os.path.exists(root / row.path)
+    return _is(root / row.path, row.sha256) and _is(_below(out, row.output), row.output_sha256)
+
+
+def _is(file: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(file) == sha256
+    except OSError:
+        return False
 
 
 def _remove_leftovers(out: Path, old: dict[str, LedgerRow], kept: dict[str, LedgerRow]) -> None:
@@ -120,13 +124,6 @@ def _below(out: Path, output: str) -> Path:
     if not parts or parts[0] == "/" or ".." in parts:
         raise OutputError(f"{out / LEDGER}: output {output!r} leads out of its folder; clean into a new folder")
     return out / output
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _version(package: str) -> str:

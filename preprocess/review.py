@@ -10,10 +10,11 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.errors import KnownError
+from preprocess.errors import KnownError, one_line
+from preprocess.film import mask_of
 from preprocess.images import Array, read_image, to_grey8, write_atomic
 from preprocess.ledger import LedgerRow
-from preprocess.mask import Mask, marker_mask
+from preprocess.mask import Mask
 from preprocess.settings import CleanSettings
 
 MOST = 300  # films with markers on the sheet: about 6 MB
@@ -52,7 +53,7 @@ def write_review(
     page = template.render(
         marked=_cards(marked[:MOST], root, out, settings, max_pixels),
         unmarked=_cards(unmarked[:MOST_UNMARKED], root, out, settings, max_pixels),
-        failed=[(_printable(row.path), _printable(row.error)) for row in rows if row.status == "failed"],
+        failed=[(one_line(row.path), one_line(row.error)) for row in rows if row.status == "failed"],
         count=len(rows),
         marked_count=len(marked),
         unmarked_count=len(unmarked),
@@ -77,10 +78,10 @@ def _card(row: LedgerRow, root: Path, out: Path, settings: CleanSettings, max_pi
         after = before if row.status != "cleaned" else read_image(out / row.output, max_pixels=max_pixels)
     except KnownError:
         return None  # its source went away since it was cleaned
-    mask = marker_mask(before.shape, row.markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px)
+    mask = mask_of(before.shape, row.markers, settings)
     return Card(
-        path=_printable(row.path),
-        texts=tuple(_printable(marker.text) or "(not legible)" for marker in row.markers),
+        path=one_line(row.path),
+        texts=tuple(one_line(marker.text) or "(not legible)" for marker in row.markers),
         confidence=_least(row) if row.markers else None,
         mask_fraction=row.mask_fraction,
         before=_picture(before),
@@ -103,8 +104,3 @@ def _picture(image: Array) -> str:
     bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR) if small.ndim == 3 else small
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
-
-
-def _printable(text: str) -> str:
-    """Return text with control characters and stray bytes of names written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
