@@ -88,18 +88,20 @@ def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:
 def read_clean_settings(folder: str | Path) -> CleanSettings | None:
     """Return the settings that a folder was cleaned with (its clean.json), or None where it was not.
 
+    A folder of masks alone holds no cleaned films: None.
+
     Raises:
         OutputError: clean.json is damaged.
     """
     file = Path(folder) / SETTINGS_FILE
     try:
         content = json.loads(file.read_bytes())
-        values = dict(content["settings"])
+        values, masks_only = dict(content["settings"]), content.get("masks_only", False)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite") from error
-    return settings_from(values, str(file))
+    return None if masks_only else settings_from(values, str(file))
 
 
 def read_settings(file: str | Path) -> CleanSettings:

@@ -161,6 +161,8 @@ def test_masks_only(films: Films) -> None:
     assert (mask[10:25, 50:80] == 255).all()
     assert not read_image(summary.out / "a/film 02.png").any()
     assert {row.status for row in summary.rows} == {"masked"}
+    assert json.loads((summary.out / "clean.json").read_text())["masks_only"] is True
+    assert read_clean_settings(summary.out) is None
 
 
 def test_marker_files_that_do_not_fit_are_told(films: Films, tmp_path: Path) -> None:
