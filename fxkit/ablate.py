@@ -17,6 +17,7 @@ from fxkit.train import train
 from preprocess.clean import clean_folder
 from preprocess.ledger import LEDGER, read_ledger
 from preprocess.settings import read_clean_settings
+from preprocess.sources import default_out
 
 ARMS = ("raw", "cleaned")
 MARGIN = 0.05  # a loss of AUROC below this is taken as none
@@ -48,6 +49,7 @@ class Ablation:
     n_groups: int
     n_films: int
     n_files: int
+    n_erased: int  # of these, files on which markers were found and erased
 
 
 def list_ablations() -> dict[str, str]:
@@ -87,7 +89,7 @@ def cleaned_records(
     Args:
         cleaned: where the cleaned films are, or are to be; ROOT-clean if None.
     """
-    out = cleaned or root.with_name(root.resolve().name + "-clean")
+    out = cleaned or default_out(root)
     wanted = [r.path for r in usable(records)]
     done = read_ledger(out) if (out / LEDGER).is_file() else {}
     if any(path not in done for path in wanted):
@@ -96,9 +98,20 @@ def cleaned_records(
 
 
 def held_by(cleaned: Path, records: Sequence[Record]) -> list[Record]:
-    """Return the records whose films a cleaned folder holds: both arms use these, so that they stay paired."""
+    """Return the records whose films a cleaned folder holds: both arms use these, so that they stay paired.
+
+    Raises:
+        DataError: a film was cleaned from another file than the record's.
+    """
     ledger = read_ledger(cleaned)
-    return [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+    held = [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+    for record in held:
+        if record.sha256 and record.sha256 != ledger[record.path].sha256:
+            raise DataError(
+                f"{cleaned / record.path}: was cleaned from another file than the manifest's; clean again with "
+                "`fxkit clean-labels`, or index again"
+            )
+    return held
 
 
 def masked_vs_raw(
@@ -128,6 +141,7 @@ def masked_vs_raw(
         RunError: the folder is in the way.
     """
     folder = Path(folder)
+    config = _on_one_device(config)
     roots = {"raw": Path(raw_root), "cleaned": Path(cleaned_root)}
     _check(records, roots["cleaned"], seeds)
     if (folder / "ablation.json").exists() and not (resume or overwrite):
@@ -142,17 +156,20 @@ def masked_vs_raw(
                 model = load_model(run_folder)
                 films = usable(records, "test")
                 tested[arm, other].append(predict_records(model, roots[other], films, config.data, device=device))
-    result = conclude(tested, tuple(seeds), margin)
+    result = conclude(tested, tuple(seeds), erased_on(roots["cleaned"], records), margin)
     write_json(folder / "ablation.json", asdict(result))
     return result
 
 
 def conclude(
-    tested: dict[tuple[str, str], list[Predictions]], seeds: tuple[int, ...], margin: float = MARGIN
+    tested: dict[tuple[str, str], list[Predictions]], seeds: tuple[int, ...], n_erased: int, margin: float = MARGIN
 ) -> Ablation:
     """Turn the predictions of each (trained, tested) pair of arms, one a seed, into cells, differences and a verdict.
 
     Figures are by film, their intervals over groups.
+
+    Args:
+        n_erased: test files on which markers were erased.
     """
     by_film = {key: [p.known().by_film() for p in runs] for key, runs in tested.items()}
     first = by_film["raw", "raw"][0]
@@ -163,7 +180,9 @@ def conclude(
         cells.append(Cell(trained, shown, found.value, found.low, found.high))
     difference = paired_difference(metric, by_film["raw", "raw"], by_film["raw", "cleaned"])
     between = paired_difference(metric, by_film["raw", "raw"], by_film["cleaned", "cleaned"])
-    verdict, reason = judge(cells[0], difference, margin)
+    raw = next(cell for cell in cells if (cell.trained, cell.tested) == ("raw", "raw"))
+    n_files = len(tested["raw", "raw"][0].known())
+    verdict, reason = judge(raw, difference, n_erased, n_files, margin)
     return Ablation(
         name="masked-vs-raw",
         seeds=seeds,
@@ -175,37 +194,50 @@ def conclude(
         reason=reason,
         n_groups=len(set(first.groups)),
         n_films=len(first),
-        n_files=len(tested["raw", "raw"][0].known()),
+        n_files=n_files,
+        n_erased=n_erased,
     )
 
 
-def judge(raw: Cell, difference: Interval, margin: float = MARGIN) -> tuple[str, str]:
+def judge(raw: Cell, difference: Interval, n_erased: int, n_files: int, margin: float = MARGIN) -> tuple[str, str]:
     """Return the verdict and its reason.
 
     Args:
         raw: trained and tested on raw films.
         difference: what that loses when the test films are cleaned.
+        n_erased: test files on which markers were erased, of n_files.
         margin: the largest loss that counts as none.
     """
     cost = (
-        f"erasing the markers from the test films costs the models trained on raw films {difference.value:.3f} "
-        f"(95 % interval {difference.low:.3f} to {difference.high:.3f})"
+        f"erasing the markers from {n_erased} of {n_files} test files costs the models trained on raw films "
+        f"{difference.value:.3f} (95 % interval {difference.low:.3f} to {difference.high:.3f})"
     )
+    if n_erased == 0:
+        return "undecided", "no marker was erased on any test film, so nothing was compared; look at review.html"
     if raw.low <= 0.5:
         return "undecided", (
             f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, interval "
             f"from {raw.low:.3f}), so there is no score that markers could explain; {cost}"
         )
-    if difference.low > 0:
-        return "reliance", f"{cost}, clear of 0"
     if difference.high < margin:
-        return (
-            "no evidence",
-            f"{cost}: a cost of {margin:.2f} is excluded; this says nothing of other shortcuts",
-        )
+        return "no evidence", f"{cost}: a cost of {margin:.2f} is excluded; this says nothing of other shortcuts"
+    if difference.low > 0:
+        return "reliance", f"{cost}, clear of 0; a part of it may be what inpainting itself does to a film"
     return "undecided", (
         f"{cost}: both no cost and one of {margin:.2f} or more are possible; more test patients are needed"
     )
+
+
+def erased_on(cleaned: Path, records: Sequence[Record]) -> int:
+    """Count the test files on which markers were erased."""
+    ledger = read_ledger(cleaned)
+    return sum(ledger[r.path].status == "cleaned" for r in usable(records, "test"))
+
+
+def _on_one_device(config: Config) -> Config:
+    """Both arms and their tests run in this process: several devices would each run the whole ablation."""
+    alone = config.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
+    return config.model_copy(update={"trainer": alone})
 
 
 def _train_arm(
@@ -217,8 +249,6 @@ def _train_arm(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    if resume and (folder / "model.safetensors").is_file():
-        return
     settings = read_clean_settings(root)
     train(
         config.model_copy(update={"seed": seed}),

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from fxkit.data.transforms import Preprocessing, resize, to_tensor
 from fxkit.errors import ConfigError
 from fxkit.explained import Film
-from fxkit.inference import choose_device, decide, predict_tensor
+from fxkit.inference import Cleaner, choose_device, decide, predict_tensor
 from fxkit.model import output_of
 from fxkit.run import Model
-from preprocess.images import read_image, to_grey8, write_atomic, write_image
+from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8, write_atomic, write_image
 
 Heat = NDArray[np.float32]
+SHOWN = 24  # films on the contact sheet
 COLUMNS = ("path", "label", "predicted", "probability", "marker_area_share", "marker_attention_share")
 
 
@@ -120,9 +121,19 @@ def marker_share(heat: Heat, mask: NDArray[np.bool_], preprocessing: Preprocessi
     return area, float((heat * scaled).sum()) / mass if mass > 0 else None
 
 
-def explain(model: Model, films: Sequence[Film], out: str | Path, *, device: str = "auto") -> list[Attention]:
+def explain(
+    model: Model,
+    films: Iterable[Film],
+    out: str | Path,
+    *,
+    clean: Cleaner | None = None,
+    max_pixels: int = MAX_PIXELS,
+    device: str = "auto",
+) -> list[Attention]:
     """Write a Grad-CAM picture a film (original, heat map, overlay), a contact sheet and attention.csv into out.
 
+    Args:
+        clean: applied to each film first, for films that are not cleaned as the model's were.
     Raises:
         ImageError: a film cannot be read.
         ConfigError: the backbone has no layer that Grad-CAM can use.
@@ -131,9 +142,10 @@ def explain(model: Model, films: Sequence[Film], out: str | Path, *, device: str
     layer = find_target_layer(model)
     rows, panels = [], []
     for number, film in enumerate(films):
-        row, panel = _explain_one(model, film, layer)
+        image = read_image(film.path, max_pixels=max_pixels)
+        row, panel = _explain_one(model, film, clean(image)[0] if clean else image, layer)
         rows.append(row)
-        panels.append(panel)
+        panels += [panel] if number < SHOWN else []
         write_image(Path(out) / f"{number:04d}.png", panel)
     if panels:
         write_image(Path(out) / "sheet.png", _sheet(panels))
@@ -142,9 +154,9 @@ def explain(model: Model, films: Sequence[Film], out: str | Path, *, device: str
 
 
 def summarise(rows: Sequence[Attention]) -> list[str]:
-    """Return lines of text: how much attention lies on markers, over the films whose markers are known."""
-    known = [r for r in rows if r.marker_area_share is not None]
-    lines = [f"{len(rows)} films, {len(known)} with known markers"]
+    """Return lines of text: how much attention lies on markers, over the films that are known to bear some."""
+    known = [r for r in rows if r.marker_area_share]
+    lines = [f"{len(rows)} films, {len(known)} of them with known markers"]
     pairs = [(r.marker_area_share, r.marker_attention_share) for r in known if r.marker_attention_share is not None]
     if len(pairs) < len(known):
         lines.append(f"{len(known) - len(pairs)} maps are empty: nothing speaks for the predicted class")
@@ -156,18 +168,18 @@ def summarise(rows: Sequence[Attention]) -> list[str]:
     return lines
 
 
-def _explain_one(model: Model, film: Film, layer: TargetLayer) -> tuple[Attention, NDArray[np.uint8]]:
+def _explain_one(model: Model, film: Film, image: Array, layer: TargetLayer) -> tuple[Attention, NDArray[np.uint8]]:
     preprocessing = model.card.preprocessing
-    image = to_grey8(read_image(film.path))
-    seen = resize(image, preprocessing)
+    seen = resize(to_grey8(image), preprocessing)
+    mask = film.mask if film.mask is not None and film.mask.shape == image.shape[:2] else None
     tensor = to_tensor(seen, preprocessing).to(next(model.classifier.parameters()).device)
     probabilities = predict_tensor(model, tensor.unsqueeze(0))[0]
     decision = decide(model, probabilities)
     index = model.card.classes.index(decision)
     heat = grad_cam(model, tensor, index, layer)
-    area, attention = (None, None) if film.mask is None else marker_share(heat, film.mask, preprocessing)
+    area, attention = (None, None) if mask is None else marker_share(heat, mask, preprocessing)
     row = Attention(film.name, film.label, decision, float(probabilities[index]), area, attention)
-    return row, _panel(seen, heat, row, film.mask, preprocessing)
+    return row, _panel(seen, heat, row, mask, preprocessing)
 
 
 def _panel(
@@ -205,8 +217,8 @@ def _caption(row: Attention, width: int) -> NDArray[np.uint8]:
     return strip
 
 
-def _sheet(panels: Sequence[NDArray[np.uint8]], columns: int = 2, most: int = 24) -> NDArray[np.uint8]:
-    shown = list(panels[:most])
+def _sheet(panels: Sequence[NDArray[np.uint8]], columns: int = 2) -> NDArray[np.uint8]:
+    shown = list(panels)
     shown += [np.full_like(shown[0], 255)] * (-len(shown) % columns)
     return np.vstack([np.hstack(shown[i : i + columns]) for i in range(0, len(shown), columns)])
 

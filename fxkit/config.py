@@ -10,7 +10,20 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fxkit.errors import ConfigError
-from preprocess.images import write_atomic
+from preprocess.images import MAX_PIXELS, write_atomic
+
+# timm would load files that these name, by unpickling in some versions
+LOADING_ARGS = frozenset(
+    {
+        "checkpoint_path",
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "cache_dir",
+        "num_classes",
+        "model_name",
+    }
+)
 
 
 class Settings(BaseModel):
@@ -22,6 +35,7 @@ class DataConfig(Settings):
     resize: Literal["stretch", "pad"] = "stretch"  # pad keeps the aspect ratio
     batch_size: int = Field(32, ge=1)
     workers: int = Field(2, ge=0)  # loader processes
+    max_pixels: int = Field(MAX_PIXELS, ge=1)  # larger films are refused
 
 
 class ModelConfig(Settings):
@@ -34,6 +48,16 @@ class ModelConfig(Settings):
     hidden: int = Field(512, ge=1)  # units of the head's middle layer
     dropout: tuple[float, float] = (0.5, 0.3)  # before each linear layer of the head
     finetune_from: str | None = None  # module name; None: the stage that layer3 is to ResNet
+
+    @field_validator("args")
+    @classmethod
+    def _no_weights(cls, value: dict[str, Any]) -> dict[str, Any]:
+        refused = sorted(set(value) & LOADING_ARGS)
+        if refused:
+            raise ValueError(
+                f"{refused[0]} would load weights or change the head; use model.weights or model.pretrained"
+            )
+        return value
 
     @field_validator("dropout")
     @classmethod

@@ -1,24 +1,34 @@
 """Evaluate a run on its own test split or on other data: predictions, figures with intervals, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fxkit.data.index import Leaks, leaks
 from fxkit.data.manifest import Record, order_classes, usable
-from fxkit.errors import DataError
+from fxkit.errors import DataError, RunError
 from fxkit.inference import predict_records
 from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.predictions import Predictions
-from fxkit.run import Model, load_model, open_run, write_json
+from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
 from preprocess.settings import read_clean_settings
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much of other data the training (train or val) has seen."""
+
+    files: int  # byte-identical to a training file
+    films: int  # those files' films
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
     folder: Path  # holds predictions.csv and metrics.json
     evaluation: Evaluation
-    leaks: Leaks | None  # test files with a copy in training; None for other data
+    leaks: Leaks | None  # of the run's own test films; None for other data
+    overlap: Overlap | None = None  # of other data with the run's training
 
 
 def evaluate_run(
@@ -33,7 +43,7 @@ def evaluate_run(
 
     Args:
         root: where the images lie now, if not where they lay in training.
-        split: test, val or train; of another than test the files go to evaluations/<split>/.
+        split: test, val or train; of another than test the files go to splits/<split>/.
         raw: images that were not cleaned are right, though the model was trained on cleaned ones.
     Raises:
         DataError: the split is empty, or root is not cleaned as the model's images were.
@@ -45,7 +55,7 @@ def evaluate_run(
     place = Path(root) if root is not None else run.root
     _check_cleaning(model, place, raw)
     predictions = predict_records(model, place, records, run.config.data, device=device)
-    folder = run.folder if split == "test" else run.folder / "evaluations" / split
+    folder = run.folder if split == "test" else run.folder / "splits" / split
     evaluation = write_evaluation(folder, model, predictions)
     return EvaluationResult(folder, evaluation, leaks(run.records) if split == "test" else None)
 
@@ -63,21 +73,42 @@ def evaluate_other(
 
     Raises:
         DataError: a class that the model does not know, no usable file, or files not cleaned as the model's were.
+        RunError: the name is none, or evaluations/<name>/ holds figures of films elsewhere.
     """
     run, model = open_run(run_folder), load_model(run_folder)
     records = usable(records)
+    folder = _folder_of(run, name, Path(root))
     check_classes(model, records, name)
     _check_cleaning(model, Path(root), raw)
     predictions = predict_records(model, root, records, run.config.data, device=device)
+    overlap = overlap_with_training(run.records, records)
+    more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)}
+    return EvaluationResult(folder, write_evaluation(folder, model, predictions, **more), None, overlap)
+
+
+def overlap_with_training(own: Sequence[Record], other: Sequence[Record]) -> Overlap:
+    """Count the other records that are byte-identical to a file of train or val."""
+    hashes = {r.sha256 for r in usable(own) if r.split in ("train", "val")} - {""}
+    shared = [r.film for r in other if r.sha256 in hashes]
+    return Overlap(len(shared), len(set(shared)))
+
+
+def _folder_of(run: Run, name: str, root: Path) -> Path:
+    if name in ("", "..") or name != Path(name).name:
+        raise RunError(f"--name {name!r}: expected the name of a folder, without slashes")
     folder = run.folder / "evaluations" / name
-    return EvaluationResult(folder, write_evaluation(folder, model, predictions), None)
+    if (folder / "metrics.json").is_file():
+        before = read_json(folder / "metrics.json").get("root")
+        if before != str(root.resolve()):
+            raise RunError(f"{folder}: holds figures of the films in {before}; choose another --name")
+    return folder
 
 
-def write_evaluation(folder: Path, model: Model, predictions: Predictions) -> Evaluation:
-    """Compute all figures; write predictions.csv and metrics.json."""
+def write_evaluation(folder: Path, model: Model, predictions: Predictions, **more: Any) -> Evaluation:
+    """Compute all figures; write predictions.csv, and metrics.json with what else is to be known."""
     evaluation = evaluate_predictions(predictions, threshold=model.card.threshold)
     predictions.write_csv(folder / "predictions.csv", threshold=model.card.threshold)
-    write_json(folder / "metrics.json", evaluation.to_dict())
+    write_json(folder / "metrics.json", evaluation.to_dict() | more)
     return evaluation
 
 
@@ -92,9 +123,17 @@ def check_classes(model: Model, records: Sequence[Record], where: str) -> None:
 
 
 def _check_cleaning(model: Model, root: Path, raw: bool) -> None:
-    if model.card.cleaning is None or raw or read_clean_settings(root) is not None:
+    if model.card.cleaning is None or raw:
         return
-    raise DataError(
-        f"{root}: is not cleaned, but the model was trained on cleaned images; run `fxkit clean-labels {root}` and "
-        "give its output, or --raw to test on these all the same"
-    )
+    settings = read_clean_settings(root)
+    if settings is None:
+        raise DataError(
+            f"{root}: is not cleaned, but the model was trained on cleaned images; run `fxkit clean-labels {root}` and "
+            "give its output, or --raw to test on these all the same"
+        )
+    differing = [key for key, value in asdict(settings).items() if value != model.card.cleaning.get(key)]
+    if differing:
+        raise DataError(
+            f"{root}: was cleaned with another {differing[0]!r} than the model's films; clean it as clean.json of the "
+            "training says, or give --raw to test on these all the same"
+        )

@@ -1,6 +1,6 @@
 """Which films `fxkit cam` explains, and where the markers on them lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fxkit.data.dataset import ImagePlace, outputs_of
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.run import Run
 from preprocess.film import mask_of
-from preprocess.images import find_image
 from preprocess.ledger import LEDGER, read_ledger
 from preprocess.markers import MarkedImage, read_coco
 from preprocess.settings import CleanSettings, read_clean_settings
+from preprocess.sources import default_out
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class KnownMarkers:
         return None if marked is None else mask_of((marked.height, marked.width), list(marked.markers), self.settings)
 
 
-def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = None, limit: int = 0) -> list[Film]:
-    """Return one copy of each test film, classes taking turns.
+def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = None, limit: int = 0) -> Iterator[Film]:
+    """Yield one copy of each test film, classes taking turns.
 
     Args:
         root: where the films lie now; where they lay in training if None.
@@ -60,16 +61,17 @@ def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = N
     records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
-    return [
-        Film(find_image(place, r.path), r.path, r.label, known.mask(r.path) if known else None)
-        for r in _by_turns(records)[: limit or None]
-    ]
+    images = ImagePlace(place, outputs_of(place))
+    for record in _by_turns(records)[: limit or None]:
+        mask = known.mask(record.path) if known else None
+        yield Film(images.find(record.path), record.path, record.label, mask)
 
 
-def films_of_images(paths: Sequence[Path], markers: Path | None = None) -> list[Film]:
-    """Return these images as films of unknown class; markers as for `films_of_run`."""
+def films_of_images(paths: Sequence[Path], markers: Path | None = None) -> Iterator[Film]:
+    """Yield these images as films of unknown class; markers as for `films_of_run`."""
     known = read_known_markers(markers) if markers else None
-    return [Film(path, str(path), mask=known.mask(path.as_posix()) if known else None) for path in paths]
+    for path in paths:
+        yield Film(path, str(path), mask=known.mask(path.as_posix()) if known else None)
 
 
 def read_known_markers(place: Path) -> KnownMarkers:
@@ -83,7 +85,7 @@ def read_known_markers(place: Path) -> KnownMarkers:
 
 
 def _beside(root: Path) -> KnownMarkers | None:
-    for folder in (root, root.with_name(root.name + "-clean")):
+    for folder in (root, default_out(root)):
         if (folder / LEDGER).is_file():
             return read_known_markers(folder)
     return None

@@ -67,7 +67,7 @@ def predict_records(
     """
     place = choose_device(device)
     model.classifier.to(place).eval()
-    dataset = FilmDataset(root, records, model.card.classes, model.card.preprocessing)
+    dataset = FilmDataset(root, records, model.card.classes, model.card.preprocessing, max_pixels=data.max_pixels)
     parts = [predict_tensor(model, images.to(place)) for images, _ in build_loader(dataset, data)]
     return Predictions(
         classes=model.card.classes,

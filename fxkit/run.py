@@ -63,10 +63,18 @@ class Run:
     config: Config
     root: Path  # of the images
     records: tuple[Record, ...]
-    trained_on: str = ""  # the manifest's hash
+    cleaning: Mapping[str, Any] | None = None  # settings of clean-labels, where root holds cleaned images
 
 
-def create_run(folder: Path, config: Config, root: Path, records: Sequence[Record], *, overwrite: bool = False) -> None:
+def create_run(
+    folder: Path,
+    config: Config,
+    root: Path,
+    records: Sequence[Record],
+    *,
+    cleaning: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Make a run folder and write down what the training starts from.
 
     Raises:
@@ -80,7 +88,7 @@ def create_run(folder: Path, config: Config, root: Path, records: Sequence[Recor
         shutil.rmtree(folder)
     write_config(folder / "config.yaml", config)
     write_manifest(folder / "manifest.csv", records)
-    described = {"root": str(root.resolve()), "sha256": manifest_hash(records)}
+    described = {"root": str(root.resolve()), "sha256": manifest_hash(records), "cleaning": cleaning}
     write_json(folder / "manifest.json", described)
     write_json(folder / "environment.json", environment())
 
@@ -99,7 +107,7 @@ def open_run(folder: str | Path) -> Run:
     records = tuple(read_manifest(folder / "manifest.csv"))
     if manifest_hash(records) != described["sha256"]:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    return Run(folder, config, Path(described["root"]), records, described["sha256"])
+    return Run(folder, config, Path(described["root"]), records, described.get("cleaning"))
 
 
 def save_model(folder: Path, model: Model) -> None:

@@ -76,12 +76,13 @@ def train(
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
     resumes = resume and (folder / "config.yaml").is_file()
-    classifier = build_classifier(config.model, len(classes), load=not resumes, image_size=preprocessing.image_size)
+    started = resumes and any((folder / "checkpoints").glob("*/last.ckpt"))  # then that holds the weights
+    classifier = build_classifier(config.model, len(classes), load=not started, image_size=preprocessing.image_size)
     set_trainable(classifier, config.model.finetune_from)  # refuses an unknown stage before anything is written
     if resumes:
-        _check_same(folder, config, records)
+        _check_same(folder, config, Path(root), records, cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
-        create_run(folder, config, Path(root), records, overwrite=overwrite)
+        create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
     films = _Films(config, Path(root), tuple(records), classes)
     with _quiet():
         for phase in PHASES:
@@ -140,7 +141,15 @@ class _Films:
 
     def _dataset(self, split: str, augmentation: Any, seed: int) -> FilmDataset:
         preprocessing = build_preprocessing(self.config.model, self.config.data)
-        return FilmDataset(self.root, usable(self.records, split), self.classes, preprocessing, augmentation, seed)
+        return FilmDataset(
+            self.root,
+            usable(self.records, split),
+            self.classes,
+            preprocessing,
+            augmentation,
+            seed,
+            self.config.data.max_pixels,
+        )
 
     def criterion(self) -> nn.CrossEntropyLoss:
         weighted = self.config.optim.class_weights
@@ -323,8 +332,12 @@ def _load_best(folder: Path, classifier: Classifier) -> TrainResult:
     return TrainResult(folder, best, summary["epoch"], summary[MONITOR], summary["val_auroc"], stage)
 
 
-def _check_same(folder: Path, config: Config, records: Sequence[Record]) -> None:
+def _check_same(
+    folder: Path, config: Config, root: Path, records: Sequence[Record], cleaning: Mapping[str, Any] | None
+) -> None:
     run = open_run(folder)
+    if run.root != root.resolve() or run.cleaning != cleaning:
+        raise RunError(f"{folder}: was started on the films in {run.root}; give the same, or --overwrite")
     if run.records != tuple(records):
         raise RunError(f"{folder}: was started on another manifest; give the same data, or --overwrite")
     before, now = run.config.model_dump(), config.model_dump()

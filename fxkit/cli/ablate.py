@@ -59,12 +59,14 @@ def ablate(
     place = out or Path("runs") / f"ablate-{name}"
     refuse_inside(place, data)
     image_root, records = load_source(data, manifest, root, config.seed)
-    cleaned_root, records = cleaned_records(image_root, records, cleaned, jobs=jobs)
+    cleaned_root, held = cleaned_records(image_root, records, cleaned, jobs=jobs)
+    if len(held) < len(records):
+        click.echo(f"note: {len(records) - len(held)} files are unreadable or could not be cleaned: left out", err=True)
     result = masked_vs_raw(
         config,
         image_root,
         cleaned_root,
-        records,
+        held,
         place,
         seeds=read_seeds(seeds) if seeds else preset.seeds,
         margin=preset.margin,

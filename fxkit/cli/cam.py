@@ -35,15 +35,16 @@ def cam(
     """
     from fxkit.cam import explain, summarise
     from fxkit.explained import films_of_images, films_of_run
+    from fxkit.inference import build_cleaner
     from fxkit.run import load_model, open_run
 
-    model = load_model(run)
+    model, opened = load_model(run), open_run(run)
     if images:
-        films = films_of_images(images, markers)
+        films, clean = films_of_images(images, markers), build_cleaner(model)
     else:
-        films = films_of_run(open_run(run), root=root, markers=markers, limit=limit)
+        films, clean = films_of_run(opened, root=root, markers=markers, limit=limit), None
     place = out or run / "cam"
-    rows = explain(model, films, place, device=device)
+    rows = explain(model, films, place, clean=clean, max_pixels=opened.config.data.max_pixels, device=device)
     for line in summarise(rows):
         click.echo(line)
     click.echo(f"pictures: {place / 'sheet.png'}")

@@ -53,11 +53,12 @@ def refuse_inside(out: Path, data: Path | None) -> None:
 
 
 def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
+    from fxkit.cli import one_line
     from fxkit.data.index import index_data
 
     found = index_data(data, root=root, seed=seed, split=split)
     for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
     unreadable = sum(r.status != "ok" for r in found.records)
     if unreadable:
         click.echo(f"note: {unreadable} unreadable files are left out; `fxkit index` lists them", err=True)

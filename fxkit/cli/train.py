@@ -83,8 +83,12 @@ def train(
     from preprocess.settings import read_clean_settings
 
     leak = leaks(records)
-    if leak.leaked_files:
-        click.echo(f"warning: {leak.leaked_files} of {leak.test_files} test files have a copy in training", err=True)
+    if leak.grouped_files:
+        click.echo(
+            f"warning: {leak.grouped_files} of {leak.test_files} test files share their group (patient or film) with "
+            f"training, {leak.leaked_files} are copies of a training film: the test score will flatter",
+            err=True,
+        )
     cleaning = read_clean_settings(image_root)
     result = run_training(
         config,

@@ -1,6 +1,7 @@
 """Films as a torch dataset and its loaders; what an item looks like depends on its seed, epoch and index alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,35 @@ from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.manifest import Record
 from fxkit.data.transforms import Preprocessing, augment, build_augmentation, resize, to_tensor
 from fxkit.errors import DataError
-from preprocess.images import find_image, read_image, to_grey8
+from preprocess.errors import ImageError
+from preprocess.images import MAX_PIXELS, find_image, read_image, to_grey8
+from preprocess.ledger import LEDGER, read_ledger
+
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """An image root, and for a cleaned one what its ledger says each file became ("" where cleaning failed)."""
+
+    root: Path
+    outputs: Mapping[str, str]
+
+    def find(self, path: str) -> Path:
+        """Return where the image of a relative path lies.
+
+        Raises:
+            ImageError: it is not there, or could not be cleaned.
+        """
+        output = self.outputs.get(path)
+        if output == "":
+            raise ImageError(f"{self.root / path}: could not be cleaned (see {LEDGER}); leave it out of the manifest")
+        return find_image(self.root, path) if output is None else self.root / output
+
+
+def outputs_of(root: str | Path) -> dict[str, str]:
+    """Return path -> output of a cleaned folder's ledger; nothing for any other folder."""
+    if not (Path(root) / LEDGER).is_file():
+        return {}
+    return {path: row.output for path, row in read_ledger(root).items()}
 
 
 class FilmDataset(Dataset[tuple[Tensor, int]]):
@@ -26,8 +55,10 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
         preprocessing: Preprocessing,
         augmentation: AugmentConfig | None = None,
         seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.root = Path(root)
+        self.place = ImagePlace(Path(root), outputs_of(root))
+        self.max_pixels = max_pixels
         self.records = list(records)
         self.index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
         self.preprocessing = preprocessing
@@ -39,7 +70,7 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, item: int) -> tuple[Tensor, int]:
         record = self.records[item]
-        image = to_grey8(read_image(find_image(self.root, record.path)))
+        image = to_grey8(read_image(self.place.find(record.path), max_pixels=self.max_pixels))
         if self.transform is None:
             image = resize(image, self.preprocessing)
         else:

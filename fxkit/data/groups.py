@@ -16,6 +16,7 @@ COPY_TAILS = tuple(
         r"\.[0-9a-f]{32}$",
     )
 )
+EXTENSION_TAIL = re.compile(rf"(?<=[^/])(\.({SUFFIXES}))+$", re.IGNORECASE)
 # "wrist (1)" to "wrist (500)" are 500 films renamed at once; "2 (1)" beside "2" is a download of it
 NUMBERED = re.compile(r"( \(\d+\)| - copy( \(\d+\))?| copy( \d+)?)$", re.IGNORECASE)
 
@@ -29,9 +30,15 @@ def film_keys(paths: Sequence[str]) -> list[str]:
     Args:
         paths: relative, with /, without a leading split folder.
     """
-    stems = [path[: path.rindex(".")] if "." in path.rpartition("/")[2][1:] else path for path in paths]
+    stems = [_without_extensions(path) for path in paths]
     known = {*stems, *map(_strip, stems)}
     return [_film_key(stem, known) for stem in stems]
+
+
+def _without_extensions(path: str) -> str:
+    """Cleaning may turn a.jpg into a.jpg.png, so every image extension goes, and in any case the last one."""
+    stem = path[: path.rindex(".")] if "." in path.rpartition("/")[2][1:] else path
+    return EXTENSION_TAIL.sub("", stem)
 
 
 def _strip(stem: str) -> str:

@@ -1,7 +1,7 @@
 """What happens to a film between file and network: resizing, augmentation, normalisation."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a s
 import albumentations as A
 
 Grey = NDArray[np.uint8]
-Transform = Callable[[Grey], Grey]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The ablation: verdicts on answers known beforehand, and a whole run on made films."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def difference(value: float, low: float, high: float) -> Interval:
     [
         (GOOD, difference(0.2, 0.05, 0.35), "reliance", "clear of 0"),
         (GOOD, difference(0.0, -0.03, 0.03), "no evidence", "a cost of 0.05 is excluded; this says nothing of other"),
+        (GOOD, difference(0.02, 0.01, 0.03), "no evidence", "a cost of 0.05 is excluded"),
         (GOOD, difference(0.05, -0.1, 0.2), "undecided", "more test patients are needed"),
         (
             Cell("raw", "raw", 0.6, 0.45, 0.75),
@@ -47,10 +49,17 @@ def difference(value: float, low: float, high: float) -> Interval:
     ],
 )
 def test_the_verdict_follows_the_interval(raw: Cell, found: Interval, verdict: str, words: str) -> None:
-    given, reason = judge(raw, found)
+    given, reason = judge(raw, found, 30, 40)
     assert given == verdict
+    assert "from 30 of 40 test files" in reason
     assert words in reason
     assert f"{found.value:.3f}" in reason
+
+
+def test_nothing_erased_is_nothing_compared() -> None:
+    verdict, reason = judge(GOOD, difference(0.0, -0.01, 0.01), 0, 40)
+    assert verdict == "undecided"
+    assert reason.startswith("no marker was erased on any test film")
 
 
 def predictions(scores: np.ndarray, labels: np.ndarray) -> Predictions:
@@ -72,7 +81,7 @@ def arms(raw_on_cleaned: float, seed: int = 0) -> dict[tuple[str, str], list[Pre
 
 
 def test_a_score_that_falls_with_the_markers_is_reliance() -> None:
-    result = conclude(arms(0.0), (0,))
+    result = conclude(arms(0.0), (0,), 120)
     assert result.verdict == "reliance"
     assert result.difference.value > 0.3
     assert abs(result.between_arms.value) < 1e-9
@@ -80,19 +89,19 @@ def test_a_score_that_falls_with_the_markers_is_reliance() -> None:
 
 
 def test_a_score_that_stays_is_no_evidence() -> None:
-    assert conclude(arms(0.98), (0,)).verdict == "no evidence"
+    assert conclude(arms(0.98), (0,), 120).verdict == "no evidence"
 
 
 def test_cells_are_the_mean_over_seeds() -> None:
     one, two = arms(0.0, seed=1), arms(0.6, seed=2)
-    both = conclude({key: one[key] + two[key] for key in one}, (1, 2))
-    single = [conclude(part, (0,)) for part in (one, two)]
+    both = conclude({key: one[key] + two[key] for key in one}, (1, 2), 120)
+    single = [conclude(part, (0,), 120) for part in (one, two)]
     for i, cell in enumerate(both.cells):
         assert cell.value == pytest.approx(np.mean([s.cells[i].value for s in single]))
 
 
 def test_the_table_has_a_row_an_arm() -> None:
-    rows = table(conclude(arms(0.0), (0,)))
+    rows = table(conclude(arms(0.0), (0,), 120))
     assert rows[0] == ("auroc by film", "tested on raw", "tested on cleaned")
     assert [row[0] for row in rows[1:]] == ["trained on raw", "trained on cleaned"]
 
@@ -130,12 +139,16 @@ def test_the_whole_ablation_runs_resumes_and_is_written(made: Synthetic, cleaned
     assert steps == ["seed 0: training on raw films", "seed 0: training on cleaned films"]
     written = json.loads((tmp_path / "out" / "ablation.json").read_text())
     assert written["verdict"] == result.verdict
+    assert 0 < written["n_erased"] <= written["n_files"]
     assert {(c["trained"], c["tested"]) for c in written["cells"]} == {(a, b) for a in ARMS for b in ARMS}
     assert (tmp_path / "out" / "raw-seed0" / "model.safetensors").is_file()
     with pytest.raises(RunError, match="holds an ablation already"):
         masked_vs_raw(*arguments, seeds=(0,))
     again = masked_vs_raw(*arguments, seeds=(0,), resume=True)
     assert again.cells == result.cells
+    other = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]", "optim.head_lr=1e-2"])
+    with pytest.raises(RunError, match="was started with other 'optim' settings"):
+        masked_vs_raw(other, *arguments[1:], seeds=(0,), resume=True)
 
 
 def test_films_that_could_not_be_cleaned_leave_both_arms(made: Synthetic, cleaned: Path, tmp_path: Path) -> None:
@@ -148,6 +161,14 @@ def test_films_that_could_not_be_cleaned_leave_both_arms(made: Synthetic, cleane
     from fxkit.ablate import held_by
 
     assert {r.path for r in found.records} - {r.path for r in held_by(held, found.records)} == {row["path"]}
+
+
+def test_films_cleaned_from_other_files_are_refused(made: Synthetic, cleaned: Path) -> None:
+    from fxkit.ablate import held_by
+
+    record = replace(index_data(made.root).records[0], sha256="0" * 64)
+    with pytest.raises(DataError, match=r"was cleaned from another file than the manifest's"):
+        held_by(cleaned, [record])
 
 
 def test_without_seeds_there_is_nothing_to_do(made: Synthetic, cleaned: Path, tmp_path: Path) -> None:

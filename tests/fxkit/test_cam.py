@@ -149,7 +149,7 @@ def test_an_output_without_place_is_refused() -> None:
 
 def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Path) -> None:
     records = trained.records[:3]
-    mask = np.zeros((149, 160), bool)
+    mask = np.zeros(read_image(trained.root / records[0].path).shape[:2], bool)
     mask[:20, :20] = True
     films = [Film(trained.root / r.path, r.path, r.label) for r in records]
     films[0] = Film(films[0].path, films[0].name, films[0].label, mask)
@@ -171,11 +171,30 @@ def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Pat
     assert table[1]["marker_area_share"] == ""
 
 
+def test_a_mask_of_another_size_is_another_films(trained: Run, tmp_path: Path) -> None:
+    record = trained.records[0]
+    film = Film(trained.root / record.path, record.path, record.label, np.ones((9, 9), bool))
+    assert explain(load_model(trained.folder), [film], tmp_path)[0].marker_area_share is None
+
+
+def test_films_are_cleaned_first_where_asked(trained: Run, tmp_path: Path) -> None:
+    seen = []
+
+    def clean(image: np.ndarray) -> tuple[np.ndarray, int]:
+        seen.append(image.shape)
+        return np.zeros_like(image), 1
+
+    record = trained.records[0]
+    explain(load_model(trained.folder), [Film(trained.root / record.path, record.path)], tmp_path, clean=clean)
+    assert len(seen) == 1
+    assert read_image(tmp_path / "0000.png")[44:, :224].max() == 0
+
+
 def test_the_summary_compares_attention_with_area() -> None:
     rows = [Attention("x", "", "a", 0.9, 0.02, 0.06), Attention("y", "", "a", 0.9, None, None)]
-    rows.append(Attention("z", "", "a", 0.9, 0.5, None))
+    rows += [Attention("z", "", "a", 0.9, 0.5, None), Attention("bare", "", "a", 0.9, 0.0, 0.0)]
     assert summarise(rows) == [
-        "3 films, 2 with known markers",
+        "4 films, 2 of them with known markers",
         "1 maps are empty: nothing speaks for the predicted class",
         "markers take 2.00% of the area and 6.00% of the attention: 3.0 x",
     ]

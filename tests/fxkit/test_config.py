@@ -54,6 +54,8 @@ def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
         ("data.resize=crop", "data.resize = 'crop': input should be 'stretch' or 'pad'"),
         ("optim.epochs=[0, 0]", "optim.epochs = [0, 0]: neither may be negative, nor both 0"),
         ("model.dropout=[1, 0]", "model.dropout = [1, 0]: each must be at least 0 and below 1"),
+        ("model.args.checkpoint_path=x.pt", "checkpoint_path would load weights or change the head"),
+        ("model.args.pretrained=true", "pretrained would load weights"),
         ("seed", "--set seed: expected KEY=VALUE"),
         ("seed=[1", "'[1' is not a YAML value"),
         ("seed.x=1", "seed = {'x': 1}: input should be a valid integer"),

@@ -9,11 +9,12 @@ import pytest
 
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record, usable
-from fxkit.errors import DataError
-from fxkit.evaluate import check_classes, evaluate_other, evaluate_run
+from fxkit.errors import DataError, RunError
+from fxkit.evaluate import Overlap, check_classes, evaluate_other, evaluate_run, overlap_with_training
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, save_model
 from fxkit.synth import Synthetic
+from preprocess.clean import clean_folder
 from preprocess.settings import CleanSettings
 
 
@@ -37,7 +38,7 @@ def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) ->
 
 def test_another_split_has_its_own_folder(folder: Path) -> None:
     result = evaluate_run(folder, split="val")
-    assert result.folder == folder / "evaluations" / "val"
+    assert result.folder == folder / "splits" / "val"
     assert not (folder / "metrics.json").exists()
 
 
@@ -53,6 +54,29 @@ def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
     assert result.folder == folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
     assert result.leaks is None
+    assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
+
+
+def test_training_films_among_other_data_are_counted(trained: Run, folder: Path, tmp_path: Path) -> None:
+    seen = [r for r in usable(trained.records) if r.split != "test"]
+    fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
+    assert overlap_with_training(trained.records, [*seen[:3], *fresh]) == Overlap(3, len({r.film for r in seen[:3]}))
+    result = evaluate_other(folder, trained.records, trained.root, "again")
+    assert result.overlap is not None
+    assert result.overlap.files == len(seen)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b"])
+def test_a_name_is_one_folder(trained: Run, folder: Path, name: str) -> None:
+    with pytest.raises(RunError, match=r"expected the name of a folder, without slashes"):
+        evaluate_other(folder, trained.records, trained.root, name)
+
+
+def test_figures_of_films_elsewhere_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
+    evaluate_other(folder, trained.records, trained.root, "other")
+    moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
+    with pytest.raises(RunError, match=r"holds figures of the films in .*; choose another --name"):
+        evaluate_other(folder, trained.records, moved, "other")
 
 
 def test_leaks_are_counted(trained: Run, tmp_path: Path) -> None:
@@ -94,3 +118,13 @@ def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> 
     with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
         evaluate_run(folder)
     assert evaluate_run(folder, raw=True).evaluation.n_files
+
+
+def test_films_cleaned_in_another_way_are_refused(trained: Run, made: Synthetic, folder: Path, tmp_path: Path) -> None:
+    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    model = load_model(folder)
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings(side_px=99)))))
+    with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
+        evaluate_run(folder, root=tmp_path / "clean")
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    assert evaluate_run(folder, root=tmp_path / "clean").evaluation.n_files

@@ -76,6 +76,19 @@ def test_a_killed_run_resumes_to_the_same_weights(
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_a_run_killed_before_its_first_epoch_resumes_with_its_weights(
+    source: Source, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings("optim.epochs=[1, 0]", f"model.weights={trained.folder / 'model.safetensors'}")
+    with monkeypatch.context() as patch:
+        patch.setattr(module._History, "on_train_epoch_end", _stop_after(1))
+        with pytest.raises(SystemExit):
+            train(config, *source, tmp_path / "run")
+    train(config, *source, tmp_path / "run", resume=True)
+    given, kept = (load_file(f / "model.safetensors") for f in (trained.folder, tmp_path / "run"))
+    assert all(torch.equal(kept[key], given[key]) for key in given if key.startswith("backbone."))
+
+
 def _stop_after(epochs: int) -> object:
     """The history callback, which then ends the process as a kill would."""
     original, seen = module._History.on_train_epoch_end, []
@@ -175,6 +188,13 @@ def test_resuming_with_other_settings_is_refused(source: Source, trained: Run) -
 def test_resuming_on_other_films_is_refused(source: Source, trained: Run) -> None:
     with pytest.raises(RunError, match="was started on another manifest"):
         train(settings(), source[0], source[1][1:], trained.folder, resume=True)
+
+
+def test_resuming_on_another_root_is_refused(source: Source, trained: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was started on the films in"):
+        train(settings(), tmp_path, source[1], trained.folder, resume=True)
+    with pytest.raises(RunError, match="was started on the films in"):
+        train(settings(), *source, trained.folder, resume=True, cleaning={"detector": "rapidocr"})
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_written(source: Source, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_leaking_manifest_is_warned_of(made: Synthetic, tmp_path: Path) -> Non
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
     result = CliRunner().invoke(train, [*arguments, "--runs", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "test files have a copy in training" in result.stderr
+    assert "are copies of a training film: the test score will flatter" in result.stderr
     assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
 
 

@@ -1,19 +1,22 @@
 """Films as a dataset: real files, and items that depend on seed and index alone."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig
-from fxkit.data.dataset import FilmDataset, build_loader, class_weights, mix_seed
+from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, class_weights, mix_seed, outputs_of
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
 from fxkit.data.transforms import Preprocessing
 from fxkit.errors import DataError
 from fxkit.synth import Synthetic
 from preprocess.errors import ImageError
+from preprocess.images import write_image
 
 PREPROCESSING = Preprocessing(64, "stretch", (0.5,) * 3, (0.5,) * 3)
 
@@ -85,3 +88,23 @@ def test_mixed_seeds_differ_and_repeat() -> None:
     seeds = {mix_seed(a, b, c) for a in range(4) for b in range(4) for c in range(4)}
     assert len(seeds) == 64
     assert mix_seed(1, 2, 3) in seeds
+
+
+def test_a_cleaned_root_is_read_by_its_ledger(tmp_path: Path) -> None:
+    row = {"path": "a.jpg", "output": "a.jpg.png", "status": "cleaned"}
+    lost = {"path": "b.jpg", "output": "", "status": "failed", "error": "cut short"}
+    lines = (json.dumps(r | {"markers": []}) + "\n" for r in (row, lost))
+    (tmp_path / "ledger.jsonl").write_text("".join(lines))
+    for name in ("a.png", "b.png", "c.png"):
+        write_image(tmp_path / name, np.zeros((8, 8), np.uint8))
+    place = ImagePlace(tmp_path, outputs_of(tmp_path))
+    assert place.find("a.jpg") == tmp_path / "a.jpg.png"
+    assert place.find("c.png") == tmp_path / "c.png"
+    with pytest.raises(ImageError, match=r"b\.jpg: could not be cleaned"):
+        place.find("b.jpg")
+
+
+def test_the_limit_of_pixels_is_a_setting(films: tuple[Path, list[Record]]) -> None:
+    dataset = FilmDataset(films[0], films[1], ["a", "b"], PREPROCESSING, max_pixels=100)
+    with pytest.raises(ImageError, match="more than the limit of 100"):
+        dataset[0]
