@@ -4,7 +4,7 @@ Files stream: each is read, cleaned and written by itself, then gets its row in 
 which was stopped at any moment goes on where it was.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,8 @@ def clean_folder(
         out: by default ROOT-clean, beside the folder of the images.
         root: what a CSV's paths are relative to; by default its own folder.
         paths: only these, relative to the root.
-        markers: a COCO file of the markers to erase, instead of detecting them.
+        markers: a COCO file of the markers to erase, instead of detecting them. Images without annotations in it
+            are copied; images that it does not list fail.
         masks_only: write masks (255 on markers), no images.
         dry_run: write nothing; the rows say what would be done.
         overwrite: clean anew what was cleaned with other settings.
@@ -96,7 +97,7 @@ def clean_folder(
     sources = list_sources(data, root)
     if paths is not None:
         sources = Sources(sources.root, checked_paths(paths, str(data)))
-    given = None if markers is None else _given(markers, sources)
+    given = {} if markers is None else _given(markers, sources)
     plan = Plan(
         root=sources.root,
         out=choose_out(sources.root, out),
@@ -106,6 +107,7 @@ def clean_folder(
         max_pixels=max_pixels,
         threads=max(1, joblib.cpu_count() // jobs),
         easyocr_models=None if easyocr_models is None else str(easyocr_models),
+        markers="" if markers is None else Path(markers).name,
     )
     kept: dict[str, LedgerRow] = {}
     if not dry_run:
@@ -136,10 +138,9 @@ def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
     return given
 
 
-def _tasks(plan: Plan, paths: Sequence[str], given: dict[str, MarkedImage] | None) -> list[Task]:
+def _tasks(plan: Plan, paths: Sequence[str], given: Mapping[str, MarkedImage]) -> list[Task]:
     names = png_names(plan.root, paths)
-    unmarked = MarkedImage(0, 0)
-    return [Task(path, names.get(path), None if given is None else given.get(path, unmarked)) for path in paths]
+    return [Task(path, names.get(path), given.get(path)) for path in paths]
 
 
 def _run(plan: Plan, tasks: Sequence[Task], jobs: int) -> Iterator[LedgerRow]:

@@ -21,7 +21,11 @@ ONE_FILE_ONLY = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # a name that 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all files of a run have in common."""
+    """What all files of a run have in common.
+
+    Args:
+        markers: name of the COCO file whose markers are erased; empty when markers are detected.
+    """
 
     root: Path
     out: Path
@@ -31,11 +35,12 @@ class Plan:
     max_pixels: int
     threads: int
     easyocr_models: str | None
+    markers: str
 
 
 @dataclass(frozen=True)
 class Task:
-    """One file: its path, the name of a PNG made of it (None: there is none to be had), and given markers."""
+    """One file: its path, the name of a PNG made of it (None: there is none to be had), and its given markers."""
 
     path: str
     png: str | None
@@ -92,8 +97,12 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
 
 
 def _clean(plan: Plan, task: Task, image: Array) -> Cleaned:
-    if task.given is None:
+    if not plan.markers:
         return clean_image(image, _detector(plan.settings, plan.threads, plan.easyocr_models), plan.settings)
+    if task.given is None:
+        raise MarkerFileError(
+            f"{plan.root / task.path}: not in {plan.markers}; list it with no annotations if it has no markers"
+        )
     height, width = image.shape[:2]
     if task.given.markers and (task.given.width, task.given.height) != (width, height):
         raise MarkerFileError(

@@ -170,9 +170,26 @@ def test_marker_files_that_do_not_fit_are_told(films: Films, tmp_path: Path) -> 
     write_coco(tmp_path / "far.json", {"elsewhere.png": MarkedImage(1, 1)})
     with pytest.raises(MarkerFileError, match=r"none of its 1 images \(the first: elsewhere.png\) is among the 2"):
         clean_folder(root, markers=tmp_path / "far.json")
-    write_coco(tmp_path / "size.json", {"a/film 00.png": MarkedImage(9, 9, (Marker(box_quad(1, 1, 2, 2)),))})
+    small = MarkedImage(9, 9, (Marker(box_quad(1, 1, 2, 2)),))
+    write_coco(tmp_path / "size.json", {"a/film 00.png": small, "b/film 01.png": MarkedImage(90, 120)})
     (row,) = clean_folder(root, markers=tmp_path / "size.json").having("failed")
     assert row.error.startswith("a/film 00.png: 90 x 120 px, but the marker file says 9 x 9")
+
+
+def test_a_film_that_the_marker_file_does_not_list_fails_and_is_not_copied(films: Films, tmp_path: Path) -> None:
+    root, coco = films(6)
+    listed = read_coco(coco)
+    del listed["b/film 03.png"]
+    write_coco(tmp_path / "part.json", listed)
+    summary = clean_folder(root, markers=tmp_path / "part.json")
+    assert [(row.path, row.error) for row in summary.having("failed")] == [
+        (
+            "b/film 03.png",
+            "b/film 03.png: not in part.json; list it with no annotations if it has no markers",
+        )
+    ]
+    assert len(summary.having("copied")) == 2
+    assert not (summary.out / "b/film 03.png").exists()
 
 
 def test_a_name_that_another_source_takes_is_a_failed_row(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def films(tmp_path: Path) -> Path:
     for name in ("a.png", "b.png"):
         write_image(tmp_path / "films" / name, np.full((80, 100), 60, np.uint8))
     marked = MarkedImage(100, 80, (Marker(box_quad(60, 10, 90, 25), "R"),))
-    write_coco(tmp_path / "markers.json", {"a.png": marked})
+    write_coco(tmp_path / "markers.json", {"a.png": marked, "b.png": MarkedImage(100, 80)})
     return tmp_path / "films"
 
 
@@ -46,6 +46,13 @@ def test_bad_files_are_listed_on_a_line_each_and_the_exit_says_so(films: Path) -
     assert result.exit_code == 1
     assert "failed: bad\\nname.png: zero bytes long" in result.stderr
     assert "1 failed" in result.stdout
+
+
+def test_a_film_that_the_marker_file_does_not_list_makes_the_exit_1(films: Path) -> None:
+    write_image(films / "c.png", np.full((80, 100), 60, np.uint8))
+    result = run(films, "--markers", films.with_name("markers.json"))
+    assert result.exit_code == 1
+    assert "failed: c.png: not in markers.json; list it with no annotations" in result.stderr
 
 
 def test_a_dry_run_writes_nothing(films: Path) -> None:
