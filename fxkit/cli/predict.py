@@ -22,13 +22,23 @@ def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, devic
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
     from fxkit.cli import one_line
-    from fxkit.inference import predict_images
+    from fxkit.inference import ImagePrediction, predict_images
     from fxkit.run import load_model
+    from preprocess.errors import ImageError
     from preprocess.images import MAX_PIXELS, image_paths
 
     model = load_model(run)
-    paths = [p for given in images for p in ([given / n for n in image_paths(given)] if given.is_dir() else [given])]
-    results = predict_images(model, paths, device=device, max_pixels=max_pixels or MAX_PIXELS, raw=raw)
+    unlisted: list[ImagePrediction] = []
+
+    def note(path: str, error: ImageError) -> None:
+        unlisted.append(ImagePrediction(path, error=str(error)))
+
+    paths = [
+        path
+        for given in images
+        for path in ([given / name for name in image_paths(given, on_error=note)] if given.is_dir() else [given])
+    ]
+    results = predict_images(model, paths, device=device, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
         classes = model.card.classes
         rows = [asdict(r) | {"probabilities": dict(zip(classes, r.probabilities, strict=False))} for r in results]

@@ -76,3 +76,7 @@ def test_unreadable_files_are_not_alike() -> None:
 
 def test_one_name_under_two_patients_is_two_films() -> None:
     assert part_films(["x", "x", "y"], ["p1", "p2", "p2"]) == ["x of p1", "x of p2", "y"]
+
+
+def test_a_cleaned_films_second_extension_is_no_name() -> None:
+    assert film_keys(["c/a.jpg.png", "c/a.png", "c/b.JPEG", "c/.jpg"]) == ["c/a", "c/a", "c/b", "c/.jpg"]
