@@ -87,7 +87,8 @@ def clean_folder(
             are copied; images that it does not list fail.
         masks_only: write masks (255 on markers), no images.
         dry_run: write nothing; the rows say what would be done.
-        overwrite: clean anew what was cleaned with other settings.
+        overwrite: clean anew what was cleaned with other settings, and remove the outputs of films that are no
+            longer there.
         jobs: processes; together they use as many threads as there are processor cores.
         progress: called as progress(done, total) after each file.
     Raises:

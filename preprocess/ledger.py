@@ -73,5 +73,5 @@ def _parse(file: Path, number: int, line: bytes) -> LedgerRow:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(
             f"{file}: line {number} is no ledger row ({type(error).__name__}: {error}); "
-            "restore the file, or clean again with --overwrite"
+            "restore the file, or clean into another folder with --out"
         ) from error

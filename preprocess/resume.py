@@ -43,14 +43,17 @@ def open_out(
 ) -> dict[str, LedgerRow]:
     """Make or take up an output folder; return the rows that still hold, as path -> row.
 
-    A row holds when source and output are still as it says. Outputs of rows that do not hold are removed;
-    rows of files outside `paths` are kept while their source exists.
+    A row holds when source and output are still as it says. Outputs of rows that do not hold are removed,
+    to be made again; rows of files outside `paths` are kept while their source exists.
 
     Raises:
-        OutputError: made with other settings, or no cleaned folder, and `overwrite` is not set.
+        OutputError: not empty and no cleaned folder; or, without `overwrite`, made with other settings, or with
+            outputs of files that are not below `root`.
     """
     fresh = _must_start_anew(out, mode, overwrite)
     old = read_ledger(out) if (out / LEDGER).exists() else {}
+    if not overwrite:
+        _refuse_to_lose(out, root, old)
     here = set(paths)
     kept = {} if fresh else {path: row for path, row in old.items() if _holds(row, out, root, path in here)}
     _remove_leftovers(out, old, kept)
@@ -61,6 +64,11 @@ def open_out(
 
 def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:
     """Whether rows of an earlier run, if there are any, cannot be kept."""
+    if not (out / SETTINGS_FILE).exists() and _others(out):
+        raise OutputError(
+            f"{out}: is not empty and not made by clean-labels (there is no {SETTINGS_FILE}); "
+            "choose another folder with --out"
+        )
     difference = _difference(out, mode)
     if difference and not overwrite:
         raise OutputError(f"{out}: {difference}; choose another folder with --out, or use --overwrite")
@@ -72,7 +80,7 @@ def _difference(out: Path, mode: Mode) -> str:
         found = json.loads((out / SETTINGS_FILE).read_bytes())
         old, new = {**found, **found["settings"]}, {**mode.as_json(), **asdict(mode.settings)}
     except FileNotFoundError:
-        return "is not empty and not made by clean-labels" if _others(out) else ""
+        return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its {SETTINGS_FILE} is damaged ({type(error).__name__})"
     names = [name for name in new if name not in ("settings", "versions") and old.get(name) != new[name]]
@@ -82,6 +90,21 @@ def _difference(out: Path, mode: Mode) -> str:
 
 def _others(out: Path) -> bool:
     return out.is_dir() and any(not PART.fullmatch(entry.name) for entry in out.iterdir())
+
+
+def _refuse_to_lose(out: Path, root: Path, old: dict[str, LedgerRow]) -> None:
+    """Outputs that this run cannot make again may be all that is left of their films, or of another folder's."""
+    lost = sorted(row.path for row in old.values() if not os.path.exists(root / row.path) and _has_output(row, out))
+    if lost:
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        raise OutputError(
+            f"{out}: holds cleaned films that are not in {root}: {', '.join(lost[:3])}{more}; "
+            "choose another folder with --out, or remove them with --overwrite"
+        )
+
+
+def _has_output(row: LedgerRow, out: Path) -> bool:
+    return row.output != "" and os.path.lexists(_below(out, row.output))
 
 
 def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:

@@ -25,7 +25,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--markers", type=FILE, help="Erase the markers of this COCO file instead of detecting.")
 @click.option("--masks-only", is_flag=True, help="Write masks (255 on markers), no images.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
-@click.option("--overwrite", is_flag=True, help="Clean anew what was cleaned with other settings.")
+@click.option("--overwrite", is_flag=True, help="Clean anew what was cleaned otherwise; drop films that are gone.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]")
 def clean_labels(

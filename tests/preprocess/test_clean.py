@@ -87,16 +87,45 @@ def test_a_run_goes_on_where_it_was_and_mends_what_was_spoilt(films: Films) -> N
     assert contents(first.out) == whole
 
 
-def test_a_changed_source_is_done_again_and_a_lost_one_forgotten(films: Films) -> None:
+def test_a_changed_source_is_done_again_and_a_lost_one_dropped_when_told_to(films: Films) -> None:
     root, coco = films(6)
     first = clean_folder(root, markers=coco)
     write_image(root / first.rows[0].path, film(99))
     (root / first.rows[1].path).unlink()
-    second = clean_folder(root, markers=coco)
+    before = contents(first.out)
+    for paths in (None, [first.rows[2].path]):
+        with pytest.raises(OutputError, match=r"holds cleaned films .*films: a/film 02\.png; .*--overwrite"):
+            clean_folder(root, markers=coco, paths=paths)
+    assert contents(first.out) == before
+    second = clean_folder(root, markers=coco, overwrite=True)
     assert (len(second.rows), second.resumed) == (5, 4)
     assert not (first.out / first.rows[1].output).exists()
     fresh = clean_folder(root, root.with_name("fresh"), markers=coco)
     assert contents(second.out) == contents(fresh.out)
+
+
+def test_films_of_another_folder_are_not_removed(films: Films) -> None:
+    root, coco = films(6)
+    other = root.with_name("other")
+    for name in ("a/film 00.png", "new.png"):
+        write_image(other / name, film(7))
+    write_coco(coco, read_coco(coco) | {"new.png": MarkedImage(90, 120)})
+    out = clean_folder(root, markers=coco).out
+    before = contents(out)
+    with pytest.raises(OutputError, match=r"not in .*other: a/film 02\.png, .*, b/film 01\.png and 2 more; choose an"):
+        clean_folder(other, out, markers=coco)
+    assert contents(out) == before
+    clean_folder(other, out, markers=coco, overwrite=True)
+    assert {name for name in contents(out) if name.endswith(".png")} == {"a/film 00.png", "new.png"}
+
+
+def test_an_output_that_was_removed_by_hand_with_its_film_is_not_missed(films: Films) -> None:
+    root, coco = films(3)
+    first = clean_folder(root, markers=coco)
+    (root / first.rows[0].path).unlink()
+    (first.out / first.rows[0].output).unlink()
+    assert clean_folder(root, markers=coco).resumed == 2
+    assert set(read_ledger(first.out)) == {row.path for row in first.rows[1:]}
 
 
 def test_an_output_that_is_no_longer_made_is_removed(films: Films) -> None:
@@ -128,8 +157,11 @@ def test_a_folder_of_something_else_is_refused(films: Films) -> None:
     root, coco = films(2)
     (root.with_name("mine")).mkdir()
     (root.with_name("mine") / "thesis.txt").write_text("x")
-    with pytest.raises(OutputError, match="is not empty and not made by clean-labels"):
-        clean_folder(root, root.with_name("mine"), markers=coco)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is not empty and not made by clean-labels") as caught:
+            clean_folder(root, root.with_name("mine"), markers=coco, overwrite=overwrite)
+        assert "--overwrite" not in str(caught.value)
+    assert set(contents(root.with_name("mine"))) == {"thesis.txt"}
 
 
 def test_some_files_can_be_added_without_losing_the_others(films: Films) -> None:

@@ -42,7 +42,7 @@ def test_the_last_row_of_a_path_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"path": "a", "markers": [1]}', '{"markers": [], "colour": 1}'])
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / LEDGER).write_text(ledger_line(ROW) + line + "\n")
-    with pytest.raises(OutputError, match=r"line 2 is no ledger row .*restore the file, or clean again"):
+    with pytest.raises(OutputError, match=r"line 2 is no ledger row .*restore the file, or clean into another folder"):
         read_ledger(tmp_path)
 
 
