@@ -265,7 +265,9 @@ def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) 
     if not seeds:
         raise DataError("no seed given; expected at least one, such as --seeds 0,1,2")
     if read_clean_settings(cleaned_root) is None:
-        raise DataError(f"{cleaned_root}: no cleaned folder (clean.json is missing); make it with `fxkit clean-labels`")
+        raise DataError(
+            f"{cleaned_root}: no cleaned folder (clean.json is missing, or it holds masks only); make it with `fxkit clean-labels`"
+        )
     classes = order_classes(r.label for r in usable(records))
     lacking = [name for name in classes if name not in {r.label for r in usable(records, "test")}]
     if lacking:

@@ -21,6 +21,7 @@ from fxkit.cli.report import report
 from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
 from preprocess.errors import KnownError
+from preprocess.errors import one_line as one_line
 
 BUG_TEXT = "a bug in fxkit: {error}. The traceback is in {log}; please report it with the command you ran."
 
@@ -36,11 +37,6 @@ def fxkit() -> None:
 
 for command in (synth_command, index_command, clean_labels, train, evaluate, predict, cam, ablate, report, doctor):
     fxkit.add_command(command)
-
-
-def one_line(text: object) -> str:
-    """Return text with line breaks and other control characters written out, so that it stays on one line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def fail(text: object, code: int) -> int:

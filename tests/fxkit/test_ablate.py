@@ -179,7 +179,7 @@ def test_without_seeds_there_is_nothing_to_do(made: Synthetic, cleaned: Path, tm
 
 def test_the_cleaned_arm_must_be_cleaned(made: Synthetic, tmp_path: Path) -> None:
     found = index_data(made.root)
-    with pytest.raises(DataError, match=r"no cleaned folder \(clean.json is missing\)"):
+    with pytest.raises(DataError, match=r"no cleaned folder \(clean.json is missing"):
         masked_vs_raw(load_config("tiny"), found.root, found.root, found.records, tmp_path / "out")
 
 
