@@ -1,6 +1,6 @@
 """All figures of one set of predictions, by file and by film, with intervals over groups.
 
-The formulas stand in `fxkit.scores`, the intervals in `fxkit.bootstrap`; their chief names are here too.
+The formulas stand in `fxkit.scores`, the intervals in `fxkit.bootstrap`.
 """
 
 import math
@@ -9,26 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fxkit.bootstrap import RESAMPLES, Interval, interval, intervals, paired_difference, wilson
+from fxkit.bootstrap import RESAMPLES, Interval, intervals
 from fxkit.predictions import Predictions
-from fxkit.scores import AUROC, Ints, Metric, metrics_for, ranking_metric
-
-__all__ = [
-    "AUROC",
-    "Evaluation",
-    "Interval",
-    "Level",
-    "Metric",
-    "classification_report",
-    "confusion_matrix",
-    "evaluate_predictions",
-    "interval",
-    "intervals",
-    "metrics_for",
-    "paired_difference",
-    "ranking_metric",
-    "wilson",
-]
+from fxkit.scores import Ints, metrics_for
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,19 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from fxkit import scores
-from fxkit.bootstrap import Support, effective_size, resampled_weights, wilson
-from fxkit.errors import DataError
-from fxkit.metrics import (
-    AUROC,
-    classification_report,
-    confusion_matrix,
-    evaluate_predictions,
+from fxkit.bootstrap import (
+    Support,
+    effective_size,
     interval,
     intervals,
-    metrics_for,
     paired_difference,
-    ranking_metric,
+    resampled_weights,
+    wilson,
 )
+from fxkit.errors import DataError
+from fxkit.metrics import classification_report, confusion_matrix, evaluate_predictions
 from fxkit.predictions import Predictions
+from fxkit.scores import AUROC, metrics_for, ranking_metric
 
 
 def binary(labels, positive, groups=None, films=None) -> Predictions:
