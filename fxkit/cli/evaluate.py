@@ -1,8 +1,14 @@
 """fxkit evaluate"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from fxkit.data.split import Leaks
+    from fxkit.evaluate import Overlap
+    from fxkit.metrics import Level
 
 
 @click.command()
@@ -11,7 +17,13 @@ import click
 @click.option("--manifest", type=click.Path(path_type=Path), help="Other films: a manifest; all its rows are used.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths are relative to.")
 @click.option("--name", help="Of the folder of other films' figures; the data's own name if not given.")
-@click.option("--split", type=click.Choice(["test", "val", "train"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "val", "train"]),
+    default="test",
+    show_default=True,
+    help="Part of the run's own films; of val and train the figures are no test.",
+)
 @click.option("--raw", is_flag=True, help="Take uncleaned films although the model was trained on cleaned ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
@@ -43,15 +55,49 @@ def evaluate(
         result = evaluate_other(run, records, place, called, raw=raw, device=device)
     evaluation = result.evaluation
     click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
-    for level, shown in (("file", evaluation.file), ("film", evaluation.film)):
-        click.echo(f"by {level}:")
-        for metric, found in shown.figures.items():
-            shown_figure = f"{found.value:.3f}  ({found.low:.3f} to {found.high:.3f})"
-            click.echo(f"  {metric:<20} {shown_figure if found.value == found.value else 'undefined'}")
-    if result.leaks is not None and result.leaks.leaked_files:
-        click.echo(
-            f"warning: {result.leaks.leaked_files} of {result.leaks.test_files} test files have a copy in training: "
-            "these figures do not tell how the model does on new films",
-            err=True,
-        )
+    for name_of_level, level in (("file", evaluation.file), ("film", evaluation.film)):
+        click.echo(f"by {name_of_level}:")
+        _print_figures(level)
+        _print_classes(level, evaluation.classes)
+    if result.leaks is not None and result.leaks.grouped_files:
+        click.echo(_leak_warning(result.leaks), err=True)
+    if result.overlap is not None and (result.overlap.files or result.overlap.films):
+        click.echo(_overlap_warning(result.overlap), err=True)
     click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
+
+
+def _print_figures(level: "Level") -> None:
+    for metric, found in level.figures.items():
+        shown = f"{found.value:.3f}  ({found.low:.3f} to {found.high:.3f})"
+        click.echo(f"  {metric:<20} {shown if found.value == found.value else 'undefined'}")
+
+
+def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
+    """The classification report, without intervals."""
+    from fxkit.cli import one_line
+
+    columns = ("precision", "recall", "f1-score")
+    names = {name: one_line(name) for name in classes}
+    width = max(20, *map(len, names.values()))
+    click.echo(f"  {'class':<{width}} {'  '.join(f'{column:>9}' for column in columns)}  support")
+    for name, shown in names.items():
+        row = level.report[name]
+        found = (f"{row[column]:.3f}" if row[column] == row[column] else "undefined" for column in columns)
+        figures = "  ".join(f"{text:>9}" for text in found)
+        click.echo(f"  {shown:<{width}} {figures}  {row['support']:>7.0f}")
+
+
+def _leak_warning(leaks: "Leaks") -> str:
+    others = leaks.grouped_files - leaks.leaked_files
+    return (
+        f"warning: {leaks.grouped_files} of {leaks.test_files} test files leak: {leaks.leaked_files} are copies of a "
+        f"training film, {others} are other films of a training patient or group; "
+        "these figures do not tell how the model does on new films"
+    )
+
+
+def _overlap_warning(overlap: "Overlap") -> str:
+    return (
+        f"warning: {overlap.files} files are byte-identical to a training or validation file, and {overlap.films} "
+        "films bear the name of one: this is no test on data from elsewhere"
+    )
