@@ -13,8 +13,8 @@ from fxkit.report.findings import (
     Scores,
     read_ablation,
     read_attention,
-    read_other_scores,
     read_scores,
+    read_scores_below,
 )
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
 from preprocess.images import write_atomic
@@ -35,6 +35,7 @@ class Report:
     cleaning: Cleaning | None
     training: Training | None
     scores: Scores | None
+    splits: tuple[Scores, ...]  # of the run's own films that are not its test films
     others: tuple[Scores, ...]
     ablation: Ablation | None
     attention: Attention | None
@@ -60,14 +61,14 @@ def build_report(run_dir: str | Path) -> Path:
 
 def read_report(run: Path) -> Report:
     """Gather what the page shows."""
-    data = read_data(run)
     return Report(
         name=run.resolve().name,
-        data=data,
-        cleaning=read_cleaning(run, data),
+        data=read_data(run),
+        cleaning=read_cleaning(run),
         training=read_training(run),
         scores=read_scores(run),
-        others=read_other_scores(run),
+        splits=read_scores_below(run / "splits"),
+        others=read_scores_below(run / "evaluations"),
         ablation=read_ablation(run),
         attention=read_attention(run),
     )

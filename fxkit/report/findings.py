@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +28,20 @@ HEADLINES = ("auroc", "macro_auroc")
 
 
 @dataclass(frozen=True)
+class ClassRow:
+    name: str
+    figures: tuple[Estimate, ...]  # precision, recall, F1, without intervals
+    support: int
+
+
+@dataclass(frozen=True)
 class Level:
     n: int
-    n_groups: int
     figures: tuple[Estimate, ...]
     headline: Estimate
     fewest: int  # groups of the rarest class
     confusion: tuple[tuple[int, ...], ...]
+    by_class: tuple[ClassRow, ...]
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,14 @@ class Scores:
     name: str
     classes: tuple[str, ...]
     threshold: float
-    resamples: int
     n_files: int
     n_films: int
     n_groups: int
     n_unknown: int
     file: Level
     film: Level
+    seen_files: int = 0  # of other data: byte-identical to a file in train or val
+    seen_films: int = 0  # of other data: of the name of a film in train or val
     roc: str | None = None
     precision_recall: str | None = None
     confusion: str | None = None
@@ -80,6 +89,8 @@ class Ablation:
     reason: str
     n_groups: int
     n_films: int
+    n_files: int
+    n_erased: int | None  # test files on which markers were erased; None where it is not told
 
     def cell(self, trained: str, tested: str) -> Estimate | None:
         found = [c.found for c in self.cells if (c.trained, c.tested) == (trained, tested)]
@@ -124,41 +135,49 @@ def read_scores(folder: Path, name: str = "") -> Scores | None:
     return Scores(**vars(scores) | drawn)
 
 
-def read_other_scores(run: Path) -> tuple[Scores, ...]:
-    """Read RUN/evaluations/*/metrics.json."""
-    files = sorted((run / "evaluations").glob("*/metrics.json"))
+def read_scores_below(folder: Path) -> tuple[Scores, ...]:
+    """Read FOLDER/*/metrics.json; each is named after its folder."""
+    files = sorted(folder.glob("*/metrics.json"))
     found = (read_scores(file.parent, file.parent.name) for file in files)
     return tuple(scores for scores in found if scores is not None)
 
 
 def _scores(values: dict[str, Any], name: str) -> Scores:
+    classes = tuple(map(str, values["classes"]))
+    overlap = values.get("overlap") or {"files": 0, "films": 0}
     return Scores(
         name=name,
-        classes=tuple(map(str, values["classes"])),
+        classes=classes,
         threshold=float(values["threshold"]),
-        resamples=int(values["resamples"]),
         n_files=int(values["n_files"]),
         n_films=int(values["n_films"]),
         n_groups=int(values["n_groups"]),
         n_unknown=int(values["n_unknown"]),
-        file=_level(values["file"]),
-        film=_level(values["film"]),
+        file=_level(values["file"], classes),
+        film=_level(values["film"], classes),
+        seen_files=int(overlap["files"]),
+        seen_films=int(overlap["films"]),
     )
 
 
-def _level(values: dict[str, Any]) -> Level:
+def _level(values: dict[str, Any], classes: Sequence[str]) -> Level:
     figures = values["figures"]
     key = next(name for name in HEADLINES if name in figures)
     ends = [name for name in ("sensitivity", "specificity") if name in figures]
     ends = ends or [name for name in figures if name.startswith("recall_")]
     return Level(
         n=int(values["n"]),
-        n_groups=int(values["n_groups"]),
         figures=tuple(estimate(metric_name(name), found) for name, found in figures.items()),
         headline=estimate(metric_name(key), figures[key]),
         fewest=min((int(figures[name]["n_groups"]) for name in ends), default=0),
         confusion=tuple(tuple(int(count) for count in row) for row in values["confusion"]),
+        by_class=tuple(_class_row(name, values["report"][name]) for name in classes),
     )
+
+
+def _class_row(name: str, found: dict[str, Any]) -> ClassRow:
+    figures = (estimate(key, {"value": found[key]}) for key in ("precision", "recall", "f1-score"))
+    return ClassRow(name, tuple(figures), int(found["support"]))
 
 
 def metric_name(key: str) -> str:
@@ -170,9 +189,14 @@ def metric_name(key: str) -> str:
 
 
 def read_ablation(run: Path) -> Ablation | None:
-    """Read RUN/ablation.json, or that of the ablation which the run is an arm of."""
+    """Read RUN/ablation.json, or that of the ablation which the run is the raw arm of.
+
+    The verdict is about the models trained on raw films, so the other arm and runs beside them do not take it.
+    """
     own = read_part(run / "ablation.json", _ablation)
-    return own or read_part(run.resolve().parent / "ablation.json", _ablation)
+    if own is not None or not re.fullmatch(r"raw-seed\d+", run.resolve().name):
+        return own
+    return read_part(run.resolve().parent / "ablation.json", _ablation)
 
 
 def _ablation(values: dict[str, Any]) -> Ablation:
@@ -190,6 +214,8 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         reason=str(values["reason"]),
         n_groups=int(values["n_groups"]),
         n_films=int(values["n_films"]),
+        n_files=int(values["n_files"]),
+        n_erased=None if values.get("n_erased") is None else int(values["n_erased"]),
     )
 
 

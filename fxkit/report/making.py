@@ -1,48 +1,42 @@
 """How the model came about: the data, its cleaning and the training."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fxkit.config import read_yaml
-from fxkit.data.index import leaks
-from fxkit.data.manifest import SPLITS, Record, order_classes, read_manifest, usable
-from fxkit.report.reading import data_uri, picture_uri, read_part
-from preprocess.ledger import LEDGER, LedgerRow, read_ledger
-
-
-@dataclass(frozen=True)
-class SplitRow:
-    name: str
-    files: int
-    films: int
-    groups: int
-    by_class: tuple[tuple[int, int], ...]  # files and films of each class
+from fxkit.data.index import Count, Leaks, count_splits, leaks
+from fxkit.data.manifest import order_classes, read_manifest, usable
+from fxkit.report.reading import data_uri, read_part
+from preprocess.errors import OutputError
+from preprocess.ledger import LedgerRow, read_ledger
 
 
 @dataclass(frozen=True)
 class Data:
     classes: tuple[str, ...]
-    rows: tuple[SplitRow, ...]
+    rows: tuple[Count, ...]
+    films: Mapping[tuple[str, str], int]  # (split, class) -> films
     left_out: int  # files that could not be read
-    test_files: int
-    leaked_files: int
+    leak: Leaks
     group_word: str  # what a group is: patients, where the manifest names them
-    root: str
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    cleaned: int
-    copied: int
-    failed: int
-    markers: int
+    """What was erased from the films in use; no counts where the ledger cannot be read any more."""
+
     detector: str
-    sheet: str | None
+    cleaned: int = 0
+    copied: int = 0
+    failed: int = 0
+    markers: int = 0
 
-
-COUNTS = ("cleaned", "copied", "failed", "markers")
+    @property
+    def files(self) -> int:
+        return self.cleaned + self.copied + self.failed
 
 
 @dataclass(frozen=True)
@@ -54,59 +48,46 @@ class Training:
 
 
 def read_data(run: Path) -> Data | None:
-    """Count files, films and groups of RUN/manifest.csv, and the test files with a copy in training."""
+    """Count files, films and groups of RUN/manifest.csv, and the test files that training has seen."""
     if not (run / "manifest.csv").is_file():
         return None
     records = read_manifest(run / "manifest.csv")
     classes = order_classes(r.label for r in usable(records))
-    leak = leaks(records)
+    parts = {name: count_splits([r for r in records if r.label == name]) for name in classes}
     return Data(
         classes=classes,
-        rows=tuple(_split_row(split, usable(records, split), classes) for split in SPLITS),
+        rows=tuple(count_splits(records)),
+        films={(count.split, name): count.films for name, counts in parts.items() for count in counts},
         left_out=len(records) - len(usable(records)),
-        test_files=leak.test_files,
-        leaked_files=leak.leaked_files,
+        leak=leaks(records),
         group_word="patients" if all(r.patient for r in usable(records, "test")) else "groups of films",
-        root=read_part(run / "manifest.json", lambda values: str(values["root"])) or "",
     )
 
 
-def _split_row(split: str, records: Sequence[Record], classes: Sequence[str]) -> SplitRow:
-    parts = [[r for r in records if r.label == name] for name in classes]
-    return SplitRow(
-        name=split,
-        files=len(records),
-        films=len({r.film for r in records}),
-        groups=len({r.group for r in records}),
-        by_class=tuple((len(part), len({r.film for r in part})) for part in parts),
-    )
-
-
-def read_cleaning(run: Path, data: Data | None) -> Cleaning | None:
-    """Read RUN/cleaning.json, or count the ledger of the image root."""
-    sheet = picture_uri(run / "cleaning_sheet.png")
-    told = read_part(run / "cleaning.json", lambda values: _cleaning_of(values, sheet))
-    if told is not None:
-        return told
-    if data is None or not data.root or not (Path(data.root) / LEDGER).is_file():
+def read_cleaning(run: Path) -> Cleaning | None:
+    """Count the ledger of the image root for the files in use; None where the run's films were not cleaned."""
+    trained = read_part(run / "manifest.json", _cleaned_root)
+    if trained is None:
         return None
-    used = {r.path for r in read_manifest(run / "manifest.csv")}
-    rows = [row for path, row in read_ledger(data.root).items() if path in used]
-    detector = read_part(Path(data.root) / "clean.json", lambda v: str(v["settings"]["detector"])) or ""
-    return _count(rows, detector, sheet)
+    root, detector = trained
+    try:
+        ledger = read_ledger(root)
+    except (OutputError, OSError):  # the films may have moved since
+        return Cleaning(detector)
+    used = {r.path for r in read_manifest(run / "manifest.csv")} if (run / "manifest.csv").is_file() else set()
+    return _count([row for row in ledger.values() if used & {row.path, row.output}], detector)
 
 
-def _cleaning_of(values: dict[str, Any], sheet: str | None) -> Cleaning:
-    cleaned, copied, failed, markers = (int(values.get(key, 0)) for key in COUNTS)
-    return Cleaning(cleaned, copied, failed, markers, str(values.get("detector", "")), sheet)
+def _cleaned_root(values: dict[str, Any]) -> tuple[str, str] | None:
+    """The image root and the detector, where the training took cleaned films."""
+    settings = values.get("cleaning")
+    return (str(values["root"]), str(settings.get("detector", ""))) if settings else None
 
 
-def _count(rows: Sequence[LedgerRow], detector: str, sheet: str | None) -> Cleaning:
-    def having(status: str) -> int:
-        return sum(row.status == status for row in rows)
-
+def _count(rows: Sequence[LedgerRow], detector: str) -> Cleaning:
+    found = Counter(row.status for row in rows)
     markers = sum(len(row.markers) for row in rows if row.status == "cleaned")
-    return Cleaning(having("cleaned"), having("copied"), having("failed"), markers, detector, sheet)
+    return Cleaning(detector, found["cleaned"], found["copied"], found["failed"], markers)
 
 
 SHOWN = {

@@ -75,9 +75,9 @@ def predictions(classes=("intact", "fractured"), groups=None) -> Predictions:
     )
 
 
-def write_scores(folder: Path, found: Predictions, curves: bool = False) -> None:
+def write_scores(folder: Path, found: Predictions, curves: bool = False, **more: object) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(evaluate_predictions(found, resamples=50).to_dict()))
+    (folder / "metrics.json").write_text(json.dumps(evaluate_predictions(found, resamples=50).to_dict() | more))
     if curves:
         found.write_csv(folder / "predictions.csv")
 
@@ -158,13 +158,40 @@ def test_the_headline_gives_score_verdict_and_leak(tmp_path):
     assert f"{figure['value']:.2f} AUROC, 95 % interval {figure['low']:.2f} to {figure['high']:.2f}" in headline
     assert "8 films of 8 groups of films, 16 files" in headline
     assert "Undecided whether the score depends on markers Verdict: undecided." in headline
-    assert "No leak found None of the 8 test files shares its group" in headline
+    assert "No leak found None of the 8 test files is of a group that is also in train or val." in headline
 
 
 def test_a_leak_is_told_at_the_top_and_with_the_data(tmp_path):
     text = Page(build_report(write_run(tmp_path / "run", leak=True))).text
-    assert "Yes: 2 of 8 test files" in text
-    assert "Leak: 2 of 8 test files (25 %) belong to groups that are also in training." in text
+    assert "Yes: 2 of 8 test files 2 are copies of a training film, 0 are other films of a training group." in text
+    assert "Leak: 2 of 8 test files (25 %) are of groups of films that are also in train or val: 2 are copies" in text
+
+
+def test_another_film_of_a_training_patient_is_a_leak(tmp_path):
+    run = write_run(tmp_path / "run")
+    films = [
+        ("p1", "f1", "train"),
+        ("p1", "f2", "test"),
+        ("p2", "f3", "val"),
+        ("p2", "f3", "test"),
+        ("p3", "f4", "test"),
+    ]
+    rows = [
+        Record(f"{i}.png", "ab"[i % 2], patient, split, "", 9, 9, "ok", film, patient)
+        for i, (patient, film, split) in enumerate(films)
+    ]
+    write_manifest(run / "manifest.csv", rows)
+    text = Page(build_report(run)).text
+    assert "No leak found" not in text
+    assert "Yes: 2 of 3 test files 1 are copies of a training film, 1 are other films of a training patient." in text
+    assert "are of patients that are also in train or val: 1 are copies of a film there, 1 are other films" in text
+
+
+def test_the_data_are_counted_by_split_and_class(tmp_path):
+    rows = [record(i, "train", f"g{i // 2}", "ab"[i == 4]) for i in range(5)] + [record(9, "test", "g9", "a")]
+    write_manifest(tmp_path / "manifest.csv", rows)
+    text = Page(build_report(tmp_path)).text
+    assert "a: films (files) b: films (files) train 5 3 3 2 (4) 1 (1) test 1 1 1 1 (1) 0 (0) all 6 4 4" in text
 
 
 def test_groups_are_called_patients_where_the_manifest_names_them(tmp_path):
@@ -195,12 +222,82 @@ def test_an_ablation_alone_is_reported_with_its_verdict(tmp_path, verdict, words
     assert "raw minus cleaned films, same model +0.04 (-0.02 to +0.10)" in text
     assert "raw arm minus cleaned arm +0.01 (-0.10 to +0.10)" in text
     assert "mean over 2 seeds; 40 test films of 16 groups" in text
+    assert "inpainting leaves a smooth patch" in text
+    assert "not the training's seed" in text
+    assert "Markers were erased on" not in text
 
 
-def test_an_arm_of_an_ablation_shows_its_verdict(tmp_path):
-    run = write_run(tmp_path / "raw-seed0")
+def test_an_ablation_tells_on_how_many_files_markers_were_erased(tmp_path):
+    write_ablation(tmp_path, n_erased=0)
+    assert "Markers were erased on 0 of 300 test files." in Page(build_report(tmp_path)).text
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("raw-seed0", True),
+        ("raw-seed12", True),
+        ("cleaned-seed0", False),
+        ("resnet50-seed0", False),
+        ("raw-seed", False),
+    ],
+)
+def test_only_the_raw_arm_shows_the_verdict_of_the_folder_it_lies_in(tmp_path, name, told):
+    run = write_run(tmp_path / name)
     write_ablation(tmp_path)
-    assert "Verdict: undecided" in Page(build_report(run)).text
+    text = Page(build_report(run)).text
+    assert ("Verdict: undecided" in text) == told
+    assert ("Not tested Run fxkit ablate masked-vs-raw" in text) != told
+
+
+def test_own_films_are_no_other_data(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_scores(run / "splits" / "val", predictions())
+    page = Page(build_report(run))
+    assert page.headings()[:2] == ["Evaluation", "Own validation and training films: not a test"]
+    assert "On other data" not in page.text
+    assert "All figures on val" in page.text
+    assert "Not tested on data from elsewhere" in page.text
+
+
+@pytest.mark.parametrize(
+    ("files", "films", "limit"), [(0, 0, False), (3, 0, True), (0, 2, True), (3, 2, True), (None, None, False)]
+)
+def test_other_data_that_training_has_seen_are_no_test(tmp_path, files, films, limit):
+    run = write_run(tmp_path / "run")
+    more = {} if files is None else {"overlap": {"files": files, "films": films}}
+    write_scores(run / "evaluations" / "twin", predictions(), **more)
+    text = Page(build_report(run)).text
+    warning = (
+        f"Seen in training: of twin, {files} files are byte-identical to a training or validation file, "
+        f"and {films} films bear the name"
+    )
+    assert (warning in text) == limit
+    assert ("Not tested on data from elsewhere" in text) == limit
+
+
+def test_one_evaluation_without_overlap_is_a_test_elsewhere(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_scores(run / "evaluations" / "twin", predictions(), overlap={"files": 1, "films": 0})
+    write_scores(run / "evaluations" / "elsewhere", predictions(), overlap={"files": 0, "films": 0})
+    assert "Not tested on data from elsewhere" not in Page(build_report(run)).text
+
+
+def test_each_class_has_its_precision_recall_f1_and_support(tmp_path):
+    run = write_run(tmp_path / "run")
+    found = json.loads((run / "metrics.json").read_text())["film"]["report"]
+    text = Page(build_report(run)).text
+    for name in ("intact", "fractured"):
+        row = found[name]
+        assert f"{name} {row['precision']:.2f} {row['recall']:.2f} {row['f1-score']:.2f} 4 " in text
+    assert "class precision recall F1 support, films intact" in text
+
+
+def test_a_class_that_was_never_decided_has_no_precision(tmp_path):
+    names = tuple(map(str, range(4)))
+    p = np.tile([1.0, 0.0], (4, 1))
+    write_scores(tmp_path, Predictions(("a", "b"), names, np.arange(4) % 2, p, names, names))
+    assert "b undefined 0.00 0.00 2 " in Page(build_report(tmp_path)).text
 
 
 def test_what_is_not_there_is_left_out_and_said(tmp_path):
@@ -209,7 +306,7 @@ def test_what_is_not_there_is_left_out_and_said(tmp_path):
     assert page.headings() == ["Data", "Limits"]
     assert "Not evaluated yet" in page.text
     assert "Not tested Run fxkit ablate masked-vs-raw" in page.text
-    assert "No ledger lies beside the images" in page.text
+    assert "No cleaning is recorded" in page.text
 
 
 def test_an_empty_folder_is_refused(tmp_path):
@@ -220,7 +317,9 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_names_and_texts_are_escaped(tmp_path):
     run = write_run(tmp_path / "<b>run", classes=("ok", BAD), curves=True)
-    write_scores(run / "evaluations" / "<i>data", predictions(("ok", BAD)))
+    write_scores(run / "evaluations" / "<i>data", predictions(("ok", BAD)), overlap={"files": 1, "films": 1})
+    write_scores(run / "splits" / "<i>val", predictions(("ok", BAD)))
+    (run / "manifest.json").write_text(json.dumps({"root": BAD, "cleaning": {"detector": BAD}}))
     write_ablation(run, reason=BAD, verdict=BAD, name=BAD)
     (run / "config.yaml").write_text(json.dumps({"model": {"backbone": BAD}}))
     (run / "cam").mkdir()
@@ -260,29 +359,51 @@ def test_more_classes_have_their_own_rows(tmp_path):
     assert "recall: c" in text
 
 
-def test_cleaning_is_told_from_its_own_file(tmp_path):
-    run = write_run(tmp_path / "run")
-    (run / "cleaning.json").write_text(json.dumps({"cleaned": 5, "copied": 2, "failed": 1, "markers": 9}))
-    write_picture(run / "cleaning_sheet.png")
-    page = Page(build_report(run))
-    assert "9 markers were erased on 5 of 8 files; on 2 none was found, and 1 failed." in page.text
-    assert "Films before and after cleaning" in page.source
-
-
-def test_cleaning_is_told_from_the_ledger_of_the_images_for_the_files_in_use(tmp_path):
-    run = write_run(tmp_path / "run")
+def write_ledger(run: Path, cleaning: object) -> Path:
+    """A ledger in the image root, whose rows name files as they were before cleaning."""
     images = run / "images"
     images.mkdir()
     marker = {"quad": [[0, 0], [4, 0], [4, 4], [0, 4]], "text": "L", "confidence": 0.9, "style": ""}
     rows = [
-        {"path": "0.png", "output": "0.png", "status": "cleaned", "markers": [marker, marker]},
+        {"path": "0.jpg", "output": "0.png", "status": "cleaned", "markers": [marker, marker]},
         {"path": "1.png", "output": "1.png", "status": "copied", "markers": []},
+        {"path": "2.png", "output": "", "status": "failed", "markers": []},
         {"path": "other.png", "output": "other.png", "status": "cleaned", "markers": [marker]},
     ]
     (images / "ledger.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (images / "clean.json").write_text(json.dumps({"settings": {"detector": "rapidocr"}}))
+    (run / "manifest.json").write_text(json.dumps({"root": str(images), "cleaning": cleaning}))
+    return images
+
+
+def test_cleaning_is_told_from_the_ledger_of_the_images_for_the_files_in_use(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_ledger(run, {"detector": "rapidocr"})
     text = Page(build_report(run)).text
-    assert "2 markers were erased on 1 of 2 files (rapidocr); on 1 none was found." in text
+    assert "2 markers were erased on 1 of 3 files (rapidocr); on 1 none was found, and 1 failed." in text
+
+
+def test_no_cleaning_is_told_of_a_run_that_was_trained_on_raw_films(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_ledger(run, None)
+    text = Page(build_report(run)).text
+    assert "markers were erased on" not in text
+    assert "No cleaning is recorded: as far as this page knows, markers were not erased" in text
+
+
+@pytest.mark.parametrize("damage", ["no root", "no ledger", "torn ledger", "no manifest"])
+def test_a_cleaned_run_without_its_ledger_is_reported_all_the_same(tmp_path, damage):
+    run = write_run(tmp_path / "run")
+    images = write_ledger(run, {"detector": "rapidocr"})
+    if damage == "torn ledger":
+        (images / "ledger.jsonl").write_text("{}\n")
+    elif damage == "no manifest":
+        (run / "manifest.csv").unlink()
+    else:
+        (images / "ledger.jsonl").unlink()
+    if damage == "no root":
+        images.rmdir()
+    text = Page(build_report(run)).text
+    assert "The model was trained on cleaned films (rapidocr). How many markers were erased is not known" in text
 
 
 def test_training_tells_the_epoch_kept_and_the_settings(tmp_path):
@@ -295,10 +416,10 @@ def test_training_tells_the_epoch_kept_and_the_settings(tmp_path):
 def test_attention_is_summed_over_films_with_markers(tmp_path):
     (tmp_path / "cam").mkdir()
     rows = "a,intact,intact,0.9,0.02,0.06\nb,fractured,intact,0.9,0.04,0.04\nc,fractured,intact,0.9,,\n"
-    rows += "d,fractured,intact,0.9,0.01,\n"
+    rows += "d,fractured,intact,0.9,0.01,\ne,intact,intact,0.9,0.0,0.0\n"
     (tmp_path / "cam" / "attention.csv").write_text(ATTENTION + rows)
     found = read_attention(tmp_path)
-    assert (found.films, found.marked, found.empty) == (4, 3, 1)
+    assert (found.films, found.marked, found.empty) == (5, 3, 1)
     assert [(s.name, s.films) for s in found.shares] == [("all films with markers", 2), ("fractured", 1), ("intact", 1)]
     assert found.shares[0].attention == pytest.approx(0.05)
     assert found.shares[0].area == pytest.approx(0.03)
