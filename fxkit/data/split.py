@@ -27,7 +27,7 @@ class Leaks:
     leaked_files: int  # test files with a copy of the same film in training
     leaked_films: int  # those files' films
     leaked_groups: int  # test groups, such as patients, with a film in training
-    grouped_files: int  # test files of those groups, copies included
+    grouped_files: int  # test files of those films or groups
 
 
 def check_fractions(fractions: Sequence[float]) -> Fractions:
@@ -138,7 +138,7 @@ def leaks(records: Sequence[Record]) -> Leaks:
         test_films=len({r.film for r in tests}),
         test_groups=len({r.group for r in tests}),
         leaked_files=sum(r.film in films for r in tests),
-        grouped_files=sum(r.group in groups for r in tests),
+        grouped_files=sum(r.group in groups or r.film in films for r in tests),
         leaked_films=len({r.film for r in tests} & films),
         leaked_groups=len({r.group for r in tests} & groups),
     )
