@@ -266,7 +266,8 @@ def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) 
         raise DataError("no seed given; expected at least one, such as --seeds 0,1,2")
     if read_clean_settings(cleaned_root) is None:
         raise DataError(
-            f"{cleaned_root}: no cleaned folder (clean.json is missing, or it holds masks only); make it with `fxkit clean-labels`"
+            f"{cleaned_root}: no cleaned folder (clean.json is missing, or it holds masks only); make it with "
+            "`fxkit clean-labels`"
         )
     classes = order_classes(r.label for r in usable(records))
     lacking = [name for name in classes if name not in {r.label for r in usable(records, "test")}]
