@@ -141,6 +141,8 @@ def explain(
     model.classifier.to(choose_device(device)).eval()
     layer = find_target_layer(model)
     rows, panels = [], []
+    for earlier in Path(out).glob("[0-9]*.png"):
+        earlier.unlink()
     for number, film in enumerate(films):
         image = read_image(film.path, max_pixels=max_pixels)
         row, panel = _explain_one(model, film, clean(image)[0] if clean else image, layer)

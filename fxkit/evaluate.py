@@ -12,6 +12,7 @@ from fxkit.inference import predict_records
 from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
+from preprocess.ledger import LEDGER, read_ledger
 from preprocess.settings import read_clean_settings
 
 
@@ -19,7 +20,7 @@ from preprocess.settings import read_clean_settings
 class Overlap:
     """How much of other data the training (train or val) has seen."""
 
-    files: int  # byte-identical to a training file
+    files: int  # byte-identical to a training file, or to what it was cleaned from
     films: int  # those files' films
 
 
@@ -81,16 +82,24 @@ def evaluate_other(
     check_classes(model, records, name)
     _check_cleaning(model, Path(root), raw)
     predictions = predict_records(model, root, records, run.config.data, device=device)
-    overlap = overlap_with_training(run.records, records)
+    overlap = overlap_with_training(run, records, Path(root))
     more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)}
     return EvaluationResult(folder, write_evaluation(folder, model, predictions, **more), None, overlap)
 
 
-def overlap_with_training(own: Sequence[Record], other: Sequence[Record]) -> Overlap:
-    """Count the other records that are byte-identical to a file of train or val."""
-    hashes = {r.sha256 for r in usable(own) if r.split in ("train", "val")} - {""}
-    shared = [r.film for r in other if r.sha256 in hashes]
+def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
+    """Count the other records, below root, that are a file of the run's train or val: the same bytes, or cleaned."""
+    own = [r for r in usable(run.records) if r.split in ("train", "val")]
+    seen = set(_source_hashes(run.root, own)) - {""}
+    shared = [r.film for r, digest in zip(other, _source_hashes(root, other), strict=True) if digest in seen]
     return Overlap(len(shared), len(set(shared)))
+
+
+def _source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
+    """Return each record's SHA-256, that of the source where root holds what cleaning made of it."""
+    rows = read_ledger(root).values() if (root / LEDGER).is_file() else ()
+    sources = {row.output_sha256: row.sha256 for row in rows}
+    return [sources.get(r.sha256, r.sha256) for r in records]
 
 
 def _folder_of(run: Run, name: str, root: Path) -> Path:

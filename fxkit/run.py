@@ -125,6 +125,8 @@ def load_model(folder: str | Path) -> Model:
         RunError: no model there, or its files are damaged or do not fit each other.
     """
     folder = Path(folder)
+    if not (folder / "model.json").is_file() and not (folder / "config.yaml").is_file():
+        raise RunError(f"{folder}: no run folder; make one with `fxkit train`")
     if not (folder / "model.safetensors").is_file():
         raise RunError(f"{folder}: no model.safetensors; the training did not end: go on with `fxkit train --resume`")
     card = _card(folder / "model.json")

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -23,7 +24,7 @@ from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader, class_weights, mix_seed
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import build_preprocessing
-from fxkit.errors import DataError, RunError
+from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
@@ -76,6 +77,8 @@ def train(
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
     resumes = resume and (folder / "config.yaml").is_file()
+    with _quiet():
+        check_trainer(config)
     started = resumes and any((folder / "checkpoints").glob("*/last.ckpt"))  # then that holds the weights
     classifier = build_classifier(config.model, len(classes), load=not started, image_size=preprocessing.image_size)
     set_trainable(classifier, config.model.finetune_from)  # refuses an unknown stage before anything is written
@@ -95,6 +98,24 @@ def train(
     validation = predict_records(model, root, usable(records, "val"), config.data)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict())
     return best
+
+
+def check_trainer(config: Config) -> None:
+    """Raise ConfigError unless Lightning takes the trainer's settings on this machine."""
+    chosen = config.trainer
+    try:
+        L.Trainer(
+            accelerator=chosen.accelerator,
+            devices=chosen.devices,
+            num_nodes=chosen.num_nodes,
+            strategy=chosen.strategy,
+            precision=chosen.precision,  # type: ignore[arg-type]
+            logger=False,
+            enable_checkpointing=False,
+        )
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"trainer settings: {reason}") from error
 
 
 def _rank() -> int:

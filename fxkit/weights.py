@@ -35,7 +35,7 @@ def build_backbone(
         ConfigError: timm knows no such backbone, or not these arguments.
         WeightsError: the weights are not at hand, not readable or do not fit.
     """
-    _check_name(name)
+    check_backbone(name)
     from_hub = pretrained and weights is None
     if from_hub:
         _check_hub(name)
@@ -108,7 +108,8 @@ def _strip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stripped
 
 
-def _check_name(name: str) -> None:
+def check_backbone(name: str) -> None:
+    """Raise ConfigError with the nearest names unless timm knows this backbone."""
     if timm.is_model(name):
         return
     close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)

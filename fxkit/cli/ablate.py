@@ -53,6 +53,9 @@ def ablate(
             click.echo(f"{known:<16} {question}")
         return
     preset = ablation_settings(name)
+    chosen = read_seeds(seeds) if seeds else preset.seeds
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
     from fxkit.cli.train import build_config
 
     config = build_config(**options)
@@ -68,7 +71,7 @@ def ablate(
         cleaned_root,
         held,
         place,
-        seeds=read_seeds(seeds) if seeds else preset.seeds,
+        seeds=chosen,
         margin=preset.margin,
         resume=resume,
         overwrite=overwrite,
@@ -91,4 +94,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise click.UsageError(f"--seeds {text}: expected whole numbers with commas, such as 0,1,2")
-    return tuple(int(part) for part in parts)
+    seeds = tuple(int(part) for part in parts)
+    if len(set(seeds)) < len(seeds):
+        raise click.UsageError(f"--seeds {text}: expected each seed once")
+    return seeds

@@ -14,7 +14,13 @@ import click
     type=click.Path(path_type=Path),
     help="Cleaned folder, ledger.jsonl or COCO file of the films.",
 )
-@click.option("--limit", type=int, default=24, show_default=True, help="Films of the run's test split at most; 0: all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=24,
+    show_default=True,
+    help="Films of the run's test split at most; 0: all.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="RUN/cam if not given.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def cam(
@@ -37,12 +43,14 @@ def cam(
     from fxkit.explained import films_of_images, films_of_run
     from fxkit.inference import build_cleaner
     from fxkit.run import load_model, open_run
+    from preprocess.settings import read_clean_settings
 
     model, opened = load_model(run), open_run(run)
     if images:
-        films, clean = films_of_images(images, markers), build_cleaner(model)
+        films = films_of_images(images, markers)
     else:
-        films, clean = films_of_run(opened, root=root, markers=markers, limit=limit), None
+        films = films_of_run(opened, root=root, markers=markers, limit=limit)
+    clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
     place = out or run / "cam"
     rows = explain(model, films, place, clean=clean, max_pixels=opened.config.data.max_pixels, device=device)
     for line in summarise(rows):

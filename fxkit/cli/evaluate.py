@@ -45,6 +45,8 @@ def evaluate(
     from fxkit.evaluate import evaluate_other, evaluate_run
     from fxkit.report import build_report
 
+    if raw and root is None and data is None and manifest is None:
+        raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
     if data is None and manifest is None:
         result = evaluate_run(run, root=root, split=split, raw=raw, device=device)
     else:

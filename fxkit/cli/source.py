@@ -36,7 +36,10 @@ def load_source(
     if root is None:
         raise click.UsageError("--manifest needs --root: the folder that its paths are relative to")
     from fxkit.data.manifest import read_manifest
+    from fxkit.errors import DataError
 
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected the one that the paths of {manifest} are relative to")
     return root, read_manifest(manifest)
 
 

@@ -1,6 +1,8 @@
 """fxkit train"""
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ SETTINGS = {
     "num_nodes": "trainer.num_nodes",
     "strategy": "trainer.strategy",
 }
+
+
+AS_YAML = ("devices",)  # a number or a word; the others are what click says they are
 
 
 @click.command()
@@ -75,6 +80,8 @@ def train(
 
     Example: fxkit train --data xrays --backbone resnet50
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
@@ -90,11 +97,14 @@ def train(
             err=True,
         )
     cleaning = read_clean_settings(image_root)
+    folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
+    if resume and not (folder / "config.yaml").is_file():
+        click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
     result = run_training(
         config,
         image_root,
         records,
-        runs / (name or f"{config.model.backbone}-seed{config.seed}"),
+        folder,
         cleaning=None if cleaning is None else vars(cleaning),
         resume=resume,
         overwrite=overwrite,
@@ -103,7 +113,7 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
-    click.echo(f"best epoch: {result.epoch} of phase {result.phase}{stage}")
+    click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")
     click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")
 
@@ -114,7 +124,10 @@ def build_config(
     """Lay the options over the preset, and --set over both."""
     from fxkit.config import load_config
 
-    texts = [f"{SETTINGS[key]}={value}" for key, value in options.items() if value is not None]
+    given = {key: value for key, value in options.items() if value is not None}
+    texts = [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
+    if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
+        raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")
     if epochs is not None:
         texts.append(f"optim.epochs=[{epochs}]")
     if no_pretrained:

@@ -77,6 +77,8 @@ def read_manifest(path: str | Path) -> list[Record]:
 
 
 def _record(path: Path, line: int, row: dict[str, str]) -> Record:
+    if any(row.get(name) is None for name in REQUIRED):
+        raise DataError(f"{path}, row {line}: is cut short; expected {', '.join(REQUIRED)} and more; make it again")
     given = {name: row[name] for name in COLUMNS if row.get(name) is not None}
     given.setdefault("film", given["group"])
     given.setdefault("status", OK)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
+from fxkit.weights import check_backbone
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news
 import albumentations as A
@@ -30,7 +31,12 @@ class Preprocessing:
 
 
 def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
-    """Take the image size and normalisation from the settings, and what they leave open from the backbone."""
+    """Take the image size and normalisation from the settings, and what they leave open from the backbone.
+
+    Raises:
+        ConfigError: timm knows no such backbone.
+    """
+    check_backbone(model.backbone)
     default = timm.get_pretrained_cfg(model.backbone)
     mean = (model.mean,) * 3 if model.mean is not None else tuple(default.mean)
     std = (model.std,) * 3 if model.std is not None else tuple(default.std)

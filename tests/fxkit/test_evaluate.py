@@ -60,10 +60,19 @@ def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
 def test_training_films_among_other_data_are_counted(trained: Run, folder: Path, tmp_path: Path) -> None:
     seen = [r for r in usable(trained.records) if r.split != "test"]
     fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
-    assert overlap_with_training(trained.records, [*seen[:3], *fresh]) == Overlap(3, len({r.film for r in seen[:3]}))
+    found = overlap_with_training(trained, [*seen[:3], *fresh], trained.root)
+    assert found == Overlap(3, len({r.film for r in seen[:3]}))
     result = evaluate_other(folder, trained.records, trained.root, "again")
     assert result.overlap is not None
     assert result.overlap.files == len(seen)
+
+
+def test_cleaned_training_films_are_known_again(trained: Run, made: Synthetic, tmp_path: Path) -> None:
+    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    other = index_data(tmp_path / "clean", split="none")
+    assert overlap_with_training(trained, other.records, tmp_path / "clean").files == sum(
+        r.split in ("train", "val") for r in trained.records
+    )
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])

@@ -67,6 +67,11 @@ def test_an_unfinished_run_has_no_model(copied: Path) -> None:
         load_model(copied)
 
 
+def test_a_folder_of_runs_is_no_run(copied: Path) -> None:
+    with pytest.raises(RunError, match="no run folder; make one with `fxkit train`"):
+        load_model(copied.parent)
+
+
 def test_damaged_weights_are_noticed(copied: Path) -> None:
     data = (copied / "model.safetensors").read_bytes()
     (copied / "model.safetensors").write_bytes(data[: len(data) // 2])

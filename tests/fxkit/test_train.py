@@ -203,6 +203,21 @@ def test_an_unknown_stage_is_refused_before_anything_is_written(source: Source, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["strategy=dpp", "accelerator=foo", "devices=zwei", "devices=0", "precision=17-mixed"],
+)
+def test_what_lightning_refuses_is_no_bug_and_leaves_nothing(source: Source, tmp_path: Path, setting: str) -> None:
+    with pytest.raises(ConfigError, match="trainer settings: "):
+        train(settings(f"trainer.{setting}"), *source, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_backbone_is_no_bug(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="timm knows no such model; did you mean"):
+        train(settings("model.backbone=resnet5O"), *source, tmp_path / "run")
+
+
 def test_one_class_is_not_enough(source: Source) -> None:
     with pytest.raises(DataError, match=r"found 1 class \(fractured\); expected two or more"):
         check_records([r for r in source[1] if r.label == "fractured"])

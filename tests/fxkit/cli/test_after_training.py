@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -92,6 +93,27 @@ def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: 
     assert lines[-1].startswith("reason: ")
     assert "seed 0: training on cleaned films" in err
     assert (tmp_path / "out" / "ablation.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        (ablate, ["masked-vs-raw", "--data", "x", "--seeds", "0,0"], "--seeds 0,0: expected each seed once"),
+        (ablate, ["masked-vs-raw", "--data", "x", "--resume", "--overwrite"], "exclude each other"),
+        (evaluate, ["x", "--raw"], "--raw needs --root or --data"),
+        (cam, ["x", "--limit", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_wrong_usage_is_told(command: click.Command, arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_pictures_of_an_earlier_cam_go(folder: Path) -> None:
+    assert invoke(cam, folder, "--limit", "3")[0] == 0
+    assert invoke(cam, folder, "--limit", "1")[0] == 0
+    assert sorted(p.name for p in (folder / "cam").glob("0*.png")) == ["0000.png"]
 
 
 def test_seeds_that_are_no_numbers_are_wrong_usage(made: Synthetic) -> None:

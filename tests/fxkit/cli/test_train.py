@@ -9,6 +9,7 @@ from fxkit.cli.train import SETTINGS, build_config, train
 from fxkit.config import Config
 from fxkit.data.index import index_data
 from fxkit.data.manifest import write_manifest
+from fxkit.errors import DataError
 from fxkit.run import open_run
 from fxkit.synth import Synthetic
 from preprocess.errors import OutputError
@@ -17,9 +18,9 @@ TINY = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "-
 
 
 def test_options_stand_over_the_preset_and_set_over_both() -> None:
-    config = build_config(
-        "baseline", ("optim.patience=3", "seed=9"), "2,4", True, seed=8, backbone="resnet18", batch_size=4
-    )
+    options = {"seed": 8, "backbone": "resnet18", "batch_size": 4, "precision": "16", "devices": "2"}
+    config = build_config("baseline", ("optim.patience=3", "seed=9"), "2,4", True, **options)
+    assert (config.trainer.precision, config.trainer.devices) == ("16", 2)
     assert isinstance(config, Config)
     assert (config.model.backbone, config.model.pretrained) == ("resnet18", False)
     assert config.optim.epochs == (2, 4)
@@ -60,12 +61,28 @@ def test_a_leaking_manifest_is_warned_of(made: Synthetic, tmp_path: Path) -> Non
         ([], "give one of --data DIR and --manifest FILE --root DIR"),
         (["--data", "a", "--manifest", "b"], "give one of --data DIR and --manifest"),
         (["--manifest", "b"], "--manifest needs --root"),
+        (["--data", "a", "--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
+        (["--data", "a", "--epochs", "5"], "--epochs 5: expected HEAD,FINETUNE, such as 5,15"),
     ],
 )
 def test_films_come_from_one_place(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(train, arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_root_that_is_not_there_is_named_first(made: Synthetic, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", index_data(made.root).records)
+    arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", "nowhere"]
+    result = CliRunner().invoke(train, arguments)
+    assert isinstance(result.exception, DataError)
+    assert "nowhere: no such folder" in str(result.exception)
+
+
+def test_resuming_nothing_says_so(made: Synthetic, tmp_path: Path) -> None:
+    arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
+    result = CliRunner().invoke(train, arguments, catch_exceptions=False)
+    assert "to resume; it starts anew" in result.stderr
 
 
 def test_runs_inside_the_data_folder_are_refused(made: Synthetic) -> None:
