@@ -15,8 +15,8 @@ from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
 from preprocess.images import MAX_PIXELS
 from preprocess.ledger import LEDGER, LedgerRow, ledger_line, write_ledger
 from preprocess.markers import MarkedImage, read_coco, write_coco
-from preprocess.one_file import Plan, Task, clean_file, sha256_of, short
-from preprocess.resume import Mode, open_out, remove_parts
+from preprocess.one_file import Plan, Task, check_detector, clean_file, sha256_of, short
+from preprocess.resume import Mode, open_out, remove_parts, rows_that_hold
 from preprocess.review import write_review
 from preprocess.settings import CleanSettings, read_clean_settings, settings_from
 from preprocess.sources import Sources, checked_paths, choose_out, list_sources, png_names
@@ -45,7 +45,7 @@ class Summary:
     Args:
         rows: of every file of this run, sorted by path.
         resumed: how many of them an earlier run had done.
-        out: the output folder; it does not exist after a dry run.
+        out: the output folder; a dry run does not make it.
     """
 
     out: Path
@@ -86,7 +86,7 @@ def clean_folder(
         markers: a COCO file of the markers to erase, instead of detecting them. Images without annotations in it
             are copied; images that it does not list fail.
         masks_only: write masks (255 on markers), no images.
-        dry_run: write nothing; the rows say what would be done.
+        dry_run: write nothing; the rows say what would be done. What an earlier run did is not looked at again.
         overwrite: clean anew what was cleaned with other settings, and remove the outputs of films that are no
             longer there.
         jobs: processes; together they use as many threads as there are processor cores.
@@ -110,11 +110,13 @@ def clean_folder(
         easyocr_models=None if easyocr_models is None else str(easyocr_models),
         markers="" if markers is None else Path(markers).name,
     )
-    kept: dict[str, LedgerRow] = {}
-    if not dry_run:
-        mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
-        kept = open_out(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
+    mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
+    kept = rows_that_hold(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
     tasks = _tasks(plan, [path for path in sources.paths if path not in kept], given)
+    if tasks:
+        check_detector(plan)
+    if not dry_run:
+        open_out(plan.out, mode, kept)
     done = len(sources.paths) - len(tasks)
     unlisted = (LedgerRow(path, "", "failed", error=short(error, plan)) for path, error in sources.unlisted)
     rows = kept | {row.path: row for row in unlisted}

@@ -112,6 +112,16 @@ def _clean(plan: Plan, task: Task, image: Array) -> Cleaned:
     return erase(image, task.given.markers, plan.settings)
 
 
+def check_detector(plan: Plan) -> None:
+    """Build the detector, if one is needed, so that a missing one is told before anything is written.
+
+    Raises:
+        DetectorError: it or its models are missing.
+    """
+    if not plan.markers:
+        _detector(plan.settings, plan.threads, plan.easyocr_models)
+
+
 @lru_cache(maxsize=1)
 def _detector(settings: CleanSettings, threads: int, easyocr_models: str | None) -> Detector:
     """Each process builds its detector once."""
@@ -129,7 +139,9 @@ def _write(plan: Plan, source: Path, target: Path, cleaned: Cleaned, status: str
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal; an OSError where there is none, or a pipe, which never ends."""
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

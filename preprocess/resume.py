@@ -38,28 +38,35 @@ class Mode:
         }
 
 
-def open_out(
+def rows_that_hold(
     out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False
 ) -> dict[str, LedgerRow]:
-    """Make or take up an output folder; return the rows that still hold, as path -> row.
+    """Return the rows of an output folder that a run can keep, as path -> row; nothing is written.
 
-    A row holds when source and output are still as it says. Outputs of rows that do not hold are removed,
-    to be made again; rows of files outside `paths` are kept while their source exists.
+    A row holds when source and output are still as it says; rows of files outside `paths` are kept while their
+    source exists.
 
     Raises:
         OutputError: not empty and no cleaned folder; or, without `overwrite`, made with other settings, or with
             outputs of files that are not below `root`.
     """
     fresh = _must_start_anew(out, mode, overwrite)
-    old = read_ledger(out) if (out / LEDGER).exists() else {}
+    old = _ledger(out)
     if not overwrite:
         _refuse_to_lose(out, root, old)
     here = set(paths)
-    kept = {} if fresh else {path: row for path, row in old.items() if _holds(row, out, root, path in here)}
-    _remove_leftovers(out, old, kept)
+    return {} if fresh else {path: row for path, row in old.items() if _holds(row, out, root, path in here)}
+
+
+def open_out(out: Path, mode: Mode, kept: dict[str, LedgerRow]) -> None:
+    """Make or take up an output folder; outputs of other rows than the kept ones are removed, to be made again."""
+    _remove_leftovers(out, _ledger(out), kept)
     write_atomic(out / SETTINGS_FILE, json.dumps(mode.as_json(), indent=1) + "\n")
     write_ledger(out / LEDGER, kept.values())
-    return kept
+
+
+def _ledger(out: Path) -> dict[str, LedgerRow]:
+    return read_ledger(out) if (out / LEDGER).exists() else {}
 
 
 def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:

@@ -26,10 +26,13 @@ class EasyReader:
         models: folder of its two networks; by default easyocr's own.
         threads: processor threads for torch.
     Raises:
-        DetectorError: a network is neither in the folder nor to be had from the net, or the file is damaged.
+        DetectorError: there is no such folder, a network is neither in it nor to be had from the net, or the file
+            is damaged.
     """
 
     def __init__(self, models: Path | None = None, threads: int = 1) -> None:
+        if models is not None and not models.is_dir():  # easyocr would make it
+            raise DetectorError(_advice(models, list(FILES), FileNotFoundError("no such folder")))
         import torch
 
         torch.set_num_threads(threads)

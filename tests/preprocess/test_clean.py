@@ -14,7 +14,7 @@ import pytest
 import preprocess.one_file
 from preprocess import images
 from preprocess.clean import CleanSettings, clean_folder, read_clean_settings
-from preprocess.errors import KnownError, MarkerFileError, OutputError
+from preprocess.errors import DetectorError, KnownError, MarkerFileError, OutputError
 from preprocess.images import find_image, read_image, write_image
 from preprocess.ledger import read_ledger
 from preprocess.markers import MarkedImage, Marker, box_quad, read_coco, write_coco
@@ -183,6 +183,42 @@ def test_a_dry_run_writes_nothing(films: Films) -> None:
     assert [row.status for row in summary.rows] == ["cleaned", "copied", "cleaned"]
     assert contents(root.parent) == before
     assert not summary.out.exists()
+
+
+def test_a_dry_run_on_a_finished_folder_looks_at_new_films_only(films: Films) -> None:
+    root, coco = films(4)
+    (root / "b" / "film 03.png").rename(root.parent / "later.png")
+    out = clean_folder(root, markers=coco).out
+    (root.parent / "later.png").rename(root / "b" / "film 03.png")
+    before = contents(root.parent)
+    seen: list[int] = []
+    summary = clean_folder(root, markers=coco, dry_run=True, progress=lambda done, _: seen.append(done))
+    assert (len(summary.rows), summary.resumed, seen) == (4, 3, [4])
+    assert contents(root.parent) == before
+    with pytest.raises(OutputError, match=r"films-clean: was cleaned with masks_only False"):
+        clean_folder(root, out, markers=coco, masks_only=True, dry_run=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_a_failed_row_and_stops_nothing(films: Films) -> None:
+    root, coco = films(3)
+    os.mkfifo(root / "pipe.png")
+    for resumed in (0, 3):
+        summary = clean_folder(root, markers=coco)
+        assert summary.resumed == resumed
+        assert [row.error for row in summary.having("failed")] == [
+            "pipe.png: neither a file nor a folder (a pipe or a device); leave it out"
+        ]
+
+
+def test_a_missing_detector_is_told_before_anything_is_written(films: Films) -> None:
+    root, coco = films(3)
+    before = contents(root.parent)
+    with pytest.raises(DetectorError, match=r"nosuch: easyocr: .* missing, and not downloaded \(no such folder\)"):
+        clean_folder(root, settings=CleanSettings("easyocr"), easyocr_models=root.parent / "nosuch")
+    assert sorted(p.name for p in root.parent.iterdir()) == ["films", "films.json"]
+    assert contents(root.parent) == before
+    assert len(clean_folder(root, markers=coco).rows) == 3
 
 
 def test_masks_only(films: Films) -> None:
