@@ -49,7 +49,10 @@ def clean_labels(
 
     settings, limit = settle(config, detector=detector, min_confidence=min_confidence), max_pixels or MAX_PIXELS
     start, worked = time.monotonic(), itertools.count(1)  # films of an earlier run do not count for the rate
-    with click.progressbar(length=0, label="films", file=sys.stderr, show_pos=True, item_show_func=rate) as bar:
+    piped = not sys.stderr.isatty()
+    with click.progressbar(
+        length=0, label="films", file=sys.stderr, show_pos=True, item_show_func=rate, hidden=piped
+    ) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = total

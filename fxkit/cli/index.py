@@ -85,7 +85,7 @@ def index_command(
 
     if keep_split and split == "random":
         raise click.UsageError("--keep-split and --split random exclude each other")
-    with click.progressbar(length=0, label="files", file=sys.stderr) as bar:
+    with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total

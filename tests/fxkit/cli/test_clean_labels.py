@@ -38,6 +38,7 @@ def test_it_says_what_it_did(films: Path) -> None:
     assert "films-clean/review.html" in result.stdout.replace("\n", "")
     again = run(films, "--markers", films.with_name("markers.json"))
     assert "2 done before" in again.stdout
+    assert result.stderr == again.stderr == ""  # no progress where no one watches
 
 
 def test_bad_files_are_listed_on_a_line_each_and_the_exit_says_so(films: Path) -> None:

@@ -22,6 +22,7 @@ def test_it_writes_a_manifest_and_prints_the_counts(made: Synthetic, tmp_path: P
     assert heading.split() == ["split", "files", "films", "groups", "not_fractured", "fractured"]
     everything = next(line for line in lines if line.split()[:1] == ["all"])
     assert everything.split()[1:4] == ["72", "24", "24"]
+    assert result.stderr == ""  # no progress where no one watches
     assert lines[-1] == f"{out}: 72 rows, 0 of them left out; root {made.root}"
 
 
