@@ -131,6 +131,12 @@ def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None]
     return sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() in EXTENSIONS)
 
 
+def other_paths(root: str | Path) -> list[str]:
+    """List the files below root that `image_paths` does not, by their extension, in the same way."""
+    files = _walk(Path(root), set(), lambda folder, error: None)
+    return sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() not in EXTENSIONS)
+
+
 def find_image(root: str | Path, path: str) -> Path:
     """Return where the image of this relative path lies under root: as named, or as the PNG made of it.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fxkit.errors import DataError
-from preprocess.images import image_paths
+from preprocess.images import image_paths, other_paths
 
 SPLIT_WORDS = {
     "train": "train",
@@ -97,7 +97,30 @@ def _scan_folder(root: Path) -> Scan:
     stray = [path for path, part in zip(paths, parts, strict=True) if len(part) <= depth + 1]
     if stray:
         notes.append(f"{len(stray)} images lie in no class folder and are left out: {some(stray)}")
+    notes += [*_not_looked_at(root, depth), *_wrong_level([part[depth:] for part in parts])]
     return Scan(root, tuple(found), tuple(notes))
+
+
+def _not_looked_at(root: Path, depth: int) -> list[str]:
+    """Tell of files in class folders that are no images by their names."""
+    names = [path for path in other_paths(root) if path.count("/") > depth]
+    if not names:
+        return []
+    return [f"{len(names)} files were not looked at, as their names are of no image format: {some(names)}"]
+
+
+def _wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
+    """Warn where all class folders hold the same folders: the classes may be those, below a site or the like."""
+    inside: dict[str, set[str]] = {}
+    for label, *rest in (part for part in parts if len(part) > 1):
+        inside.setdefault(label, set()).update(rest[:1] if len(rest) > 1 else ())
+    folders = next(iter(inside.values()))
+    if len(folders) < 2 or any(other != folders for other in inside.values()):
+        return []
+    return [
+        f"WARNING: each class folder ({some(inside)}) holds the folders {some(sorted(folders))}: are these the "
+        "classes? If so, give a CSV file with the columns path, label and site, or index each folder alone"
+    ]
 
 
 def some(names: Iterable[str], most: int = 3) -> str:

@@ -24,9 +24,26 @@ def table(root: Path, text: str, name: str = "films.csv") -> Path:
 
 
 def test_class_folders_nested_deeper(tmp_path: Path) -> None:
-    found = scan(touch(tmp_path, "broken/1.png", "whole/a/b/2.jpg", "whole/readme.txt"))
+    found = scan(touch(tmp_path, "broken/1.png", "whole/a/b/2.jpg", "readme.txt", "whole/.hidden"))
     assert found.found == (Found("broken/1.png", "broken"), Found("whole/a/b/2.jpg", "whole"))
     assert found.notes == ()
+
+
+def test_files_of_other_names_in_class_folders_are_told_of(tmp_path: Path) -> None:
+    others = [f"a/IM{n}" for n in range(4)]
+    root = touch(tmp_path, "train/a/1.png", "train/b/2.png", "train/truth.csv", *(f"train/{name}" for name in others))
+    assert scan(root).notes == (
+        "4 files were not looked at, as their names are of no image format: train/a/IM0, train/a/IM1, train/a/IM2 "
+        "and 1 more",
+    )
+
+
+@pytest.mark.parametrize("top", ["", "train/"])
+def test_the_same_folders_in_each_class_folder_may_be_the_classes(tmp_path: Path, top: str) -> None:
+    root = touch(tmp_path, *(f"{top}site{site}/{label}/1.png" for site in "AB" for label in ("whole", "broken")))
+    (note,) = scan(root).notes
+    assert note.startswith("WARNING: each class folder (siteA, siteB) holds the folders broken, whole: are these the")
+    assert scan(touch(root, f"{top}siteB/third/1.png")).notes == ()
 
 
 @pytest.mark.parametrize(
