@@ -85,7 +85,11 @@ def index_data(
     records = _group(found, _read_all(found, max_pixels, jobs, progress))
     if split != "none":
         _check_usable(data, records)
-    notes = [*found.notes, *_twins(records), *_unknown_patients(records)]
+    notes = [*found.notes, *_twins(records)]
+    if split != "none":
+        notes += [*_unknown_patients(records), *_contradicting_patients(records)]
+    if split == "grouped" and any(file.split for file in found.found):
+        notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
         records, more = _split(records, found.found, split, wanted, seed)
     except DataError as error:
@@ -184,6 +188,22 @@ def _unknown_patients(records: Sequence[Record]) -> list[str]:
             "patient prevents that"
         ]
     return [f"{without} of {len(records)} files have no patient: they are grouped by film instead"]
+
+
+def _contradicting_patients(records: Sequence[Record]) -> list[str]:
+    """Tell of copies, by their names, that `part_films` had to part."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        name = record.film.removesuffix(f" of {record.group}")
+        if name != record.film:
+            owners[name].add(record.patient or "none")
+    torn = [f"{name} ({some(sorted(owners[name]))})" for name in sorted(owners) if len(owners[name]) > 1]
+    if not torn:
+        return []
+    return [
+        f"{len(torn)} films have copies, by their names, of different patients: {some(torn)}; they count as different "
+        "films and may stand in different splits; correct the column patient if they are copies"
+    ]
 
 
 def _split(

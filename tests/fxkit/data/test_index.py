@@ -114,6 +114,24 @@ def test_some_patients_unknown_are_told_of(tmp_path: Path) -> None:
     )
 
 
+def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
+    many(tmp_path)
+    paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
+    rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
+    (note,) = index_data(tmp_path / "films.csv").notes
+    assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
+
+
+def test_a_split_that_is_not_kept_is_told_of(tmp_path: Path) -> None:
+    root = films(
+        tmp_path, *(f"{split}/{label}/{split}{n}.png" for split in ("train", "test") for label in "ab" for n in "12")
+    )
+    told = "the data's own split is not kept; `fxkit index --keep-split` keeps it"
+    assert told in index_data(root).notes
+    assert told not in index_data(root, split="keep").notes + index_data(root, split="none").notes
+
+
 def test_a_kept_split_tells_its_leaks_and_gets_a_val(tmp_path: Path) -> None:
     names = [f"training/{label}/{n}.png" for label in "ab" for n in range(8)]
     root = films(tmp_path, *names, "testing/a/0-rotated1.png", "testing/a/9.png", "testing/b/10.png")
@@ -165,6 +183,7 @@ def test_all_in_one_for_testing_on(made: Synthetic) -> None:
     found = index_data(made.root, split="none")
     assert {r.split for r in found.records} == {""}
     assert len(usable(found.records)) == made.files
+    assert found.notes == ()
 
 
 def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
