@@ -24,8 +24,8 @@ def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, devic
     from fxkit.cli import one_line
     from fxkit.inference import ImagePrediction, predict_images
     from fxkit.run import load_model
-    from preprocess.errors import ImageError
-    from preprocess.images import MAX_PIXELS, image_paths
+    from preprocess.errors import ImageError, KnownError
+    from preprocess.images import EXTENSIONS, MAX_PIXELS, image_paths
 
     model = load_model(run)
     unlisted: list[ImagePrediction] = []
@@ -38,6 +38,9 @@ def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, devic
         for given in images
         for path in ([given / name for name in image_paths(given, on_error=note)] if given.is_dir() else [given])
     ]
+    if not paths and not unlisted:
+        folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
+        raise KnownError(f"no image in {folders}; expected files ending in {endings}")
     results = predict_images(model, paths, device=device, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
         classes = model.card.classes

@@ -15,6 +15,7 @@ from fxkit.cli.predict import predict
 from fxkit.run import Run
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
+from preprocess.errors import KnownError
 
 
 @pytest.fixture
@@ -52,6 +53,12 @@ def test_predict_prints_a_table_and_lists_what_it_cannot_read(trained: Run, fold
     assert row.endswith(f"\t{good}")
     assert err.count("\n") == 1
     assert "bad\\nname.png: zero bytes" in err
+
+
+def test_predict_without_an_image_is_an_error(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KnownError, match=r"^no image in .*empty; expected files ending in \.bmp, "):
+        invoke(predict, folder, tmp_path / "empty")
 
 
 def test_predict_as_json_takes_whole_folders(folder: Path, made: Synthetic) -> None:
