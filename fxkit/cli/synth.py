@@ -72,7 +72,7 @@ def synth_command(
     """
     from fxkit.synth.dataset import synth
 
-    with click.progressbar(length=films, label="films", file=sys.stderr) as bar:
+    with click.progressbar(length=films, label="films", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         made = synth(
             out,
             films=films,
