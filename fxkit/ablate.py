@@ -10,6 +10,7 @@ from fxkit.config import Config, find_preset, presets_folder, read_yaml
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.inference import predict_records
+from fxkit.metrics import as_json
 from fxkit.predictions import Predictions
 from fxkit.run import load_model, write_json
 from fxkit.scores import ranking_metric
@@ -138,6 +139,7 @@ def masked_vs_raw(
         on_step: told what is being done next.
     Raises:
         DataError: no seed, cleaned_root is not cleaned, the test split has not every class.
+        ConfigError, WeightsError: as `train`.
         RunError: the folder is in the way.
     """
     folder = Path(folder)
@@ -157,7 +159,7 @@ def masked_vs_raw(
                 films = usable(records, "test")
                 tested[arm, other].append(predict_records(model, roots[other], films, config.data, device=device))
     result = conclude(tested, tuple(seeds), erased_on(roots["cleaned"], records), margin)
-    write_json(folder / "ablation.json", asdict(result))
+    write_json(folder / "ablation.json", as_json(asdict(result)))
     return result
 
 

@@ -43,15 +43,16 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and numbers for metrics.json; undefined figures are None."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = as_json(asdict(self))
         return plain
 
 
-def _plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Return nested values as plain dicts, lists and numbers, with None for what is undefined."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, (int, str)) or value is None:
         return value
     return float(value) if math.isfinite(value) else None

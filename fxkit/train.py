@@ -70,7 +70,8 @@ def train(
     Raises:
         DataError: a split or class has no film.
         RunError: the folder is in the way, or is not the run to resume.
-        ConfigError, WeightsError: as `build_classifier`.
+        ConfigError: settings that this backbone, or Lightning on this machine, does not take.
+        WeightsError: as `build_classifier`.
     """
     folder = Path(folder)
     classes = check_records(records)
