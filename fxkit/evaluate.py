@@ -8,10 +8,12 @@ from typing import Any
 from fxkit.data.index import Leaks, leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import DataError, RunError
+from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.inference import predict_records
 from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
+from preprocess.images import write_atomic
 from preprocess.ledger import LEDGER, read_ledger
 from preprocess.settings import read_clean_settings
 
@@ -114,11 +116,20 @@ def _folder_of(run: Run, name: str, root: Path) -> Path:
 
 
 def write_evaluation(folder: Path, model: Model, predictions: Predictions, **more: Any) -> Evaluation:
-    """Compute all figures; write predictions.csv, and metrics.json with what else is to be known."""
+    """Compute all figures; write predictions.csv, the pictures, and metrics.json with what else is to be known."""
     evaluation = evaluate_predictions(predictions, threshold=model.card.threshold)
     predictions.write_csv(folder / "predictions.csv", threshold=model.card.threshold)
+    write_pictures(folder / "figures", evaluation, predictions)
     write_json(folder / "metrics.json", evaluation.to_dict() | more)
     return evaluation
+
+
+def write_pictures(folder: Path, evaluation: Evaluation, predictions: Predictions) -> None:
+    """Draw confusion.png, roc.png and precision_recall.png, by film, into folder."""
+    films = predictions.known().by_film()
+    write_atomic(folder / "confusion.png", draw_confusion(evaluation.film.confusion, evaluation.classes))
+    write_atomic(folder / "roc.png", draw_roc(films))
+    write_atomic(folder / "precision_recall.png", draw_precision_recall(films))
 
 
 def check_classes(model: Model, records: Sequence[Record], where: str) -> None:

@@ -2,7 +2,7 @@
 
 config.yaml  environment.json  manifest.csv  manifest.json (image root, hash)  history.csv  validation.json
 model.safetensors  model.json  checkpoints/ and logs/ (Lightning's)  then by evaluate, cam and ablate:
-predictions.csv  metrics.json  report.html  evaluations/  cam/  ablation.json
+predictions.csv  metrics.json  figures/  report.html  evaluations/  splits/  cam/  ablation.json
 """
 
 import json

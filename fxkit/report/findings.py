@@ -4,14 +4,12 @@ import csv
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fxkit.errors import RunError
-from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
-from fxkit.predictions import Predictions
-from fxkit.report.reading import Estimate, data_uri, estimate, picture_uri, read_part
+from fxkit.report.reading import Estimate, estimate, picture_uri, read_part
 
 NAMES = {
     "auroc": "AUROC",
@@ -121,18 +119,17 @@ class Attention:
 
 
 def read_scores(folder: Path, name: str = "") -> Scores | None:
-    """Read metrics.json and draw the curves of predictions.csv by film."""
+    """Read metrics.json and the pictures that were drawn with it."""
     scores = read_part(folder / "metrics.json", lambda values: _scores(values, name))
     if scores is None:
         return None
-    drawn = {"confusion": data_uri(draw_confusion(scores.film.confusion, scores.classes))}
-    if not name and (folder / "predictions.csv").is_file():
-        films = Predictions.read_csv(folder / "predictions.csv").known().by_film()
-        drawn |= {
-            "roc": data_uri(draw_roc(films)),
-            "precision_recall": data_uri(draw_precision_recall(films)),
-        }
-    return Scores(**vars(scores) | drawn)
+    drawn = folder / "figures"
+    return replace(
+        scores,
+        roc=picture_uri(drawn / "roc.png"),
+        precision_recall=picture_uri(drawn / "precision_recall.png"),
+        confusion=picture_uri(drawn / "confusion.png"),
+    )
 
 
 def read_scores_below(folder: Path) -> tuple[Scores, ...]:

@@ -15,6 +15,7 @@ from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, save_model
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
+from preprocess.images import read_image
 from preprocess.settings import CleanSettings
 
 
@@ -34,6 +35,8 @@ def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) ->
     written = json.loads((folder / "metrics.json").read_text())
     assert written["film"]["figures"]["auroc"]["value"] == result.evaluation.film.figures["auroc"].value
     assert Predictions.read_csv(folder / "predictions.csv").paths == tuple(r.path for r in test)
+    for name in ("roc", "precision_recall", "confusion"):
+        assert read_image(folder / "figures" / f"{name}.png").ndim == 3
 
 
 def test_another_split_has_its_own_folder(folder: Path) -> None:

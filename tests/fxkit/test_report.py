@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fxkit.data.manifest import Record, write_manifest
-from fxkit.errors import DataError, RunError
+from fxkit.errors import RunError
+from fxkit.evaluate import write_pictures
 from fxkit.metrics import evaluate_predictions
 from fxkit.predictions import Predictions
 from fxkit.report import build_report
@@ -77,9 +78,10 @@ def predictions(classes=("intact", "fractured"), groups=None) -> Predictions:
 
 def write_scores(folder: Path, found: Predictions, curves: bool = False, **more: object) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(evaluate_predictions(found, resamples=50).to_dict() | more))
+    evaluation = evaluate_predictions(found, resamples=50)
+    (folder / "metrics.json").write_text(json.dumps(evaluation.to_dict() | more))
     if curves:
-        found.write_csv(folder / "predictions.csv")
+        write_pictures(folder / "figures", evaluation, found)
 
 
 def write_ablation(folder: Path, **changes: object) -> None:
@@ -466,7 +468,6 @@ def test_attention_without_known_markers_is_said(tmp_path):
             r"attention.csv: cannot be read .*make it again with `fxkit cam`",
         ),
         ("history.csv", "phase\n", RunError, r"history.csv: no epoch"),
-        ("predictions.csv", "path\n", DataError, r"predictions.csv: column 'label' is missing"),
     ],
 )
 def test_a_damaged_file_is_named_and_the_old_page_stays(tmp_path, file, text, error, message):
