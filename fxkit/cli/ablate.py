@@ -8,7 +8,7 @@ import click
 from fxkit.cli.source import load_source, refuse_inside, source_options
 
 
-@click.command()
+@click.command(short_help="Measure what the markers are worth to the score.")
 @click.argument("name", required=False)
 @source_options
 @click.option(

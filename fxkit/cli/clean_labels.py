@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 
 
-@click.command("clean-labels")
+@click.command("clean-labels", short_help="Find and inpaint text markers.")
 @click.argument("data", type=FILE)
 @click.option("--out", type=FILE, help="Output folder.  [default: DATA-clean, beside DATA]")
 @click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")

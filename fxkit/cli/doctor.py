@@ -6,7 +6,7 @@ import textwrap
 import click
 
 
-@click.command()
+@click.command(short_help="Say what is at hand, and what is missing.")
 def doctor() -> None:
     """Say what is installed and at hand, what is missing, and how to get it.
 

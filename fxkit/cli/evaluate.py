@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fxkit.metrics import Level
 
 
-@click.command()
+@click.command(short_help="Give figures with intervals, and write the report.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Other films: folder of class folders, or CSV file.")
 @click.option("--manifest", type=click.Path(path_type=Path), help="Other films: a manifest; all its rows are used.")

@@ -19,7 +19,7 @@ def parse_fractions(_context: click.Context, _option: click.Parameter, text: str
         raise click.BadParameter(f"{text!r}; expected three numbers such as 0.7,0.15,0.15") from error
 
 
-@click.command("index")
+@click.command("index", short_help="Find films, group their copies, split honestly.")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--out",

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 
-@click.command("synth")
+@click.command("synth", short_help="Make radiograph-like films with known truth.")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--films", type=click.IntRange(1), default=200, show_default=True, help="Films, copies not counted.")
 @click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Turned copies of each film.")

@@ -30,7 +30,7 @@ SETTINGS = {
 AS_YAML = ("devices",)  # a number or a word; the others are what click says they are
 
 
-@click.command()
+@click.command(short_help="Train a classifier in two phases.")
 @source_options
 @click.option("--backbone", help="Any timm backbone; resnet50 where nothing else is set.")
 @click.option("--weights", type=click.Path(), help="The backbone's weights: safetensors, or a state dict of tensors.")

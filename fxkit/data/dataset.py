@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -95,9 +96,15 @@ def build_loader(
         Subset(dataset, order),
         batch_size=config.batch_size,
         num_workers=min(config.workers, len(dataset)),
+        worker_init_fn=_one_thread,
         generator=torch.Generator().manual_seed(0),  # or each loader draws from torch's own, and shifts dropout
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def _one_thread(_worker: int) -> None:
+    """Keep OpenCV from starting threads in a loader process: there are several, and a forked pool can hang."""
+    cv2.setNumThreads(0)
 
 
 def mix_seed(*numbers: int) -> int:
