@@ -100,6 +100,6 @@ def _leak_warning(leaks: "Leaks") -> str:
 
 def _overlap_warning(overlap: "Overlap") -> str:
     return (
-        f"warning: {overlap.files} files are byte-identical to a training or validation file, and {overlap.films} "
-        "films bear the name of one: this is no test on data from elsewhere"
+        f"warning: {overlap.files} files ({overlap.films} films) are, but for cleaning, training or validation files "
+        "of this run: this is no test on data from elsewhere"
     )

@@ -55,8 +55,8 @@ class Scores:
     n_unknown: int
     file: Level
     film: Level
-    seen_files: int = 0  # of other data: byte-identical to a file in train or val
-    seen_films: int = 0  # of other data: of the name of a film in train or val
+    seen_files: int = 0  # of other data: files of train or val, cleaned or not
+    seen_films: int = 0  # of other data: those files' films
     roc: str | None = None
     precision_recall: str | None = None
     confusion: str | None = None

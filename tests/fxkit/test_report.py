@@ -271,8 +271,8 @@ def test_other_data_that_training_has_seen_are_no_test(tmp_path, files, films, l
     write_scores(run / "evaluations" / "twin", predictions(), **more)
     text = Page(build_report(run)).text
     warning = (
-        f"Seen in training: of twin, {files} files are byte-identical to a training or validation file, "
-        f"and {films} films bear the name"
+        f"Seen in training: of twin, {files} files ({films} films) are, but for cleaning, "
+        "training or validation files of this run"
     )
     assert (warning in text) == limit
     assert ("Not tested on data from elsewhere" in text) == limit

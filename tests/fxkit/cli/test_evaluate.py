@@ -61,7 +61,7 @@ def test_films_that_training_has_seen_are_warned_of(folder: Path, trained: Run) 
     seen = [r for r in trained.records if r.split in ("train", "val")]
     films = len({r.film for r in seen})
     assert (
-        f"warning: {len(seen)} files are byte-identical to a training or validation file, and {films} films bear"
+        f"warning: {len(seen)} files ({films} films) are, but for cleaning, training or validation files of this run"
     ) in result.stderr
 
 
