@@ -7,16 +7,16 @@ from typing import Any
 
 from fxkit.bootstrap import Interval, intervals, paired_difference
 from fxkit.config import Config, find_preset, presets_folder, read_yaml
-from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.inference import predict_records
 from fxkit.metrics import as_json
 from fxkit.predictions import Predictions
 from fxkit.run import load_model, write_json
 from fxkit.scores import ranking_metric
-from fxkit.train import train
+from fxkit.train import check_records, train
 from preprocess.clean import clean_folder
-from preprocess.ledger import LEDGER, read_ledger
+from preprocess.ledger import ledger_of, read_ledger
 from preprocess.settings import read_clean_settings
 from preprocess.sources import default_out
 
@@ -92,7 +92,7 @@ def cleaned_records(
     """
     out = cleaned or default_out(root)
     wanted = [r.path for r in usable(records)]
-    done = read_ledger(out) if (out / LEDGER).is_file() else {}
+    done = ledger_of(out)
     if any(path not in done for path in wanted):
         clean_folder(root, out, paths=wanted, settings=read_clean_settings(out), jobs=jobs)
     return out, held_by(out, records)
@@ -148,15 +148,15 @@ def masked_vs_raw(
     _check(records, roots["cleaned"], seeds)
     if (folder / "ablation.json").exists() and not (resume or overwrite):
         raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+    films = usable(records, "test")
     tested: dict[tuple[str, str], list[Predictions]] = {(a, b): [] for a in ARMS for b in ARMS}
     for seed in seeds:
         for arm in ARMS:
             on_step(f"seed {seed}: training on {arm} films")
             run_folder = folder / f"{arm}-seed{seed}"
             _train_arm(config, roots[arm], records, run_folder, seed, resume, overwrite)
+            model = load_model(run_folder)
             for other in ARMS:
-                model = load_model(run_folder)
-                films = usable(records, "test")
                 tested[arm, other].append(predict_records(model, roots[other], films, config.data, device=device))
     result = conclude(tested, tuple(seeds), erased_on(roots["cleaned"], records), margin)
     write_json(folder / "ablation.json", as_json(asdict(result)))
@@ -251,13 +251,11 @@ def _train_arm(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    settings = read_clean_settings(root)
     train(
         config.model_copy(update={"seed": seed}),
         root,
         records,
         folder,
-        cleaning=None if settings is None else asdict(settings),
         resume=resume,
         overwrite=overwrite,
     )
@@ -271,10 +269,7 @@ def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) 
             f"{cleaned_root}: no cleaned folder (clean.json is missing, or it holds masks only); make it with "
             "`fxkit clean-labels`"
         )
-    classes = order_classes(r.label for r in usable(records))
-    lacking = [name for name in classes if name not in {r.label for r in usable(records, "test")}]
-    if lacking:
-        raise DataError(f"split 'test' has no usable film of class {lacking[0]!r}; expected some of every class")
+    check_records(records, ("train", "val", "test"))
 
 
 def table(result: Ablation) -> list[tuple[str, ...]]:

@@ -114,11 +114,16 @@ def marker_share(heat: Heat, mask: NDArray[np.bool_], preprocessing: Preprocessi
 
     The mask is brought to the map's size as the film was. A map without mass has no second share.
     """
-    scaled = resize(np.asarray(mask * np.uint8(255), np.uint8), preprocessing) / 255.0
+    scaled = _mask_as_seen(mask, preprocessing) / 255.0
     film = resize(np.full(mask.shape, 255, np.uint8), preprocessing) / 255.0  # padding is no film
     mass = float((heat * film).sum())
     area = float(scaled.sum() / film.sum())
     return area, float((heat * scaled).sum()) / mass if mass > 0 else None
+
+
+def _mask_as_seen(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Return a mask as the network would see it: 255 on markers, greys at their edges."""
+    return resize(np.asarray(mask * np.uint8(255), np.uint8), preprocessing)
 
 
 def explain(
@@ -200,7 +205,7 @@ def _panel(
     )
     overlay = cv2.addWeighted(grey, 0.55, colours, 0.45, 0)
     if mask is not None:
-        outline = cv2.resize(resize(np.asarray(mask * np.uint8(255), np.uint8), preprocessing), (side, side))
+        outline = cv2.resize(_mask_as_seen(mask, preprocessing), (side, side))
         contours, _ = cv2.findContours(np.uint8(outline > 127), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(overlay, contours, -1, (255, 255, 255), 1)
     return np.vstack([_caption(row, 3 * side), np.hstack([grey, colours, overlay])]).astype(np.uint8)

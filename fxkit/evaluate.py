@@ -14,7 +14,7 @@ from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
 from preprocess.images import write_atomic
-from preprocess.ledger import LEDGER, read_ledger
+from preprocess.ledger import ledger_of
 from preprocess.settings import read_clean_settings
 
 
@@ -99,8 +99,7 @@ def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Over
 
 def _source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
     """Return each record's SHA-256, that of the source where root holds what cleaning made of it."""
-    rows = read_ledger(root).values() if (root / LEDGER).is_file() else ()
-    sources = {row.output_sha256: row.sha256 for row in rows}
+    sources = {row.output_sha256: row.sha256 for row in ledger_of(root).values()}
     return [sources.get(r.sha256, r.sha256) for r in records]
 
 

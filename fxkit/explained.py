@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fxkit.data.dataset import ImagePlace, outputs_of
+from fxkit.data.dataset import image_place
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.run import Run
@@ -61,7 +61,7 @@ def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = N
     records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
-    images = ImagePlace(place, outputs_of(place))
+    images = image_place(place)
     for record in _by_turns(records)[: limit or None]:
         mask = known.mask(record.path) if known else None
         yield Film(images.find(record.path), record.path, record.label, mask)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fxkit.config import DataConfig
-from fxkit.data.dataset import FilmDataset, build_loader
+from fxkit.data.dataset import FilmDataset, build_loader, image_place
 from fxkit.data.manifest import Record
 from fxkit.data.transforms import resize, to_tensor
 from fxkit.errors import ConfigError
-from fxkit.predictions import UNKNOWN, Predictions
+from fxkit.predictions import UNKNOWN, Predictions, decisions
 from fxkit.run import Model
 from preprocess.errors import ImageError
 from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8
@@ -67,7 +67,9 @@ def predict_records(
     """
     place = choose_device(device)
     model.classifier.to(place).eval()
-    dataset = FilmDataset(root, records, model.card.classes, model.card.preprocessing, max_pixels=data.max_pixels)
+    dataset = FilmDataset(
+        image_place(root), records, model.card.classes, model.card.preprocessing, max_pixels=data.max_pixels
+    )
     parts = [predict_tensor(model, images.to(place)) for images, _ in build_loader(dataset, data)]
     return Predictions(
         classes=model.card.classes,
@@ -138,7 +140,4 @@ def _predict_one(model: Model, path: str, image: Array, clean: Cleaner | None, d
 
 def decide(model: Model, probabilities: Floats) -> str:
     """Return the class decided for: of two, by the model's threshold on the positive; of more, the likeliest."""
-    card = model.card
-    if len(card.classes) == 2:
-        return card.classes[int(probabilities[1] >= card.threshold)]
-    return card.classes[int(probabilities.argmax())]
+    return model.card.classes[int(decisions(probabilities[None], model.card.threshold)[0])]

@@ -48,9 +48,7 @@ class Predictions:
 
     def predicted(self, threshold: float = 0.5) -> NDArray[np.int64]:
         """Return (N,) class indices: of two, 1 where p(positive) >= threshold; of more, the likeliest."""
-        if len(self.classes) == 2:
-            return np.asarray(self.probabilities[:, 1] >= threshold, np.int64)
-        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
+        return decisions(self.probabilities, threshold)
 
     def known(self) -> "Predictions":
         """Return the rows whose class is known."""
@@ -128,6 +126,13 @@ class Predictions:
             )
         except DataError as error:
             raise DataError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+
+
+def decisions(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArray[np.int64]:
+    """Return (N,) class indices for (N, C) probabilities: of two, 1 where p >= threshold; of more, the likeliest."""
+    if probabilities.shape[1] == 2:
+        return np.asarray(probabilities[:, 1] >= threshold, np.int64)
+    return np.asarray(probabilities.argmax(axis=1), np.int64)
 
 
 def _check_sizes(p: Predictions) -> None:

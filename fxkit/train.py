@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,15 +21,16 @@ from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from fxkit.config import Config
-from fxkit.data.dataset import FilmDataset, build_loader, class_weights, mix_seed
+from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, class_weights, image_place, mix_seed
 from fxkit.data.manifest import Record, order_classes, usable
-from fxkit.data.transforms import build_preprocessing
+from fxkit.data.transforms import Preprocessing, build_preprocessing
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
 from fxkit.run import Model, ModelCard, create_run, open_run, read_json, save_model, write_json
 from preprocess.images import write_atomic
+from preprocess.settings import read_clean_settings
 
 Phase = Literal["head", "finetune"]
 PHASES: tuple[Phase, Phase] = ("head", "finetune")
@@ -53,7 +54,6 @@ def train(
     records: Sequence[Record],
     folder: str | Path,
     *,
-    cleaning: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = False,
@@ -61,10 +61,10 @@ def train(
     """Train a classifier and leave a run folder.
 
     Args:
-        root: folder that the records' paths are relative to; not written to.
+        root: folder that the records' paths are relative to; not written to. Where `clean-labels` made it, its
+            settings are stored with the model.
         records: with splits; train and val are used.
         folder: the run folder to make.
-        cleaning: settings of clean-labels where root holds cleaned images; stored with the model.
         resume: go on from the last finished epoch of the run that stands in folder.
         overwrite: delete the run that stands in folder.
     Raises:
@@ -75,6 +75,8 @@ def train(
     """
     folder = Path(folder)
     classes = check_records(records)
+    settings = read_clean_settings(root)
+    cleaning = None if settings is None else asdict(settings)
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
     resumes = resume and (folder / "config.yaml").is_file()
@@ -87,7 +89,7 @@ def train(
         _check_same(folder, config, Path(root), records, cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
-    films = _Films(config, Path(root), tuple(records), classes)
+    films = _Films(config, image_place(root), tuple(records), classes, preprocessing)
     with _quiet():
         for phase in PHASES:
             _run_phase(phase, classifier, films, folder, progress)
@@ -103,17 +105,8 @@ def train(
 
 def check_trainer(config: Config) -> None:
     """Raise ConfigError unless Lightning takes the trainer's settings on this machine."""
-    chosen = config.trainer
     try:
-        L.Trainer(
-            accelerator=chosen.accelerator,
-            devices=chosen.devices,
-            num_nodes=chosen.num_nodes,
-            strategy=chosen.strategy,
-            precision=chosen.precision,  # type: ignore[arg-type]
-            logger=False,
-            enable_checkpointing=False,
-        )
+        L.Trainer(**config.trainer.model_dump(), logger=False, enable_checkpointing=False)
     except (ValueError, TypeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"trainer settings: {reason}") from error
@@ -124,16 +117,16 @@ def _rank() -> int:
     return int(cast(Any, rank_zero_only).rank)
 
 
-def check_records(records: Sequence[Record]) -> tuple[str, ...]:
+def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:
     """Return the classes, in index order.
 
     Raises:
-        DataError: fewer than two classes, or no training or validation film.
+        DataError: fewer than two classes, or a class without a film in one of the splits.
     """
     classes = order_classes(r.label for r in usable(records))
     if len(classes) < 2:
         raise DataError(f"found {len(classes)} class ({', '.join(classes)}); expected two or more; check the folders")
-    for split in ("train", "val"):
+    for split in splits:
         present = {r.label for r in usable(records, split)}
         lacking = [name for name in classes if name not in present]
         if lacking:
@@ -149,9 +142,10 @@ class _Films:
     """What the loaders are built from, anew each epoch, so that a resumed run sees what an undisturbed one would."""
 
     config: Config
-    root: Path
+    place: ImagePlace
     records: tuple[Record, ...]
     classes: tuple[str, ...]
+    preprocessing: Preprocessing
 
     def train_loader(self, phase: Phase, epoch: int) -> DataLoader[tuple[Tensor, int]]:
         seed = mix_seed(self.config.seed, PHASES.index(phase), epoch)
@@ -162,12 +156,11 @@ class _Films:
         return build_loader(self._dataset("val", None, 0), self.config.data)
 
     def _dataset(self, split: str, augmentation: Any, seed: int) -> FilmDataset:
-        preprocessing = build_preprocessing(self.config.model, self.config.data)
         return FilmDataset(
-            self.root,
+            self.place,
             usable(self.records, split),
             self.classes,
-            preprocessing,
+            self.preprocessing,
             augmentation,
             seed,
             self.config.data.max_pixels,
@@ -306,12 +299,8 @@ def _trainer(
     if progress:
         callbacks.append(TQDMProgressBar())
     return L.Trainer(
+        **config.trainer.model_dump(),
         max_epochs=epochs,
-        accelerator=config.trainer.accelerator,
-        devices=config.trainer.devices,
-        num_nodes=config.trainer.num_nodes,
-        strategy=config.trainer.strategy,
-        precision=config.trainer.precision,  # type: ignore[arg-type]
         logger=TensorBoardLogger(folder / "logs", name=phase, version=""),
         callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,

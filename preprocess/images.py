@@ -78,15 +78,23 @@ def write_image(path: str | Path, image: Array) -> None:
         OutputError: the file cannot be written, or its extension names no image format.
     """
     path = Path(path)
-    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     try:
-        encoded, data = cv2.imencode(path.suffix, bgr)
+        encoded, data = cv2.imencode(path.suffix, _to_bgr(image))
     except cv2.error:
         encoded = False
     if not encoded:
         expected = ", ".join(sorted(EXTENSIONS - {".dcm", ".dicom"}))
         raise OutputError(f"{path}: no image can be written as {path.suffix!r}; use one of {expected}")
     write_atomic(path, data.tobytes())
+
+
+def encode_jpeg(image: Array, quality: int) -> bytes:
+    """Return (H, W) or (H, W, 3) uint8 as the bytes of a JPEG file, for pages that hold their pictures."""
+    return bytes(cv2.imencode(".jpg", _to_bgr(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
+
+
+def _to_bgr(image: Array) -> Array:
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
 
 def write_atomic(path: str | Path, data: bytes | str) -> None:

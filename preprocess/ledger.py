@@ -55,6 +55,15 @@ def read_ledger(place: str | Path) -> dict[str, LedgerRow]:
     return {row.path: row for row in rows}
 
 
+def ledger_of(folder: str | Path) -> dict[str, LedgerRow]:
+    """Read the ledger of a cleaned folder as path -> row; nothing for any other folder.
+
+    Raises:
+        OutputError: as `read_ledger`.
+    """
+    return read_ledger(folder) if (Path(folder) / LEDGER).is_file() else {}
+
+
 def write_ledger(file: str | Path, rows: Iterable[LedgerRow]) -> None:
     """Write a whole ledger, sorted by path."""
     write_atomic(file, "".join(map(ledger_line, sorted(rows, key=lambda row: row.path))))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from preprocess.errors import KnownError, one_line
 from preprocess.film import mask_of
-from preprocess.images import Array, read_image, to_grey8, write_atomic
+from preprocess.images import Array, encode_jpeg, read_image, to_grey8, write_atomic
 from preprocess.ledger import LedgerRow
 from preprocess.mask import Mask
 from preprocess.settings import CleanSettings
@@ -101,6 +101,4 @@ def _picture(image: Array) -> str:
     shown = image if image.ndim == 3 and image.dtype == np.uint8 else to_grey8(image)
     size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
     small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR) if small.ndim == 3 else small
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, 80)).decode()

@@ -87,7 +87,6 @@ def train(
     image_root, records = load_source(data, manifest, root, config.seed)
     from fxkit.data.index import leaks
     from fxkit.train import train as run_training
-    from preprocess.settings import read_clean_settings
 
     leak = leaks(records)
     if leak.grouped_files:
@@ -96,7 +95,6 @@ def train(
             f"training, {leak.leaked_files} are copies of a training film: the test score will flatter",
             err=True,
         )
-    cleaning = read_clean_settings(image_root)
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
@@ -105,7 +103,6 @@ def train(
         image_root,
         records,
         folder,
-        cleaning=None if cleaning is None else vars(cleaning),
         resume=resume,
         overwrite=overwrite,
         progress=not quiet,

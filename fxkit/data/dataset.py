@@ -16,7 +16,7 @@ from fxkit.data.transforms import Preprocessing, augment, build_augmentation, re
 from fxkit.errors import DataError
 from preprocess.errors import ImageError
 from preprocess.images import MAX_PIXELS, find_image, read_image, to_grey8
-from preprocess.ledger import LEDGER, read_ledger
+from preprocess.ledger import LEDGER, ledger_of
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,9 @@ class ImagePlace:
         return find_image(self.root, path) if output is None else self.root / output
 
 
-def outputs_of(root: str | Path) -> dict[str, str]:
-    """Return path -> output of a cleaned folder's ledger; nothing for any other folder."""
-    if not (Path(root) / LEDGER).is_file():
-        return {}
-    return {path: row.output for path, row in read_ledger(root).items()}
+def image_place(root: str | Path) -> ImagePlace:
+    """Return an image root as an ImagePlace; reads the ledger of a cleaned one."""
+    return ImagePlace(Path(root), {path: row.output for path, row in ledger_of(root).items()})
 
 
 class FilmDataset(Dataset[tuple[Tensor, int]]):
@@ -50,7 +48,7 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
 
     def __init__(
         self,
-        root: str | Path,
+        place: ImagePlace,
         records: Sequence[Record],
         classes: Sequence[str],
         preprocessing: Preprocessing,
@@ -58,7 +56,7 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
         seed: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.place = ImagePlace(Path(root), outputs_of(root))
+        self.place = place
         self.max_pixels = max_pixels
         self.records = list(records)
         self.index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}

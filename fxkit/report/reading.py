@@ -87,13 +87,12 @@ def picture_uri(path: Path) -> str | None:
 def _smaller(path: Path) -> bytes:
     import cv2
 
-    from preprocess.images import read_image
+    from preprocess.images import encode_jpeg, read_image
 
     image = read_image(path)
     scale = min(1.0, MAX_WIDTH_PX / image.shape[1])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    shown = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+    return encode_jpeg(small, 85)
 
 
 def data_uri(data: bytes, kind: str = "image/png") -> str:

@@ -1,5 +1,6 @@
 """Training in two phases: that it learns, what it leaves, that it resumes exactly, and what it refuses."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -193,8 +194,11 @@ def test_resuming_on_other_films_is_refused(source: Source, trained: Run) -> Non
 def test_resuming_on_another_root_is_refused(source: Source, trained: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="was started on the films in"):
         train(settings(), tmp_path, source[1], trained.folder, resume=True)
+    films = Path(shutil.copytree(source[0], tmp_path / "films"))
+    train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run")
+    (films / "clean.json").write_text('{"settings": {"detector": "rapidocr"}}')
     with pytest.raises(RunError, match="was started on the films in"):
-        train(settings(), *source, trained.folder, resume=True, cleaning={"detector": "rapidocr"})
+        train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run", resume=True)
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_written(source: Source, tmp_path: Path) -> None:

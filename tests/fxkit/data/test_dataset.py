@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig
-from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, class_weights, mix_seed, outputs_of
+from fxkit.data.dataset import FilmDataset, build_loader, class_weights, image_place, mix_seed
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
 from fxkit.data.transforms import Preprocessing
@@ -29,7 +29,9 @@ def films(made: Synthetic) -> tuple[Path, list[Record]]:
 
 def build(films: tuple[Path, list[Record]], seed: int = 0, augmented: bool = True) -> FilmDataset:
     augmentation = AugmentConfig() if augmented else None
-    return FilmDataset(films[0], films[1], ["not_fractured", "fractured"], PREPROCESSING, augmentation, seed)
+    return FilmDataset(
+        image_place(films[0]), films[1], ["not_fractured", "fractured"], PREPROCESSING, augmentation, seed
+    )
 
 
 def test_items_hold_the_image_and_the_class_index(films: tuple[Path, list[Record]]) -> None:
@@ -97,7 +99,7 @@ def test_a_cleaned_root_is_read_by_its_ledger(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").write_text("".join(lines))
     for name in ("a.png", "b.png", "c.png"):
         write_image(tmp_path / name, np.zeros((8, 8), np.uint8))
-    place = ImagePlace(tmp_path, outputs_of(tmp_path))
+    place = image_place(tmp_path)
     assert place.find("a.jpg") == tmp_path / "a.jpg.png"
     assert place.find("c.png") == tmp_path / "c.png"
     with pytest.raises(ImageError, match=r"b\.jpg: could not be cleaned"):
@@ -105,6 +107,6 @@ def test_a_cleaned_root_is_read_by_its_ledger(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_pixels_is_a_setting(films: tuple[Path, list[Record]]) -> None:
-    dataset = FilmDataset(films[0], films[1], ["a", "b"], PREPROCESSING, max_pixels=100)
+    dataset = FilmDataset(image_place(films[0]), films[1], ["a", "b"], PREPROCESSING, max_pixels=100)
     with pytest.raises(ImageError, match="more than the limit of 100"):
         dataset[0]
