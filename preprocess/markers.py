@@ -22,7 +22,7 @@ from preprocess.images import write_atomic
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
 
-STYLES = ("burned", "label", "lead", "symbol")
+STYLES = ("burned", "label", "lead", "symbol", "plate")
 
 
 @dataclass(frozen=True)
