@@ -41,17 +41,41 @@ _pillow_limit = threading.Lock()
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Array:
-    """Decode a whole image file.
+    """Read and decode an image file; see `decode_image`."""
+    return decode_image(path, read_bytes(path), max_pixels=max_pixels)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file that may be an image.
+
+    Raises:
+        ImageError: not readable, empty, or neither a file nor a folder.
+    """
+    path = Path(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError(f"{path}: neither a file nor a folder (a pipe or a device); leave it out")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise ImageError(f"{path}: zero bytes long; copy the file again")
+    return data
+
+
+def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS) -> Array:
+    """Decode the bytes of a whole image file.
 
     Palettes, CMYK and the like become RGB or grey; transparency is laid over black; of several pages the
     first is read. DICOM (extra `dicom`) has its value and window tables applied and MONOCHROME1 turned to
     bright bone.
 
+    Args:
+        path: where they were read; it opens the text of errors, and its extension tells DICOM without a preamble.
     Raises:
-        ImageError: not readable, empty, not an image, truncated, corrupt, or of more than `max_pixels`.
+        ImageError: not an image, truncated, corrupt, or of more than `max_pixels`.
     """
     path = Path(path)
-    data = _read_bytes(path)
     if data[128:132] == b"DICM" or path.suffix.lower() in {".dcm", ".dicom"}:
         return _decode_dicom(path, data, max_pixels)
     return _decode(path, data, max_pixels)
@@ -77,6 +101,15 @@ def write_image(path: str | Path, image: Array) -> None:
     Raises:
         OutputError: the file cannot be written, or its extension names no image format.
     """
+    write_atomic(path, encode_image(path, image))
+
+
+def encode_image(path: str | Path, image: Array) -> bytes:
+    """Return the bytes of the file that `write_image` writes.
+
+    Raises:
+        OutputError: the path's extension names no image format.
+    """
     path = Path(path)
     try:
         encoded, data = cv2.imencode(path.suffix, _to_bgr(image))
@@ -85,7 +118,7 @@ def write_image(path: str | Path, image: Array) -> None:
     if not encoded:
         expected = ", ".join(sorted(EXTENSIONS - {".dcm", ".dicom"}))
         raise OutputError(f"{path}: no image can be written as {path.suffix!r}; use one of {expected}")
-    write_atomic(path, data.tobytes())
+    return bytes(data)
 
 
 def encode_jpeg(image: Array, quality: int) -> bytes:
@@ -158,18 +191,6 @@ def find_image(root: str | Path, path: str) -> Path:
         if os.path.exists(candidate):  # unlike Path.exists, False for a name that is too long
             return candidate
     raise ImageError(f"{named}: no such file, nor a .png made of it; check the image root")
-
-
-def _read_bytes(path: Path) -> bytes:
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ImageError(f"{path}: neither a file nor a folder (a pipe or a device); leave it out")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data:
-        raise ImageError(f"{path}: zero bytes long; copy the file again")
-    return data
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import cv2
 from preprocess.detect import Detector
 from preprocess.errors import DetectorError, ImageError, KnownError, MarkerFileError, OutputError
 from preprocess.film import Cleaned, build_detector, clean_image, erase
-from preprocess.images import Array, read_image, write_atomic, write_image
+from preprocess.images import Array, decode_image, encode_image, read_bytes, write_atomic
 from preprocess.ledger import LedgerRow, Status
 from preprocess.markers import MarkedImage
 from preprocess.settings import CleanSettings
@@ -72,7 +72,8 @@ def clean_file(plan: Plan, task: Task) -> LedgerRow:
 
 def _do(plan: Plan, task: Task) -> LedgerRow:
     source = plan.root / task.path
-    image = read_image(source, max_pixels=plan.max_pixels)
+    data = read_bytes(source)
+    image = decode_image(source, data, max_pixels=plan.max_pixels)
     cleaned = _clean(plan, task, image)
     marked = bool(cleaned.mask.any())
     status: Status = "masked" if plan.masks_only else "cleaned"
@@ -81,8 +82,9 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
         status, output = "copied", task.path
     if output is None:
         raise ImageError(f"{source}: the PNG made of it would take another file's name; rename one of them")
-    if not plan.dry_run:
-        _write(plan, source, plan.out / output, cleaned, status)
+    made = b"" if plan.dry_run else _made(plan.out / output, data, cleaned, status)
+    if made:
+        write_atomic(plan.out / output, made)
     return LedgerRow(
         path=task.path,
         output=output,
@@ -91,8 +93,8 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
         mask_fraction=round(float(cleaned.mask.mean()), 6),
         width=image.shape[1],
         height=image.shape[0],
-        sha256=sha256_of(source),
-        output_sha256="" if plan.dry_run else sha256_of(plan.out / output),
+        sha256=hashlib.sha256(data).hexdigest(),
+        output_sha256=hashlib.sha256(made).hexdigest() if made else "",
     )
 
 
@@ -129,13 +131,11 @@ def _detector(settings: CleanSettings, threads: int, easyocr_models: str | None)
     return build_detector(settings, threads=threads, easyocr_models=easyocr_models)
 
 
-def _write(plan: Plan, source: Path, target: Path, cleaned: Cleaned, status: str) -> None:
+def _made(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:
+    """Return the bytes of the output file."""
     if status == "copied":
-        write_atomic(target, source.read_bytes())
-    elif status == "masked":
-        write_image(target, cleaned.mask.astype("uint8") * 255)
-    else:
-        write_image(target, cleaned.image)
+        return data
+    return encode_image(target, cleaned.mask.astype("uint8") * 255 if status == "masked" else cleaned.image)
 
 
 def sha256_of(path: Path) -> str:

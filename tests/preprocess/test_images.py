@@ -10,7 +10,17 @@ from PIL import Image
 
 from preprocess import images
 from preprocess.errors import ImageError, OutputError
-from preprocess.images import find_image, image_paths, read_image, to_grey8, write_atomic, write_image
+from preprocess.images import (
+    decode_image,
+    encode_image,
+    find_image,
+    image_paths,
+    read_bytes,
+    read_image,
+    to_grey8,
+    write_atomic,
+    write_image,
+)
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (40, 60), dtype=np.uint8)
@@ -32,6 +42,14 @@ def test_lossless_formats_keep_every_bit(tmp_path: Path, suffix: str, image: np.
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
     return image if image.ndim == 3 else np.dstack([image] * 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_bytes_are_what_files_hold(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"a{suffix}"
+    write_image(file, RGB)
+    assert read_bytes(file) == encode_image(file, RGB)
+    assert np.array_equal(decode_image(f"none{suffix}", read_bytes(file)), read_image(file))
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
