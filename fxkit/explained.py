@@ -12,9 +12,10 @@ from fxkit.data.dataset import image_place
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.run import Run
+from preprocess.coco import read_coco
 from preprocess.film import mask_of
 from preprocess.ledger import LEDGER, read_ledger
-from preprocess.markers import MarkedImage, read_coco
+from preprocess.markers import MarkedImage
 from preprocess.settings import CleanSettings, read_clean_settings
 from preprocess.sources import default_out
 

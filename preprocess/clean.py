@@ -10,11 +10,12 @@ from pathlib import Path
 
 import joblib
 
+from preprocess.coco import read_coco, write_coco
 from preprocess.errors import MarkerFileError, OutputError
 from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
 from preprocess.images import MAX_PIXELS
 from preprocess.ledger import LEDGER, LedgerRow, ledger_line, write_ledger
-from preprocess.markers import MarkedImage, read_coco, write_coco
+from preprocess.markers import MarkedImage
 from preprocess.one_file import Plan, Task, check_detector, clean_file, sha256_of, short
 from preprocess.resume import Mode, open_out, remove_parts, rows_that_hold
 from preprocess.review import write_review

@@ -17,9 +17,10 @@ from fxkit.errors import ConfigError
 from fxkit.synth.anatomy import draw_patient
 from fxkit.synth.film import draw_texture, draw_view, expose, field_mask, project, wedge_mask
 from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
+from preprocess.coco import write_coco
 from preprocess.errors import OutputError
 from preprocess.images import write_atomic, write_image
-from preprocess.markers import MarkedImage, Marker, as_quad, write_coco
+from preprocess.markers import MarkedImage, Marker, as_quad
 
 CLASSES = ("not_fractured", "fractured")
 TRUTH = "truth.csv"

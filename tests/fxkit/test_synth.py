@@ -15,9 +15,9 @@ from fxkit.synth import Synthetic, synth
 from fxkit.synth.anatomy import Fracture, Tube, absorption, rays
 from fxkit.synth.dataset import Plan, copy_suffix, make_film, plans, turn_film
 from fxkit.synth.stamps import corners, draw_style, place, text_patch
+from preprocess.coco import read_coco
 from preprocess.errors import OutputError
 from preprocess.images import image_paths, read_image
-from preprocess.markers import read_coco
 
 
 def contents(root: Path) -> dict[str, bytes]:

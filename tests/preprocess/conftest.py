@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from preprocess.coco import write_coco
 from preprocess.images import write_image
-from preprocess.markers import MarkedImage, Marker, box_quad, write_coco
+from preprocess.markers import MarkedImage, Marker, box_quad
 
 
 def film(seed: int = 0, shape: tuple[int, ...] = (120, 90), dtype: str = "uint8") -> np.ndarray:

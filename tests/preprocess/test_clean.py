@@ -14,10 +14,11 @@ import pytest
 import preprocess.one_file
 from preprocess import images
 from preprocess.clean import CleanSettings, clean_folder, read_clean_settings
+from preprocess.coco import read_coco, write_coco
 from preprocess.errors import DetectorError, KnownError, MarkerFileError, OutputError
 from preprocess.images import find_image, read_image, write_image
 from preprocess.ledger import read_ledger
-from preprocess.markers import MarkedImage, Marker, box_quad, read_coco, write_coco
+from preprocess.markers import MarkedImage, Marker, box_quad
 
 from .conftest import contents, film, write_text
 

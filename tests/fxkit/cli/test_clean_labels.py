@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fxkit.cli import fxkit
+from preprocess.coco import write_coco
 from preprocess.errors import KnownError
 from preprocess.images import write_image
-from preprocess.markers import MarkedImage, Marker, box_quad, write_coco
+from preprocess.markers import MarkedImage, Marker, box_quad
 
 
 def run(*args: object) -> Result:

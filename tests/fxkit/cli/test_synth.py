@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from fxkit.cli import main
 from fxkit.cli.synth import synth_command
+from preprocess.coco import read_coco
 from preprocess.images import read_image
-from preprocess.markers import read_coco
 
 
 def test_options_reach_the_films(tmp_path: Path) -> None:
