@@ -16,7 +16,7 @@ from fxkit.data.transforms import resize, to_tensor
 from fxkit.errors import ConfigError
 from fxkit.predictions import UNKNOWN, Predictions, decisions
 from fxkit.run import Model
-from preprocess.errors import ImageError
+from preprocess.errors import AreaError, ImageError
 from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8
 
 Floats = NDArray[np.float64]
@@ -106,6 +106,8 @@ def predict_images(
             results.append(_predict_one(model, str(path), image, clean, place))
         except ImageError as error:
             results.append(ImagePrediction(str(path), error=str(error)))
+        except AreaError as error:
+            results.append(ImagePrediction(str(path), error=f"{path}: {error}"))
     return results
 
 

@@ -5,6 +5,7 @@ KnownError               anything a user can mend; the command line prints it on
 ├── OutputError          an output place cannot be used
 ├── MarkerFileError      a COCO file of markers cannot be used
 ├── DetectorError        a detector or its models are missing
+├── AreaError            more of a film would be erased than allowed
 ├── fxkit.errors.ConfigError    a setting is unknown or has a wrong value
 ├── fxkit.errors.DataError      a data folder, CSV or manifest cannot be used
 ├── fxkit.errors.WeightsError   weights are missing or do not fit
@@ -37,3 +38,7 @@ class MarkerFileError(KnownError):
 
 class DetectorError(KnownError):
     """A detector or its models are missing."""
+
+
+class AreaError(KnownError):
+    """More of a film would be erased than allowed."""

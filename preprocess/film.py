@@ -1,15 +1,17 @@
-"""Clean one film: detect its markers, mask them and inpaint them."""
+"""Clean one film: detect its markers, mask them and erase them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from preprocess.detect import Detector, TextReader, TurnedDetector
-from preprocess.errors import DetectorError
+from preprocess.errors import AreaError, DetectorError
 from preprocess.images import Array, to_grey8
 from preprocess.inpaint import inpaint
 from preprocess.markers import Marker
 from preprocess.mask import Mask, marker_mask
+from preprocess.plain_fills import box_fill, flat_fill, noise_fill
+from preprocess.selection import to_erase
 from preprocess.settings import DETECTORS, CleanSettings
 
 
@@ -54,19 +56,39 @@ def _build_reader(name: str, threads: int, easyocr_models: str | Path | None) ->
 
 
 def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:
-    """Find and inpaint the markers of one image; every pixel outside the mask stays as it is.
+    """Find and erase the markers of one image; every pixel outside the mask stays as it is.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
+    Raises:
+        AreaError: more of the image would be erased than the settings allow.
     """
     found = detector.detect(to_grey8(image))
     return erase(image, [marker for marker in found if marker.confidence >= settings.min_confidence], settings)
 
 
 def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:
-    """Inpaint these markers; see `clean_image`."""
-    mask = mask_of(image.shape, markers, settings)
-    return Cleaned(inpaint(image, mask, radius_px=settings.radius_px), mask, tuple(markers))
+    """Erase those of these markers that the settings choose; see `clean_image`."""
+    going = to_erase(markers, settings)
+    mask = mask_of(image.shape, going, settings)
+    _guard(float(mask.mean()), settings.max_fraction)
+    return Cleaned(_filled(image, mask, settings.mode), mask, tuple(going))
+
+
+def _filled(image: Array, mask: Mask, mode: str) -> Array:
+    if mode == "fill":
+        return flat_fill(image, mask)
+    if mode == "noise":
+        return noise_fill(image, mask)
+    return box_fill(image, mask) if mode == "box" else inpaint(image, mask)
+
+
+def _guard(fraction: float, limit: float) -> None:
+    if fraction > limit:
+        raise AreaError(
+            f"{fraction:.1%} of the film would be erased, allowed are {limit:.1%}; look whether these are markers, "
+            "and correct them with --markers or allow more with --max-fraction"
+        )
 
 
 def mask_of(shape: tuple[int, ...], markers: Sequence[Marker], settings: CleanSettings) -> Mask:

@@ -1,17 +1,15 @@
 """Fill masked pixels from their surroundings."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from preprocess.images import Array
+from preprocess.mask import Mask, mask_parts
 
-Window = tuple[slice, slice]
+RADIUS_PX = 3.0  # neighbourhood from which a masked pixel is filled
 
 
-def inpaint(image: Array, mask: NDArray[np.bool_], *, radius_px: float = 3.0) -> Array:
+def inpaint(image: Array, mask: Mask) -> Array:
     """Fill the masked pixels from their surroundings; return all others unchanged.
 
     Works on a window around each separate part of the mask, so that the time goes with the masked area and
@@ -30,26 +28,14 @@ def inpaint(image: Array, mask: NDArray[np.bool_], *, radius_px: float = 3.0) ->
     if mask.all():
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
-    for window, part in _parts(mask, margin=int(np.ceil(radius_px)) + 2):
-        filled[window][part] = _telea(image[window], mask[window], radius_px)[part]
+    for window, part in mask_parts(mask, lambda _: 5):
+        filled[window][part] = _telea(image[window], mask[window])[part]
     return filled
 
 
-def _parts(mask: NDArray[np.bool_], margin: int) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-    """Each connected part of the mask: a window with a margin around it, and the part within the window."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    for number in range(1, count):
-        x, y, width, height = (int(value) for value in stats[number, :4])
-        window = (
-            slice(max(y - margin, 0), y + height + margin),
-            slice(max(x - margin, 0), x + width + margin),
-        )
-        yield window, labels[window] == number
-
-
-def _telea(image: Array, mask: NDArray[np.bool_], radius_px: float) -> Array:
+def _telea(image: Array, mask: Mask) -> Array:
     """OpenCV takes colour at 8 bits only, so the channels go one by one."""
     if image.ndim == 3:
-        return np.dstack([_telea(image[..., channel], mask, radius_px) for channel in range(image.shape[2])])
+        return np.dstack([_telea(image[..., channel], mask) for channel in range(image.shape[2])])
     holes = mask.astype(np.uint8)
-    return np.asarray(cv2.inpaint(np.ascontiguousarray(image), holes, radius_px, cv2.INPAINT_TELEA))
+    return np.asarray(cv2.inpaint(np.ascontiguousarray(image), holes, RADIUS_PX, cv2.INPAINT_TELEA))

@@ -1,6 +1,6 @@
 """Turn markers into a mask of the pixels to erase."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from preprocess.markers import Marker, Quad, quad_sides
 
 Mask = NDArray[np.bool_]
+Window = tuple[slice, slice]
 
 SOFT_EDGE_PX = 1.5  # however small the film, its letters' edges are blurred over this much
 
@@ -34,6 +35,20 @@ def marker_mask(
         margin = max(least, grow_fraction * min(quad_sides(marker.quad)))
         cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)
     return canvas.astype(bool)
+
+
+def mask_parts(mask: Mask, margin: Callable[[int], int]) -> Iterator[tuple[Window, Mask]]:
+    """Yield each connected part of a mask: a window around it, and the part within the window.
+
+    Args:
+        margin: of the window, in pixels, for the shorter side of the part's upright box.
+    """
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    for number in range(1, count):
+        x, y, width, height = (int(value) for value in stats[number, :4])
+        reach = margin(min(width, height))
+        window = (slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach))
+        yield window, parts[window] == number
 
 
 def _grow(quad: Quad, margin: float) -> NDArray[np.float64]:

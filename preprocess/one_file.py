@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from preprocess.detect import Detector
-from preprocess.errors import DetectorError, ImageError, KnownError, MarkerFileError, OutputError
+from preprocess.errors import AreaError, DetectorError, ImageError, KnownError, MarkerFileError, OutputError
 from preprocess.film import Cleaned, build_detector, clean_image, erase
 from preprocess.images import Array, decode_image, encode_image, read_bytes, write_atomic
 from preprocess.ledger import LedgerRow, Status
@@ -74,7 +74,10 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
     source = plan.root / task.path
     data = read_bytes(source)
     image = decode_image(source, data, max_pixels=plan.max_pixels)
-    cleaned = _clean(plan, task, image)
+    try:
+        cleaned = _clean(plan, task, image)
+    except AreaError as error:
+        raise AreaError(f"{source}: {error}") from error
     marked = bool(cleaned.mask.any())
     status: Status = "masked" if plan.masks_only else "cleaned"
     output = task.png

@@ -1,6 +1,7 @@
 """The settings of cleaning, and the clean.json that a cleaned folder keeps of them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from preprocess.errors import KnownError, OutputError
 
 SETTINGS_FILE = "clean.json"
 DETECTORS = ("rapidocr", "easyocr")
+MODES = ("inpaint", "fill", "noise", "box")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,12 @@ class CleanSettings:
         label_boxes: a filled box around text belongs to its marker.
         grow_fraction: share of a marker's shorter side by which its mask reaches beyond it.
         grow_px: pixels by which it does so at least, on a film of 1,000 px.
-        radius_px: neighbourhood from which a masked pixel is filled.
+        mode: inpaint (as if the marker had never been there), fill (flat, the median around it), noise (mean and
+            variance of what is around it) or box (black).
+        keep: markers whose text matches this regular expression stay; empty: none.
+        only: only markers whose text matches it are erased; empty: all.
+        plates: erase the plates of lead letters too.
+        max_fraction: a film of which a larger share would be erased is refused.
     """
 
     detector: str = "rapidocr"
@@ -40,7 +47,11 @@ class CleanSettings:
     label_boxes: bool = True
     grow_fraction: float = 0.1
     grow_px: float = 3.0
-    radius_px: float = 3.0
+    mode: str = "inpaint"
+    keep: str = ""
+    only: str = ""
+    plates: bool = True
+    max_fraction: float = 0.25
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,7 +70,7 @@ def _check(settings: CleanSettings) -> None:
         "turns": (1, 4),
         "grow_fraction": (0, 2),
         "grow_px": (0, 100),
-        "radius_px": (1, 100),
+        "max_fraction": (0, 1),
     }
     for name, (low, high) in limits.items():
         value = getattr(settings, name)
@@ -67,6 +78,20 @@ def _check(settings: CleanSettings) -> None:
             raise ValueError(f"clean.{name} is {value}; expected {low} to {high}")
     if settings.detector not in DETECTORS:
         raise ValueError(f"clean.detector is {settings.detector!r}; expected {' or '.join(DETECTORS)}")
+    if settings.mode not in MODES:
+        raise ValueError(f"clean.mode is {settings.mode!r}; expected {', '.join(MODES)}")
+    for name in ("keep", "only"):
+        _check_pattern(name, getattr(settings, name))
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"clean.{name} is {pattern!r}, no regular expression ({error}); write a plain text such as 'R', or "
+            "put a backslash before each sign that stands for itself"
+        ) from error
 
 
 def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from preprocess.clean import CleanSettings, Summary
 
 FILE = click.Path(path_type=Path)
+SETTINGS = ("detector", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
+MODE_HELP = "inpaint: without a trace; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
+KEEP_HELP = "Leave markers whose text matches; what could not be read is erased. (?i): any case."
+ONLY_HELP = "Erase only markers whose text matches; what could not be read stays. (?i): any case."
 
 
 @click.command("clean-labels", short_help="Find and inpaint text markers.")
@@ -23,6 +27,11 @@ FILE = click.Path(path_type=Path)
 @click.option("--easyocr-models", type=FILE, help="Folder of craft_mlt_25k.pth and english_g2.pth.")
 @click.option("--min-confidence", type=float, help="0 to 1; below it a find is no marker.  [default: 0.4]")
 @click.option("--markers", type=FILE, help="Erase the markers of this COCO file instead of detecting.")
+@click.option("--mode", type=click.Choice(["inpaint", "fill", "noise", "box"]), help=MODE_HELP)
+@click.option("--keep", metavar="REGEX", help=KEEP_HELP)
+@click.option("--only", metavar="REGEX", help=ONLY_HELP)
+@click.option("--plates/--no-plates", default=None, help="Erase the plates of lead letters too.  [default: plates]")
+@click.option("--max-fraction", type=float, help="Refuse films of which more would be erased.  [default: 0.25]")
 @click.option("--masks-only", is_flag=True, help="Write masks (255 on markers), no images.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--overwrite", is_flag=True, help="Clean anew what was cleaned otherwise; drop films that are gone.")
@@ -31,8 +40,6 @@ FILE = click.Path(path_type=Path)
 def clean_labels(
     data: Path,
     config: str | None,
-    detector: str | None,
-    min_confidence: float | None,
     max_pixels: int | None,
     **options: Any,
 ) -> None:
@@ -47,7 +54,7 @@ def clean_labels(
     from preprocess.clean import clean_folder
     from preprocess.images import MAX_PIXELS
 
-    settings, limit = settle(config, detector=detector, min_confidence=min_confidence), max_pixels or MAX_PIXELS
+    settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
     start, worked = time.monotonic(), itertools.count(1)  # films of an earlier run do not count for the rate
     piped = not sys.stderr.isatty()
     with click.progressbar(
@@ -66,7 +73,7 @@ def rate(per_second: float | None) -> str:
     return "" if per_second is None else f"{per_second:.1f} films/s"
 
 
-def settle(config: str | None, **chosen: Any) -> "CleanSettings":
+def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
     """The file's settings, with what the command line names in their place."""
     from dataclasses import asdict
 

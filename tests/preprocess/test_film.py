@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from preprocess.clean import CleanSettings, clean_image
+from preprocess.clean import CleanSettings, clean_image, erase
+from preprocess.errors import AreaError
 from preprocess.markers import Marker, box_quad
 
 from .conftest import film
@@ -40,3 +41,29 @@ def test_a_film_without_markers_stays_as_it_is() -> None:
     cleaned = clean_image(image, Fixed(), CleanSettings())
     assert np.array_equal(cleaned.image, image)
     assert not cleaned.mask.any()
+
+
+def test_the_markers_are_those_that_were_erased() -> None:
+    right, left = Marker(box_quad(50, 10, 80, 20), "R"), Marker(box_quad(50, 40, 80, 50), "L")
+    image = film()
+    cleaned = erase(image, [right, left], CleanSettings(keep="R"))
+    assert cleaned.markers == (left,)
+    assert np.array_equal(cleaned.image[8:22], image[8:22])
+    assert not erase(image, [right, left], CleanSettings(only="X")).mask.any()
+
+
+@pytest.mark.parametrize("mode", ["inpaint", "fill", "noise", "box"])
+def test_each_mode_erases_and_touches_nothing_else(mode: str) -> None:
+    image = film()
+    image[10:25, 50:80] = 250
+    cleaned = erase(image, [Marker(box_quad(50, 10, 80, 25), "R")], CleanSettings(mode=mode))
+    assert cleaned.image[10:25, 50:80].max() < 100
+    assert np.array_equal(cleaned.image[~cleaned.mask], image[~cleaned.mask])
+    assert bool((cleaned.image[cleaned.mask] == 0).all()) == (mode == "box")
+
+
+def test_a_film_of_which_too_much_would_go_is_refused() -> None:
+    large = Marker(box_quad(0, 0, 90, 60))
+    with pytest.raises(AreaError, match=r"5\d\.\d% of the film would be erased, allowed are 25\.0%; look whether"):
+        erase(film(), [large], CleanSettings())
+    assert erase(film(), [large], CleanSettings(max_fraction=0.7)).mask.mean() > 0.5

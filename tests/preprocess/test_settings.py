@@ -28,6 +28,10 @@ def test_the_default_preset_is_the_default() -> None:
         ({"turns": True}, r"clean\.turns is True; expected int"),
         ({"side_px": 5}, r"clean\.side_px is 5; expected 32 to 4096"),
         ({"detector": "tesseract"}, r"clean\.detector is 'tesseract'; expected rapidocr or easyocr"),
+        ({"mode": "blur"}, r"clean\.mode is 'blur'; expected inpaint, fill, noise, box"),
+        ({"keep": "(R"}, r"clean\.keep is '\(R', no regular expression \(missing \), .*write a plain text"),
+        ({"only": "*"}, r"clean\.only is '\*', no regular expression \(nothing to repeat"),
+        ({"max_fraction": 2}, r"clean\.max_fraction is 2; expected 0 to 1"),
         ({"min_confidense": 1}, r"unknown setting 'min_confidense'; expected one of detector, min_confidence"),
     ],
 )

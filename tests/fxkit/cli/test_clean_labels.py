@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from fxkit.cli import fxkit
 from preprocess.coco import write_coco
 from preprocess.errors import KnownError
-from preprocess.images import write_image
+from preprocess.images import read_image, write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
 
 
@@ -80,11 +80,43 @@ def test_a_preset_can_be_named(films: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["side_px"] == 384
 
 
+def rows_of(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "ledger.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("option", [("--keep", "^R$"), ("--only", "L")])
+def test_markers_stay_by_their_text(films: Path, option: tuple[str, str]) -> None:
+    result = run(films, "--markers", films.with_name("markers.json"), *option)
+    assert result.exit_code == 0, result.output
+    assert "2 files: 0 with 0 markers, 2 copied" in result.stdout
+    for name in ("a.png", "b.png"):
+        assert (films.with_name("films-clean") / name).read_bytes() == (films / name).read_bytes()
+
+
+def test_modes_are_chosen_and_noted(films: Path) -> None:
+    result = run(films, "--markers", films.with_name("markers.json"), "--mode", "box", "--no-plates")
+    assert result.exit_code == 0, result.output
+    out = films.with_name("films-clean")
+    assert read_image(out / "a.png")[17, 75] == 0
+    settings = json.loads((out / "clean.json").read_text())["settings"]
+    assert (settings["mode"], settings["plates"]) == ("box", False)
+
+
+def test_a_film_of_which_too_much_would_go_fails(films: Path) -> None:
+    result = run(films, "--markers", films.with_name("markers.json"), "--max-fraction", 0.01)
+    assert result.exit_code == 1
+    assert "failed: a.png: 8.1% of the film would be erased, allowed are 1.0%; look whether" in result.stderr
+    out = films.with_name("films-clean")
+    assert not (out / "a.png").exists()
+    assert [row["status"] for row in rows_of(out)] == ["failed", "copied"]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         (["--out", "films/inside"], "never changed"),
         (["--min-confidence", "1.5"], r"clean\.min_confidence is 1\.5; expected 0 to 1"),
+        (["--keep", "("], r"clean\.keep is '\(', no regular expression"),
         (["--config", "fats"], "neither a file nor a preset"),
         (["--markers", "none.json"], "cannot be read"),
     ],
