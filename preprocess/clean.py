@@ -11,6 +11,7 @@ from pathlib import Path
 import joblib
 
 from preprocess.coco import read_coco, write_coco
+from preprocess.coco_names import name_films
 from preprocess.errors import MarkerFileError, OutputError
 from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
 from preprocess.images import MAX_PIXELS
@@ -84,8 +85,8 @@ def clean_folder(
         out: by default ROOT-clean, beside the folder of the images.
         root: what a CSV's paths are relative to; by default its own folder.
         paths: only these, relative to the root.
-        markers: a COCO file of the markers to erase, instead of detecting them. Images without annotations in it
-            are copied; images that it does not list fail.
+        markers: a COCO file of the markers to erase, instead of detecting them, also as CVAT, Label Studio or
+            FiftyOne write it. Images without annotations in it are copied; images that it does not list fail.
         masks_only: write masks (255 on markers), no images.
         dry_run: write nothing; the rows say what would be done. What an earlier run did is not looked at again.
         overwrite: clean anew what was cleaned with other settings, and remove the outputs of films that are no
@@ -132,7 +133,7 @@ def clean_folder(
 
 
 def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
-    given = read_coco(markers)
+    given = name_films(read_coco(markers), sources.paths, str(markers))
     if not set(given) & set(sources.paths):
         example = next(iter(given), "none")
         raise MarkerFileError(
