@@ -4,7 +4,10 @@ Files stream: each is read, cleaned and written by itself, then gets its row in 
 which was stopped at any moment goes on where it was.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +15,16 @@ import joblib
 
 from preprocess.coco import read_coco, write_coco
 from preprocess.coco_names import name_films
-from preprocess.errors import MarkerFileError, OutputError
+from preprocess.errors import MarkerFileError
 from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
 from preprocess.images import MAX_PIXELS
-from preprocess.ledger import LEDGER, LedgerRow, ledger_line, write_ledger
+from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.markers import MarkedImage
 from preprocess.one_file import Plan, Task, check_detector, clean_file, sha256_of, short
 from preprocess.resume import Mode, open_out, remove_parts, rows_that_hold
 from preprocess.review import write_review
 from preprocess.settings import CleanSettings, read_clean_settings, settings_from
-from preprocess.sources import Sources, checked_paths, choose_out, list_sources, png_names
+from preprocess.sources import PngNames, Sources, checked_paths, choose_out, list_sources
 
 __all__ = [
     "CleanSettings",
@@ -45,13 +48,14 @@ class Summary:
     """What a run over a folder did.
 
     Args:
-        rows: of every file of this run, sorted by path.
+        rows: of every file of this run, sorted by path; they are read from the ledger, and hold until it is
+            written anew.
         resumed: how many of them an earlier run had done.
         out: the output folder; a dry run does not make it.
     """
 
     out: Path
-    rows: tuple[LedgerRow, ...]
+    rows: Rows
     resumed: int = 0
 
     def having(self, status: str) -> tuple[LedgerRow, ...]:
@@ -114,22 +118,29 @@ def clean_folder(
     )
     mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
     kept = rows_that_hold(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
-    tasks = _tasks(plan, [path for path in sources.paths if path not in kept], given)
-    if tasks:
+    todo = [path for path in sources.paths if path not in kept.places]
+    if todo:
         check_detector(plan)
-    if not dry_run:
-        open_out(plan.out, mode, kept)
-    done = len(sources.paths) - len(tasks)
-    unlisted = (LedgerRow(path, "", "failed", error=short(error, plan)) for path, error in sources.unlisted)
-    rows = kept | {row.path: row for row in unlisted}
-    for number, row in enumerate(_record(plan, _run(plan, tasks, jobs)), done + 1):
-        rows[row.path] = row
+    ledger = _dry(kept) if dry_run else open_out(plan.out, mode, kept)
+    for path, error in sources.unlisted:
+        ledger.append(LedgerRow(path, "", "failed", error=short(error, plan)))
+    done = len(sources.paths) - len(todo)
+    for number, row in enumerate(_run(plan, _tasks(plan, todo, given), min(jobs, len(todo))), done + 1):
+        ledger.append(row)
         if progress:
             progress(number, len(sources.paths))
     if not dry_run:
-        _finish(plan, rows.values())
-    mine = {*sources.paths, *(path for path, _ in sources.unlisted)} & set(rows)
-    return Summary(plan.out, tuple(rows[path] for path in sorted(mine)), done)
+        ledger = _finish(plan, ledger)
+    mine = {*sources.paths, *(path for path, _ in sources.unlisted)}
+    return Summary(plan.out, Rows(ledger, tuple(sorted(mine))), done)
+
+
+def _dry(kept: Ledger) -> Ledger:
+    """A ledger for the rows of a dry run, beside which nothing is written; it goes when it is no longer used."""
+    folder = tempfile.mkdtemp(prefix="fxkit-")
+    ledger = kept.sorted_into(Path(folder, LEDGER))
+    weakref.finalize(ledger, shutil.rmtree, folder)
+    return ledger
 
 
 def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
@@ -143,38 +154,41 @@ def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
     return given
 
 
-def _tasks(plan: Plan, paths: Sequence[str], given: Mapping[str, MarkedImage]) -> list[Task]:
-    names = png_names(plan.root, paths)
-    return [Task(path, names.get(path), given.get(path)) for path in paths]
+def _tasks(plan: Plan, paths: Iterable[str], given: Mapping[str, MarkedImage]) -> Iterator[Task]:
+    names = PngNames(plan.root)
+    return (Task(path, names.of(path), given.get(path)) for path in paths)
 
 
-def _run(plan: Plan, tasks: Sequence[Task], jobs: int) -> Iterator[LedgerRow]:
-    if jobs == 1 or len(tasks) < 2:
+def _run(plan: Plan, tasks: Iterator[Task], jobs: int) -> Iterator[LedgerRow]:
+    if jobs < 2:
         return (clean_file(plan, task) for task in tasks)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
     rows: Iterator[LedgerRow] = parallel(joblib.delayed(clean_file)(plan, task) for task in tasks)
     return rows
 
 
-def _record(plan: Plan, rows: Iterable[LedgerRow]) -> Iterator[LedgerRow]:
-    """Append each row to the ledger before it is passed on."""
-    if plan.dry_run:
-        yield from rows
-        return
-    file = plan.out / LEDGER
-    for row in rows:
-        try:
-            with file.open("a", encoding="utf-8") as ledger:
-                ledger.write(ledger_line(row))
-        except OSError as error:
-            raise OutputError(f"{file}: cannot be written ({error.strerror}); free some space, then go on") from error
-        yield row
-
-
-def _finish(plan: Plan, rows: Iterable[LedgerRow]) -> None:
-    ordered = sorted(rows, key=lambda row: row.path)
-    seen = {row.path: MarkedImage(row.width, row.height, row.markers) for row in ordered if row.status != "failed"}
-    write_coco(plan.out / MARKERS_FILE, seen)
-    write_review(plan.out / REVIEW_FILE, ordered, plan.root, plan.out, plan.settings, plan.max_pixels)
-    write_ledger(plan.out / LEDGER, ordered)
+def _finish(plan: Plan, ledger: Ledger) -> Ledger:
+    ledger = ledger.sorted_into(plan.out / LEDGER)
+    write_coco(plan.out / MARKERS_FILE, Seen(ledger))
+    everything = Rows(ledger, tuple(ledger.places))
+    write_review(plan.out / REVIEW_FILE, everything, plan.root, plan.out, plan.settings, plan.max_pixels)
     remove_parts(plan.out)
+    return ledger
+
+
+class Seen(Mapping[str, MarkedImage]):
+    """The images of a ledger that did not fail, each read from it when it is asked for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._paths = [row.path for row in ledger.rows() if row.status != "failed"]
+
+    def __getitem__(self, path: str) -> MarkedImage:
+        row = self._ledger[path]
+        return MarkedImage(row.width, row.height, row.markers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)

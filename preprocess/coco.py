@@ -27,19 +27,24 @@ def write_coco(path: str | Path, images: Mapping[str, MarkedImage]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    ordered = sorted(images.items())
-    parts = {
-        "info": '{"description": "text markers on radiographs"}',
-        "images": _rows(_image(number, name, image) for number, (name, image) in enumerate(ordered, 1)),
-        "annotations": _rows(_annotations(image.markers for _, image in ordered)),
-        "categories": _rows({"id": number, "name": name} for number, name in enumerate(CATEGORIES, 1)),
+    names = sorted(images)
+    parts: dict[str, Iterable[Mapping[str, Any]]] = {
+        "images": (_image(number, name, images[name]) for number, name in enumerate(names, 1)),
+        "annotations": _annotations(images[name].markers for name in names),
+        "categories": ({"id": number, "name": name} for number, name in enumerate(CATEGORIES, 1)),
     }
-    write_atomic(path, "{" + ",".join(f'\n"{name}": {part}' for name, part in parts.items()) + "\n}\n")
+    write_atomic(path, _content(parts))
 
 
-def _rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """A row a line, each made text at once: of 100,000 films the rows alone would fill hundreds of megabytes."""
-    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"
+def _content(parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[bytes]:
+    """A row a line, each written at once: of 100,000 films the rows alone would fill hundreds of megabytes."""
+    yield b'{\n"info": {"description": "text markers on radiographs"}'
+    for name, rows in parts.items():
+        yield f',\n"{name}": ['.encode()
+        for number, row in enumerate(rows):
+            yield (",\n" if number else "\n").encode() + json.dumps(row).encode()
+        yield b"\n]"
+    yield b"\n}\n"
 
 
 def _image(number: int, name: str, image: MarkedImage) -> dict[str, Any]:

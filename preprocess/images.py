@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -130,25 +130,32 @@ def _to_bgr(image: Array) -> Array:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
 
-def write_atomic(path: str | Path, data: bytes | str) -> None:
+def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
     """Write a file so that it is there whole or not at all; make its folder when that is missing.
 
+    Args:
+        data: pieces of bytes are written as they come, so that large files need little memory.
     Raises:
         OutputError: the disk is full, or the place cannot be written.
     """
     path = Path(path)
-    payload = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    whole = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     part = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(payload)
+        if isinstance(whole, bytes):
+            part.write_bytes(whole)
+        else:
+            with part.open("wb") as file:
+                file.writelines(whole)
         part.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None] | None = None) -> list[str]:

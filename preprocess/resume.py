@@ -12,7 +12,7 @@ from typing import Any
 
 from preprocess.errors import OutputError
 from preprocess.images import write_atomic
-from preprocess.ledger import LEDGER, LedgerRow, read_ledger, write_ledger
+from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
 from preprocess.one_file import sha256_of
 from preprocess.settings import SETTINGS_FILE, CleanSettings
 
@@ -38,10 +38,8 @@ class Mode:
         }
 
 
-def rows_that_hold(
-    out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False
-) -> dict[str, LedgerRow]:
-    """Return the rows of an output folder that a run can keep, as path -> row; nothing is written.
+def rows_that_hold(out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False) -> Ledger:
+    """Return the rows of an output folder that a run can keep; nothing is written.
 
     A row holds when source and output are still as it says; rows of files outside `paths` are kept while their
     source exists.
@@ -55,18 +53,21 @@ def rows_that_hold(
     if not overwrite:
         _refuse_to_lose(out, root, old)
     here = set(paths)
-    return {} if fresh else {path: row for path, row in old.items() if _holds(row, out, root, path in here)}
+    return old.only(() if fresh else (row.path for row in old.rows() if _holds(row, out, root, row.path in here)))
 
 
-def open_out(out: Path, mode: Mode, kept: dict[str, LedgerRow]) -> None:
-    """Make or take up an output folder; outputs of other rows than the kept ones are removed, to be made again."""
+def open_out(out: Path, mode: Mode, kept: Ledger) -> Ledger:
+    """Make or take up an output folder, and return its ledger, which holds the kept rows.
+
+    Outputs of other rows are removed, to be made again.
+    """
     _remove_leftovers(out, _ledger(out), kept)
     write_atomic(out / SETTINGS_FILE, json.dumps(mode.as_json(), indent=1) + "\n")
-    write_ledger(out / LEDGER, kept.values())
+    return kept.sorted_into(out / LEDGER)
 
 
-def _ledger(out: Path) -> dict[str, LedgerRow]:
-    return read_ledger(out) if (out / LEDGER).exists() else {}
+def _ledger(out: Path) -> Ledger:
+    return open_ledger(out) if (out / LEDGER).exists() else Ledger(out / LEDGER)
 
 
 def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:
@@ -99,9 +100,9 @@ def _others(out: Path) -> bool:
     return out.is_dir() and any(not PART.fullmatch(entry.name) for entry in out.iterdir())
 
 
-def _refuse_to_lose(out: Path, root: Path, old: dict[str, LedgerRow]) -> None:
+def _refuse_to_lose(out: Path, root: Path, old: Ledger) -> None:
     """Outputs that this run cannot make again may be all that is left of their films, or of another folder's."""
-    lost = sorted(row.path for row in old.values() if not os.path.exists(root / row.path) and _has_output(row, out))
+    lost = sorted(row.path for row in old.rows() if not os.path.exists(root / row.path) and _has_output(row, out))
     if lost:
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
         raise OutputError(
@@ -117,9 +118,10 @@ def _has_output(row: LedgerRow, out: Path) -> bool:
 def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
     if row.status == "failed":
         return False
+    output = _below(out, row.output)
     if not asked:
         return os.path.exists(root / row.path)
-    return _is(root / row.path, row.sha256) and _is(_below(out, row.output), row.output_sha256)
+    return _is(root / row.path, row.sha256) and _is(output, row.output_sha256)
 
 
 def _is(file: Path, sha256: str) -> bool:
@@ -129,11 +131,12 @@ def _is(file: Path, sha256: str) -> bool:
         return False
 
 
-def _remove_leftovers(out: Path, old: dict[str, LedgerRow], kept: dict[str, LedgerRow]) -> None:
+def _remove_leftovers(out: Path, old: Ledger, kept: Ledger) -> None:
     """Nothing of an interrupted or outdated run may stay beside the new files."""
-    wanted = {row.output for row in kept.values()}
-    files = {row.output: _below(out, row.output) for row in old.values() if row.output}
-    _remove(file for output, file in files.items() if output not in wanted)
+    others = sorted(old.places.keys() - kept.places.keys())
+    unwanted = {row.output for row in old.rows(others) if row.output}
+    unwanted.difference_update(row.output for row in kept.rows())
+    _remove([_below(out, output) for output in unwanted])
     remove_parts(out)
 
 

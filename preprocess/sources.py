@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
@@ -102,28 +103,28 @@ def _real(path: Path) -> Path:
         raise OutputError(f"{path}: a link that leads to itself; choose another folder") from error
 
 
-def png_names(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    """Return for each path the name of a PNG made of it: `a.png`, or `a.jpg.png` beside another file `a`.
+class PngNames:
+    """Names of the PNGs made of the images below a root; a folder of them is listed once, when it is reached."""
 
-    A path whose name would fall on another source's is left out.
-    """
-    posix = {path: PurePosixPath(path) for path in paths}
-    beside = {folder: _names(root / folder) for folder in {path.parent for path in posix.values()}}
-    stems = {folder: Counter(PurePosixPath(name).stem for name in names) for folder, names in beside.items()}
-    made = ((name, _png_name(path, beside[path.parent], stems[path.parent])) for name, path in posix.items())
-    return {name: png for name, png in made if png is not None}
+    def __init__(self, root: Path) -> None:
+        self._beside = lru_cache(maxsize=16)(lambda folder: _names(root / folder))  # sorted paths leave none for good
+
+    def of(self, path: str) -> str | None:
+        """Return `a.png`, or `a.jpg.png` beside another file `a`; None where that is another source's name."""
+        posix = PurePosixPath(path)
+        if posix.suffix.lower() == ".png":
+            return posix.as_posix()
+        names, shared = self._beside(posix.parent)
+        alone = posix.stem.lower() not in shared
+        made = posix.with_suffix(".png") if alone else posix.with_name(posix.name + ".png")
+        return None if made.name.lower() in names else made.as_posix()
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: Path) -> tuple[set[str], set[str]]:
+    """The names of a folder's images, and the stems that several of them share, in lower case."""
     try:
-        return {entry.name.lower() for entry in folder.iterdir() if entry.suffix.lower() in EXTENSIONS}
+        names = {entry.name.lower() for entry in folder.iterdir() if entry.suffix.lower() in EXTENSIONS}
     except OSError:
-        return set()  # its files then fail by themselves, each with its reason
-
-
-def _png_name(path: PurePosixPath, beside: set[str], stems: Counter[str]) -> str | None:
-    if path.suffix.lower() == ".png":
-        return path.as_posix()
-    alone = stems[path.stem.lower()] <= 1
-    made = path.with_suffix(".png") if alone else path.with_name(path.name + ".png")
-    return None if made.name.lower() in beside else made.as_posix()
+        return set(), set()  # its files then fail by themselves, each with its reason
+    stems = Counter(PurePosixPath(name).stem for name in names)
+    return names, {stem for stem, count in stems.items() if count > 1}

@@ -3,6 +3,7 @@
 import itertools
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,17 +89,18 @@ def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
 def report(summary: "Summary", dry_run: bool) -> None:
     from fxkit.cli import one_line
 
-    failed, copied = summary.having("failed"), summary.having("copied")
-    marked = [row for row in summary.rows if row.markers]
-    for row in failed:
-        click.echo(f"failed: {one_line(row.error)}", err=True)
+    count: Counter[str] = Counter()
+    for row in summary.rows:
+        count.update({row.status: 1, "marked": bool(row.markers), "markers": len(row.markers)})
+        if row.status == "failed":
+            click.echo(f"failed: {one_line(row.error)}", err=True)
     click.echo(
-        f"{len(summary.rows)} files: {len(marked)} with {sum(len(row.markers) for row in marked)} markers, "
-        f"{len(copied)} copied, {len(failed)} failed, {summary.resumed} done before"
+        f"{len(summary.rows)} files: {count['marked']} with {count['markers']} markers, "
+        f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} done before"
     )
     if dry_run:
         click.echo(f"dry run: nothing was written to {one_line(summary.out)}")
     else:
         click.echo(f"look at {one_line(summary.out / 'review.html')}")
-    if failed:
+    if count["failed"]:
         raise SystemExit(1)

@@ -181,6 +181,13 @@ def test_writing_leaves_no_part_behind(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
+def test_pieces_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a", (bytes([n]) for n in range(3)))
+    with pytest.raises(ZeroDivisionError):
+        write_atomic(tmp_path / "a", (bytes([1 // n]) for n in (1, 0)))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"\x00\x01\x02"}
+
+
 def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
     name = "影" * 83 + ".png"  # 253 bytes
     write_image(tmp_path / name, GREY)

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from preprocess.errors import OutputError
-from preprocess.ledger import LEDGER, LedgerRow, ledger_line, read_ledger, write_ledger
+from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows, ledger_line, open_ledger, read_ledger
 from preprocess.markers import Marker, box_quad
 
 ROW = LedgerRow(
@@ -21,7 +22,10 @@ FAILED = LedgerRow("b.jpg", "", "failed", error="b.jpg: zero bytes long")
 
 
 def test_rows_come_back(tmp_path: Path) -> None:
-    write_ledger(tmp_path / LEDGER, [FAILED, ROW])
+    ledger = Ledger(tmp_path / "appended")
+    for row in (FAILED, ROW):
+        ledger.append(row)
+    assert list(ledger.sorted_into(tmp_path / LEDGER).rows()) == [ROW, FAILED]
     assert read_ledger(tmp_path) == {ROW.path: ROW, FAILED.path: FAILED}
     assert read_ledger(tmp_path / LEDGER) == read_ledger(tmp_path)
     assert (tmp_path / LEDGER).read_text().splitlines() == [ledger_line(ROW).strip(), ledger_line(FAILED).strip()]
@@ -49,3 +53,28 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
 def test_a_missing_ledger_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"no ledger can be read .*run clean-labels first"):
         read_ledger(tmp_path)
+
+
+def test_rows_are_read_from_where_they_stand(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / LEDGER)
+    assert list(ledger.rows()) == []
+    for row in (FAILED, ROW, replace(FAILED, error="b.jpg: again")):
+        ledger.append(row)
+    assert open_ledger(tmp_path) == ledger
+    assert ledger[FAILED.path].error == "b.jpg: again"
+    assert list(ledger.only([FAILED.path]).rows()) == [ledger["b.jpg"]]
+    rows = Rows(ledger, (ROW.path, FAILED.path))
+    assert (len(rows), rows[0], rows[-1], rows[1:]) == (2, ROW, ledger["b.jpg"], (ledger["b.jpg"],))
+    assert list(rows) == list(rows) == list(ledger.rows())
+
+
+def test_a_ledger_that_another_run_wrote_meanwhile_is_told(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / LEDGER)
+    for row in (FAILED, ROW):
+        ledger.append(row)
+    other = Ledger(tmp_path / LEDGER).sorted_into(tmp_path / LEDGER)
+    with pytest.raises(OutputError, match="no ledger row"):
+        ledger[ROW.path]
+    other.append(ROW)
+    with pytest.raises(OutputError, match="was changed by another run; read it anew"):
+        ledger[FAILED.path]

@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.sources import choose_out, default_out, list_sources, png_names
+from preprocess.sources import PngNames, choose_out, default_out, list_sources
+
+
+def png_names(root: Path, paths: list[str]) -> dict[str, str | None]:
+    names = PngNames(root)
+    return {path: names.of(path) for path in paths}
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -89,7 +94,7 @@ def test_a_name_depends_on_what_lies_beside_it_even_if_that_is_not_cleaned(tmp_p
 
 def test_no_name_is_given_that_another_source_has(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.png", "a.jpg.png")
-    assert "a.jpg" not in png_names(tmp_path, ["a.jpg", "a.png", "a.jpg.png"])
+    assert PngNames(tmp_path).of("a.jpg") is None
 
 
 def test_names_of_thousands_beside_each_other_are_soon_made(tmp_path: Path) -> None:
