@@ -77,6 +77,20 @@ def is_mirrored(quad: Quad) -> bool:
     return _turning(quad) < 0
 
 
+def kind_of(marker: Marker) -> str:
+    """Return a marker's style for people: "lead", "mirrored lead", "unknown style"."""
+    return f"{'mirrored ' if is_mirrored(marker.quad) else ''}{marker.style or 'unknown style'}"
+
+
+def place_of(marker: Marker, width: int, height: int) -> str:
+    """Return where on a film a marker lies: the "centre" (middle half of both sides), or "top left" and so on."""
+    x0, y0, x1, y1 = quad_box(marker.quad)
+    x, y = (x0 + x1) / 2 / max(width, 1), (y0 + y1) / 2 / max(height, 1)
+    if abs(x - 0.5) < 0.25 and abs(y - 0.5) < 0.25:
+        return "centre"
+    return f"{'top' if y < 0.5 else 'bottom'} {'left' if x < 0.5 else 'right'}"
+
+
 def quad_sides(quad: Quad) -> tuple[float, float]:
     """Return a quad's length along its text and its height, in pixels."""
     return math.dist(quad[0], quad[1]), math.dist(quad[1], quad[2])
