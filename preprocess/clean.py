@@ -13,6 +13,7 @@ from pathlib import Path
 
 import joblib
 
+from preprocess.association import ClassOf, associate, class_of, write_association
 from preprocess.coco import read_coco, write_coco
 from preprocess.coco_names import name_films
 from preprocess.errors import MarkerFileError
@@ -41,6 +42,7 @@ __all__ = [
 
 MARKERS_FILE = "markers.json"
 REVIEW_FILE = "review.html"
+ASSOCIATION_FILE = "association.json"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def clean_folder(
         if progress:
             progress(number, len(sources.paths))
     if not dry_run:
-        ledger = _finish(plan, ledger)
+        ledger = _finish(plan, ledger, class_of(data))
     mine = {*sources.paths, *(path for path, _ in sources.unlisted)}
     return Summary(plan.out, Rows(ledger, tuple(sorted(mine))), done)
 
@@ -167,11 +169,13 @@ def _run(plan: Plan, tasks: Iterator[Task], jobs: int) -> Iterator[LedgerRow]:
     return rows
 
 
-def _finish(plan: Plan, ledger: Ledger) -> Ledger:
+def _finish(plan: Plan, ledger: Ledger, classes: ClassOf) -> Ledger:
     ledger = ledger.sorted_into(plan.out / LEDGER)
     write_coco(plan.out / MARKERS_FILE, Seen(ledger))
     everything = Rows(ledger, tuple(ledger.places))
-    write_review(plan.out / REVIEW_FILE, everything, plan.root, plan.out, plan.settings, plan.max_pixels)
+    association = associate(everything, classes)
+    write_association(plan.out / ASSOCIATION_FILE, association)
+    write_review(plan.out / REVIEW_FILE, everything, plan.root, plan.settings, plan.max_pixels, classes, association)
     remove_parts(plan.out)
     return ledger
 

@@ -1,103 +1,157 @@
-"""A contact sheet of what was cleaned: before, mask and after, the least certain first."""
+"""A page to review what was cleaned: one HTML file with before and after, the films most worth a look first.
+
+Its size is bounded: PICTURES films have pictures, and ROWS films are listed; the rest is in the ledger. Memory too,
+however many films there are: the rows are passed over three times, and only those that are listed are held.
+"""
 
 import base64
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import heapq
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import cv2
 import jinja2
 import numpy as np
-from numpy.typing import NDArray
 
+from preprocess.association import Association, ClassOf, p_text
 from preprocess.errors import KnownError, one_line
 from preprocess.film import mask_of
 from preprocess.images import Array, encode_jpeg, read_image, to_grey8, write_atomic
 from preprocess.ledger import LedgerRow
+from preprocess.look_first import REASONS, Census, least_confidence, rank, reasons_of, take_census
+from preprocess.markers import kind_of
 from preprocess.mask import Mask
 from preprocess.settings import CleanSettings
 
-MOST = 300  # films with markers on the sheet: about 6 MB
-MOST_UNMARKED = 60
-SIDE_PX = 224
-TINT = (230, 120, 20)  # orange: clear on grey for every kind of colour vision
-
-
-@dataclass(frozen=True)
-class Card:
-    """One film on the sheet; pictures are data URIs."""
-
-    path: str
-    texts: tuple[str, ...]
-    confidence: float | None
-    mask_fraction: float
-    before: str
-    mask: str
-    after: str
+PICTURES = 200  # about 30 kB each with before and after
+ROWS = 20_000  # about 200 bytes each
+NAMED = 8  # films that the top of the page names
+SIDE_PX = 320
 
 
 def write_review(
-    file: Path, rows: Sequence[LedgerRow], root: Path, out: Path, settings: CleanSettings, max_pixels: int
+    file: Path,
+    rows: Iterable[LedgerRow],
+    root: Path,
+    settings: CleanSettings,
+    max_pixels: int,
+    classes: ClassOf,
+    association: Association | None,
 ) -> None:
-    """Write the sheet as one HTML file that needs nothing else.
+    """Write the page beside the cleaned films.
 
-    It shows films with markers by their least confident one, then some without, then a list of failed files.
-
+    Args:
+        rows: can be passed over several times, as a list can.
+        root: the films' folder, which the page links to.
     Raises:
         OutputError: the file cannot be written.
     """
-    marked = sorted((row for row in rows if row.markers), key=lambda row: (_least(row), row.path))
-    unmarked = [row for row in rows if not row.markers and row.status != "failed"]
+    census, reasons = take_census(rows), Counter[str]()
+    listed = heapq.nsmallest(ROWS, _counted(rows, census, reasons), key=lambda row: rank(row, census))
+    films = [_film(row, census, classes) for row in listed]
+    pictures = _pictures(_worth_pictures(listed, census), root, file.parent, settings, max_pixels)
+    for film, row in zip(films, listed, strict=True):
+        film |= pictures.get(row.path, {})
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["p"] = p_text
     template = environment.from_string(Path(__file__).with_name("review.html").read_text("utf-8"))
     page = template.render(
-        marked=_cards(marked[:MOST], root, out, settings, max_pixels),
-        unmarked=_cards(unmarked[:MOST_UNMARKED], root, out, settings, max_pixels),
-        failed=[(one_line(row.path), one_line(row.error)) for row in rows if row.status == "failed"],
-        count=len(rows),
-        marked_count=len(marked),
-        unmarked_count=len(unmarked),
-        marker_count=sum(len(row.markers) for row in rows),
+        census=census,
+        total=census.statuses.total(),
+        reasons=[(name, reasons[name], meaning) for name, (_, meaning) in REASONS.items() if reasons[name]],
+        named=[film for film in films if film["why"]][:NAMED],
+        films=films,
+        pictured=len(pictures),
+        association=association,
         settings=settings,
+        root=_link(root, file.parent),
     )
     write_atomic(file, page + "\n")
 
 
-def _least(row: LedgerRow) -> float:
-    return min(marker.confidence for marker in row.markers)
+def _counted(rows: Iterable[LedgerRow], census: Census, reasons: Counter[str]) -> Iterator[LedgerRow]:
+    for row in rows:
+        reasons.update(reasons_of(row, census))
+        yield row
 
 
-def _cards(rows: Iterable[LedgerRow], root: Path, out: Path, settings: CleanSettings, max_pixels: int) -> list[Card]:
-    cards = (_card(row, root, out, settings, max_pixels) for row in rows)
-    return [card for card in cards if card is not None]
+def _film(row: LedgerRow, census: Census, classes: ClassOf) -> dict[str, Any]:
+    """One film as the page's script takes it."""
+    unit = classes.find(row.path)
+    least = least_confidence(row)
+    film = {
+        "path": one_line(row.path),
+        "output": one_line(row.output) if row.output != row.path else "",
+        "status": row.status,
+        "class": one_line(unit[0]) if unit else "",
+        "least": None if least is None else round(least, 2),
+        "share": round(100 * row.mask_fraction, 2),
+        "texts": [one_line(marker.text) for marker in row.markers],
+        "kinds": sorted({kind_of(marker) for marker in row.markers}),
+        "why": reasons_of(row, census),
+        "error": one_line(row.error),
+    }
+    if one_line(row.path) != row.path:
+        film |= {"link": _quoted(row.path), "outlink": _quoted(row.output)}
+    return {key: value for key, value in film.items() if value not in ("", [], ()) or key in ("texts", "kinds", "why")}
 
 
-def _card(row: LedgerRow, root: Path, out: Path, settings: CleanSettings, max_pixels: int) -> Card | None:
+def _quoted(path: str) -> str:
+    return quote(os.fsencode(path))
+
+
+def _link(root: Path, folder: Path) -> str:
     try:
-        before = read_image(root / row.path, max_pixels=max_pixels)
-        after = before if row.status != "cleaned" else read_image(out / row.output, max_pixels=max_pixels)
-    except KnownError:
-        return None  # its source went away since it was cleaned
-    mask = mask_of(before.shape, row.markers, settings)
-    return Card(
-        path=one_line(row.path),
-        texts=tuple(one_line(marker.text) or "(not legible)" for marker in row.markers),
-        confidence=_least(row) if row.markers else None,
-        mask_fraction=row.mask_fraction,
-        before=_picture(before),
-        mask=_picture(_tinted(before, mask)),
-        after=_picture(after),
-    )
+        return quote(os.fsencode(Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()))
+    except ValueError:  # on another drive
+        return root.resolve().as_uri()
 
 
-def _tinted(image: Array, mask: Mask) -> NDArray[np.uint8]:
-    colour = cv2.cvtColor(to_grey8(image), cv2.COLOR_GRAY2RGB)
-    colour[mask] = TINT
-    return np.asarray(colour, np.uint8)
+def _worth_pictures(listed: Sequence[LedgerRow], census: Census) -> list[LedgerRow]:
+    """Some films of each first reason, and some with none: with markers and without."""
+    kinds: dict[tuple[str, bool], list[LedgerRow]] = {}
+    for row in listed:
+        if row.status != "failed":
+            kinds.setdefault((next(iter(reasons_of(row, census)), ""), bool(row.markers)), []).append(row)
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*kinds.values()))
+    return list(itertools.islice((row for row in turns if row), PICTURES))
+
+
+def _pictures(
+    rows: Iterable[LedgerRow], root: Path, out: Path, settings: CleanSettings, max_pixels: int
+) -> dict[str, dict[str, Any]]:
+    pictures: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        try:
+            before = read_image(root / row.path, max_pixels=max_pixels)
+            after = before if row.status != "cleaned" else read_image(out / row.output, max_pixels=max_pixels)
+        except KnownError:
+            continue  # its source went away since it was cleaned
+        mask = mask_of(before.shape, row.markers, settings)
+        pictures[row.path] = {
+            "size": before.shape[1::-1],
+            "outline": _outline(mask),
+            "before": _picture(before),
+            "after": _picture(after) if row.status == "cleaned" and mask.any() else "",
+        }
+    return pictures
+
+
+def _outline(mask: Mask) -> str:
+    """The mask's edges as an SVG path in pixels of the film."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    coarse = max(mask.shape) / 500
+    shapes = (cv2.approxPolyDP(contour, coarse, True)[:, 0].tolist() for contour in contours)
+    return " ".join("M" + "L".join(f"{x} {y}" for x, y in points) + "Z" for points in shapes)
 
 
 def _picture(image: Array) -> str:
-    scale = SIDE_PX / max(image.shape[:2])
+    scale = min(1.0, SIDE_PX / max(image.shape[:2]))
     shown = image if image.ndim == 3 and image.dtype == np.uint8 else to_grey8(image)
     size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
     small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)

@@ -1,8 +1,14 @@
+import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from preprocess import review
+from preprocess.association import associate, class_of
 from preprocess.images import write_image
 from preprocess.ledger import LedgerRow
 from preprocess.markers import Marker, box_quad
@@ -11,44 +17,135 @@ from preprocess.settings import CleanSettings
 
 from .conftest import film
 
-
-def rows(root: Path, count: int) -> list[LedgerRow]:
-    made = []
-    for number in range(count):
-        path = f"<i>{number}.png"
-        write_image(root / path, film(number))
-        marker = Marker(box_quad(50, 10, 80, 25), "<script>" if number == 0 else "R", 0.9 - number / 10)
-        made.append(LedgerRow(path, path, "masked", (marker,)))
-    return made
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+CORNER, MIDDLE = box_quad(60, 5, 85, 20), box_quad(35, 50, 60, 70)
 
 
-def page(tmp_path: Path, ledger: list[LedgerRow]) -> str:
-    write_review(tmp_path / "review.html", ledger, tmp_path, tmp_path, CleanSettings(), 10**8)
-    return (tmp_path / "review.html").read_text("utf-8")
+def made(root: Path, path: str, *markers: Marker, share: float = 0.01) -> LedgerRow:
+    write_image(root / "films" / path, film())
+    write_image(root / "out" / path, film(1))
+    return LedgerRow(path, path, "cleaned" if markers else "copied", markers, share, 90, 120)
 
 
-def test_the_least_certain_stand_first_and_names_are_escaped(tmp_path: Path) -> None:
-    text = page(tmp_path, rows(tmp_path, 3))
-    assert text.index("<figcaption>&lt;i&gt;2.png") < text.index("<figcaption>&lt;i&gt;1.png")
-    assert "&lt;script&gt;" in text
-    assert "<script" not in text
+@pytest.fixture
+def rows(tmp_path: Path) -> list[LedgerRow]:
+    return [
+        made(tmp_path, "x/<i>0.png", Marker(CORNER, "<script>", 0.9, "lead")),
+        made(tmp_path, "x/1 #ä?.png", Marker(CORNER, "R7", 0.7, "lead"), Marker(CORNER, "", 0.8, "burned")),
+        made(tmp_path, "y/2.png", Marker(MIDDLE, "L", 0.5, "burned")),
+        made(tmp_path, "y/3.png"),
+        LedgerRow("y/4\n\udcff.png", "", "failed", error="y/4: zero bytes <long>"),
+    ]
+
+
+def page(tmp_path: Path, rows: list[LedgerRow]) -> str:
+    (tmp_path / "out").mkdir(exist_ok=True)
+    classes = class_of(tmp_path)
+    write_review(
+        tmp_path / "out" / "review.html",
+        rows,
+        tmp_path / "films",
+        CleanSettings(),
+        10**8,
+        classes,
+        associate(rows, classes),
+    )
+    return (tmp_path / "out" / "review.html").read_text("utf-8")
+
+
+def films_of(text: str) -> list[dict[str, Any]]:
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    films: list[dict[str, Any]] = json.loads(data)["films"]
+    return films
+
+
+def test_the_page_needs_nothing_else_and_names_are_escaped(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    text = page(tmp_path, rows)
+    assert text.count("<script") == 2
     assert "<i>" not in text
-    assert text.count("data:image/jpeg;base64,") == 9
-    assert "http" not in text
+    assert not re.search(r"""(src|href)=["'](?!#)""", text)
+    assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
 
 
-def test_the_cap_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review, "MOST", 2)
-    text = page(tmp_path, rows(tmp_path, 3))
-    assert "the 2 least certain of 3" in text
-    assert "<figcaption>&lt;i&gt;0.png" not in text
+def test_films_stand_by_their_worth_with_reasons(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    films = films_of(page(tmp_path, rows))
+    assert [(film["path"], film["why"]) for film in films] == [
+        (r"y/4\n\udcff.png", ["failed"]),
+        ("y/2.png", ["low confidence", "centre"]),
+        ("y/3.png", ["none found"]),
+        ("x/1 #ä?.png", []),
+        ("x/<i>0.png", []),
+    ]
+    assert films[0]["link"] == "y/4%0A%FF.png"
+    assert [film.get("least") for film in films] == [None, 0.5, None, 0.7, 0.9]
+    assert {film["class"] for film in films} == {"x", "y"}
 
 
-def test_failed_files_are_listed_with_their_reason(tmp_path: Path) -> None:
-    text = page(tmp_path, [LedgerRow("a\n\udcff.png", "", "failed", error="zero bytes <long>")])
-    assert r"a\n\udcff.png" in text
-    assert "zero bytes &lt;long&gt;" in text
+def test_the_top_says_which_files_to_look_at_and_why(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    text = " ".join(page(tmp_path, rows).split())
+    assert "Of 5 files: 3 with 4 erased markers, 1 without markers, 1 failed." in text
+    assert '<a href="#why=low%20confidence">1 file: low confidence</a> &ndash; a find below 0.6' in text
+    assert '<a href="#text=y/2.png">y/2.png</a> &ndash; low confidence, centre' in text
 
 
-def test_a_source_that_went_away_is_passed_over(tmp_path: Path) -> None:
-    assert page(tmp_path, [LedgerRow("gone.png", "gone.png", "copied")]).count("<figure>") == 0
+def test_counts_by_class_are_shown_with_their_test(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    text = " ".join(page(tmp_path, rows).split())
+    assert "<th>x, of 2</th><th>y, of 2</th>" in text
+    assert (
+        '<th>lead</th><td>2 <span class="faint">(100 %)</span></td><td>0 <span class="faint">(0 %)</span></td>' in text
+    )
+    assert '<td class="p">p = 0.33</td>' in text
+    assert "Several files of one film or patient make p too small" in text
+
+
+def test_pictures_are_few_and_of_every_reason(
+    tmp_path: Path, rows: list[LedgerRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [made(tmp_path, f"z/{number}.png", Marker(CORNER, "R", 0.5)) for number in range(9)]
+    monkeypatch.setattr(review, "PICTURES", 4)
+    monkeypatch.setattr(review, "ROWS", 13)
+    text = page(tmp_path, [*rows, *many])
+    films = films_of(text)
+    assert len(films) == 13
+    assert "Listed: the 13 most worth a look" in text
+    assert {film["path"] for film in films if "before" in film} == {"y/2.png", "z/0.png", "y/3.png", "x/1 #ä?.png"}
+    assert text.count("data:image/jpeg;base64,") == 7
+
+
+def test_the_outline_is_the_mask_on_the_film(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    (shown,) = (film for film in films_of(page(tmp_path, rows)) if film["path"] == "y/2.png")
+    assert shown["size"] == [90, 120]
+    points = [tuple(map(int, pair.split())) for pair in re.findall(r"\d+ \d+", shown["outline"])]
+    xs, ys = zip(*points, strict=True)
+    assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((35, 59, 50, 69), abs=5)
+
+
+def test_a_source_that_went_away_has_no_picture(tmp_path: Path) -> None:
+    (shown,) = films_of(page(tmp_path, [LedgerRow("gone.png", "gone.png", "copied")]))
+    assert "before" not in shown
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+@pytest.mark.parametrize(
+    ("choice", "films"),
+    [
+        ("", ["y/4\\n\\udcff.png", "y/2.png", "y/3.png", "x/1 #ä?.png", "x/<i>0.png"]),
+        ("sort=path", ["x/1 #ä?.png", "x/<i>0.png", "y/2.png", "y/3.png", "y/4\\n\\udcff.png"]),
+        ("style=burned&class=x", ["x/1 #ä?.png"]),
+        ("min=0.6&max=0.8", ["x/1 #ä?.png"]),
+        ("why=none+found", ["y/3.png"]),
+        ("text=SCRIPT", ["x/<i>0.png"]),
+    ],
+)
+def test_filters_in_a_browser(tmp_path: Path, rows: list[LedgerRow], choice: str, films: list[str]) -> None:
+    page(tmp_path, rows)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
+    command = [str(CHROMIUM), *options, "--enable-logging=stderr", "--dump-dom"]
+    address = (tmp_path / "out" / "review.html").as_uri() + "#" + choice
+    done = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in done.stderr
+    shown = re.findall(r'<div class="path">(.*?)</div>', done.stdout)
+    assert [name.replace("&lt;", "<").replace("&gt;", ">") for name in shown] == films
+    assert f"{len(films)} of 5 films" in done.stdout
+    assert 'href="../films/x/1%20%23%C3%A4%3F.png"' in done.stdout or "x/1 #ä?.png" not in films
