@@ -14,6 +14,7 @@ from pathlib import Path
 import joblib
 
 from preprocess.association import ClassOf, associate, class_of, write_association
+from preprocess.backends import open_backend
 from preprocess.coco import read_coco, write_coco
 from preprocess.coco_names import name_films
 from preprocess.errors import MarkerFileError
@@ -21,7 +22,7 @@ from preprocess.film import Cleaned, build_detector, clean_image, erase, mask_of
 from preprocess.images import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.markers import MarkedImage
-from preprocess.one_file import Plan, Task, check_detector, clean_file, sha256_of, short
+from preprocess.one_file import Plan, Task, check_detector, sha256_of, short
 from preprocess.resume import Mode, open_out, remove_parts, rows_that_hold
 from preprocess.review import write_review
 from preprocess.settings import CleanSettings, read_clean_settings, settings_from
@@ -77,6 +78,8 @@ def clean_folder(
     dry_run: bool = False,
     overwrite: bool = False,
     jobs: int = 1,
+    backend: str = "loky",
+    scheduler: str | None = None,
     max_pixels: int = MAX_PIXELS,
     easyocr_models: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -98,9 +101,12 @@ def clean_folder(
         overwrite: clean anew what was cleaned with other settings, and remove the outputs of films that are no
             longer there.
         jobs: processes; together they use as many threads as there are processor cores.
+        backend: loky, processes of this machine; or dask, all workers of a cluster, which share the folders.
+        scheduler: address of the Dask cluster's scheduler.
         progress: called as progress(done, total) after each file.
     Raises:
-        KnownError: data, out or markers cannot be used, the detector is missing, or the disk is full.
+        KnownError: data, out or markers cannot be used, the detector is missing, the disk is full, or workers
+            cannot be had or were lost.
     """
     settings = settings or CleanSettings()
     sources = list_sources(data, root)
@@ -119,18 +125,19 @@ def clean_folder(
         markers="" if markers is None else Path(markers).name,
     )
     mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
-    kept = rows_that_hold(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
-    todo = [path for path in sources.paths if path not in kept.places]
-    if todo:
-        check_detector(plan)
-    ledger = _dry(kept) if dry_run else open_out(plan.out, mode, kept)
-    for path, error in sources.unlisted:
-        ledger.append(LedgerRow(path, "", "failed", error=short(error, plan)))
-    done = len(sources.paths) - len(todo)
-    for number, row in enumerate(_run(plan, _tasks(plan, todo, given), min(jobs, len(todo))), done + 1):
-        ledger.append(row)
-        if progress:
-            progress(number, len(sources.paths))
+    with open_backend(backend, jobs, scheduler) as run:
+        kept = rows_that_hold(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
+        todo = [path for path in sources.paths if path not in kept.places]
+        if todo:
+            check_detector(plan)
+        ledger = _dry(kept) if dry_run else open_out(plan.out, mode, kept)
+        for path, error in sources.unlisted:
+            ledger.append(LedgerRow(path, "", "failed", error=short(error, plan)))
+        done = len(sources.paths) - len(todo)
+        for number, row in enumerate(run(plan, _tasks(plan, todo, given)), done + 1):
+            ledger.append(row)
+            if progress:
+                progress(number, len(sources.paths))
     if not dry_run:
         ledger = _finish(plan, ledger, class_of(data))
     mine = {*sources.paths, *(path for path, _ in sources.unlisted)}
@@ -159,14 +166,6 @@ def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
 def _tasks(plan: Plan, paths: Iterable[str], given: Mapping[str, MarkedImage]) -> Iterator[Task]:
     names = PngNames(plan.root)
     return (Task(path, names.of(path), given.get(path)) for path in paths)
-
-
-def _run(plan: Plan, tasks: Iterator[Task], jobs: int) -> Iterator[LedgerRow]:
-    if jobs < 2:
-        return (clean_file(plan, task) for task in tasks)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    rows: Iterator[LedgerRow] = parallel(joblib.delayed(clean_file)(plan, task) for task in tasks)
-    return rows
 
 
 def _finish(plan: Plan, ledger: Ledger, classes: ClassOf) -> Ledger:

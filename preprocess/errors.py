@@ -5,6 +5,7 @@ KnownError               anything a user can mend; the command line prints it on
 ├── OutputError          an output place cannot be used
 ├── MarkerFileError      a COCO file of markers cannot be used
 ├── DetectorError        a detector or its models are missing
+├── WorkerError          the processes or machines that a run is spread over cannot be used
 ├── AreaError            more of a film would be erased than allowed
 ├── fxkit.errors.ConfigError    a setting is unknown or has a wrong value
 ├── fxkit.errors.DataError      a data folder, CSV or manifest cannot be used
@@ -42,3 +43,7 @@ class DetectorError(KnownError):
 
 class AreaError(KnownError):
     """More of a film would be erased than allowed."""
+
+
+class WorkerError(KnownError):
+    """The processes or machines that a run is spread over cannot be used."""

@@ -5,6 +5,7 @@ Images are (H, W) uint8 or uint16, or (H, W, 3) uint8 or uint16 in RGB order, ro
 
 import io
 import os
+import platform
 import threading
 import warnings
 import zlib
@@ -140,7 +141,8 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
     """
     path = Path(path)
     whole = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    part = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{threading.get_ident()}.part")
+    here = zlib.crc32(os.fsencode(platform.node() + path.name))  # machines of a cluster may write beside each other
+    part = path.with_name(f".{here:08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(whole, bytes):

@@ -2,9 +2,10 @@
 
 import errno
 import hashlib
+import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -127,11 +128,18 @@ def check_detector(plan: Plan) -> None:
         _detector(plan.settings, plan.threads, plan.easyocr_models)
 
 
-@lru_cache(maxsize=1)
-def _detector(settings: CleanSettings, threads: int, easyocr_models: str | None) -> Detector:
-    """Each process builds its detector once."""
-    cv2.setNumThreads(threads)
-    return build_detector(settings, threads=threads, easyocr_models=easyocr_models)
+def _detector(*key: Any) -> Detector:
+    """Each thread builds its detector once: detectors are not made for several."""
+    if getattr(_built, "key", None) != key:
+        settings, threads, easyocr_models = key
+        cv2.setNumThreads(threads)
+        _built.detector = build_detector(settings, threads=threads, easyocr_models=easyocr_models)
+        _built.key = key
+    found: Detector = _built.detector
+    return found
+
+
+_built = threading.local()
 
 
 def _made(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:

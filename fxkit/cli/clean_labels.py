@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 SETTINGS = ("detector", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
+BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
 MODE_HELP = "inpaint: without a trace; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
 KEEP_HELP = "Leave markers whose text matches; what could not be read is erased. (?i): any case."
 ONLY_HELP = "Erase only markers whose text matches; what could not be read stays. (?i): any case."
@@ -37,6 +38,8 @@ ONLY_HELP = "Erase only markers whose text matches; what could not be read stays
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--overwrite", is_flag=True, help="Clean anew what was cleaned otherwise; drop films that are gone.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
+@click.option("--backend", type=click.Choice(["loky", "dask"]), default="loky", show_default=True, help=BACKEND_HELP)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://host:8786.")
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]")
 def clean_labels(
     data: Path,

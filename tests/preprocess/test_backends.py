@@ -1,0 +1,145 @@
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preprocess import backends
+from preprocess.backends import clean_on_worker
+from preprocess.clean import clean_folder
+from preprocess.errors import OutputError, WorkerError
+from preprocess.ledger import read_ledger
+from preprocess.one_file import Plan, Task, _detector
+from preprocess.settings import CleanSettings
+
+from .conftest import contents
+
+Films = Callable[..., tuple[Path, Path]]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two worker processes of one thread each, on this machine alone."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    ) as made:
+        yield made
+
+
+def test_a_cluster_makes_the_same_bytes(films: Films, tmp_path: Path, cluster: Any, monkeypatch: Any) -> None:
+    root, coco = films(12)
+    (root / "broken.png").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)  # workers stand in another folder
+    one = clean_folder("films", "one", markers=coco)
+    two = clean_folder("films", "two", markers=coco, backend="dask", scheduler=cluster.scheduler_address)
+    assert len(two.having("failed")) == 1
+    assert contents(two.out) == contents(one.out)
+    dry = clean_folder("films", "dry", markers=coco, backend="dask", scheduler=cluster.scheduler_address, dry_run=True)
+    assert [row.status for row in dry.rows] == [row.status for row in one.rows]
+    assert not Path("dry").exists()
+
+
+def test_films_of_a_worker_that_is_killed_are_cleaned_once_by_others(
+    films: Films, tmp_path: Path, cluster: Any
+) -> None:
+    root, coco = films(60)
+    whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
+    killed: list[int] = []
+    lines: list[str] = []
+
+    def kill(done: int, total: int) -> None:
+        lines[:] = (tmp_path / "out" / "ledger.jsonl").read_text().splitlines()
+        if done == 5:
+            killed.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = clean_folder(
+        root, tmp_path / "out", markers=coco, backend="dask", scheduler=cluster.scheduler_address, progress=kill
+    )
+    assert len(killed) == 1
+    assert len(lines) == len(summary.rows) == 60
+    assert not summary.having("failed")
+    assert contents(summary.out) == whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+def test_a_process_that_is_killed_is_told_and_the_run_goes_on_later(films: Films, tmp_path: Path) -> None:
+    root, coco = films(60)
+    whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
+
+    def kill(done: int, total: int) -> None:
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+    with pytest.raises(WorkerError, match=r"a process was lost, perhaps for want of memory \(TerminatedWorkerError"):
+        clean_folder(root, tmp_path / "out", markers=coco, jobs=2, progress=kill)
+    assert 0 < len(read_ledger(tmp_path / "out")) < 60
+    summary = clean_folder(root, tmp_path / "out", markers=coco, jobs=2)
+    assert summary.resumed > 0
+    assert contents(summary.out) == whole
+
+
+def test_a_cluster_that_cannot_be_had_is_told_and_nothing_is_written(
+    films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "WAIT_S", 1)
+    distributed = pytest.importorskip("distributed")
+    root, coco = films(2)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    before = contents(tmp_path)
+    for scheduler, text in (
+        (nobody, rf"^{nobody}: no Dask scheduler answers \(.*start one with `dask scheduler`"),
+        ("nonsense://x", r"^nonsense://x: no Dask scheduler answers \("),
+        (None, "no scheduler is named; give the address .* with --scheduler"),
+    ):
+        with pytest.raises(WorkerError, match=text):
+            clean_folder(root, markers=coco, backend="dask", scheduler=scheduler)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as empty,
+        pytest.raises(WorkerError, match=r"this cluster has no worker; start some with `dask worker tcp://127"),
+    ):
+        clean_folder(root, markers=coco, backend="dask", scheduler=empty.scheduler_address)
+    assert contents(tmp_path) == before
+
+
+def test_backends_that_are_not_there_are_told(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, coco = films(2)
+    with pytest.raises(WorkerError, match=r"backend 'slurm' is unknown; use loky or dask"):
+        clean_folder(root, markers=coco, backend="slurm")
+    with pytest.raises(WorkerError, match=r"scheduler tcp://a:1: only a cluster has one; add --backend dask"):
+        clean_folder(root, markers=coco, scheduler="tcp://a:1")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(WorkerError, match=r"backend dask needs the extra: pip install 'fxkit\[cluster\]' \("):
+        clean_folder(root, markers=coco, backend="dask", scheduler="tcp://a:1")
+
+
+def test_a_worker_that_does_not_see_the_folders_says_so(films: Films, tmp_path: Path) -> None:
+    root, _ = films(1)
+    plan = Plan(root, tmp_path / "out", CleanSettings(), False, False, 10**6, 1, None, "films.json")
+    with pytest.raises(OutputError, match=r"out: worker .* does not see this folder; a cluster's machines must share"):
+        clean_on_worker(plan, Task("a/film 00.png", None, None))
+    assert not plan.out.exists()
+
+
+def test_each_thread_of_a_worker_builds_its_own_detector_once() -> None:
+    barrier = threading.Barrier(2)
+
+    def build(_: int) -> tuple[object, object]:
+        barrier.wait()
+        return _detector(CleanSettings(), 1, None), _detector(CleanSettings(), 1, None)
+
+    with ThreadPoolExecutor(2) as threads:
+        (first, again), (second, once_more) = threads.map(build, range(2))
+    assert first is again
+    assert second is once_more
+    assert first is not second
