@@ -24,14 +24,15 @@ from preprocess.film import mask_of
 from preprocess.images import Array, encode_jpeg, read_image, to_grey8, write_atomic
 from preprocess.ledger import LedgerRow
 from preprocess.look_first import REASONS, Census, least_confidence, rank, reasons_of, take_census
-from preprocess.markers import kind_of
+from preprocess.markers import Marker, kind_of, quad_box
 from preprocess.mask import Mask
 from preprocess.settings import CleanSettings
 
-PICTURES = 200  # about 30 kB each with before and after
+PICTURES = 200  # about 40 kB each: before and after, whole and the least certain marker's surroundings
 ROWS = 20_000  # about 200 bytes each
 NAMED = 8  # films that the top of the page names
 SIDE_PX = 320
+DETAIL_PX = 160
 
 
 def write_review(
@@ -54,7 +55,8 @@ def write_review(
     census, reasons = take_census(rows), Counter[str]()
     listed = heapq.nsmallest(ROWS, _counted(rows, census, reasons), key=lambda row: rank(row, census))
     films = [_film(row, census, classes) for row in listed]
-    pictures = _pictures(_worth_pictures(listed, census), root, file.parent, settings, max_pixels)
+    worth = [row for row in _by_turns(listed, census) if row.status != "failed"][:PICTURES]
+    pictures = _pictures(worth, root, file.parent, settings, max_pixels)
     for film, row in zip(films, listed, strict=True):
         film |= pictures.get(row.path, {})
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -64,7 +66,7 @@ def write_review(
         census=census,
         total=census.statuses.total(),
         reasons=[(name, reasons[name], meaning) for name, (_, meaning) in REASONS.items() if reasons[name]],
-        named=[film for film in films if film["why"]][:NAMED],
+        named=[_film(row, census, classes) for row in _by_turns(listed, census) if reasons_of(row, census)][:NAMED],
         films=films,
         pictured=len(pictures),
         association=association,
@@ -112,14 +114,12 @@ def _link(root: Path, folder: Path) -> str:
         return root.resolve().as_uri()
 
 
-def _worth_pictures(listed: Sequence[LedgerRow], census: Census) -> list[LedgerRow]:
-    """Some films of each first reason, and some with none: with markers and without."""
+def _by_turns(listed: Sequence[LedgerRow], census: Census) -> list[LedgerRow]:
+    """Films of each first reason by turns, and of those with none: with markers and without."""
     kinds: dict[tuple[str, bool], list[LedgerRow]] = {}
     for row in listed:
-        if row.status != "failed":
-            kinds.setdefault((next(iter(reasons_of(row, census)), ""), bool(row.markers)), []).append(row)
-    turns = itertools.chain.from_iterable(itertools.zip_longest(*kinds.values()))
-    return list(itertools.islice((row for row in turns if row), PICTURES))
+        kinds.setdefault((next(iter(reasons_of(row, census)), ""), bool(row.markers)), []).append(row)
+    return [row for turn in itertools.zip_longest(*kinds.values()) for row in turn if row]
 
 
 def _pictures(
@@ -132,14 +132,25 @@ def _pictures(
             after = before if row.status != "cleaned" else read_image(out / row.output, max_pixels=max_pixels)
         except KnownError:
             continue  # its source went away since it was cleaned
-        mask = mask_of(before.shape, row.markers, settings)
         pictures[row.path] = {
             "size": before.shape[1::-1],
-            "outline": _outline(mask),
-            "before": _picture(before),
-            "after": _picture(after) if row.status == "cleaned" and mask.any() else "",
+            "outline": _outline(mask_of(before.shape, row.markers, settings)),
+            "before": _views(before, row.markers),
+            "after": _views(after, row.markers) if row.status == "cleaned" else [],
         }
     return pictures
+
+
+def _views(image: Array, markers: Sequence[Marker]) -> list[str]:
+    """The whole film, and the surroundings of its least certain marker."""
+    whole = [_picture(image, SIDE_PX)]
+    if not markers:
+        return whole
+    x0, y0, x1, y1 = quad_box(min(markers, key=lambda marker: marker.confidence).quad)
+    reach = max(x1 - x0, y1 - y0, 24)
+    left, top, right, bottom = (max(0, round(edge)) for edge in (x0 - reach, y0 - reach, x1 + reach, y1 + reach))
+    part = image[top:bottom, left:right]
+    return [*whole, _picture(part, DETAIL_PX)] if part.size else whole
 
 
 def _outline(mask: Mask) -> str:
@@ -150,8 +161,8 @@ def _outline(mask: Mask) -> str:
     return " ".join("M" + "L".join(f"{x} {y}" for x, y in points) + "Z" for points in shapes)
 
 
-def _picture(image: Array) -> str:
-    scale = min(1.0, SIDE_PX / max(image.shape[:2]))
+def _picture(image: Array, side_px: int) -> str:
+    scale = min(1.0, side_px / max(image.shape[:2]))
     shown = image if image.ndim == 3 and image.dtype == np.uint8 else to_grey8(image)
     size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
     small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
