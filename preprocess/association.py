@@ -66,24 +66,28 @@ class Association:
 def class_of(data: str | Path) -> ClassOf:
     """Return how to tell a film's class: by column `label` of a CSV that has it, else by the film's folder.
 
-    A CSV's column `group` or `patient` says which films count as one. The paths in a CSV are taken as they stand.
+    A CSV's column `group` or `patient` says which films count as one.
     """
-    rows = _csv_rows(Path(data)) if Path(data).is_file() else {}
-    first = next(iter(rows.values()), {})
-    group = next((name for name in ("group", "patient") if name in first), "")
+    if not Path(data).is_file():
+        return ClassOf(FILES, _by_folder)
+    with Path(data).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
+        rows = csv.DictReader(lines)
+        columns = rows.fieldnames or ()
+        group = next((name for name in ("group", "patient") if name in columns), "path")
+        if group == "path" and "label" not in columns:
+            return ClassOf(FILES, _by_folder)
+        units = dict(_csv_unit(row, group) for row in rows)
+    return ClassOf(FILES if group == "path" else f"{group}s", units.get)
 
-    def find(path: str) -> Unit | None:
-        row = rows.get(path, {})
-        label = row.get("label") if "label" in first else PurePosixPath(path).parent.name or "(top folder)"
-        unit = row.get(group) if group else path
-        return (label, unit) if label and unit else None
 
-    return ClassOf(f"{group}s" if group else FILES, find)
+def _csv_unit(row: Mapping[str, str], group: str) -> tuple[str, Unit | None]:
+    path = PurePosixPath(row["path"] or "").as_posix()
+    label, unit = row.get("label", _by_folder(path)[0]), path if group == "path" else row[group]
+    return path, (label, unit) if label and unit else None
 
 
-def _csv_rows(file: Path) -> dict[str, dict[str, str]]:
-    with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
-        return {PurePosixPath(row["path"]).as_posix(): row for row in csv.DictReader(lines)}
+def _by_folder(path: str) -> Unit:
+    return PurePosixPath(path).parent.name or "(top folder)", path
 
 
 def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None:

@@ -28,7 +28,7 @@ ONLY_HELP = "Erase only markers whose text matches; what could not be read stays
 @click.option("--detector", type=click.Choice(["rapidocr", "easyocr"]), help="Finds text.  [default: rapidocr]")
 @click.option("--easyocr-models", type=FILE, help="Folder of craft_mlt_25k.pth and english_g2.pth.")
 @click.option("--min-confidence", type=float, help="0 to 1; below it a find is no marker.  [default: 0.4]")
-@click.option("--markers", type=FILE, help="Erase the markers of this COCO file instead of detecting.")
+@click.option("--markers", type=FILE, help="Erase the markers of this COCO file (CVAT's, Label Studio's, FiftyOne's too).")
 @click.option("--mode", type=click.Choice(["inpaint", "fill", "noise", "box"]), help=MODE_HELP)
 @click.option("--keep", metavar="REGEX", help=KEEP_HELP)
 @click.option("--only", metavar="REGEX", help=ONLY_HELP)
@@ -50,8 +50,9 @@ def clean_labels(
     """Find and inpaint text markers in DATA: a folder, or a CSV file with a column `path`.
 
     DATA is never changed. The output has the same relative paths: films with markers as PNG, every pixel outside
-    the mask as it was, the others copied byte for byte; beside them ledger.jsonl, markers.json (COCO), clean.json
-    and review.html, a contact sheet. A run that was stopped goes on where it was when it is started again.
+    the mask as it was, the others copied byte for byte; beside them ledger.jsonl, markers.json (COCO), clean.json,
+    review.html, which says what to look at first, and association.json: whether markers go with the class (column
+    `label`, or folder). A run that was stopped goes on where it was when it is started again.
 
     Example: fxkit clean-labels films --jobs 2
     """

@@ -53,6 +53,20 @@ def test_groups_count_once_in_each_class(tmp_path: Path) -> None:
     assert found.features[0].counts == {"x": 1, "y": 0}
 
 
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("path\na/1.png\n", {"a/1.png": ("a", "a/1.png"), "b/2.png": ("b", "b/2.png")}),
+        ("path,label\n./a/1.png,x\n", {"a/1.png": ("x", "a/1.png"), "b/2.png": None}),
+        ("path,group\na/1.png,g\n2.png\n", {"a/1.png": ("a", "g"), "2.png": None}),
+    ],
+)
+def test_a_csv_tells_class_and_unit(tmp_path: Path, text: str, units: dict[str, tuple[str, str] | None]) -> None:
+    (tmp_path / "films.csv").write_text(text)
+    classes = class_of(tmp_path / "films.csv")
+    assert {path: classes.find(path) for path in units} == units
+
+
 def test_several_classes_are_tested_by_permutation(tmp_path: Path) -> None:
     even = [film for name in "abc" for film in films(name, (5, (LEAD,)), (5, ()))]
     uneven = films("a", (10, (LEAD,))) + films("b", (10, ())) + films("c", (10, ()))
