@@ -28,7 +28,7 @@ ONLY_HELP = "Erase only markers whose text matches; what could not be read stays
 @click.option("--detector", type=click.Choice(["rapidocr", "easyocr"]), help="Finds text.  [default: rapidocr]")
 @click.option("--easyocr-models", type=FILE, help="Folder of craft_mlt_25k.pth and english_g2.pth.")
 @click.option("--min-confidence", type=float, help="0 to 1; below it a find is no marker.  [default: 0.4]")
-@click.option("--markers", type=FILE, help="Erase the markers of this COCO file (CVAT's, Label Studio's, FiftyOne's too).")
+@click.option("--markers", type=FILE, help="Erase the markers of this COCO file, as CVAT and others write it.")
 @click.option("--mode", type=click.Choice(["inpaint", "fill", "noise", "box"]), help=MODE_HELP)
 @click.option("--keep", metavar="REGEX", help=KEEP_HELP)
 @click.option("--only", metavar="REGEX", help=ONLY_HELP)
