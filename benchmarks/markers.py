@@ -1,76 +1,197 @@
-"""Measure marker removal on annotated radiographs: what is erased, what else is touched, and how fast.
+"""Measure marker removal side by side: what is erased, what else is touched, how fast, and in how much memory.
 
-    python benchmarks/markers.py ../shared --originals 123 --copies 120
-    python benchmarks/markers.py ../shared --config configs/clean/fast.yaml
+    python benchmarks/markers.py ../shared
+    python benchmarks/markers.py ../shared --detectors rapidocr --originals 60 --copies 0 --marked 0 --unmarked 0
 
-SHARED holds data/forearm with its markers_*.json, and bench/score_markers.py, which scores the masks. The samples
-are drawn with a fixed seed. The time is one process from decoding to written mask, models loaded before; CPU s
-is an image's processor time, which other work on the machine disturbs less.
+Films: forearm originals and 224 px copies of them (SHARED/data/forearm with its markers_*.json), and FracAtlas hand
+films with markers (fracatlas_marked.json) and without (fracatlas_unmarked.txt, of which the share touched counts).
+SHARED/bench/score_markers.py scores the masks, and with --cleaned the cleaned films too. Samples are drawn with a
+fixed seed.
+
+Speed: from decoding to the written cleaned film, --jobs processes of one thread, models loaded before (Tesseract loads
+its own at each call); CPU s is a film's processor time, which other work on the machine disturbs less; peak is the
+largest process's resident memory. The peer: Tesseract's words at four quarter turns, see benchmarks/tesseract.py.
 """
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import tesseract
+from joblib.externals.loky import get_reusable_executor
+from tesseract import Cost
+
 from preprocess.clean import CleanSettings, clean_folder
+from preprocess.errors import ImageError
+from preprocess.images import find_image, read_image
 from preprocess.settings import read_settings
 
-HEADER = f"{'films':<12}{'erased':>8}{'all clean':>11}{'collateral':>12}{'p95':>9}{'images/s':>10}{'CPU s':>8}"
+HERE = Path(__file__).parent
+COLUMNS = ("films", "remover", "erased", "all clean", "collateral", "p95", "touched", "films/s", "CPU s", "peak MB")
+WARM = 8  # films that load the models of all processes
+
+Remover = Callable[[Path, Sequence[str], Path, bool], Cost]  # root, paths, out, masks_only
+
+
+@dataclass(frozen=True)
+class Films:
+    """Films of one kind; truth is what the scorer reads, None where they have no markers."""
+
+    name: str
+    root: Path
+    paths: tuple[str, ...]
+    truth: list[dict] | None = None
 
 
 def main() -> None:
     options = parse()
-    settings = read_settings(options.config) if options.config else CleanSettings()
-    if options.detector:
-        settings = replace(settings, detector=options.detector)
-    print(settings, HEADER, sep="\n")
-    for part, count in (("originals", options.originals), ("copies", options.copies)):
-        if count:
-            report(options.shared, part, count, settings, options.keep)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = options.keep or Path(scratch)
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+        styles = []
+        for films in film_sets(options):
+            for name, remover in removers(options):
+                styles += measure(films, name, remover, place / films.name / name, options)
+                get_reusable_executor().shutdown()  # the next has its own memory
+        print("\nErased, by style:", *styles, sep="\n")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--originals", type=int, default=123)
-    parser.add_argument("--copies", type=int, default=120)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--detector")
-    parser.add_argument("--keep", type=Path, help="folder for masks and scores, to look at failures")
+    parser.add_argument("--detectors", default="rapidocr,tesseract", help="fxkit's, and tesseract; comma-separated")
+    parser.add_argument("--config", type=Path, help="YAML file of cleaning settings")
+    parser.add_argument("--originals", type=int, default=123, metavar="N")
+    parser.add_argument("--copies", type=int, default=492, metavar="N")
+    parser.add_argument("--marked", type=int, default=200, metavar="N", help="FracAtlas films with markers")
+    parser.add_argument("--unmarked", type=int, default=300, metavar="N", help="FracAtlas films without")
+    parser.add_argument("--fracatlas-marked", type=Path, default=HERE / "fracatlas_marked.json")
+    parser.add_argument("--fracatlas-unmarked", type=Path, default=HERE / "fracatlas_unmarked.txt")
+    parser.add_argument("--timed", type=int, default=60, metavar="N", help="films of each kind that are timed")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cleaned", action="store_true", help="score the cleaned films too")
+    parser.add_argument("--keep", type=Path, help="folder for masks, films and scores, to look at failures")
     return parser.parse_args()
 
 
-def report(shared: Path, part: str, count: int, settings: CleanSettings, keep: Path | None) -> None:
-    root = shared / "data" / "forearm"
-    truth = json.loads((root / f"markers_{part}.json").read_text())
-    sample = sorted(random.Random(0).sample(truth, min(count, len(truth))), key=lambda row: row["path"])
-    with tempfile.TemporaryDirectory() as folder:
-        place = keep / part if keep else Path(folder) / part
-        clean_folder(root, place / "warm", settings=settings, paths=[sample[0]["path"]], masks_only=True)
-        start, busy = time.perf_counter(), time.process_time()
-        paths = [row["path"] for row in sample]
-        clean_folder(root, place / "masks", settings=settings, paths=paths, masks_only=True, overwrite=True)
-        speed, work = len(sample) / (time.perf_counter() - start), (time.process_time() - busy) / len(sample)
-        (place / "truth.json").write_text(json.dumps(sample))
-        scores = score(shared, root, place)
-    print(
-        f"{part + ' ' + str(len(sample)):<16}{scores['erased']:>4.1%}{scores['images_clean']:>11.1%}"
-        f"{scores['collateral_mean']:>12.3%}{scores['collateral_p95']:>9.3%}{speed:>10.2f}{work:>8.2f}"
+def film_sets(options: argparse.Namespace) -> Iterator[Films]:
+    forearm, fracatlas = (options.shared / "data" / name for name in ("forearm", "fracatlas_hand"))
+    for name, root, file, count in (
+        ("originals", forearm, forearm / "markers_originals.json", options.originals),
+        ("copies", forearm, forearm / "markers_copies.json", options.copies),
+        ("FracAtlas marked", fracatlas, options.fracatlas_marked, options.marked),
+        ("FracAtlas unmarked", fracatlas, options.fracatlas_unmarked, options.unmarked),
+    ):
+        if count and not file.exists():
+            print(f"{name}: left out, there is no {file}", file=sys.stderr)
+        elif count:
+            yield drawn(name, root, file, count)
+
+
+def drawn(name: str, root: Path, file: Path, count: int) -> Films:
+    marked = file.suffix == ".json"
+    every = (
+        json.loads(file.read_text()) if marked else [{"path": line} for line in file.read_text().split("\n") if line]
     )
-    print("   ", ", ".join(f"{style} {found}" for style, found in scores["erased_by_style"].items()))
+    sample = sorted(random.Random(0).sample(every, min(count, len(every))), key=lambda row: row["path"])
+    return Films(f"{name} {len(sample)}", root, tuple(row["path"] for row in sample), sample if marked else None)
 
 
-def score(shared: Path, root: Path, place: Path) -> dict:
+def removers(options: argparse.Namespace) -> Iterator[tuple[str, Remover]]:
+    settings = read_settings(options.config) if options.config else CleanSettings()
+    for name in options.detectors.split(","):
+        if name != "tesseract":
+            yield name, partial(with_fxkit, replace(settings, detector=name), options.jobs)
+        elif tesseract.is_there():
+            yield name, lambda root, paths, out, only: tesseract.erase_words(root, paths, out, options.jobs, only)
+        else:
+            print("tesseract: left out, there is no such program", file=sys.stderr)
+
+
+def with_fxkit(settings: CleanSettings, jobs: int, root: Path, paths: Sequence[str], out: Path, only: bool) -> Cost:
+    """Run clean_folder; the time ends with the last film, before markers.json and review.html are made."""
+    ended = [time.perf_counter()]
+
+    def progress(done: int, total: int) -> None:
+        ended[0] = time.perf_counter()
+
+    def run(some: Sequence[str], where: Path) -> None:
+        clean_folder(
+            root, where, settings=settings, paths=some, masks_only=only, jobs=jobs, overwrite=True, progress=progress
+        )
+
+    run(paths[:WARM], out.with_name(f"{out.name}-warm"))
+    start, busy = time.perf_counter(), cpu_s()
+    run(paths, out)
+    return Cost((ended[0] - start) / len(paths), (cpu_s() - busy) / len(paths), max(map(peak_mb, processes(jobs))))
+
+
+def processes(jobs: int) -> list[str]:
+    """Ids of the processes that clean."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    workers = [pid for pid in children if b"LokyProcess" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return workers if jobs > 1 else ["self"]
+
+
+def cpu_s() -> float:
+    """Processor time of this process and its workers so far."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in {*processes(2), "self"}]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def measure(films: Films, name: str, remover: Remover, place: Path, options: argparse.Namespace) -> list[str]:
+    """Print a row of the table; return what is erased, by style."""
+    remover(films.root, films.paths, place / "masks", True)
+    timed = films.paths if options.cleaned else films.paths[:: max(1, len(films.paths) // options.timed)]
+    cost = remover(films.root, timed, place / "cleaned", False)
+    speed = [f"{1 / cost.wall_s:.1f}", f"{cost.cpu_s:.3f}", f"{cost.peak_mb:.0f}"]
+    if films.truth is None:
+        share = sum(is_touched(place / "masks", path) for path in films.paths) / len(films.paths)
+        row(films.name, name, "", "", "", "", f"{share:.1%}", *speed)
+        return []
+    styles = []
+    for kind in ("masks", "cleaned")[: 1 + options.cleaned]:
+        scores = score(options.shared, films, place, kind)
+        figures = [f"{scores['erased']:.1%}", f"{scores['images_clean']:.1%}", f"{scores['collateral_mean']:.3%}"]
+        title = name if kind == "masks" else f"{name}, cleaned"
+        row(films.name, title, *figures, f"{scores['collateral_p95']:.3%}", "", *speed)
+        erased = ", ".join(f"{style} {found}" for style, found in scores["erased_by_style"].items())
+        styles.append(f"- {films.name}, {title}: {erased}; {scores['missing']} films failed")
+    return styles
+
+
+def row(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def is_touched(masks: Path, path: str) -> bool:
+    """Whether a film would not be copied byte for byte; one that failed is not."""
+    try:
+        return bool(read_image(find_image(masks, path)).any())
+    except ImageError:
+        return True
+
+
+def score(shared: Path, films: Films, place: Path, kind: str) -> dict:
+    (place / "truth.json").write_text(json.dumps(films.truth))
     script = shared / "bench" / "score_markers.py"
-    command = [sys.executable, script, place / "truth.json", root, "--masks", place / "masks"]
-    subprocess.run([*command, "--json", place / "scores.json"], check=True, stdout=subprocess.DEVNULL)
-    return json.loads((place / "scores.json").read_text())["summary"]
+    command = [sys.executable, script, place / "truth.json", films.root, f"--{kind}", place / kind]
+    subprocess.run([*command, "--json", place / f"{kind}.json"], check=True, stdout=subprocess.DEVNULL)
+    return json.loads((place / f"{kind}.json").read_text())["summary"]
 
 
 if __name__ == "__main__":
