@@ -2,13 +2,14 @@
 
 What they write, by their own exporters: CVAT ("COCO 1.0", through Datumaro's coco_instances) a box without
 polygon as the unturned one, with its angle in attributes.rotation; Label Studio (label_studio_sdk.converter)
-boxes only; FiftyOne (fiftyone.utils.coco) an object's attributes as keys beside `bbox`, its confidence as
-`score`, and polygons that end where they began. FiftyOne fails on an attribute named "confidence".
+boxes as boxes only, and each of our markers twice, since it opens them as a box and a polygon; FiftyOne
+(fiftyone.utils.coco) an object's attributes as keys beside `bbox`, its confidence as `score`. FiftyOne fails on an
+attribute named "confidence".
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from preprocess.images import write_atomic
 from preprocess.markers import STYLES, MarkedImage, Marker, Quad, around, as_quad, box_quad, quad_area, quad_box
 
 CATEGORIES = ("marker", *STYLES)
+SAME_PX = 0.5
 
 
 def write_coco(path: str | Path, images: Mapping[str, MarkedImage]) -> None:
@@ -75,7 +77,8 @@ def read_coco(path: str | Path) -> dict[str, MarkedImage]:
     """Read a COCO file as file_name -> its size and markers.
 
     Annotations without a polygon count by their bbox, turned by `rotation` (degrees clockwise about its centre)
-    if they have one. Images listed twice under one name, as of two annotators, have the markers of both.
+    if they have one; such a box around another annotation's polygon is the same marker. Images listed twice under
+    one name, as of two annotators, have the markers of both.
 
     Raises:
         MarkerFileError: not readable, not JSON, or not COCO.
@@ -97,9 +100,10 @@ def read_coco(path: str | Path) -> dict[str, MarkedImage]:
 
 def _parse_coco(content: Any) -> dict[str, MarkedImage]:
     names = {int(row["id"]): str(row["name"]) for row in content.get("categories", [])}
-    markers: dict[int, list[Marker]] = {int(row["id"]): [] for row in content["images"]}
+    rows: dict[int, list[Any]] = {int(row["id"]): [] for row in content["images"]}
     for row in content["annotations"]:
-        markers[int(row["image_id"])].append(_parse_annotation(row, names))
+        rows[int(row["image_id"])].append(row)
+    markers = {number: _parse_annotations(several, names) for number, several in rows.items()}
     images: dict[str, MarkedImage] = {}
     for row in content["images"]:
         name = str(row["file_name"])
@@ -108,6 +112,17 @@ def _parse_coco(content: Any) -> dict[str, MarkedImage]:
         width, height = (int(row.get(side) or 0) for side in ("width", "height"))
         images[name] = MarkedImage(width, height, (*before, *markers[int(row["id"])]))
     return images
+
+
+def _parse_annotations(rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> list[Marker]:
+    markers = [(_parse_annotation(row, names), bool(row.get("segmentation"))) for row in rows]
+    outlined = [quad_box(marker.quad) for marker, has_polygon in markers if has_polygon]
+    return [marker for marker, has_polygon in markers if has_polygon or not _is_one_of(marker.quad, outlined)]
+
+
+def _is_one_of(quad: Quad, boxes: Iterable[tuple[float, ...]]) -> bool:
+    upright = quad == box_quad(*quad_box(quad))
+    return upright and any(math.dist(quad_box(quad), box) < SAME_PX for box in boxes)
 
 
 def _parse_annotation(row: Mapping[str, Any], names: Mapping[int, str]) -> Marker:

@@ -103,3 +103,19 @@ def test_images_of_one_name_have_the_markers_of_both_and_no_size_is_needed_witho
     (tmp_path / "two.json").write_text(json.dumps({"images": images, "annotations": rows}))
     both = (Marker(box_quad(0, 2, 30, 42)), Marker(box_quad(1, 2, 31, 42)))
     assert read_coco(tmp_path / "two.json") == {"a.png": MarkedImage(50, 60, both), "b.png": MarkedImage(0, 0)}
+
+
+def test_a_box_around_a_polygon_is_the_same_marker_and_a_box_elsewhere_is_not(tmp_path: Path) -> None:
+    turned = [10, 40, 30, 20, 50, 40, 30, 60]
+    rows: list[dict[str, object]] = [
+        {"image_id": 1, "segmentation": [], "bbox": [10, 20.001, 40, 40]},
+        {"image_id": 1, "segmentation": [turned], "bbox": [10, 20, 40, 40]},
+        {"image_id": 1, "segmentation": [], "bbox": [12, 20, 40, 40]},
+    ]
+    images = [{"id": 1, "file_name": "a.png", "width": 100, "height": 100}]
+    (tmp_path / "both.json").write_text(json.dumps({"images": images, "annotations": rows}))
+    (image,) = read_coco(tmp_path / "both.json").values()
+    assert [marker.quad for marker in image.markers] == [
+        ((10, 40), (30, 20), (50, 40), (30, 60)),
+        box_quad(12, 20, 52, 60),
+    ]

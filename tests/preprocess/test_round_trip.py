@@ -63,7 +63,10 @@ def cvat(coco: Content) -> Content:
 
 
 def label_studio(coco: Content) -> Content:
-    """Boxes and sizes only, numbered from 0; uploaded files are renamed, a local one is named by its address."""
+    """No texts, numbers from 0; uploaded files are renamed, a local one is named by its address.
+
+    Of the markers that it was given each is there as a box and as a polygon, less those that were deleted.
+    """
     names = {KEPT: "/data/local-files/?d=films/b/film%2003.png", MOVED: "images/1a2b3c4d-film_00.png"}
     names |= {DELETED: r"..\..\label-studio\media\upload\4\cb0618f6-film_01.png", ADDED: "images/00ff00ff__film 02.png"}
     images = [
@@ -83,6 +86,7 @@ def label_studio(coco: Content) -> Content:
         }
         for number, (path, (x, y, width, height)) in enumerate(BOXES.items())
     ]
+    rows.append({**rows[0], "id": len(rows), "segmentation": [polygon(*KEPT_BOX)]})
     categories = [{"id": number, "name": name} for number, name in enumerate(("burned", "lead", "marker", "sticker"))]
     return {
         "images": images,
