@@ -43,7 +43,7 @@ class Feature:
 
     Args:
         counts: class -> units with such a marker.
-        p: of a test of independence, two-sided: Fisher's exact for two classes, else chi-squared by permutation.
+        p: of a test of independence, two-sided.
         p_holm: p, corrected for the number of features.
     """
 
@@ -56,9 +56,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Association:
-    """Features by class, the strongest first; `classes` tells how many units each class has."""
+    """Features by class, the strongest first; `classes` tells how many units each class has, `test` where p is from."""
 
     unit: str
+    test: str
     classes: dict[str, int]
     features: tuple[Feature, ...]
 
@@ -106,7 +107,8 @@ def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None
         Feature(*trait, {label: counts[trait][label] for label in totals}, p, adjusted)
         for (p, trait), adjusted in zip(tested, _holm([p for p, _ in tested]), strict=True)
     )
-    return Association(classes.unit, totals, tuple(features))
+    test = "Fisher's exact test" if len(totals) == 2 else "chi-squared test by permutation"
+    return Association(classes.unit, test, totals, tuple(features))
 
 
 def _units(rows: Iterable[LedgerRow], classes: ClassOf) -> Iterator[tuple[str, set[Trait]]]:
@@ -154,5 +156,5 @@ def p_text(p: float) -> str:
 
 def write_association(file: str | Path, association: Association | None) -> None:
     """Write it as JSON; without classes there are no features."""
-    content = asdict(association or Association(FILES, {}, ()))
+    content = asdict(association or Association(FILES, "", {}, ()))
     write_atomic(file, json.dumps(content, indent=1) + "\n")

@@ -30,6 +30,7 @@ def test_files_are_counted_by_folder_and_tested_by_fisher(tmp_path: Path) -> Non
     found = associate(rows, class_of(tmp_path))
     assert found is not None
     assert (found.unit, found.classes) == ("files", {"fractured": 121, "whole": 69})
+    assert found.test == "Fisher's exact test"
     counts = {feature.name: feature.counts for feature in found.features}
     assert counts == {
         "any marker": {"fractured": 24, "whole": 2},
@@ -75,6 +76,7 @@ def test_several_classes_are_tested_by_permutation(tmp_path: Path) -> None:
     assert second is not None
     assert {feature.p for feature in first.features} == {1.0}
     assert {feature.p for feature in second.features} == {0.0001}
+    assert second.test == "chi-squared test by permutation"
 
 
 def test_what_all_films_have_tells_nothing(tmp_path: Path) -> None:
@@ -88,7 +90,12 @@ def test_folders_that_are_no_classes_give_no_table(tmp_path: Path, count: int) -
     rows = [row(f"{number}/a.png", LEAD) for number in range(count)]
     assert associate(rows, class_of(tmp_path)) is None
     write_association(tmp_path / "association.json", None)
-    assert json.loads((tmp_path / "association.json").read_text()) == {"unit": "files", "classes": {}, "features": []}
+    assert json.loads((tmp_path / "association.json").read_text()) == {
+        "unit": "files",
+        "test": "",
+        "classes": {},
+        "features": [],
+    }
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_counts_by_class_are_shown_with_their_test(tmp_path: Path, rows: list[Le
         '<th>lead</th><td>2 <span class="faint">(100 %)</span></td><td>0 <span class="faint">(0 %)</span></td>' in text
     )
     assert '<td class="p">p = 0.33</td>' in text
+    assert "Most unequal: top right: 2 of 2 x, 0 of 2 y: p = 0.33, corrected p = 1.00." in text
     assert "Several files of one film or patient make p too small" in text
 
 
