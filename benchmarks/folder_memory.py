@@ -1,6 +1,7 @@
 """Measure memory and time per file of a run over a folder of very many films.
 
     python benchmarks/folder_memory.py --files 100000 --jobs 2
+    python benchmarks/folder_memory.py --files 100000 --cluster tcp://host:8786
 
 The folder holds hard links to a few small made films, every third with a given marker, so that little time goes into
 the films themselves. A row is printed for each tenth of the run: the resident memory of the main process and of the
@@ -29,20 +30,22 @@ FOLDER = 1000  # films a folder
 
 def main() -> None:
     options = parse()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(dir=options.place) as place:
         root, coco = Path(place, "films"), Path(place, "markers.json")
         names = make(root, options.files)
         write_coco(coco, {name: MARKED if n % 3 else MarkedImage(SIDE_PX, SIDE_PX) for n, name in enumerate(names)})
         del names
         for title in ("first run", "second run"):
             print(f"{title}: main process before {memory_mb():.0f} MB")
-            measure(root, coco, options.files, options.jobs)
+            measure(root, coco, options)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cluster", metavar="ADDRESS", help="scheduler of a Dask cluster that shares --place")
+    parser.add_argument("--place", type=Path, help="folder to work in, if not the system's for temporary files")
     return parser.parse_args()
 
 
@@ -59,7 +62,8 @@ def make(root: Path, files: int) -> list[str]:
     return names
 
 
-def measure(root: Path, coco: Path, files: int, jobs: int) -> None:
+def measure(root: Path, coco: Path, options: argparse.Namespace) -> None:
+    files, backend = options.files, "dask" if options.cluster else "loky"
     start, step, seen = time.perf_counter(), max(1, files // 10), [(0, time.perf_counter(), memory_mb())]
 
     def progress(done: int, total: int) -> None:
@@ -71,7 +75,9 @@ def measure(root: Path, coco: Path, files: int, jobs: int) -> None:
                 f"  {done:>8} files: {seen[-1][2]:5.0f} MB, workers {workers_mb():5.0f} MB, {each * 1e3:6.2f} ms a file"
             )
 
-    summary = clean_folder(root, markers=coco, jobs=jobs, progress=progress)
+    summary = clean_folder(
+        root, markers=coco, jobs=options.jobs, backend=backend, scheduler=options.cluster, progress=progress
+    )
     spent, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"  {len(summary.rows)} rows, {summary.resumed} done before, {spent:.0f} s, of which the end {tail(seen):.0f} s"
