@@ -54,7 +54,7 @@ def _only(name: str, fits: Sequence[str], where: str) -> str:
     if len(fits) > 1:
         raise MarkerFileError(
             f"{where}: file_name {name!r} fits {len(fits)} films, {fits[0]} and {fits[1]} among them; export it with "
-            "the films' folders in its names (FiftyOne: rel_dir), or give one of their folders as data"
+            "the films' folders in its names (FiftyOne: rel_dir; Label Studio: local storage), or one folder at a time"
         )
     return fits[0] if fits else name
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from preprocess.ledger import LedgerRow
 from preprocess.markers import kind_of, place_of
@@ -22,27 +22,30 @@ REASONS = {  # name -> weight, and what it means; the heaviest first
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Census:
-    """What is usual: counted over all films, in any order."""
+    """What is usual: files by status, films with markers and their markers, and films by marker style."""
 
-    statuses: Counter[str] = field(default_factory=Counter)
-    films: int = 0
-    marked: int = 0
-    markers: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str]
+    marked: int
+    markers: int
+    kinds: Counter[str]
+
+    @property
+    def films(self) -> int:
+        """How many files did not fail."""
+        return self.statuses.total() - self.statuses["failed"]
 
 
 def take_census(rows: Iterable[LedgerRow]) -> Census:
-    """Count films by status, those with markers, and those of each marker style."""
-    census = Census()
+    """Count what is usual among these films."""
+    statuses, kinds, marked, markers = Counter[str](), Counter[str](), 0, 0
     for row in rows:
-        census.statuses[row.status] += 1
-        census.films += row.status != "failed"
-        census.marked += bool(row.markers)
-        census.markers += len(row.markers)
-        census.kinds.update({kind_of(marker) for marker in row.markers})
-    return census
+        statuses[row.status] += 1
+        kinds.update({kind_of(marker) for marker in row.markers})
+        marked += bool(row.markers)
+        markers += len(row.markers)
+    return Census(statuses, marked, markers, kinds)
 
 
 def least_confidence(row: LedgerRow) -> float | None:

@@ -54,8 +54,9 @@ def write_review(
     """
     census, reasons = take_census(rows), Counter[str]()
     listed = heapq.nsmallest(ROWS, _counted(rows, census, reasons), key=lambda row: rank(row, census))
-    films = [_film(row, census, classes) for row in listed]
-    worth = [row for row in _by_turns(listed, census) if row.status != "failed"][:PICTURES]
+    films = [_film(row, census, classes if association else None) for row in listed]
+    turns = _by_turns(listed, census)
+    worth = [row for row in turns if row.status != "failed"][:PICTURES]
     pictures = _pictures(worth, root, file.parent, settings, max_pixels)
     for film, row in zip(films, listed, strict=True):
         film |= pictures.get(row.path, {})
@@ -66,7 +67,7 @@ def write_review(
         census=census,
         total=census.statuses.total(),
         reasons=[(name, reasons[name], meaning) for name, (_, meaning) in REASONS.items() if reasons[name]],
-        named=[_film(row, census, classes) for row in _by_turns(listed, census) if reasons_of(row, census)][:NAMED],
+        named=[_film(row, census) for row in turns[: 2 * NAMED] if reasons_of(row, census)][:NAMED],
         films=films,
         pictured=len(pictures),
         association=association,
@@ -82,9 +83,9 @@ def _counted(rows: Iterable[LedgerRow], census: Census, reasons: Counter[str]) -
         yield row
 
 
-def _film(row: LedgerRow, census: Census, classes: ClassOf) -> dict[str, Any]:
+def _film(row: LedgerRow, census: Census, classes: ClassOf | None = None) -> dict[str, Any]:
     """One film as the page's script takes it."""
-    unit = classes.find(row.path)
+    unit = classes.find(row.path) if classes else None
     least = least_confidence(row)
     film = {
         "path": one_line(row.path),

@@ -1,3 +1,6 @@
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from preprocess.ledger import LedgerRow
@@ -6,7 +9,7 @@ from preprocess.markers import Marker, as_quad, box_quad
 
 CORNER, MIDDLE = box_quad(0, 0, 20, 10), box_quad(40, 90, 60, 110)
 MIRRORED = as_quad([(20, 0), (0, 0), (0, 10), (20, 10)])
-USUAL = Census(films=100, marked=90)
+USUAL = Census(Counter(cleaned=90, copied=10), 90, 180, Counter({"lead": 80, "unknown style": 80}))
 
 
 def row(path: str, *markers: Marker, share: float = 0.01) -> LedgerRow:
@@ -24,13 +27,11 @@ def row(path: str, *markers: Marker, share: float = 0.01) -> LedgerRow:
     ],
 )
 def test_reasons(film: LedgerRow, reasons: tuple[str, ...]) -> None:
-    usual = Census(films=100, marked=90)
-    usual.kinds.update({"lead": 80, "unknown style": 80})
-    assert reasons_of(film, usual) == reasons
+    assert reasons_of(film, USUAL) == reasons
 
 
 def test_a_film_without_markers_is_usual_where_most_have_none() -> None:
-    assert reasons_of(row("a"), Census(films=100, marked=50)) == ()
+    assert reasons_of(row("a"), replace(USUAL, marked=50)) == ()
 
 
 def test_rare_styles_stand_out_in_large_folders_only() -> None:

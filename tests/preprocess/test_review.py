@@ -121,6 +121,11 @@ def test_the_outline_is_the_mask_on_the_film(tmp_path: Path, rows: list[LedgerRo
     assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((35, 59, 50, 69), abs=5)
 
 
+def test_folders_that_are_no_classes_are_none_to_choose_from(tmp_path: Path) -> None:
+    rows = [LedgerRow(f"{number}/a.png", "", "copied") for number in range(51)]
+    assert not any("class" in film for film in films_of(page(tmp_path, rows)))
+
+
 def test_a_source_that_went_away_has_no_picture(tmp_path: Path) -> None:
     (shown,) = films_of(page(tmp_path, [LedgerRow("gone.png", "gone.png", "copied")]))
     assert "before" not in shown
