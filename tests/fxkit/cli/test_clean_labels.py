@@ -152,3 +152,12 @@ def test_real_text_goes(tmp_path: Path) -> None:
     (row,) = map(json.loads, (tmp_path / "films-clean" / "ledger.jsonl").read_text().splitlines())
     assert row["output"] == "a.png"
     assert row["markers"][0]["text"] == "R29"
+
+
+def test_a_scheduler_needs_its_backend(films: Path) -> None:
+    markers = films.with_name("markers.json")
+    for options, text in ((["--scheduler", "tcp://a:1"], "add --backend dask"), (["--backend", "dask"], "--scheduler")):
+        result = run(films, "--markers", markers, *options)
+        assert isinstance(result.exception, KnownError)
+        assert text in str(result.exception)
+    assert not films.with_name("films-clean").exists()
