@@ -67,7 +67,7 @@ def write_review(
         census=census,
         total=census.statuses.total(),
         reasons=[(name, reasons[name], meaning) for name, (_, meaning) in REASONS.items() if reasons[name]],
-        named=[_film(row, census) for row in turns[: 2 * NAMED] if reasons_of(row, census)][:NAMED],
+        named=[_film(row, census) for row in turns[: 3 * NAMED] if reasons_of(row, census)][:NAMED],
         films=films,
         pictured=len(pictures),
         association=association,

@@ -145,13 +145,52 @@ def test_a_source_that_went_away_has_no_picture(tmp_path: Path) -> None:
 )
 def test_filters_in_a_browser(tmp_path: Path, rows: list[LedgerRow], choice: str, films: list[str]) -> None:
     page(tmp_path, rows)
+    text = browse(tmp_path / "out" / "review.html", choice)
+    shown = re.findall(r'<div class="path">(.*?)</div>', text)
+    assert [name.replace("&lt;", "<").replace("&gt;", ">") for name in shown] == films
+    assert f"{len(films)} of 5 films" in text
+    assert 'href="../films/x/1%20%23%C3%A4%3F.png"' in text or "x/1 #ä?.png" not in films
+
+
+CONTROLS = """
+const said = [], form = document.getElementById("filters");
+const say = () => said.push(document.getElementById("count").textContent.split(" ")[0], location.hash);
+const change = (name, value) => {
+  form.elements[name].value = value;
+  form.elements[name].dispatchEvent(new Event("input", {bubbles: true}));
+  say();
+};
+change("text", "R7");
+change("text", "");
+document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "b", bubbles: true}));
+say();
+const panes = document.querySelectorAll(".panes")[0];
+said.push(panes.dataset.view);
+panes.click();
+said.push(panes.dataset.view);
+form.querySelector("[type=reset]").click();
+say();
+document.body.textContent = `said: ${JSON.stringify(said)} end`;
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+def test_controls_in_a_browser(tmp_path: Path, rows: list[LedgerRow]) -> None:
+    driven = page(tmp_path, rows).replace("</body>", f"<script>{{{CONTROLS}}}</script></body>")
+    (tmp_path / "out" / "driven.html").write_text(driven, "utf-8")
+    (said,) = re.findall(r"said: (.*) end", browse(tmp_path / "out" / "driven.html"))
+    assert json.loads(said) == ["1", "#text=R7", "5", "", "5", "#view=after", "after", "before", "5", ""]
+
+
+def browse(file: Path, choice: str = "") -> str:
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
+    options += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={file.parent / 'user'}",
+    ]
     command = [str(CHROMIUM), *options, "--enable-logging=stderr", "--dump-dom"]
-    address = (tmp_path / "out" / "review.html").as_uri() + "#" + choice
+    address = file.as_uri() + "#" + choice
     done = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
     assert "CONSOLE" not in done.stderr
-    shown = re.findall(r'<div class="path">(.*?)</div>', done.stdout)
-    assert [name.replace("&lt;", "<").replace("&gt;", ">") for name in shown] == films
-    assert f"{len(films)} of 5 films" in done.stdout
-    assert 'href="../films/x/1%20%23%C3%A4%3F.png"' in done.stdout or "x/1 #ä?.png" not in films
+    return done.stdout
