@@ -32,7 +32,8 @@ from tesseract import Cost
 
 from preprocess.clean import CleanSettings, clean_folder
 from preprocess.errors import ImageError
-from preprocess.images import find_image, read_image
+from preprocess.images import read_image
+from preprocess.listing import find_image
 from preprocess.settings import read_settings
 
 HERE = Path(__file__).parent

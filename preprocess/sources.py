@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.images import EXTENSIONS, image_paths
+from preprocess.images import EXTENSIONS
+from preprocess.listing import image_paths
 
 
 @dataclass(frozen=True)

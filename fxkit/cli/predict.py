@@ -25,7 +25,8 @@ def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, devic
     from fxkit.inference import ImagePrediction, predict_images
     from fxkit.run import load_model
     from preprocess.errors import ImageError, KnownError
-    from preprocess.images import EXTENSIONS, MAX_PIXELS, image_paths
+    from preprocess.images import EXTENSIONS, MAX_PIXELS
+    from preprocess.listing import image_paths
 
     model = load_model(run)
     unlisted: list[ImagePrediction] = []

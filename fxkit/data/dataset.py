@@ -15,8 +15,9 @@ from fxkit.data.manifest import Record
 from fxkit.data.transforms import Preprocessing, augment, build_augmentation, resize, to_tensor
 from fxkit.errors import DataError
 from preprocess.errors import ImageError
-from preprocess.images import MAX_PIXELS, find_image, read_image, to_grey8
+from preprocess.images import MAX_PIXELS, read_image, to_grey8
 from preprocess.ledger import LEDGER, ledger_of
+from preprocess.listing import find_image
 
 
 @dataclass(frozen=True)

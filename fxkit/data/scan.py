@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fxkit.errors import DataError
-from preprocess.images import image_paths, other_paths
+from preprocess.listing import image_paths, other_paths
 
 SPLIT_WORDS = {
     "train": "train",

@@ -17,7 +17,8 @@ from fxkit.synth.dataset import Plan, copy_suffix, make_film, plans, turn_film
 from fxkit.synth.stamps import corners, draw_style, place, text_patch
 from preprocess.coco import read_coco
 from preprocess.errors import OutputError
-from preprocess.images import image_paths, read_image
+from preprocess.images import read_image
+from preprocess.listing import image_paths
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import preprocess.one_file
-from preprocess import images
+from preprocess import listing
 from preprocess.clean import CleanSettings, clean_folder, read_clean_settings
 from preprocess.coco import read_coco, write_coco
 from preprocess.errors import DetectorError, KnownError, MarkerFileError, OutputError
-from preprocess.images import find_image, read_image, write_image
+from preprocess.images import read_image, write_image
 from preprocess.ledger import read_ledger
+from preprocess.listing import find_image
 from preprocess.markers import MarkedImage, Marker, box_quad
 
 from .conftest import contents, film, write_text
@@ -304,7 +305,7 @@ def test_a_folder_that_cannot_be_listed_is_a_failed_row(films: Films, monkeypatc
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr(images.os, "scandir", refuse)
+    monkeypatch.setattr(listing.os, "scandir", refuse)
     summary = clean_folder(root, markers=coco)
     assert [(row.path, row.error) for row in summary.having("failed")] == [
         ("b", "b: cannot be listed (Permission denied); check its permissions")
