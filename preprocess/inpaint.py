@@ -1,26 +1,37 @@
-"""Fill masked pixels from their surroundings."""
+"""Fill masked pixels as if nothing had been there: anatomy goes on, and so does its grain."""
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from preprocess.images import Array
-from preprocess.mask import Mask, mask_parts
+from preprocess.mask import Mask, mask_parts, window_around
+from preprocess.seam import Values, join
+from preprocess.source import Plane, Shift, find_source
+from preprocess.structure import continue_structure
 
-RADIUS_PX = 3.0  # neighbourhood from which a masked pixel is filled
+REACH = 3  # content is looked for within so many lengths of the hole
+LEAST_REACH_PX = 64
+MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's structure is built first
+STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
+BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
+SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
+EVEN_PX = 9  # a square of one value, this large, is ground without content
+SMALLEST = 64  # pixels: smaller holes without a source are not split again
 
 
 def inpaint(image: Array, mask: Mask) -> Array:
-    """Fill the masked pixels from their surroundings; return all others unchanged.
+    """Fill the masked pixels without a trace; return all others unchanged.
 
-    Works on a window around each separate part of the mask, so that the time goes with the masked area and
-    not with the film. A film that is masked all over becomes flat, at its median.
+    Each separate part of the mask gets real content of the same film, from the place whose surroundings are most
+    like its own, levelled and joined at the seam; where edges cross it, they are continued first. Nothing is drawn
+    at random: a film always gives the same. A film that is masked all over becomes flat, at its median.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
         mask: (H, W) bool, True on marker pixels.
     Raises:
         ValueError: mask and image differ in height or width.
-    Source: Telea 2004, "An image inpainting technique based on the fast marching method".
     """
     if mask.shape != image.shape[:2]:
         raise ValueError(f"the mask is {mask.shape}, the image {image.shape[:2]} (height, width)")
@@ -28,14 +39,108 @@ def inpaint(image: Array, mask: Mask) -> Array:
     if mask.all():
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
-    for window, part in mask_parts(mask, lambda _: 5):
-        filled[window][part] = _telea(image[window], mask[window])[part]
+    for window, part in mask_parts(mask, lambda *sides: max(REACH * max(sides), LEAST_REACH_PX)):
+        _fill_hole(filled[window], mask[window], part)
     return filled
 
 
-def _telea(image: Array, mask: Mask) -> Array:
-    """OpenCV takes colour at 8 bits only, so the channels go one by one."""
-    if image.ndim == 3:
-        return np.dstack([_telea(image[..., channel], mask) for channel in range(image.shape[2])])
-    holes = mask.astype(np.uint8)
-    return np.asarray(cv2.inpaint(np.ascontiguousarray(image), holes, RADIUS_PX, cv2.INPAINT_TELEA))
+def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
+    """Fill a hole in place; `unknown` holds it and all other holes."""
+    grey = _grey(film)
+    aligned = _shows_blocks(grey)
+    source = find_source(grey, unknown, hole, ~unknown, aligned=aligned)
+    if source is None and hole.sum() > SMALLEST:
+        first, second = _halves(hole)
+        _fill_hole(film, unknown, first)
+        _fill_hole(film, unknown & ~first, second)
+        return
+    if source is None:
+        _write(film, unknown, hole, None, np.zeros((1, 1, 1), np.float32))
+    elif source.misfit <= MISFIT:
+        _write(film, unknown, hole, source.shift, np.zeros((1, 1, 1), np.float32))
+    else:
+        estimate = _estimated(grey, unknown, hole)
+        better = find_source(np.where(unknown, estimate, grey), unknown, hole, ~unknown | hole, aligned=aligned)
+        shift = (better or source).shift
+        change = estimate[..., None] - _copied(estimate, shift)
+        _write(film, unknown, hole, shift, change * np.iinfo(film.dtype).max)
+
+
+def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: Values) -> None:
+    """Put what lies a shift away into the hole, changed by (H, W, 1) grey levels, then joined at the seam."""
+    margin = max(SEAM_PX[0], min(SEAM_PX[1], round(float(np.sqrt(hole.sum())) / 3)))
+    near, known = window_around(hole, margin), ~unknown
+    copied = _copied(film, shift)
+    planned = (copied + change)[near]
+    usable = known[near] & (_copied(known, shift)[near][..., 0] > 0)
+    grey = _channels(film[near]).mean(axis=2)
+    values = planned + join(_channels(film[near]) - planned, usable, grey, known[near])
+    even = _even(copied)[near] & np.isin(copied[near], film[near][_even(film)[near] & known[near]]).all(axis=2)
+    values = np.where(even[..., None], copied[near], values)
+    levels = np.clip(np.rint(values), 0, np.iinfo(film.dtype).max).astype(film.dtype)
+    film[near][hole[near]] = levels.reshape(film[near].shape)[hole[near]]
+
+
+def _even(film: NDArray[np.generic]) -> Mask:
+    """Where all of a pixel's surroundings have its value, as outside the collimated field."""
+    square = np.ones((EVEN_PX, EVEN_PX), np.uint8)
+    planes = _channels(film)
+    same = cv2.dilate(planes, square) == cv2.erode(planes, square)
+    return np.asarray(same.reshape(planes.shape).all(axis=2))
+
+
+def _grey(film: Array) -> Plane:
+    values = film.astype(np.float32)
+    values = values.mean(axis=2) if film.ndim == 3 else values
+    return np.asarray(values / np.iinfo(film.dtype).max, np.float32)
+
+
+def _channels(values: NDArray[np.generic]) -> Values:
+    return np.atleast_3d(values).astype(np.float32)
+
+
+def _halves(hole: Mask) -> tuple[Mask, Mask]:
+    """The hole cut across its longer side."""
+    rows, columns = np.nonzero(hole)
+    axis = 0 if np.ptp(rows) >= np.ptp(columns) else 1
+    first = hole.copy()
+    middle = int(np.median((rows, columns)[axis])) + 1
+    first[(slice(None),) * axis + (slice(middle, None),)] = False
+    return first, hole & ~first
+
+
+def _copied(values: NDArray[np.generic], shift: Shift | None) -> Values:
+    """What lies a shift away from each pixel, as (H, W, C); 0 beyond the border, and all over without a shift."""
+    planes = _channels(values)
+    moved = np.zeros_like(planes)
+    if shift is not None:
+        (to_y, from_y), (to_x, from_x) = (_overlap(s, n) for s, n in zip(shift, planes.shape, strict=False))
+        moved[to_y, to_x] = planes[from_y, from_x]
+    return moved
+
+
+def _overlap(shift: int, length: int) -> tuple[slice, slice]:
+    return slice(max(-shift, 0), length - max(shift, 0)), slice(max(shift, 0), length - max(-shift, 0))
+
+
+def _estimated(grey: Plane, unknown: Mask, hole: Mask) -> Plane:
+    """The film without its finest detail, structure continued into the holes."""
+    factor = max(1, round(float(np.sqrt(hole.sum())) / STRUCTURE_SIDE))
+    height, width = (-(-side // factor) * factor for side in grey.shape)
+    added = ((0, height - grey.shape[0]), (0, width - grey.shape[1]))
+    small, missing = (
+        cv2.resize(np.pad(plane, added, mode="edge"), None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+        for plane in (grey, unknown.astype(np.float32))
+    )
+    filled = continue_structure(small, missing > 0)
+    back = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(back[: grey.shape[0], : grey.shape[1]], np.float32)
+
+
+def _shows_blocks(grey: Plane) -> bool:
+    """Whether steps between pixels are higher at multiples of 8 than elsewhere."""
+    shown = []
+    for axis in (0, 1):
+        steps = np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)
+        shown.append(steps[7::8].sum() * 7 / max(float(np.delete(steps, np.s_[7::8]).sum()), 1e-9))
+    return float(np.mean(shown)) > BLOCKS

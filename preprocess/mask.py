@@ -11,6 +11,7 @@ from preprocess.markers import Marker, Quad, quad_sides
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
 
+BLOCK = 8  # JPEG's; windows start at its borders
 SOFT_EDGE_PX = 1.5  # however small the film, its letters' edges are blurred over this much
 
 
@@ -37,18 +38,32 @@ def marker_mask(
     return canvas.astype(bool)
 
 
-def mask_parts(mask: Mask, margin: Callable[[int], int]) -> Iterator[tuple[Window, Mask]]:
+def mask_parts(mask: Mask, margin: Callable[[int, int], int]) -> Iterator[tuple[Window, Mask]]:
     """Yield each connected part of a mask: a window around it, and the part within the window.
 
     Args:
-        margin: of the window, in pixels, for the shorter side of the part's upright box.
+        margin: of the window, in pixels, for the height and width of the part's upright box.
     """
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if not mask.any():
+        return
+    rows, columns = window_around(mask, 0)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask[rows, columns].astype(np.uint8), connectivity=8)
     for number in range(1, count):
         x, y, width, height = (int(value) for value in stats[number, :4])
-        reach = margin(min(width, height))
-        window = (slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach))
-        yield window, parts[window] == number
+        shape = parts[y : y + height, x : x + width] == number
+        x, y, reach = x + columns.start, y + rows.start, margin(height, width)
+        top, left = (max(start - reach, 0) // BLOCK * BLOCK for start in (y, x))
+        window = (slice(top, y + height + reach), slice(left, x + width + reach))
+        part = np.zeros_like(mask[window])
+        part[y - top : y - top + height, x - left : x - left + width] = shape
+        yield window, part
+
+
+def window_around(mask: Mask, margin: int) -> Window:
+    """Return the upright box around a mask, with a margin, cut at the border; empty for an empty mask."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    bottom, right = min(y + height + margin, mask.shape[0]), min(x + width + margin, mask.shape[1])
+    return slice(max(y - margin, 0), bottom), slice(max(x - margin, 0), right)
 
 
 def _grow(quad: Quad, margin: float) -> NDArray[np.float64]:

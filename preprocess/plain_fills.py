@@ -46,7 +46,7 @@ def box_fill(image: Array, mask: Mask) -> Array:
 def _fill_parts(image: Array, mask: Mask, values: Callable[[Values, int], Values]) -> Array:
     """`values` takes the (N, ...) pixels around a part and the number of its pixels. Films masked whole: themselves."""
     filled: Array = image.copy()
-    for window, part in mask_parts(mask, lambda side: max(4, side // 2)):
+    for window, part in mask_parts(mask, lambda *sides: max(4, min(sides) // 2)):
         around = image[window][~mask[window]]
         around = image[~mask] if not len(around) else around
         around = image[mask] if not len(around) else around
