@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from preprocess.errors import KnownError, OutputError, WorkerError
 from preprocess.ledger import LedgerRow
@@ -51,9 +52,40 @@ def open_backend(backend: str, jobs: int, scheduler: str | None) -> Iterator[Run
 def _here(jobs: int, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:
     if jobs == 1:
         return (clean_file(plan, task) for task in tasks)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    rows = parallel(joblib.delayed(clean_file)(plan, task) for task in tasks)
-    return _known(rows, "a process was lost, perhaps for want of memory", "with fewer --jobs")
+    return _known(_outlive(jobs, plan, iter(tasks)), "the processes gave up", "with fewer --jobs")
+
+
+def _outlive(jobs: int, plan: Plan, tasks: Iterator[Task]) -> Iterator[LedgerRow]:
+    """Go on when a process is lost: the films that were under way are then cleaned one at a time."""
+    under_way: dict[str, Task] = {}
+
+    def taken() -> Iterator[Any]:
+        for task in tasks:
+            under_way[task.path] = task
+            yield joblib.delayed(clean_file)(plan, task)
+
+    lost = True
+    while lost:
+        lost = False
+        try:
+            for row in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(taken()):
+                del under_way[row.path]
+                yield row
+        except TerminatedWorkerError:
+            lost = True
+        while under_way:
+            yield _alone(plan, under_way.popitem()[1])
+
+
+def _alone(plan: Plan, task: Task) -> LedgerRow:
+    """Clean one file in a process of its own, which it may cost."""
+    try:
+        (row,) = joblib.Parallel(n_jobs=2)([joblib.delayed(clean_file)(plan, task)])  # n_jobs=1 would be this process
+    except TerminatedWorkerError:
+        reason = f"{task.path}: its process was killed twice, perhaps for want of memory; leave it out"
+        return LedgerRow(task.path, "", "failed", error=reason)
+    found: LedgerRow = row
+    return found
 
 
 def _on_cluster(client: Any, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:

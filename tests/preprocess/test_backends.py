@@ -5,16 +5,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from preprocess import backends
-from preprocess.backends import clean_on_worker
+from preprocess.backends import _known, clean_on_worker
 from preprocess.clean import clean_folder
 from preprocess.errors import OutputError, WorkerError
-from preprocess.ledger import read_ledger
+from preprocess.ledger import LedgerRow
 from preprocess.one_file import Plan, Task, _detector
 from preprocess.settings import CleanSettings
 
@@ -69,22 +70,69 @@ def test_films_of_a_worker_that_is_killed_are_cleaned_once_by_others(
     assert contents(summary.out) == whole
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
-def test_a_process_that_is_killed_is_told_and_the_run_goes_on_later(films: Films, tmp_path: Path) -> None:
-    root, coco = films(60)
-    whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
+def test_what_workers_bring_up_is_told_and_known_errors_pass() -> None:
+    def rows(error: Exception) -> Iterator[LedgerRow]:
+        yield LedgerRow("a.png", "a.png", "copied")
+        raise error
 
-    def kill(done: int, total: int) -> None:
-        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+    with pytest.raises(
+        WorkerError, match=r"^gave up \(RuntimeError: lost the connection\); start again later, to go on"
+    ):
+        list(_known(rows(RuntimeError("lost\nthe  connection")), "gave up", "later"))
+    with pytest.raises(OutputError, match="disk full"):
+        list(_known(rows(OutputError("disk full")), "gave up", "later"))
+
+
+def kill_workers() -> None:
+    for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        with suppress(OSError):  # it has ended
             if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(int(child), signal.SIGKILL)
 
-    with pytest.raises(WorkerError, match=r"a process was lost, perhaps for want of memory \(TerminatedWorkerError"):
-        clean_folder(root, tmp_path / "out", markers=coco, jobs=2, progress=kill)
-    assert 0 < len(read_ledger(tmp_path / "out")) < 60
-    summary = clean_folder(root, tmp_path / "out", markers=coco, jobs=2)
-    assert summary.resumed > 0
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+def test_a_run_goes_on_when_its_processes_are_killed(films: Films, tmp_path: Path) -> None:
+    root, coco = films(60)
+    whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
+    done: list[int] = []
+
+    def kill(number: int, total: int) -> None:
+        done.append(number)
+        if number in (5, 20):
+            kill_workers()
+
+    summary = clean_folder(root, tmp_path / "out", markers=coco, jobs=2, progress=kill)
+    assert done == list(range(1, 61))
     assert contents(summary.out) == whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+def test_a_film_that_costs_its_process_twice_fails_and_the_others_are_cleaned(films: Films, tmp_path: Path) -> None:
+    root, coco = films(60)
+    whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
+    out, enough = tmp_path / "out", threading.Event()
+
+    def kill_all() -> None:
+        while not enough.wait(0.01):
+            kill_workers()
+
+    killer = threading.Thread(target=kill_all)
+
+    def progress(number: int, total: int) -> None:
+        if number == 5:
+            killer.start()
+        if '"failed"' in (out / "ledger.jsonl").read_text():
+            enough.set()
+
+    try:
+        failed = clean_folder(root, out, markers=coco, jobs=2, progress=progress).having("failed")
+    finally:
+        enough.set()
+    assert 1 <= len(failed) < 30
+    assert "its process was killed twice, perhaps for want of memory; leave it out" in failed[0].error
+    again = clean_folder(root, out, markers=coco, jobs=2)
+    assert again.resumed == 60 - len(failed)
+    assert contents(out) == whole
 
 
 def test_a_cluster_that_cannot_be_had_is_told_and_nothing_is_written(
