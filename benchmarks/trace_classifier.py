@@ -101,7 +101,7 @@ def pictures(near: np.ndarray, hole: np.ndarray, here: tuple[float, float], plac
     return np.clip(np.stack([*middle, *whole]), -8, 8).astype(np.float16)
 
 
-def scores(before: list[Sample], after: list[Sample], groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def scores(before: list[Sample], after: list[Sample], groups: list[str], trees_only: bool = False) -> list[np.ndarray]:
     """Return how filled each place looks, untouched ones first, by trees and by the network; each fold unseen."""
     everything, truth = [*before, *after], np.repeat([0, 1], len(before))
     features = np.nan_to_num(np.array([s.texture for s in everything]), posinf=0, neginf=0)
@@ -113,8 +113,9 @@ def scores(before: list[Sample], after: list[Sample], groups: list[str]) -> tupl
             HistGradientBoostingClassifier(learning_rate=0.05, max_iter=200, l2_regularization=1.0, random_state=0),
         ):
             trees[test] += model.fit(features[learn], truth[learn]).predict_proba(features[test])[:, 1]
-        network[test] = fit_network(images[learn], truth[learn], images[test])
-    return trees, network
+        if not trees_only:
+            network[test] = fit_network(images[learn], truth[learn], images[test])
+    return [trees] if trees_only else [trees, network]
 
 
 class Network(nn.Module):

@@ -72,7 +72,10 @@ def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: 
     near, known = window_around(hole, margin), ~unknown
     copied = _copied(film, shift)
     planned = (copied + change)[near]
-    usable = known[near] & (_copied(known, shift)[near][..., 0] > 0)
+    usable = known[near] & ((shift is None) | (_copied(known, shift)[near][..., 0] > 0))
+    if not usable.any():
+        film[hole] = np.median(film[known], axis=0).astype(film.dtype) if known.any() else 0
+        return
     grey = _channels(film[near]).mean(axis=2)
     values = planned + join(_channels(film[near]) - planned, usable, grey, known[near])
     even = _even(copied)[near] & np.isin(copied[near], film[near][_even(film)[near] & known[near]]).all(axis=2)

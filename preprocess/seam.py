@@ -13,6 +13,7 @@ Shares = NDArray[np.float64]
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (1, 2), (2, 1), (1, -2), (2, -1), (2, 2), (2, -2))
 FEWEST = 60  # pixels from which a film's grain can be told
 MOST = 4000
+LEVEL_PX = 3.0  # what is smoother than this is level, what is finer is grain
 SMOOTHING = 8  # rounds on each scale
 ROUNDS = 16  # rounds by which grain is joined
 
@@ -72,9 +73,16 @@ def join(differences: Values, known: Mask, grey: Values, seen: Mask) -> Values:
         that of a conditional autoregression, Besag 1974, "Spatial interaction and the statistical analysis of
         lattice systems".
     """
-    smooth = smooth_fill(differences, known)
+    level = smooth_fill(_blurred(differences, known), known)
     kernel, step = _grain_kernel(grey, seen)
-    return _relaxed(smooth, ~known, kernel, step, ROUNDS)
+    return level + _relaxed(smooth_fill(differences, known) - level, ~known, kernel, step, ROUNDS)
+
+
+def _blurred(values: Values, known: Mask) -> Values:
+    """Each known value with its known neighbours."""
+    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), LEVEL_PX)
+    sums = cv2.GaussianBlur(np.where(known[..., None], values, 0).astype(np.float32), (0, 0), LEVEL_PX)
+    return np.asarray(sums.reshape(values.shape) / np.maximum(weights, 1e-6)[..., None], np.float32)
 
 
 def _grain_kernel(grey: Values, seen: Mask) -> tuple[Values, float]:
