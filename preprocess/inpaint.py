@@ -16,6 +16,7 @@ MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's struct
 STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
 BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
+EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
 EVEN_PX = 9  # a square of one value, this large, is ground without content
 SMALLEST = 64  # pixels: smaller holes without a source are not split again
 
@@ -79,6 +80,7 @@ def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: 
     grey = _channels(film[near]).mean(axis=2)
     values = planned + join(_channels(film[near]) - planned, usable, grey, known[near])
     even = _even(copied)[near] & np.isin(copied[near], film[near][_even(film)[near] & known[near]]).all(axis=2)
+    even &= (np.abs(values - copied[near]) <= EVEN_CHANGE * np.iinfo(film.dtype).max).all(axis=2)
     values = np.where(even[..., None], copied[near], values)
     levels = np.clip(np.rint(values), 0, np.iinfo(film.dtype).max).astype(film.dtype)
     film[near][hole[near]] = levels.reshape(film[near].shape)[hole[near]]
