@@ -63,6 +63,7 @@ def examine() -> tuple[Finding, ...]:
         examine_processor,
         examine_memory,
         examine_disk,
+        examine_markernet,
         examine_rapidocr,
         examine_easyocr,
         examine_weights,
@@ -200,12 +201,24 @@ def examine_disk() -> Finding:
     return Finding("disk", "ok", f"{free:.0f} GB free in this folder")
 
 
+def examine_markernet() -> Finding:
+    """Load the network that finds markers by default; it comes with fxkit."""
+    from preprocess.errors import DetectorError
+    from preprocess.settings import NETWORK
+
+    try:
+        from preprocess.detectors.markernet import MarkerNetDetector
+
+        MarkerNetDetector()
+    except (ImportError, DetectorError) as error:
+        return Finding("markernet", "problem", _one_line(error), "pip install --force-reinstall onnxruntime fxkit")
+    return Finding("markernet", "ok", f"{NETWORK.stat().st_size / 1e6:.1f} MB, offline: the default detector")
+
+
 def examine_rapidocr() -> Finding:
-    """List the models that came inside the wheel: the default detector, which works offline."""
+    """List the models that came inside the wheel: it reads what markernet finds, and works offline."""
     if _version("rapidocr") is None:
-        return Finding(
-            "rapidocr", "problem", "not installed; it is the default detector", "pip install 'rapidocr>=3.10'"
-        )
+        return Finding("rapidocr", "problem", "not installed; it reads the markers", "pip install 'rapidocr>=3.10'")
     try:
         importlib.import_module("onnxruntime")
     except ImportError as error:

@@ -4,27 +4,21 @@ Readers of text (rapidocr, easyocr) expect it upright. `TurnedDetector` shows th
 their finds back, joins those that overlap, and reads each from every side, keeping the text that reads best.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from preprocess.labelbox import label_box
-from preprocess.markers import Marker, Quad, around, as_quad, quad_area, quad_sides
+from preprocess.markers import Marker, Quad, around, as_quad, quad_area
+from preprocess.reading import Grey, TextReader, read_from_all_sides
 from preprocess.tighten import tighten
-from preprocess.views import View, views
-
-Grey = NDArray[np.uint8]
-Found = tuple[Quad, float]  # a quad and how sure, 0 to 1, a reader is that text stands there
+from preprocess.views import views
 
 OVERLAP = 0.5  # share of the smaller quad from which two finds are taken for one marker
 LARGEST = 0.07  # share of a film that one marker takes up at most: a hand's bones can look like a line of text
-LONG = 1.6  # from this ratio of sides on, text runs along the longer side
-READ_HEIGHT_PX = 48  # what the readers scale lines of text to
-BETTER = 0.02  # what a mirrored reading must be surer by than a plain one
 
 
 @dataclass(frozen=True)
@@ -40,16 +34,6 @@ class Detector(Protocol):
 
     def detect(self, image: Grey) -> list[Marker]:
         """Return the markers of an (H, W) uint8 image, quads in its pixels."""
-
-
-class TextReader(Protocol):
-    """Finds and reads upright text."""
-
-    def find(self, image: Grey) -> list[Found]:
-        """Return where text may stand in an (H, W) uint8 image."""
-
-    def read(self, image: Grey) -> tuple[str, float]:
-        """Return the one line of text in an (H, W) uint8 image, with a confidence from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +60,15 @@ class TurnedDetector:
         finds = [replace(find, quad=tighten(image, find.quad)) for find in join(self._find(image))]
         if self.label_boxes:
             finds = join([replace(find, quad=label_box(image, find.quad) or find.quad) for find in finds])
-        return [read_marker(image, find, self.reader.read) for find in finds]
+        return [self._read(image, find) for find in finds]
+
+    def _read(self, image: Grey, find: Find) -> Marker:
+        """The confidence is the mean score over the views, since text is seen in most of them and anatomy in one or
+        two; a good reading adds to it in proportion. Readers are often sure of a single letter where there is none.
+        """
+        seen = sum(find.scores) / len(find.scores)
+        read = read_from_all_sides(image, find.quad, self.reader)
+        return Marker(read.quad, read.text, confidence=round(1 - (1 - seen) * (1 - read.worth * seen), 4))
 
     def _find(self, image: Grey) -> list[Find]:
         small = fit(image, self.side_px, self.enlarge)
@@ -106,7 +98,7 @@ def join(finds: Iterable[Find]) -> list[Find]:
     """
     groups: list[Find] = []
     for find in sorted(finds, key=lambda find: (-max(find.scores), find.quad)):
-        while near := next((other for other in groups if _overlap(find.quad, other.quad) >= OVERLAP), None):
+        while near := next((other for other in groups if overlap(find.quad, other.quad) >= OVERLAP), None):
             groups.remove(near)
             find = _joined(near, find)
         groups.append(find)
@@ -117,64 +109,12 @@ def _joined(a: Find, b: Find) -> Find:
     """A quad that holds the other stays as it is: drawing it anew could only loosen it."""
     scores = tuple(map(max, a.scores, b.scores))
     large, small = sorted((a.quad, b.quad), key=quad_area, reverse=True)
-    if _overlap(large, small) > 0.99:
+    if overlap(large, small) > 0.99:
         return Find(large, scores)
     return Find(around(np.array([*a.quad, *b.quad], np.float32)), scores)
 
 
-def _overlap(a: Quad, b: Quad) -> float:
-    """Shared area over the smaller area."""
+def overlap(a: Quad, b: Quad) -> float:
+    """Return the area that two quads share over the smaller one's."""
     shared, _ = cv2.intersectConvexConvex(np.array(a, np.float32), np.array(b, np.float32))
     return float(shared) / max(min(quad_area(a), quad_area(b)), 1e-6)
-
-
-def read_marker(image: Grey, find: Find, read: Callable[[Grey], tuple[str, float]]) -> Marker:
-    """Read a find from every side, plain and mirrored; its corners then follow the best reading.
-
-    The confidence is the mean score over the views, since text is seen in most of them and anatomy in one or two;
-    a good reading adds to it in proportion. Readers are often sure of a single letter where there is none.
-    """
-    seen = sum(find.scores) / len(find.scores)
-    best, text, chosen = 0.0, "", View()
-    for view in _reading_views(find.quad):
-        line, confidence = read(view.show(upright(image, find.quad)))
-        worth = confidence * _legible(line)
-        if worth > best + BETTER * (view.mirrored and not chosen.mirrored):
-            best, text, chosen = worth, line.strip(), view
-    quad = _turn(find.quad, chosen) if text else find.quad
-    return Marker(quad, text, confidence=round(1 - (1 - seen) * (1 - best * seen), 4))
-
-
-def _legible(text: str) -> float:
-    """Share of letters and digits as markers bear them."""
-    return sum(c.isascii() and c.isalnum() for c in text) / max(len(text), 1)
-
-
-def _reading_views(quad: Quad) -> Sequence[View]:
-    """Text runs along the longer side of a long quad; a square one is read from all four sides."""
-    length, height = quad_sides(quad)
-    everything = views(4, True)
-    if length > LONG * height:
-        return [view for view in everything if view.turns % 2 == 0]
-    if height > LONG * length:
-        return [view for view in everything if view.turns % 2 == 1]
-    return everything
-
-
-def upright(image: Grey, quad: Quad) -> Grey:
-    """Cut a quad out of an image and stretch it upright; beyond the film its edge goes on."""
-    length, height = quad_sides(quad)
-    scale = READ_HEIGHT_PX / max(min(length, height), 1.0)
-    width, height = max(1, round(length * scale)), max(1, round(height * scale))
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    matrix = cv2.getPerspectiveTransform(np.array(quad, np.float32), corners)
-    cut = cv2.warpPerspective(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cut, np.uint8)
-
-
-def _turn(quad: Quad, view: View) -> Quad:
-    """Order the corners as the view shows them."""
-    unit = view.back(((0, 0), (1, 0), (1, 1), (0, 1)), (1, 1))
-    order = [((0, 0), (1, 0), (1, 1), (0, 1)).index((round(x), round(y))) for x, y in unit]
-    a, b, c, d = (quad[index] for index in order)
-    return (a, b, c, d)

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocess.detect import Detector, TextReader, TurnedDetector
-from preprocess.errors import AreaError, DetectorError
+from preprocess.detect import Detector, TurnedDetector
+from preprocess.errors import AreaError
 from preprocess.images import Array, to_grey8
 from preprocess.inpaint import inpaint
 from preprocess.markers import Marker
 from preprocess.mask import Mask, marker_mask
 from preprocess.plain_fills import box_fill, flat_fill, noise_fill
+from preprocess.reading import TextReader
 from preprocess.selection import to_erase
-from preprocess.settings import DETECTORS, CleanSettings
+from preprocess.settings import CleanSettings
+from preprocess.union import UnionDetector
 
 
 @dataclass(frozen=True)
@@ -33,26 +35,36 @@ def build_detector(settings: CleanSettings, *, threads: int = 1, easyocr_models:
     Raises:
         DetectorError: it or its models are missing.
     """
+    name, reader = settings.detector, _build_reader(settings, threads, easyocr_models)
+    if name in ("rapidocr", "easyocr") and reader:
+        return _turned(reader, settings)
+    from preprocess.detectors.markernet import MarkerNetDetector
+
+    network = MarkerNetDetector(settings.weights, threads, reader if settings.read_text else None)
+    return UnionDetector((network, _turned(reader, settings))) if name == "union" and reader else network
+
+
+def _build_reader(settings: CleanSettings, threads: int, easyocr_models: str | Path | None) -> TextReader | None:
+    if settings.detector == "easyocr":
+        from preprocess.detectors.easy import EasyReader
+
+        return EasyReader(None if easyocr_models is None else Path(easyocr_models), threads)
+    if settings.detector == "markernet" and not settings.read_text:
+        return None
+    from preprocess.detectors.rapid import RapidReader
+
+    return RapidReader(threads)
+
+
+def _turned(reader: TextReader, settings: CleanSettings) -> TurnedDetector:
     return TurnedDetector(
-        _build_reader(settings.detector, threads, easyocr_models),
+        reader,
         side_px=settings.side_px,
         enlarge=settings.enlarge,
         turns=settings.turns,
         find_mirrored=settings.find_mirrored,
         label_boxes=settings.label_boxes,
     )
-
-
-def _build_reader(name: str, threads: int, easyocr_models: str | Path | None) -> TextReader:
-    if name == "easyocr":
-        from preprocess.detectors.easy import EasyReader
-
-        return EasyReader(None if easyocr_models is None else Path(easyocr_models), threads)
-    if name == "rapidocr":
-        from preprocess.detectors.rapid import RapidReader
-
-        return RapidReader(threads)
-    raise DetectorError(f"detector {name!r} is unknown; use {' or '.join(DETECTORS)}")
 
 
 def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:

@@ -10,14 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from preprocess.errors import OutputError
+from preprocess.errors import DetectorError, OutputError
 from preprocess.images import write_atomic
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
 from preprocess.one_file import sha256_of
-from preprocess.settings import SETTINGS_FILE, CleanSettings
+from preprocess.settings import NETWORK, SETTINGS_FILE, CleanSettings
 
 PART = re.compile(r"\.[0-9a-f]{8}\.\d+\.\d+\.part")  # what an interrupted `write_atomic` leaves behind
-PACKAGES = ("fxkit", "numpy", "opencv-python-headless")
+PACKAGES = ("fxkit", "numpy", "opencv-python-headless", "onnxruntime", "rapidocr", "easyocr")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,21 @@ class Mode:
             "settings": asdict(self.settings),
             "masks_only": self.masks_only,
             "markers_sha256": self.markers_sha256,
-            "versions": {name: _version(name) for name in (*PACKAGES, self.settings.detector)},
+            "weights_sha256": self._weights_sha256(),
+            "versions": {name: _version(name) for name in PACKAGES},
         }
+
+    def _weights_sha256(self) -> str:
+        """The network's, where it decides what is a marker: a tuned one may change under the same name."""
+        if self.markers_sha256 or self.settings.detector not in ("markernet", "union"):
+            return ""
+        file = Path(self.settings.weights or NETWORK)
+        try:
+            return sha256_of(file)
+        except OSError as error:
+            raise DetectorError(
+                f"{file}: cannot be read ({error.strerror}); give an .onnx of `fxkit markernet`"
+            ) from error
 
 
 def rows_that_hold(out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False) -> Ledger:

@@ -12,7 +12,8 @@ import yaml
 from preprocess.errors import KnownError, OutputError
 
 SETTINGS_FILE = "clean.json"
-DETECTORS = ("rapidocr", "easyocr")
+DETECTORS = ("markernet", "rapidocr", "easyocr", "union")
+NETWORK = Path(__file__).parent / "detectors" / "markernet.onnx"  # the marker network that comes with the package
 MODES = ("inpaint", "fill", "noise", "box")
 
 
@@ -21,11 +22,13 @@ class CleanSettings:
     """All that decides what cleaning makes of an image.
 
     Args:
-        detector: rapidocr or easyocr.
+        detector: markernet (the project's network), rapidocr or easyocr (OCR), or union (markernet and rapidocr).
+        weights: ONNX file of a marker network tuned to a site; empty for the one that comes with the package.
+        read_text: read what markernet finds; the ledger, `keep` and `only` need it.
         min_confidence: below it a find is no marker.
-        side_px: longest side of the copy in which text is looked for; more finds smaller print, in more time.
+        side_px: longest side of the copy in which OCR looks for text; more finds smaller print, in more time.
         enlarge: times by which small images are enlarged at most for that.
-        turns: quarter turns at which text is looked for, 1 to 4.
+        turns: quarter turns at which OCR looks for text, 1 to 4.
         find_mirrored: look for text in mirrored views too (mirrored text is read in any case).
         label_boxes: a filled box around text belongs to its marker.
         grow_fraction: share of a marker's shorter side by which its mask reaches beyond it.
@@ -38,7 +41,9 @@ class CleanSettings:
         max_fraction: a film of which a larger share would be erased is refused.
     """
 
-    detector: str = "rapidocr"
+    detector: str = "markernet"
+    weights: str = ""
+    read_text: bool = True
     min_confidence: float = 0.4
     side_px: int = 640
     enlarge: float = 3.0
@@ -77,7 +82,7 @@ def _check(settings: CleanSettings) -> None:
         if not low <= value <= high:
             raise ValueError(f"clean.{name} is {value}; expected {low} to {high}")
     if settings.detector not in DETECTORS:
-        raise ValueError(f"clean.detector is {settings.detector!r}; expected {' or '.join(DETECTORS)}")
+        raise ValueError(f"clean.detector is {settings.detector!r}; expected {', '.join(DETECTORS)}")
     if settings.mode not in MODES:
         raise ValueError(f"clean.mode is {settings.mode!r}; expected {', '.join(MODES)}")
     for name in ("keep", "only"):

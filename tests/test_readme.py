@@ -25,6 +25,13 @@ def commands() -> list[str]:
     return [line for line in lines if line.startswith("fxkit ")]
 
 
+def options(name: str) -> list[click.Option]:
+    """Of a command, or of all commands of a group."""
+    command = fxkit.commands[name]
+    parts = command.commands.values() if isinstance(command, click.Group) else [command]
+    return [option for part in parts for option in part.params if isinstance(option, click.Option)]
+
+
 def test_there_are_commands_to_check() -> None:
     assert len(commands()) > 10
 
@@ -33,22 +40,24 @@ def test_there_are_commands_to_check() -> None:
 def test_every_command_has_an_example_and_all_its_options(name: str) -> None:
     text = section(name)
     assert f"\nfxkit {name}" in text
-    options = [p for p in fxkit.commands[name].params if isinstance(p, click.Option)]
-    for option in options:
+    for option in options(name):
         flag = next(o for o in option.opts if o.startswith("--"))
         assert re.search(rf"^\| `{flag}[ `]", text, re.MULTILINE), f"{name}: {flag} is not documented"
 
 
 @pytest.mark.parametrize("name", fxkit.commands)
 def test_no_option_is_documented_that_is_gone(name: str) -> None:
-    known = {o for p in fxkit.commands[name].params for o in p.opts}
+    known = {flag for option in options(name) for flag in option.opts}
     assert set(re.findall(r"^\| `(--[a-z-]+)", section(name), re.MULTILINE)) <= known
 
 
 @pytest.mark.parametrize("line", commands())
 def test_the_commands_parse(line: str) -> None:
-    _, name, *arguments = shlex.split(line)
-    fxkit.commands[name].make_context(name, arguments)
+    command, (name, *arguments) = fxkit, shlex.split(line)
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        command = command.commands[name]
+    command.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))

@@ -16,6 +16,7 @@ from fxkit.cli.clean_labels import clean_labels
 from fxkit.cli.doctor import doctor
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.index import index_command
+from fxkit.cli.markernet import markernet
 from fxkit.cli.predict import predict
 from fxkit.cli.report import report
 from fxkit.cli.synth import synth_command
@@ -35,7 +36,20 @@ def fxkit() -> None:
     """
 
 
-for command in (synth_command, index_command, clean_labels, train, evaluate, predict, cam, ablate, report, doctor):
+COMMANDS = (
+    synth_command,
+    index_command,
+    clean_labels,
+    markernet,
+    train,
+    evaluate,
+    predict,
+    cam,
+    ablate,
+    report,
+    doctor,
+)
+for command in COMMANDS:
     fxkit.add_command(command)
 
 

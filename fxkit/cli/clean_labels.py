@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from preprocess.clean import CleanSettings, Summary
 
 FILE = click.Path(path_type=Path)
-SETTINGS = ("detector", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
+SETTINGS = ("detector", "weights", "read_text", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
 BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
+DETECTOR_HELP = "markernet: our network; two OCRs; union: markernet and rapidocr.  [default: markernet]"
 MODE_HELP = "inpaint: without a trace; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
 KEEP_HELP = "Leave markers whose text matches; what could not be read is erased. (?i): any case."
 ONLY_HELP = "Erase only markers whose text matches; what could not be read stays. (?i): any case."
@@ -25,7 +26,9 @@ ONLY_HELP = "Erase only markers whose text matches; what could not be read stays
 @click.option("--out", type=FILE, help="Output folder.  [default: DATA-clean, beside DATA]")
 @click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")
 @click.option("--config", help="Preset (default, fast) or YAML file of cleaning settings.")
-@click.option("--detector", type=click.Choice(["rapidocr", "easyocr"]), help="Finds text.  [default: rapidocr]")
+@click.option("--detector", type=click.Choice(["markernet", "rapidocr", "easyocr", "union"]), help=DETECTOR_HELP)
+@click.option("--weights", metavar="FILE", help="Marker network tuned to a site: ONNX of `fxkit markernet`.")
+@click.option("--read-text/--no-text", default=None, help="Read what markernet finds.  [default: read-text]")
 @click.option("--easyocr-models", type=FILE, help="Folder of craft_mlt_25k.pth and english_g2.pth.")
 @click.option("--min-confidence", type=float, help="0 to 1; below it a find is no marker.  [default: 0.4]")
 @click.option("--markers", type=FILE, help="Erase the markers of this COCO file, as CVAT and others write it.")

@@ -5,9 +5,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from preprocess.detect import Found, Grey
 from preprocess.errors import DetectorError
 from preprocess.markers import as_quad
+from preprocess.reading import Found, Grey
 
 FIND_FROM = 0.3  # confidence from which a find is reported; what counts as a marker is decided later
 
@@ -58,6 +58,7 @@ def _parameters(threads: int) -> dict[str, Any]:
         "Det.limit_type": "max",
         "Det.limit_side_len": 4096,
         "Det.box_thresh": FIND_FROM,
+        "Rec.rec_img_shape": [3, 48, 48],  # what is shorter is padded to this width: a marker is short
         "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }

@@ -177,7 +177,24 @@ def test_rapidocr_without_models_or_engine_is_a_problem(monkeypatch, versions, t
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert "onnxruntime" in doctor.examine_rapidocr().detail
     versions(rapidocr=None)
-    assert doctor.examine_rapidocr().detail == "not installed; it is the default detector"
+    assert doctor.examine_rapidocr().detail == "not installed; it reads the markers"
+
+
+def test_the_network_that_finds_markers_is_loaded():
+    found = doctor.examine_markernet()
+    assert (found.name, found.state) == ("markernet", "ok")
+    assert found.detail.endswith(" MB, offline: the default detector")
+
+
+def test_a_network_that_cannot_be_loaded_is_a_problem(monkeypatch, tmp_path):
+    (tmp_path / "markernet.onnx").write_bytes(b"cut off")
+    monkeypatch.setattr("preprocess.detectors.markernet.NETWORK", tmp_path / "markernet.onnx")
+    found = doctor.examine_markernet()
+    assert (found.state, found.remedy) == ("problem", "pip install --force-reinstall onnxruntime fxkit")
+    assert "markernet.onnx: cannot be loaded" in found.detail
+    monkeypatch.delitem(sys.modules, "preprocess.detectors.markernet")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert "onnxruntime" in doctor.examine_markernet().detail
 
 
 def test_easyocrs_files_are_looked_for_where_easyocr_does(monkeypatch, tmp_path):

@@ -184,7 +184,8 @@ def test_each_thread_of_a_worker_builds_its_own_detector_once() -> None:
 
     def build(_: int) -> tuple[object, object]:
         barrier.wait()
-        return _detector(CleanSettings(), 1, None), _detector(CleanSettings(), 1, None)
+        unread = CleanSettings(read_text=False)
+        return _detector(unread, 1, None), _detector(unread, 1, None)
 
     with ThreadPoolExecutor(2) as threads:
         (first, again), (second, once_more) = threads.map(build, range(2))

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from preprocess.detect import Find, TurnedDetector, fit, join, read_marker, upright
+from preprocess.detect import Find, TurnedDetector, fit, join, overlap
 from preprocess.detectors.rapid import RapidReader
 from preprocess.markers import as_quad, box_quad, quad_area, quad_box
 
@@ -11,7 +11,10 @@ from .conftest import film, write_text
 
 
 class Spots:
-    """A reader that finds whatever is at 255, and reads from the first column whether it stands upright."""
+    """A reader that finds whatever is at 255, and always reads the same."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
 
     def find(self, image: np.ndarray) -> list:
         rows, columns = np.nonzero(image >= 250)
@@ -21,7 +24,7 @@ class Spots:
         return [(box, 0.8 if columns.mean() > image.shape[1] / 2 else 0.6)]
 
     def read(self, image: np.ndarray) -> tuple[str, float]:
-        return "", 0.0
+        return self.text, 0.9 if self.text else 0.0
 
 
 def test_finds_of_all_views_become_one_marker_at_its_place() -> None:
@@ -56,17 +59,25 @@ def test_a_find_inside_another_is_swallowed_without_loosening() -> None:
 
 
 def test_unreadable_finds_stay_markers() -> None:
-    marker = read_marker(film(), Find(box_quad(50, 10, 80, 25), (0.8, 0.6)), lambda image: ("?!", 0.99))
-    assert (marker.text, marker.confidence) == ("", 0.7)
+    image = film()
+    image[10:25, 50:80] = 255
+    (marker,) = TurnedDetector(Spots("?!"), side_px=120, turns=1, label_boxes=False).detect(image)
+    assert (marker.text, marker.confidence) == ("", 0.8)
 
 
-def test_a_quad_is_cut_out_upright() -> None:
-    image = np.zeros((100, 100), np.uint8)
-    image[40:60, 30:70] = np.arange(40) * 5
-    turned = as_quad([(30, 60), (30, 40), (70, 40), (70, 60)])  # text that reads from bottom to top
-    cut = upright(image, turned)
-    assert cut.shape == (96, 48)
-    assert cut[5, 24] < cut[90, 24]
+def test_a_good_reading_makes_a_find_surer() -> None:
+    image = film()
+    image[10:25, 50:80] = 255
+    (marker,) = TurnedDetector(Spots("R7"), side_px=120, turns=1, label_boxes=False).detect(image)
+    assert (marker.text, marker.confidence) == ("R7", round(1 - 0.2 * (1 - 0.9 * 0.8), 4))
+
+
+def test_overlap_is_the_share_of_the_smaller() -> None:
+    large = box_quad(0, 0, 40, 20)
+    assert overlap(large, box_quad(35, 0, 45, 10)) == pytest.approx(0.5)
+    assert overlap(box_quad(10, 5, 20, 10), large) == pytest.approx(1)
+    assert overlap(large, box_quad(50, 0, 60, 10)) == 0
+    assert overlap(large, box_quad(5, 5, 5, 9)) == 0  # without area
 
 
 @pytest.fixture(scope="module")

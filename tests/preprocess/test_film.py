@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 
-from preprocess.clean import CleanSettings, clean_image, erase
-from preprocess.errors import AreaError
+from preprocess.clean import CleanSettings, build_detector, clean_image, erase
+from preprocess.detect import TurnedDetector
+from preprocess.detectors.markernet import MarkerNetDetector
+from preprocess.detectors.rapid import RapidReader
+from preprocess.errors import AreaError, DetectorError
 from preprocess.markers import Marker, box_quad
+from preprocess.union import UnionDetector
 
 from .conftest import film
 
@@ -67,3 +71,29 @@ def test_a_film_of_which_too_much_would_go_is_refused() -> None:
     with pytest.raises(AreaError, match=r"5\d\.\d% of the film would be erased, allowed are 25\.0%; look whether"):
         erase(film(), [large], CleanSettings())
     assert erase(film(), [large], CleanSettings(max_fraction=0.7)).mask.mean() > 0.5
+
+
+def test_the_marker_network_is_the_default_detector_and_reads_unless_told_not_to() -> None:
+    reading, unread = (build_detector(CleanSettings(read_text=read)) for read in (True, False))
+    assert isinstance(reading, MarkerNetDetector)
+    assert isinstance(unread, MarkerNetDetector)
+    assert isinstance(reading._reader, RapidReader)
+    assert unread._reader is None
+
+
+def test_ocr_looks_as_the_settings_say() -> None:
+    detector = build_detector(CleanSettings(detector="rapidocr", side_px=320, turns=2, read_text=False))
+    assert isinstance(detector, TurnedDetector)
+    assert isinstance(detector.reader, RapidReader)
+    assert (detector.side_px, detector.turns) == (320, 2)
+
+
+def test_the_union_asks_the_network_first() -> None:
+    detector = build_detector(CleanSettings(detector="union"))
+    assert isinstance(detector, UnionDetector)
+    assert [type(one) for one in detector.detectors] == [MarkerNetDetector, TurnedDetector]
+
+
+def test_the_network_that_the_settings_name_is_loaded() -> None:
+    with pytest.raises(DetectorError, match=r"^nosuch\.onnx: cannot be loaded \(.*expected an \.onnx of `fxkit marker"):
+        build_detector(CleanSettings(weights="nosuch.onnx", read_text=False))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.settings import CleanSettings, read_clean_settings, read_settings, settings_from
+from preprocess.settings import NETWORK, CleanSettings, read_clean_settings, read_settings, settings_from
 
 PRESETS = Path(__file__).parents[2] / "configs" / "clean"
 
@@ -17,7 +17,12 @@ def test_settings_go_through_json_and_back() -> None:
 
 def test_the_default_preset_is_the_default() -> None:
     assert read_settings(PRESETS / "default.yaml") == CleanSettings()
-    assert read_settings(PRESETS / "fast.yaml") != CleanSettings()
+    assert read_settings(PRESETS / "fast.yaml") == CleanSettings(read_text=False)
+
+
+def test_the_network_that_comes_with_the_package_is_the_default() -> None:
+    assert (CleanSettings().detector, CleanSettings().weights) == ("markernet", "")
+    assert NETWORK.is_file()
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,14 @@ def test_the_default_preset_is_the_default() -> None:
         ({"turns": 2.0}, r"clean\.turns is 2\.0; expected int"),
         ({"turns": True}, r"clean\.turns is True; expected int"),
         ({"side_px": 5}, r"clean\.side_px is 5; expected 32 to 4096"),
-        ({"detector": "tesseract"}, r"clean\.detector is 'tesseract'; expected rapidocr or easyocr"),
+        ({"detector": "tesseract"}, r"clean\.detector is 'tesseract'; expected markernet, rapidocr, easyocr"),
+        ({"read_text": 1}, r"clean\.read_text is 1; expected bool"),
+        ({"weights": None}, r"clean\.weights is None; expected str"),
         ({"mode": "blur"}, r"clean\.mode is 'blur'; expected inpaint, fill, noise, box"),
         ({"keep": "(R"}, r"clean\.keep is '\(R', no regular expression \(missing \), .*write a plain text"),
         ({"only": "*"}, r"clean\.only is '\*', no regular expression \(nothing to repeat"),
         ({"max_fraction": 2}, r"clean\.max_fraction is 2; expected 0 to 1"),
-        ({"min_confidense": 1}, r"unknown setting 'min_confidense'; expected one of detector, min_confidence"),
+        ({"min_confidense": 1}, r"unknown setting 'min_confidense'; expected one of detector, weights"),
     ],
 )
 def test_wrong_settings_are_named(values: dict, reason: str) -> None:

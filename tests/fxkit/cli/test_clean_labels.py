@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ from preprocess.coco import write_coco
 from preprocess.errors import KnownError
 from preprocess.images import read_image, write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
+from preprocess.one_file import sha256_of
+from preprocess.settings import NETWORK
 
 
 def run(*args: object) -> Result:
@@ -77,7 +80,7 @@ def test_the_command_line_wins_over_the_file(films: Path, tmp_path: Path) -> Non
 def test_a_preset_can_be_named(films: Path, tmp_path: Path) -> None:
     markers = films.with_name("markers.json")
     assert run(films, "--markers", markers, "--config", "fast", "--out", tmp_path / "out").exit_code == 0
-    assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["side_px"] == 384
+    assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["read_text"] is False
 
 
 def rows_of(out: Path) -> list[dict]:
@@ -147,11 +150,29 @@ def test_real_text_goes(tmp_path: Path) -> None:
     image = np.random.default_rng(0).normal(60, 3, (300, 260)).astype(np.uint8)
     cv2.putText(image, "R29", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 250, 3)
     write_image(tmp_path / "films" / "a.jpg", image)
-    result = run(tmp_path / "films", "--config", "fast")
+    result = run(tmp_path / "films")
     assert result.exit_code == 0, result.output
     (row,) = map(json.loads, (tmp_path / "films-clean" / "ledger.jsonl").read_text().splitlines())
     assert row["output"] == "a.png"
     assert row["markers"][0]["text"] == "R29"
+
+
+def test_another_network_does_not_go_on_where_the_first_was(films: Path, tmp_path: Path) -> None:
+    """It is told by its content: a tuned one may stand under the same name."""
+    weights, out = tmp_path / "site.onnx", films.with_name("films-clean")
+    shutil.copyfile(NETWORK, weights)
+    options = (films, "--weights", weights, "--no-text")
+    assert run(*options).exit_code == 0
+    written = json.loads((out / "clean.json").read_text())
+    assert written["weights_sha256"] == sha256_of(weights)
+    assert "2 done before" in run(*options).stdout
+    weights.write_bytes(NETWORK.read_bytes() + b"\x72\x00")  # an ONNX file with an empty field more
+    result = run(*options)
+    assert isinstance(result.exception, KnownError)
+    assert "was cleaned with weights_sha256" in str(result.exception)
+    again = run(*options, "--overwrite")
+    assert again.exit_code == 0, again.output
+    assert json.loads((out / "clean.json").read_text())["weights_sha256"] == sha256_of(weights)
 
 
 def test_a_scheduler_needs_its_backend(films: Path) -> None:

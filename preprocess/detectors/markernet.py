@@ -1,0 +1,161 @@
+"""Find markers with the project's own network: at any angle, mirrored or not, in one look at the film."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from preprocess.errors import DetectorError
+from preprocess.markers import Marker, Quad, around
+from preprocess.reading import Grey, TextReader, read_markers
+from preprocess.settings import NETWORK
+
+# (CHANNELS, h, w) logits. Channel 0: a marker; 1 to 4: its style is STYLES[0..3]; 5: the plate under lead letters;
+# 6 and 7: where the text's top points, x and y; 8: it is mirrored
+Said = NDArray[np.float32]
+
+STYLES = ("burned", "label", "lead", "symbol")
+CHANNELS = 9
+SIDE_PX = 1024  # longest side of the film that the network sees
+LARGEST_SCALE = 2.0  # by which small films are enlarged at most
+STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
+MULTIPLE = 32  # of which the sides of what it sees must be
+EDGE = -0.4  # logit from which a pixel belongs to a marker: a probability of 0.4
+SMALLEST = 6  # pixels that a marker has at least
+
+
+def working_scale(shape: tuple[int, ...]) -> float:
+    """Return by how much a film of this shape is scaled before the network sees it."""
+    return min(SIDE_PX / max(shape[:2]), LARGEST_SCALE)
+
+
+def working_copy(image: Grey) -> Grey:
+    """Return the film, (H, W) uint8, at the size at which the network sees it."""
+    scale = working_scale(image.shape)
+    size = [max(1, round(side * scale)) for side in image.shape[::-1]]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def padded(film: Grey) -> Grey:
+    """Return the film with black added below and to the right, so that its sides are multiples of MULTIPLE."""
+    return np.pad(film, [(0, -side % MULTIPLE) for side in film.shape])
+
+
+def probability(logits: Said) -> Said:
+    """Return the probabilities, 0 to 1, for logits of any shape."""
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected piece of what the network takes for a marker, in pixels of what it says.
+
+    Args:
+        here: (x, y) of the upper left pixel of the box around it.
+        shape: (h, w) bool, True on its pixels within that box.
+    """
+
+    here: tuple[int, int]
+    shape: NDArray[np.bool_]
+
+    def of(self, said: Said) -> Said:
+        """Return what is said of this region's pixels, (CHANNELS, pixels)."""
+        (x, y), (h, w) = self.here, self.shape.shape
+        return np.asarray(said[:, y : y + h, x : x + w][:, self.shape], np.float32)
+
+    def quad(self, scale: NDArray[np.float64]) -> Quad:
+        """Return the smallest turned rectangle around its pixels, in film pixels."""
+        outlines, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.here)
+        corners = np.concatenate([points + np.array((i, j)) for i in (0, 1) for j in (0, 1)])
+        return around((corners * scale).astype(np.float32))
+
+
+def regions(said: Said) -> list[Region]:
+    """Return the connected pieces of (h, w) logits of EDGE and more, but not the smallest."""
+    _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= EDGE).astype(np.uint8))
+    found = []
+    for number, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
+        if area >= SMALLEST:
+            found.append(Region((x, y), marks[y : y + h, x : x + w] == number))
+    return found
+
+
+class MarkerNetDetector:
+    """A Detector on the marker network.
+
+    Args:
+        weights: an ONNX file; empty for the network that comes with the package.
+        threads: processor threads that it may use.
+        reader: reads what is found; without one, markers have no text.
+    Raises:
+        DetectorError: the file cannot be read or is no such network.
+    """
+
+    def __init__(self, weights: str | Path = "", threads: int = 1, reader: TextReader | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        file = weights or NETWORK
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(file), options)
+            shapes = [place.shape for place in (*self._session.get_inputs(), *self._session.get_outputs())]
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise DetectorError(
+                f"{file}: cannot be loaded ({reason}); expected an .onnx of `fxkit markernet`"
+            ) from error
+        if [shape[1:2] for shape in shapes] != [[1], [CHANNELS]]:
+            raise DetectorError(
+                f"{file}: another network than the marker network; expected the .onnx of `fxkit markernet`"
+            )
+        self._reader = reader
+
+    def detect(self, image: Grey) -> list[Marker]:
+        """Return the markers of an (H, W) uint8 image, and the plates under lead letters, quads in its pixels."""
+        small = working_copy(image)
+        said = self._session.run(None, {"film": padded(small)[None, None].astype(np.float32)})[0][0]
+        rows, columns = (-(-side // STRIDE) for side in small.shape)
+        said = said[:, :rows, :columns]
+        scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
+        markers = [marker_of(said, region, scale) for region in regions(said[0])]
+        read = read_markers(image, markers, self._reader) if self._reader else markers
+        return read + plates(said, scale, markers)
+
+
+def marker_of(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
+    """Return the marker of one region; its confidence is the mean probability of its surer half."""
+    here = region.of(said)
+    sure = np.sort(here[0])[here.shape[1] // 2 :]
+    style = STYLES[int(here[1:5].mean(1).argmax())]
+    quad = region.quad(scale)
+    if style != "symbol":
+        quad = in_reading_order(quad, here[6:8].mean(1), bool(here[8].mean() > 0))
+    return Marker(quad, confidence=round(float(probability(sure).mean()), 4), style=style)
+
+
+def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Quad:
+    """Order the corners so that the text's top points along `up`; mirrored text runs counter-clockwise."""
+    points = np.array(quad)
+    sides = np.roll(points, -1, axis=0) - points
+    outward = np.column_stack([sides[:, 1], -sides[:, 0]])  # it runs clockwise as seen, as `around` makes it
+    top = int((outward @ up).argmax())
+    ordered = [quad[(top + step) % 4] for step in range(4)]
+    a, b, c, d = (ordered[1], ordered[0], ordered[3], ordered[2]) if mirrored else ordered
+    return (a, b, c, d)
+
+
+def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
+    """Return the plates on which lead letters of these markers lie."""
+    letters = [np.array(marker.quad).mean(0) / scale for marker in markers if marker.style == "lead"]
+    found = []
+    for region in regions(said[5]) if letters else []:
+        outline = np.array(region.quad(np.ones(2)), np.float32)
+        if any(cv2.pointPolygonTest(outline, tuple(map(float, spot)), False) >= 0 for spot in letters):
+            sure = round(float(probability(region.of(said)[5]).mean()), 4)
+            found.append(Marker(region.quad(scale), confidence=sure, style="plate"))
+    return found

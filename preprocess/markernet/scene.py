@@ -1,0 +1,247 @@
+"""Make training pictures: windows of real films without markers, with made-up markers and distractors laid on.
+
+The truth of a picture is at half its size, in six layers (`LAYERS`), int8:
+marker (0, 1), style (index into STYLES, -1 off markers), plate (0, 1), up_x and up_y (where the text's top points,
+as hundredths of a unit vector; 0 where there is no text), mirrored (0, 1; -1 where there is no text).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.errors import ImageError
+from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
+from preprocess.markernet.distractors import draw_distractor
+from preprocess.markernet.network import STRIDE, STYLES, working_scale
+from preprocess.markernet.stamps import Area, Grey, Points, Stamp, Stand, draw_stamp
+from preprocess.markers import Marker
+
+Picture = NDArray[np.uint8]
+Truth = NDArray[np.int8]
+
+LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
+MADE_GROUND = 0.1  # share of pictures without a real film under them
+COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
+COUNT_CHANCES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)  # ... and how often there are so many
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film at the size at which the network sees it or less, and the markers that it bears."""
+
+    picture: Picture
+    areas: tuple[Area, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point (x, y) on a film, to make a picture around."""
+
+    film: int
+    x: float
+    y: float
+
+
+def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list[Film]:
+    """Read films, given as path below root -> markers; those that cannot be read are left out."""
+    films = []
+    for path, markers in marked.items():
+        with suppress(ImageError):
+            films.append(_small_film(to_grey8(read_image(Path(root, path))), markers))
+    return films
+
+
+def _small_film(image: Picture, markers: Sequence[Marker]) -> Film:
+    scale = min(1.0, working_scale(image.shape))
+    picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return Film(picture, tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
+
+
+def make_scene(
+    rng: np.random.Generator, films: Sequence[Film], side_px: int, around: Place | None = None
+) -> tuple[Picture, Truth]:
+    """Make one picture, (side, side) uint8, and its truth, (6, side / 2, side / 2) int8.
+
+    Args:
+        around: a place to show as it is: nothing is laid on, and the scale is about that of the film as a whole.
+    """
+    truth = np.zeros((len(LAYERS), side_px // STRIDE, side_px // STRIDE), np.int8)
+    truth[1], truth[5] = -1, -1
+    if around is None and rng.random() < MADE_GROUND:
+        ground, stand, inside = _made_ground(rng, side_px), Stand(), np.ones((side_px, side_px), np.uint8)
+    else:
+        film = films[int(rng.integers(len(films))) if around is None else around.film]
+        ground, stand, inside, areas = _window(rng, film, side_px, around)
+        for area in areas:
+            _write_truth(truth, area)
+    picture = _expose(rng, ground.astype(np.float32) / np.float32(255))
+    stamps: list[Stamp] = []
+    if around is None:
+        _draw_distractors(rng, picture, truth)
+        stamps = _place_stamps(rng, inside, stand, truth)
+    _draw_stamps(rng, picture, stamps)
+    return _develop(rng, picture), truth
+
+
+def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
+    """They must not hide the film's own markers."""
+    kept, own = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) > 0
+    for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3, 5]))):
+        draw_distractor(rng, picture)
+    picture[own] = kept[own]
+
+
+def _window(
+    rng: np.random.Generator, film: Film, side_px: int, around: Place | None
+) -> tuple[Picture, Stand, Picture, list[Area]]:
+    """Show a part of a film, turned and scaled by chance; return it with how it stands, where the film is, and what
+    markers of its own it bears there."""
+    picture = film.picture
+    scale = working_scale(picture.shape)
+    if around is None:
+        scale *= float(np.exp(rng.uniform(np.log(0.45), np.log(1.5))))
+        spot = rng.uniform(0, 1, 2) * picture.shape[::-1]
+        off = np.full(2, side_px / 2)
+    else:
+        scale *= float(np.exp(rng.normal(0, 0.15)))
+        spot, off = np.array([around.x, around.y]), side_px * rng.uniform(0.15, 0.85, 2)
+    angle = float(rng.uniform(-180, 180)) if rng.random() < 0.4 else float(rng.choice([0, 0, 0, 0, 90, 180, 270]))
+    mirrored = rng.random() < 0.5
+    matrix = _about(spot, off, scale, angle, mirrored)
+    # warpAffine counts from the middle of pixels, quads from their edge
+    areas = [replace(area, quad=(area.quad - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) for area in film.areas]
+    if scale < 0.6:
+        picture = np.asarray(cv2.pyrDown(picture), np.uint8)
+        matrix = _about(spot / 2, off, scale * 2, angle, mirrored)
+    beyond = float(rng.choice([0, 0, 0, rng.uniform(0, 255)]))
+    shown = cv2.warpAffine(picture, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=beyond)
+    inside = cv2.warpAffine(np.ones_like(picture), matrix, (side_px, side_px), flags=cv2.INTER_NEAREST)
+    # a film shown mirrored is taken for one of the other side, whose own markers read as they should, mostly
+    stand = Stand(angle, mirrored and rng.random() < 0.2)
+    return np.asarray(shown, np.uint8), stand, np.asarray(inside, np.uint8), areas
+
+
+def _about(spot: Points, off: Points, scale: float, angle_deg: float, mirrored: bool) -> Points:
+    angle = np.radians(angle_deg)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    return np.column_stack([turn, off - turn @ spot])
+
+
+def _made_ground(rng: np.random.Generator, side_px: int) -> Picture:
+    """Clouds, limbs as bright bows, and noise: for films unlike those at hand."""
+    cells = int(rng.integers(2, 9))
+    field = cv2.resize(rng.random((cells, cells)).astype(np.float32), (side_px, side_px), interpolation=cv2.INTER_CUBIC)
+    field = field * rng.uniform(0.1, 0.9) + rng.uniform(-0.2, 0.5)
+    for _ in range(int(rng.integers(0, 6))):
+        centre, axes = rng.integers(0, side_px, 2).tolist(), rng.integers(5, side_px // 2, 2).tolist()
+        limb = np.zeros((side_px, side_px), np.float32)
+        cv2.ellipse(limb, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1.0, -1, cv2.LINE_AA)
+        field = field + float(rng.uniform(-0.3, 0.4)) * cv2.GaussianBlur(limb, (0, 0), float(rng.uniform(0.5, 12)))
+    grain = cv2.GaussianBlur(
+        rng.normal(0, 1, (side_px, side_px)).astype(np.float32), (0, 0), float(rng.uniform(0.3, 1.5))
+    )
+    field = field + grain * float(rng.uniform(0, 0.08))
+    return np.asarray(np.clip(field, 0, 1) * 255, np.uint8)
+
+
+def _expose(rng: np.random.Generator, film: Grey) -> Grey:
+    film = film ** float(np.exp(rng.normal(0, 0.3)))
+    film = film * float(rng.uniform(0.6, 1.15)) + float(rng.choice([0, 0, rng.uniform(0, 0.15)]))
+    if rng.random() < 0.05:
+        film = 1 - film
+    return np.clip(film, 0, 1).astype(np.float32)
+
+
+def _place_stamps(rng: np.random.Generator, inside: Picture, stand: Stand, truth: Truth) -> list[Stamp]:
+    """Draw markers for free places, and write them into the truth."""
+    stamps = []
+    for _ in range(int(rng.choice(COUNTS, p=COUNT_CHANCES))):
+        stamp = draw_stamp(rng, _centre(rng, inside), stand)
+        if _is_free(truth, stamp.areas):
+            stamps.append(stamp)
+            for area in stamp.areas:
+                _write_truth(truth, area)
+    return stamps
+
+
+def _centre(rng: np.random.Generator, inside: Picture) -> Points:
+    """Mostly on the film, a little beyond its borders at times."""
+    for _ in range(8):
+        x, y = rng.uniform(0.0, 1.0, 2) * inside.shape[::-1]
+        if inside[int(y), int(x)]:
+            break
+    return np.array([x, y])
+
+
+def _filled(quad: Points, shape: tuple[int, ...], grow: float = 0.0) -> Picture:
+    """Pixels at half size that the quad touches."""
+    canvas = np.zeros(shape, np.uint8)
+    centre = quad.mean(0)
+    points = quad / STRIDE - 0.5
+    if grow:
+        away = quad - centre
+        points = points + grow * away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+    cv2.fillPoly(canvas, [np.round(np.clip(points, -4000, 4000) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    return canvas
+
+
+def _is_free(truth: Truth, areas: Iterable[Area]) -> bool:
+    return not any(
+        (_filled(area.quad, truth.shape[1:], 3.0) & (truth[0] | truth[2]).astype(np.uint8)).any() for area in areas
+    )
+
+
+def _write_truth(truth: Truth, area: Area) -> None:
+    here = _filled(area.quad, truth.shape[1:]) > 0
+    if area.style == "plate":
+        truth[2][here] = 1
+        return
+    truth[0][here] = 1
+    truth[1][here] = STYLES.index(area.style) if area.style in STYLES else -1
+    if area.text:
+        top, right = area.quad[0] - area.quad[3], area.quad[1] - area.quad[0]
+        up = top / max(float(np.linalg.norm(top)), 1e-6)
+        truth[3][here], truth[4][here] = np.round(100 * up)
+        truth[5][here] = int(right[0] * -top[1] + right[1] * top[0] < 0)
+
+
+def _draw_stamps(rng: np.random.Generator, film: Grey, stamps: Iterable[Stamp]) -> None:
+    """Lead lies under the film's grain and sharpening, what is typed lies above."""
+    for stamp in stamps:
+        if _is_lead(stamp):
+            stamp.draw(film)
+    if rng.random() < 0.5:
+        film += rng.normal(0, rng.uniform(0.002, 0.03), film.shape).astype(np.float32)
+    if rng.random() < 0.35:
+        film += np.float32(rng.uniform(0.3, 1.5)) * (film - cv2.GaussianBlur(film, (0, 0), float(rng.uniform(0.8, 5))))
+    for stamp in stamps:
+        if not _is_lead(stamp):
+            stamp.draw(film)
+
+
+def _is_lead(stamp: Stamp) -> bool:
+    return stamp.areas[-1].style == "lead"
+
+
+def _develop(rng: np.random.Generator, film: Grey) -> Picture:
+    """Store the film as it comes to users: shrunk and enlarged again, blurred, compressed."""
+    if rng.random() < 0.1:
+        film = np.asarray(cv2.GaussianBlur(film, (0, 0), float(rng.uniform(0.4, 1.2))), np.float32)
+    picture = np.asarray(np.round(np.clip(film, 0, 1) * 255), np.uint8)
+    small = rng.random() < 0.4
+    size = picture.shape[::-1]
+    if small:
+        half = [round(side * float(rng.choice([0.5, rng.uniform(0.45, 0.8)]))) for side in size]
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if rng.random() < 0.6:
+        quality = int(rng.integers(40, 97))
+        picture = decode_image("picture.jpg", encode_jpeg(picture, quality))
+    if small:
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return np.asarray(picture, np.uint8)

@@ -1,0 +1,129 @@
+"""Adapt the marker network to a site, from a few dozen films whose markers a person has corrected."""
+
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from preprocess.detectors.markernet import MarkerNetDetector
+from preprocess.errors import ImageError, MarkerFileError
+from preprocess.images import read_image, to_grey8
+from preprocess.markernet.scene import Film, Picture, Place, read_films
+from preprocess.markernet.training import Plan, train
+from preprocess.markernet.weights import load_network, save_network
+from preprocess.markers import MarkedImage, Marker
+from preprocess.mask import Mask, marker_mask
+from preprocess.settings import NETWORK
+
+FEWEST = 8  # films
+COVERED = 0.9  # share of a marker's quad that must lie under the mask
+PLAN = Plan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How a network does on the films kept aside.
+
+    Args:
+        found: markers of which COVERED or more would be erased.
+        beyond: mean share of a film that would be erased beyond its markers' masks.
+    """
+
+    found: int
+    beyond: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning did; `aside` are the paths of the films kept aside, `markers` their number of markers."""
+
+    weights: Path
+    trained_on: int
+    aside: tuple[str, ...]
+    markers: int
+    before: Recall
+    after: Recall
+
+
+def tune(
+    root: str | Path,
+    marked: Mapping[str, MarkedImage],
+    out: str | Path,
+    *,
+    plan: Plan = PLAN,
+    aside: float = 0.3,
+) -> Tuned:
+    """Go on training from the shipped network with these films; write OUT (ONNX) and its .safetensors.
+
+    Args:
+        marked: path below root -> its markers, all of them: what is not in it counts as no marker.
+        aside: share of the films that is kept aside, to measure recall before and after.
+    Raises:
+        MarkerFileError: too few films with markers.
+        ImageError: a film cannot be read, or has another size than the marker file says.
+    """
+    kept, used = _parted(marked, aside, plan.seed)
+    for path, image in used.items():
+        _read_film(root, path, image)
+    before = measure(root, kept, NETWORK)
+    films = read_films(root, {path: image.markers for path, image in used.items()})
+    start = load_network(NETWORK.with_suffix(".safetensors"))
+    with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
+        network = train(films, plan, Path(folder), start, places_of(films))
+    save_network(network, out)
+    markers = sum(len(_counted(image)) for image in kept.values())
+    return Tuned(Path(out), len(used), tuple(sorted(kept)), markers, before, measure(root, kept, out))
+
+
+def _parted(
+    marked: Mapping[str, MarkedImage], aside: float, seed: int
+) -> tuple[dict[str, MarkedImage], dict[str, MarkedImage]]:
+    paths = sorted(path for path, image in marked.items() if _counted(image))
+    if len(paths) < FEWEST:
+        raise MarkerFileError(f"{len(paths)} films with markers; expected {FEWEST} or more, better 20 to 50")
+    random.Random(seed).shuffle(paths)
+    kept = set(paths[: max(2, round(aside * len(paths)))])
+    return {path: marked[path] for path in kept}, {path: image for path, image in marked.items() if path not in kept}
+
+
+def _counted(image: MarkedImage) -> list[Marker]:
+    return [marker for marker in image.markers if marker.style != "plate"]
+
+
+def places_of(films: Sequence[Film]) -> list[Place]:
+    """Return the middle of each marker, and of each film without any."""
+    places = []
+    for number, film in enumerate(films):
+        spots = [area.quad.mean(0) for area in film.areas] or [np.array(film.picture.shape[::-1]) / 2]
+        places += [Place(number, float(x), float(y)) for x, y in spots]
+    return places
+
+
+def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | Path) -> Recall:
+    """Say how many of the markers of these films a network's masks cover, and how much else."""
+    detector = MarkerNetDetector(weights)
+    found, beyond = 0, []
+    for path, image in marked.items():
+        film = _read_film(root, path, image)
+        mask = marker_mask(film.shape, detector.detect(film))
+        beyond.append(float((mask & ~marker_mask(film.shape, image.markers, grow_fraction=0.5)).mean()))
+        found += sum(_covered(mask, marker) for marker in _counted(image))
+    return Recall(found, float(np.mean(beyond)))
+
+
+def _read_film(root: str | Path, path: str, image: MarkedImage) -> Picture:
+    film = to_grey8(read_image(Path(root, path)))
+    if film.shape != (image.height, image.width):
+        raise ImageError(
+            f"{path}: {film.shape[1]} x {film.shape[0]} px, but the marker file says {image.width} x "
+            f"{image.height}; annotate the image as it is now"
+        )
+    return film
+
+
+def _covered(mask: Mask, marker: Marker) -> bool:
+    here = marker_mask(mask.shape, [marker], grow_fraction=0, grow_px=0)
+    return bool(here.any() and mask[here].mean() >= COVERED)

@@ -1,0 +1,216 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from preprocess.clean import CleanSettings, clean_folder, clean_image
+from preprocess.detectors.markernet import (
+    CHANNELS,
+    EDGE,
+    LARGEST_SCALE,
+    SIDE_PX,
+    MarkerNetDetector,
+    in_reading_order,
+    marker_of,
+    padded,
+    plates,
+    regions,
+    working_copy,
+    working_scale,
+)
+from preprocess.errors import DetectorError
+from preprocess.images import write_image
+from preprocess.markers import Marker, around, as_quad, box_quad, is_mirrored, quad_area
+from preprocess.mask import marker_mask
+from preprocess.views import View
+
+from ..conftest import contents, film, write_text
+
+ONE = np.ones(2)
+
+
+def said_of(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[int, int] = (60, 80)) -> np.ndarray:
+    """Logits of -6, with polygons (channel, corners in outer pixel coordinates, logit) painted into them."""
+    said = np.full((CHANNELS, *shape), -6, np.float32)
+    for channel, corners, value in parts:
+        rows, columns = np.indices(shape) + 0.5
+        outline = np.array(corners, np.float32)
+        inside = [
+            cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0
+            for x, y in zip(columns.flat, rows.flat, strict=True)
+        ]
+        said[channel][np.reshape(inside, shape)] = value
+    return said
+
+
+def turned_box(angle_deg: float, length: float = 36, height: float = 14) -> np.ndarray:
+    angle = np.radians(angle_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    half = np.array([(-length, -height), (length, -height), (length, height), (-length, height)]) / 2
+    return half @ turn.T + [40, 30]
+
+
+@settings(max_examples=30, deadline=None)
+@given(angle=st.floats(0, 180))
+def test_a_turned_rectangle_comes_back_within_a_pixel(angle: float) -> None:
+    drawn = turned_box(angle)
+    (region,) = regions(said_of((0, drawn.tolist(), 5.0))[0])
+    quad = np.array(region.quad(np.array([2.0, 2.0]))) / 2
+    for corner in drawn:
+        assert np.linalg.norm(quad - corner, axis=1).min() < 1.8  # a corner pixel's own diagonal
+    assert quad_area(as_quad(quad)) == pytest.approx(36 * 14, rel=0.15)
+
+
+def test_an_upright_box_comes_back_exactly() -> None:
+    (region,) = regions(said_of((0, [(10, 20), (30, 20), (30, 27), (10, 27)], 5.0))[0])
+    assert sorted(region.quad(np.array([2.0, 3.0]))) == sorted(box_quad(20, 60, 60, 81))
+    assert region.of(np.arange(9 * 60 * 80, dtype=np.float32).reshape(9, 60, 80)).shape == (9, 20 * 7)
+
+
+def test_specks_and_what_is_unlikely_are_no_regions() -> None:
+    box = [(10, 20), (30, 20), (30, 27), (10, 27)]
+    assert regions(said_of((0, [(5, 5), (10, 5), (10, 6), (5, 6)], 5.0))[0]) == []
+    assert regions(said_of((0, box, EDGE - 0.01))[0]) == []
+    assert len(regions(said_of((0, box, EDGE))[0])) == 1
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, 110, 200, 290])
+@pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
+def test_corners_stand_in_reading_order(angle: float, mirrored: bool) -> None:
+    placed = turned_box(angle)
+    if mirrored:
+        placed = np.column_stack([80 - placed[:, 0], placed[:, 1]])
+    up = (placed[0] - placed[3]) / 14
+    found = in_reading_order(around(placed.astype(np.float32)), up.astype(np.float32), mirrored)
+    assert np.array(found) == pytest.approx(placed, abs=0.05)
+    assert is_mirrored(found) is mirrored
+
+
+BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
+
+
+@pytest.mark.parametrize(("channel", "style"), enumerate(("burned", "label", "lead", "symbol"), 1))
+def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
+    said = said_of((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
+    (region,) = regions(said[0])
+    marker = marker_of(said, region, ONE * 2)
+    assert marker.style == style
+    assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-4)
+    assert set(marker.quad) == set(box_quad(20, 40, 60, 54))
+    if style != "symbol":
+        assert marker.quad == box_quad(20, 40, 60, 54)
+
+
+def test_confidence_is_that_of_the_surer_half() -> None:
+    said = said_of((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
+    (region,) = regions(said[0])
+    assert marker_of(said, region, ONE).confidence == pytest.approx(1 / (1 + np.exp(-4.0)), abs=1e-4)
+
+
+@pytest.mark.parametrize(("style", "at", "count"), [("lead", 20, 1), ("burned", 20, 0), ("lead", 70, 0)])
+def test_plates_lie_under_lead_letters_only(style: str, at: float, count: int) -> None:
+    said = said_of((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+    letter = Marker(box_quad(2 * at - 8, 40, 2 * at + 8, 54), style=style)
+    found = plates(said, ONE * 2, [letter])
+    assert [(set(plate.quad), plate.style) for plate in found] == [(set(box_quad(12, 32, 68, 62)), "plate")] * count
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale"),
+    [((1024, 700), 1.0), ((4000, 3000), SIDE_PX / 4000), ((224, 224), LARGEST_SCALE), ((600, 800), SIDE_PX / 800)],
+)
+def test_films_are_seen_at_about_a_thousand_pixels(shape: tuple[int, int], scale: float) -> None:
+    assert working_scale(shape) == scale
+    assert working_copy(np.zeros(shape, np.uint8)).shape == tuple(round(side * scale) for side in shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (32, 64), (33, 5), (300, 1024)])
+def test_films_are_padded_with_black_below_and_to_the_right(shape: tuple[int, int]) -> None:
+    shown = padded(np.full(shape, 7, np.uint8))
+    assert all(side % 32 == 0 and side - 32 < given <= side for side, given in zip(shown.shape, shape, strict=True))
+    assert shown.sum() == 7 * shape[0] * shape[1]
+    assert (shown[: shape[0], : shape[1]] == 7).all()
+
+
+def test_what_is_no_onnx_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "site.onnx").write_bytes(b"no network")
+    for file in (tmp_path / "site.onnx", tmp_path / "none.onnx"):
+        with pytest.raises(
+            DetectorError, match=rf"{file.name}: cannot be loaded \(.*; expected an \.onnx of `fxkit markernet`$"
+        ):
+            MarkerNetDetector(file)
+
+
+def other_network(file: Path, channels: int) -> Path:
+    """Write a network that says nothing new of a film, in as many channels."""
+    places = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, count, "h", "w"])
+        for name, count in (("film", 1), ("said", channels))
+    ]
+    nodes = [helper.make_node("Concat", ["film"] * channels, ["said"], axis=1)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "other", places[:1], places[1:]), opset_imports=[helper.make_opsetid("", 18)]
+    )
+    model.ir_version = 9
+    onnx.save(model, str(file))
+    return file
+
+
+def test_another_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"site\.onnx: another network than the marker network; expected the \.onn"):
+        MarkerNetDetector(other_network(tmp_path / "site.onnx", 2))
+    MarkerNetDetector(other_network(tmp_path / "site.onnx", CHANNELS))
+
+
+@pytest.fixture(scope="module")
+def detector() -> MarkerNetDetector:
+    return MarkerNetDetector()
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
+def test_typed_text_is_found_and_covered_however_it_stands(
+    detector: MarkerNetDetector, turns: int, mirrored: bool
+) -> None:
+    image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
+    shown = View(turns, mirrored).show(image)
+    found = [marker for marker in detector.detect(shown) if marker.confidence >= 0.4]
+    mask = marker_mask(shown.shape, found)
+    assert mask[shown == 245].mean() > 0.99
+    assert mask.mean() < 0.1
+    assert found[0].text == ""
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (31, 20), (20, 31, 3), (3000, 40)])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_films_of_any_size_and_depth_go_through(detector: MarkerNetDetector, shape: tuple[int, ...], kind: str) -> None:
+    image = np.full(shape, 60 * (257 if kind == "uint16" else 1), kind)
+    cleaned = clean_image(image, detector, CleanSettings())
+    assert np.array_equal(cleaned.image[~cleaned.mask], image[~cleaned.mask])
+    assert cleaned.image.dtype == image.dtype
+
+
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+def test_text_on_deep_and_colour_films_goes(detector: MarkerNetDetector, colour: bool) -> None:
+    image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
+    ink = image == 245
+    image = np.dstack([image] * 3) if colour else image.astype(np.uint16) * 257
+    cleaned = clean_image(image, detector, CleanSettings())
+    assert cleaned.mask[ink].mean() > 0.99
+    assert cleaned.image[ink].max() < 0.8 * image.max()
+
+
+def test_a_film_without_markers_comes_out_byte_for_byte(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_image(tmp_path / "films" / f"{seed}.jpg", film(seed, (300, 260)))
+    summary = clean_folder(tmp_path / "films", settings=CleanSettings(read_text=False))
+    assert [(row.status, row.markers) for row in summary.rows] == [("copied", ())] * 3
+    after = contents(summary.out)
+    assert {name: after[name] for name in ("0.jpg", "1.jpg", "2.jpg")} == contents(tmp_path / "films")
+    assert json.loads(after["clean.json"])["settings"]["detector"] == "markernet"

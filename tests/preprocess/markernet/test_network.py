@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from preprocess.markernet.network import CHANNELS, MarkerNet
+
+
+@pytest.mark.parametrize("sides", [(32, 32), (64, 96)])
+def test_it_says_something_of_each_two_by_two_pixels(sides: tuple[int, int]) -> None:
+    said = MarkerNet().eval()(torch.zeros(2, 1, *sides))
+    assert said.shape == (2, CHANNELS, sides[0] // 2, sides[1] // 2)
+    assert torch.isfinite(said).all()
+
+
+def test_sides_are_multiples_of_32() -> None:
+    with pytest.raises(RuntimeError, match="size"):
+        MarkerNet()(torch.zeros(1, 1, 48, 64))
+
+
+def test_it_is_small() -> None:
+    assert sum(weight.numel() for weight in MarkerNet().parameters()) < 1_000_000
+
+
+def test_a_pixel_far_away_does_not_matter_but_a_near_one_does() -> None:
+    torch.manual_seed(0)
+    network, film = MarkerNet().eval(), torch.rand(1, 1, 64, 64) * 255
+    changed = film.clone()
+    changed[..., 20, 20] = 255 - changed[..., 20, 20]
+    with torch.inference_mode():
+        difference = (network(film) - network(changed)).abs().amax(1)[0]
+    assert difference[10, 10] > 0
+    assert difference[10, 10] >= difference[30, 30]

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from preprocess.images import write_image
+from preprocess.markernet.network import STRIDE, STYLES
+from preprocess.markernet.scene import LAYERS, Film, Place, _window, _write_truth, make_scene, read_films
+from preprocess.markernet.stamps import Area
+from preprocess.markers import Marker, box_quad
+
+from ..conftest import film
+
+BARE = (Film(film(0, (300, 240))), Film(film(1, (240, 300))))
+QUAD = np.array([(40.0, 30), (80, 30), (80, 60), (40, 60)])  # of a marker on a black film
+
+
+def black(style: str, text: str = "") -> Film:
+    """A black film of 100 x 120 px with a white marker on it."""
+    picture = np.zeros((100, 120), np.uint8)
+    picture[30:60, 40:80] = 255
+    return Film(picture, (Area(QUAD, style, text),))
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_the_same_seed_makes_the_same_picture(seed: int) -> None:
+    (first, truth), (second, again) = (make_scene(np.random.default_rng(seed), BARE, 96) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    assert truth.tobytes() == again.tobytes()
+    assert first.tobytes() != make_scene(np.random.default_rng(seed + 1), BARE, 96)[0].tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), side=st.sampled_from([64, 128]))
+def test_the_layers_of_the_truth_agree(seed: int, side: int) -> None:
+    picture, truth = make_scene(np.random.default_rng(seed), BARE, side)
+    assert (picture.shape, picture.dtype) == ((side, side), np.uint8)
+    assert (truth.shape, truth.dtype) == ((len(LAYERS), side // STRIDE, side // STRIDE), np.int8)
+    marker, style, plate, *up, mirrored = truth.astype(int)
+    assert set(np.unique(marker)) | set(np.unique(plate)) <= {0, 1}
+    assert ((style == -1) == (marker == 0)).all()
+    assert style.max() < len(STYLES)
+    text = mirrored >= 0
+    assert not (text & (marker == 0)).any()
+    assert not (text & (style == STYLES.index("symbol"))).any()
+    length = np.hypot(*up)
+    assert (np.abs(length[text] - 100) < 1).all()
+    assert (length[~text] == 0).all()
+
+
+def test_most_pictures_show_markers_and_some_show_none() -> None:
+    marked = [make_scene(np.random.default_rng(seed), BARE, 96)[1][0].any() for seed in range(60)]
+    assert 0.3 < np.mean(marked) < 0.9
+
+
+@pytest.mark.parametrize("around", [None, Place(0, 60, 45)], ids=["anywhere", "around"])
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_films_own_markers_lie_under_the_truth_in_every_window(around: Place | None, seed: int) -> None:
+    shown, _, inside, areas = _window(np.random.default_rng(seed), black("lead"), 192, around)
+    truth = np.zeros((6, 96, 96), np.int8)
+    for area in areas:
+        _write_truth(truth, area)
+    said = np.kron(truth[0], np.ones((STRIDE, STRIDE))) > 0
+    drawn = np.where(inside > 0, shown > 127, said)  # beyond the film there is nothing to compare
+    drawn = drawn.astype(np.uint8)
+    near = cv2.dilate(drawn, np.ones((9, 9))) > 0
+    core = cv2.erode(drawn, np.ones((5, 5)), borderValue=1) > 0
+    assert said[core].all()
+    assert not (said & ~near).any()
+    if around:
+        assert core.any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_around_a_place_nothing_is_laid_on(seed: int) -> None:
+    even = Film(np.full((1024, 1024), 120, np.uint8))
+    picture, truth = make_scene(np.random.default_rng(seed), [even], 128, Place(0, 512, 512))
+    assert cv2.blur(picture, (15, 15)).std() < 5  # grain alone
+    assert not truth[[0, 2, 3, 4]].any()
+    assert (truth[[1, 5]] == -1).all()
+
+
+@pytest.mark.parametrize(("style", "number"), [("", -1), ("lead", 2)])
+def test_a_films_own_markers_have_the_style_they_are_given(style: str, number: int) -> None:
+    _, truth = make_scene(np.random.default_rng(0), [black(style)], 192, Place(0, 60, 45))
+    own = truth[0] > 0
+    assert own.any()
+    assert (truth[1][own] == number).all()
+    assert (truth[5] == -1).all()  # what stands there is not known
+
+
+@pytest.mark.parametrize("mirrored", [0, 1])
+def test_the_truth_says_where_text_points(mirrored: int) -> None:
+    truth = np.zeros((6, 60, 60), np.int8)
+    downwards = QUAD[[2, 3, 0, 1]]  # upside down
+    _write_truth(truth, Area(downwards[[1, 0, 3, 2]] if mirrored else downwards, "burned", "R"))
+    assert (truth[:, 22, 30] == [1, 0, 0, 0, 100, mirrored]).all()
+    assert 15 * 20 <= truth[0].sum() <= 17 * 22
+
+
+def test_films_are_read_at_the_networks_size_and_unreadable_ones_left_out(tmp_path: Path) -> None:
+    write_image(tmp_path / "large.png", np.full((1500, 2048), 9, np.uint8))
+    write_image(tmp_path / "deep.png", film(dtype="uint16"))
+    (tmp_path / "broken.png").write_bytes(b"x")
+    marker = Marker(box_quad(100, 200, 300, 260), style="label")
+    large, deep = read_films(tmp_path, {"large.png": [marker], "broken.png": [], "deep.png": [], "none.png": []})
+    assert large.picture.shape == (750, 1024)
+    assert large.areas[0].style == "label"
+    assert large.areas[0].quad == pytest.approx(np.array(marker.quad) / 2)
+    assert (deep.picture.shape, deep.picture.dtype, deep.areas) == ((120, 90), np.uint8, ())

@@ -1,0 +1,155 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from preprocess.errors import ImageError
+from preprocess.markernet.network import MarkerNet
+from preprocess.markernet.scene import Film, Place, make_scene
+from preprocess.markernet.stamps import Area
+from preprocess.markernet.training import Plan, Scenes, false_finds, loss_of, train
+
+from ..conftest import film
+
+FILMS = [Film(film(seed, (160, 120))) for seed in range(3)]
+MARKED = Film(film(3), (Area(np.array([(50.0, 10), (80, 10), (80, 25), (50, 25)]), "lead"),))
+MARKED.picture[10:25, 50:80] = 245
+PLAN = Plan(rounds=1, steps=15, batch=4, side_px=64, workers=0, threads=1)
+SHORT = replace(PLAN, rounds=2, steps=2, batch=2)
+
+
+def truths(count: int = 6) -> torch.Tensor:
+    """Truths of which several have text, icons and plates."""
+    return torch.from_numpy(np.stack([make_scene(np.random.default_rng(s), FILMS, 128)[1] for s in range(count)]))
+
+
+def perfect(truth: torch.Tensor) -> torch.Tensor:
+    """Logits that say just what is true, and are sure of it."""
+    logits = torch.zeros(len(truth), 9, *truth.shape[2:])
+    logits[:, 0], logits[:, 5] = (30.0 * (truth[:, layer] > 0) - 15 for layer in (0, 2))
+    for style in range(4):
+        logits[:, 1 + style] = 15.0 * (truth[:, 1] == style)
+    logits[:, 6:8] = truth[:, 3:5] / 100
+    logits[:, 8] = 30.0 * (truth[:, 5] > 0) - 15
+    return logits
+
+
+def weights_of(network: MarkerNet) -> torch.Tensor:
+    return torch.cat([value.flatten().double() for value in network.state_dict().values()])
+
+
+def test_what_is_right_costs_nothing() -> None:
+    truth = truths()
+    assert float(loss_of(perfect(truth), truth)) < 0.01
+
+
+@pytest.mark.parametrize("channel", range(9))
+def test_every_channel_counts(channel: int) -> None:
+    truth = truths(20)
+    wrong = perfect(truth)
+    wrong[:, channel] = 5 - wrong[:, channel]
+    assert float(loss_of(wrong, truth)) > float(loss_of(perfect(truth), truth)) + 0.01
+
+
+def test_styles_that_are_not_known_do_not_count() -> None:
+    _, truth = make_scene(np.random.default_rng(0), [replace_style(MARKED, "")], 128, Place(0, 65, 17))
+    known = torch.from_numpy(truth)[None]
+    said = perfect(known)
+    assert (known[:, 0] > 0).any()
+    expected = float(loss_of(said, known))
+    said[:, 1:5] = torch.randn(said[:, 1:5].shape)
+    assert float(loss_of(said, known)) == pytest.approx(expected)
+
+
+def replace_style(bare: Film, style: str) -> Film:
+    return replace(bare, areas=tuple(replace(area, style=style) for area in bare.areas))
+
+
+def test_pictures_without_markers_have_a_loss() -> None:
+    truth = torch.zeros(2, 6, 32, 32, dtype=torch.int8)
+    truth[:, [1, 5]] = -1
+    quiet, loud = (torch.full((2, 9, 32, 32), value) for value in (-15.0, 15.0))
+    assert float(loss_of(quiet, truth)) < 0.01 < 1 < float(loss_of(loud, truth))
+
+
+def test_each_picture_of_a_round_is_its_own() -> None:
+    scenes = Scenes(FILMS, PLAN, 0)
+    assert len(scenes) == 60
+    picture, truth = scenes[7]
+    assert (picture.shape, picture.dtype) == ((1, 64, 64), torch.uint8)
+    assert (truth.shape, truth.dtype) == ((6, 32, 32), torch.int8)
+    assert torch.equal(picture, Scenes(FILMS, PLAN, 0)[7][0])
+    others = (scenes[8][0], Scenes(FILMS, PLAN, 1)[7][0], Scenes(FILMS, replace(PLAN, seed=1), 0)[7][0])
+    assert not any(torch.equal(picture, other) for other in others)
+
+
+def test_given_places_are_shown_as_they_are() -> None:
+    scenes = Scenes(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
+    assert not any(scenes[number][1][0].any() for number in range(10))
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    plan, places = replace(PLAN, place_share=1.0), [Place(0, 65, 17)]
+    shown = [Scenes([MARKED], replace(plan, seed=9), 0, places)[number] for number in range(8)]
+    pictures, truth = (torch.stack(part) for part in zip(*shown, strict=True))
+    new, trained = MarkerNet().eval(), train([MARKED], plan, tmp_path, places=places)
+    with torch.inference_mode():
+        before, after = (float(loss_of(network(pictures.float()), truth)) for network in (new, trained))
+    assert after < 0.85 * before
+
+
+class Breaking(Sequence[Film]):
+    """Films on a disk that is lost after they were looked at so many times."""
+
+    def __init__(self, films: list[Film], looks: int) -> None:
+        self.films, self.looks = films, looks
+
+    def __len__(self) -> int:
+        return len(self.films)
+
+    def __getitem__(self, index: int) -> Film:  # type: ignore[override]
+        self.looks -= 1
+        if self.looks < 0:
+            raise OSError("disk is lost")
+        return self.films[index]
+
+
+def test_a_run_can_be_repeated_and_one_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    whole = weights_of(train(FILMS, SHORT, tmp_path / "whole"))
+    assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "again")))
+    with pytest.raises(OSError, match="disk is lost"):
+        train(Breaking(FILMS, SHORT.steps * SHORT.batch), SHORT, tmp_path / "stopped")
+    assert (tmp_path / "stopped" / "checkpoints" / "last.ckpt").is_file()
+    assert torch.allclose(whole, weights_of(train(FILMS, SHORT, tmp_path / "stopped")), atol=1e-5)
+    assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "whole")))  # it was done
+    other = train(FILMS, replace(SHORT, seed=1), tmp_path / "other")
+    assert not torch.allclose(whole, weights_of(other), atol=1e-3)
+
+
+def always(bias: float) -> MarkerNet:
+    """A network that is equally sure of a marker everywhere."""
+    network = MarkerNet()
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.constant_(network.head.bias, bias)
+    return network.train()
+
+
+def test_films_without_markers_are_searched_for_false_finds() -> None:
+    network = always(8.0)
+    found = false_finds(network, [FILMS[0], MARKED, FILMS[1]])
+    assert [place.film for place in found] == [0, 2]
+    for place in found:  # the middle of all that is found: of the film with what was added to its sides
+        assert (place.x, place.y) == pytest.approx((64, 80), abs=2)
+    assert network.training
+
+
+def test_a_network_that_sees_no_marker_has_no_false_finds() -> None:
+    assert false_finds(always(-8.0), FILMS) == []
+
+
+def test_without_films_there_is_no_training(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no film to train on: none could be read; expected images such as"):
+        train([], PLAN, tmp_path)
