@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import safetensors.torch
+import torch
+
+from preprocess.errors import DetectorError
+from preprocess.markernet.network import MarkerNet
+from preprocess.markernet.weights import load_network, save_network
+
+SHAPES = ((32, 32), (96, 160))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MarkerNet]:
+    """A network as training leaves it: its memory ordered by pixel, its norms no longer those of a new one."""
+    torch.manual_seed(3)
+    network = MarkerNet().to(memory_format=torch.channels_last).train()
+    for _ in range(3):
+        network(torch.rand(2, 1, 64, 64) * 255)
+    file = tmp_path_factory.mktemp("weights") / "new" / "site.onnx"
+    save_network(network, file)
+    return file, network
+
+
+def difference(file: Path, network: MarkerNet, shape: tuple[int, int]) -> float:
+    """The largest difference between the logits of an ONNX file and a network's."""
+    film = np.random.default_rng(0).integers(0, 256, (1, 1, *shape)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(file))
+    with torch.inference_mode():
+        expected = network.eval()(torch.from_numpy(film)).numpy()
+    return float(np.abs(session.run(["said"], {"film": film})[0] - expected).max())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_both_files_say_the_same_of_films_of_any_size(saved: tuple[Path, MarkerNet], shape: tuple[int, int]) -> None:
+    file, network = saved
+    assert difference(file, network, shape) < 1e-3
+    assert difference(file, load_network(file.with_suffix(".safetensors")), shape) < 1e-3
+
+
+def test_the_files_are_small_and_whole(saved: tuple[Path, MarkerNet]) -> None:
+    file, _ = saved
+    assert sorted(part.name for part in file.parent.iterdir()) == ["site.onnx", "site.safetensors"]
+    assert file.stat().st_size < 4e6
+
+
+def test_what_holds_no_weights_of_it_is_told(tmp_path: Path) -> None:
+    safetensors.torch.save_file({"head.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    (tmp_path / "damaged.safetensors").write_bytes(b"x")
+    for name in ("other", "damaged", "none"):
+        with pytest.raises(
+            DetectorError,
+            match=rf"{name}\.safetensors: not the marker network's weights \(.+\); expected its \.safetensors$",
+        ):
+            load_network(tmp_path / f"{name}.safetensors")
