@@ -1,0 +1,100 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preprocess.detectors.markernet import MarkerNetDetector
+from preprocess.errors import ImageError, MarkerFileError
+from preprocess.images import write_image
+from preprocess.markernet.scene import Film
+from preprocess.markernet.stamps import Area
+from preprocess.markernet.training import Plan
+from preprocess.markernet.tuning import Recall, _parted, measure, places_of, tune
+from preprocess.markers import MarkedImage, Marker, box_quad
+from preprocess.settings import NETWORK
+
+from ..conftest import film, write_text
+
+PLAN = Plan(rounds=1, steps=100, batch=4, side_px=128, lr=1e-3, place_share=0.8, workers=0, threads=1)
+SHAPE = (140, 110)
+
+
+def odd_sign(seed: int) -> tuple[np.ndarray, Marker]:
+    """A film with a sign as none is made for training, a soft cloud, somewhere to the right of the bone."""
+    image = film(seed, SHAPE).astype(np.float32)
+    x, y = np.random.default_rng(seed).integers((50, 15), (95, 125)).tolist()
+    rows, columns = np.indices(SHAPE)
+    image += 90 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 60)
+    return np.clip(image, 0, 255).astype(np.uint8), Marker(box_quad(x - 8, y - 8, x + 9, y + 9), style="lead")
+
+
+def write_films(root: Path, count: int) -> dict[str, MarkedImage]:
+    marked = {}
+    for number in range(count):
+        image, marker = odd_sign(number)
+        write_image(root / f"{number:02}.png", image)
+        marked[f"{number:02}.png"] = MarkedImage(SHAPE[1], SHAPE[0], (marker,))
+    return marked
+
+
+@pytest.mark.slow
+def test_a_network_learns_a_sign_of_the_site(tmp_path: Path) -> None:
+    marked = write_films(tmp_path / "films", 16)
+    tuned = tune(tmp_path / "films", marked, tmp_path / "out" / "site.onnx", plan=PLAN, aside=0.4)
+    assert (tuned.trained_on, len(tuned.aside), tuned.markers) == (10, 6, 6)
+    assert set(tuned.aside) < set(marked)
+    assert tuned.before.found < tuned.after.found
+    assert tuned.after.beyond < 0.2
+    assert measure(tmp_path / "films", {path: marked[path] for path in tuned.aside}, tuned.weights) == tuned.after
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["site.onnx", "site.safetensors"]
+
+
+def test_the_films_kept_aside_are_not_trained_on(tmp_path: Path) -> None:
+    marked = {f"{number}.png": MarkedImage(9, 9, (Marker(box_quad(0, 0, 3, 3)),)) for number in range(20)}
+    plate = MarkedImage(9, 9, (Marker(box_quad(0, 0, 3, 3), style="plate"),))
+    kept, used = _parted({**marked, "none.png": MarkedImage(9, 9), "plate.png": plate}, 0.3, 0)
+    assert (len(kept), len(used)) == (6, 16)
+    assert not set(kept) & set(used)
+    assert {"none.png", "plate.png"} < set(used)  # there is nothing to find on them
+    assert _parted(marked, 0.3, 0)[0].keys() == _parted(dict(reversed(marked.items())), 0.3, 0)[0].keys()
+    assert _parted(marked, 0.3, 1)[0].keys() != _parted(marked, 0.3, 0)[0].keys()
+
+
+def test_recall_counts_markers_that_are_covered_and_what_is_beyond(tmp_path: Path) -> None:
+    image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
+    write_image(tmp_path / "a.png", image)
+    here = [marker for marker in MarkerNetDetector().detect(image) if marker.style != "plate"]
+    elsewhere = Marker(box_quad(20, 380, 120, 430))
+    plate = Marker(box_quad(300, 20, 390, 90), style="plate")
+    whole = {"a.png": MarkedImage(400, 448, (*here, elsewhere, plate))}
+    assert measure(tmp_path, whole, NETWORK) == Recall(len(here), 0.0)
+    assert here
+    missed = measure(tmp_path, {"a.png": MarkedImage(400, 448, (elsewhere,))}, NETWORK)
+    assert missed.found == 0
+    assert 0.01 < missed.beyond < 0.2
+
+
+def test_markers_are_shown_and_films_without_any() -> None:
+    area = Area(np.array([(10.0, 20), (30, 20), (30, 40), (10, 40)]), "lead")
+    places = places_of([Film(film(), (area, area)), Film(film(shape=(60, 40)))])
+    assert [(place.film, place.x, place.y) for place in places] == [(0, 20, 30), (0, 20, 30), (1, 20, 30)]
+
+
+def test_too_few_films_are_refused(tmp_path: Path) -> None:
+    marked = {**write_films(tmp_path, 7), "none.png": MarkedImage(9, 9)}
+    with pytest.raises(MarkerFileError, match=r"^7 films with markers; expected 8 or more, better 20 to 50$"):
+        tune(tmp_path, marked, tmp_path / "site.onnx")
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_films_of_another_size_than_the_file_says_are_refused(tmp_path: Path, number: int) -> None:
+    """Wherever the film is: trained on, or kept aside."""
+    marked = write_films(tmp_path, 8)
+    path = f"{number:02}.png"
+    marked[path] = replace(marked[path], width=220)
+    with pytest.raises(
+        ImageError, match=rf"^{path}: 110 x 140 px, but the marker file says 220 x 140; annotate the image as it is"
+    ):
+        tune(tmp_path, marked, tmp_path / "site.onnx")
+    assert not (tmp_path / "site.onnx").exists()
