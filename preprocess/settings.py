@@ -87,6 +87,8 @@ def _check(settings: CleanSettings) -> None:
         raise ValueError(f"clean.mode is {settings.mode!r}; expected {', '.join(MODES)}")
     for name in ("keep", "only"):
         _check_pattern(name, getattr(settings, name))
+        if getattr(settings, name) and settings.detector == "markernet" and not settings.read_text:
+            raise ValueError(f"clean.{name} needs the text of markers, which is not read; leave read_text on")
 
 
 def _check_pattern(name: str, pattern: str) -> None:
