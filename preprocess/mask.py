@@ -27,13 +27,14 @@ def marker_mask(
     Args:
         shape: of the image; the first two numbers count.
         grow_fraction: share of a marker's shorter side by which each of its sides moves outwards, for soft
-            edges and quads that sit tight.
+            edges and quads that sit tight; plates, whose edges are faint, grow by `grow_px` alone.
         grow_px: pixels by which each side moves at least, on a film of 1,000 px; in proportion on others.
     """
     canvas = np.zeros(shape[:2], np.uint8)
     least = max(grow_px * max(shape[:2]) / 1000, min(grow_px, SOFT_EDGE_PX))
     for marker in markers:
-        margin = max(least, grow_fraction * min(quad_sides(marker.quad)))
+        soft = 0.0 if marker.style == "plate" else grow_fraction * min(quad_sides(marker.quad))
+        margin = max(least, soft)
         cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)
     return canvas.astype(bool)
 

@@ -114,4 +114,5 @@ def _fitted(grey: Values, rows: Places, columns: Places, fallback: Shares) -> Sh
     inputs, target = (pairs - 2 * mean) * weights[:, None], (centre - mean) * weights
     products = inputs.T @ inputs
     ridge = 1e-3 * np.trace(products) / len(products) + 1e-12
-    return np.asarray(np.linalg.solve(products + ridge * np.eye(len(products)), inputs.T @ target + ridge * fallback))
+    fitted = np.linalg.solve(products + ridge * np.eye(len(products)), inputs.T @ target + ridge * fallback)
+    return np.asarray(np.round(fitted, 6))  # beyond that, digits vary with the number of threads

@@ -71,7 +71,9 @@ def _voted(grey: Plane, places: NDArray[np.int64], known: Rows, trust: Rows) -> 
     """Each pixel becomes the mean of what the patches over it expect, by their likeness and trust."""
     wanted, level = _described(_patches(grey, places))
     offered, levels = _described(known)
-    distance = (offered * offered).sum(axis=1)[None] - 2 * (wanted @ offered.T)
+    likeness = wanted.astype(np.float64) @ offered.T.astype(np.float64)
+    # rounded, since the last digits vary with the number of threads, and with them which of two like patches wins
+    distance = np.round((offered * offered).sum(axis=1)[None] - 2 * likeness, 3)
     nearest = distance.argmin(axis=1)
     misfit = np.maximum(distance[np.arange(len(nearest)), nearest] + (wanted * wanted).sum(axis=1), 0)
     votes = trust * np.exp(-misfit / (2 * np.percentile(misfit, 75) + 1e-9))

@@ -20,6 +20,11 @@ def test_it_grows_by_a_share_of_the_shorter_side() -> None:
     assert abs(columns.min() - 20) <= 1
 
 
+def test_plates_grow_by_no_share_of_their_side() -> None:
+    plate = Marker(box_quad(30, 30, 70, 50), style="plate")
+    assert marker_mask((100, 100), [plate], grow_fraction=0.5, grow_px=0).sum() <= 41 * 21
+
+
 def test_small_films_still_get_a_soft_edge() -> None:
     mask = marker_mask((50, 50), [Marker(box_quad(20, 20, 30, 24))], grow_fraction=0, grow_px=3)
     assert mask[19, 25]

@@ -8,6 +8,7 @@ from fxkit.cli import fxkit, main
 from preprocess.coco import write_coco
 from preprocess.errors import KnownError
 from preprocess.images import write_image
+from preprocess.markernet.weights import load_network
 from preprocess.markers import MarkedImage, Marker, box_quad
 
 
@@ -30,6 +31,40 @@ def corrected(tmp_path: Path) -> Path:
     marked = MarkedImage(90, 100, (Marker(box_quad(30, 20, 50, 40), style="lead"),))
     write_coco(tmp_path / "corrected.json", {f"{number}.png": marked for number in range(8)})
     return tmp_path / "corrected.json"
+
+
+@pytest.mark.slow
+def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> None:
+    out = corrected.with_name("site.onnx")
+    result = run("tune", corrected, corrected.with_name("films"), "--out", out, "--steps", 1, "--aside", 0.25)
+    assert result.exit_code == 0, result.output
+    first, before, after, last = result.stdout.splitlines()
+    assert first == "trained on 6 films; on 2 others with 2 markers:"
+    assert before.startswith("before  ")
+    assert after.startswith("after   ")
+    assert before.endswith("% of a film beyond them")
+    assert " of 2 markers covered, " in before
+    assert last == f"{out}: use it with `fxkit clean-labels DATA --weights {out}`"
+    load_network(out.with_suffix(".safetensors"))
+    cleaned = CliRunner().invoke(
+        fxkit, ["clean-labels", str(corrected.with_name("films")), "--weights", str(out), "--no-text"]
+    )
+    assert cleaned.exit_code == 0, cleaned.output
+
+
+@pytest.mark.slow
+def test_train_writes_a_network(tmp_path: Path) -> None:
+    films(tmp_path / "films", 3)
+    films(tmp_path / "more", 2)
+    (tmp_path / "films.csv").write_text("path\n0.png\n1.png\nnone.png\n")
+    out = tmp_path / "new" / "net.onnx"
+    options = ("--root", tmp_path / "films", "--also", tmp_path / "more", "--rounds", 1, "--steps", 1, "--threads", 1)
+    result = run("train", tmp_path / "films.csv", "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"4 films; checkpoints in {tmp_path / 'new' / 'net-training'}\n")
+    assert result.stdout == f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`\n"
+    assert out.is_file()
+    load_network(out.with_suffix(".safetensors"))
 
 
 def test_train_without_a_readable_film_is_a_known_error(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from preprocess.errors import DetectorError
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.weights import load_network, save_network
+from preprocess.settings import NETWORK
 
 SHAPES = ((32, 32), (96, 160))
 
@@ -45,6 +46,12 @@ def test_the_files_are_small_and_whole(saved: tuple[Path, MarkerNet]) -> None:
     file, _ = saved
     assert sorted(part.name for part in file.parent.iterdir()) == ["site.onnx", "site.safetensors"]
     assert file.stat().st_size < 4e6
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_two_files_of_the_package_agree(shape: tuple[int, int]) -> None:
+    assert difference(NETWORK, load_network(NETWORK.with_suffix(".safetensors")), shape) < 1e-2
+    assert NETWORK.stat().st_size < 4e6
 
 
 def test_what_holds_no_weights_of_it_is_told(tmp_path: Path) -> None:
