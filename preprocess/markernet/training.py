@@ -187,7 +187,7 @@ def train(
     if not films:
         raise ImageError("no film to train on: none could be read; expected images such as `fxkit index` lists")
     lightning.seed_everything(plan.seed, verbose=False)
-    torch.set_num_threads(plan.threads)
+    threads = torch.get_num_threads()
     training = Training((network or MarkerNet()).to(memory_format=torch.channels_last), films, plan, places)
     trainer = lightning.Trainer(
         max_epochs=plan.rounds,
@@ -208,5 +208,9 @@ def train(
     last = folder / "checkpoints" / "last.ckpt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's hints
-        trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
+        try:
+            torch.set_num_threads(plan.threads)
+            trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
+        finally:
+            torch.set_num_threads(threads)
     return training.network.eval()
