@@ -69,7 +69,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--detectors", default="markernet,rapidocr,tesseract", help="fxkit's, and tesseract; comma-separated")
+    parser.add_argument(
+        "--detectors", default="markernet,rapidocr,tesseract", help="fxkit's, and tesseract; comma-separated"
+    )
     parser.add_argument("--config", type=Path, help="YAML file of cleaning settings")
     parser.add_argument("--originals", type=int, default=123, metavar="N")
     parser.add_argument("--copies", type=int, default=492, metavar="N")

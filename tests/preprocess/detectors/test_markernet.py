@@ -95,7 +95,7 @@ def test_corners_stand_in_reading_order(angle: float, mirrored: bool) -> None:
 BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
 
 
-@pytest.mark.parametrize(("channel", "style"), enumerate(("burned", "label", "lead", "symbol"), 1))
+@pytest.mark.parametrize(("channel", "style"), list(enumerate(("burned", "label", "lead", "symbol"), 1)))
 def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
     said = said_of((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
     (region,) = regions(said[0])
