@@ -144,14 +144,13 @@ def open_ledger(place: str | Path) -> Ledger:
     Raises:
         OutputError: not readable, or a line is no row.
     """
-    file = Path(place) / LEDGER if Path(place).is_dir() else Path(place)
+    file = _file_of(place)
     return Ledger(file, {row.path: start for start, row in _rows(file)})
 
 
 def read_ledger(place: str | Path) -> dict[str, LedgerRow]:
     """Read the whole of a ledger as path -> row; see `open_ledger`."""
-    file = Path(place) / LEDGER if Path(place).is_dir() else Path(place)
-    return {row.path: row for _, row in _rows(file)}
+    return {row.path: row for _, row in _rows(_file_of(place))}
 
 
 def ledger_of(folder: str | Path) -> dict[str, LedgerRow]:
@@ -166,6 +165,10 @@ def ledger_of(folder: str | Path) -> dict[str, LedgerRow]:
 def ledger_line(row: LedgerRow) -> str:
     """Return a row as a line of JSON, with its line break."""
     return json.dumps(asdict(row)) + "\n"
+
+
+def _file_of(place: str | Path) -> Path:
+    return Path(place) / LEDGER if Path(place).is_dir() else Path(place)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, LedgerRow]]:

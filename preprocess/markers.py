@@ -96,6 +96,12 @@ def quad_sides(quad: Quad) -> tuple[float, float]:
     return math.dist(quad[0], quad[1]), math.dist(quad[1], quad[2])
 
 
+def lies_on(marker: Marker, plate: Marker) -> bool:
+    """Return whether a marker's centre lies on a plate."""
+    x, y = (sum(values) / 4 for values in zip(*marker.quad, strict=True))
+    return float(cv2.pointPolygonTest(np.array(plate.quad, np.float32), (x, y), False)) >= 0
+
+
 def around(points: NDArray[np.float32]) -> Quad:
     """Return the smallest turned rectangle around (N, 2) points, from its corner nearest to the top left."""
     corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32)))

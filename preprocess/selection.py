@@ -3,10 +3,7 @@
 import re
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
-
-from preprocess.markers import Marker
+from preprocess.markers import Marker, lies_on
 from preprocess.settings import CleanSettings
 
 
@@ -24,8 +21,8 @@ def to_erase(markers: Sequence[Marker], settings: CleanSettings) -> list[Marker]
         for plate in markers
         if plate.style == "plate"
         and settings.plates
-        and not any(_lies_on(marker, plate) for marker in staying)
-        and (not settings.only or any(_lies_on(marker, plate) for marker in going))
+        and not any(lies_on(marker, plate) for marker in staying)
+        and (not settings.only or any(lies_on(marker, plate) for marker in going))
     ]
     return [marker for marker in markers if marker in going or marker in plates]
 
@@ -38,8 +35,3 @@ def _goes(marker: Marker, settings: CleanSettings) -> bool:
 
 def _matches(pattern: str, marker: Marker) -> bool:
     return marker.text != "" and re.search(pattern, marker.text) is not None
-
-
-def _lies_on(marker: Marker, plate: Marker) -> bool:
-    x, y = (sum(values) / 4 for values in zip(*marker.quad, strict=True))
-    return float(cv2.pointPolygonTest(np.array(plate.quad, np.float32), (x, y), False)) >= 0

@@ -40,20 +40,21 @@ def find_source(grey: Plane, unknown: Mask, hole: Mask, seen: Mask, *, aligned: 
         aligned: shift by multiples of JPEG's blocks, so that the blocks of the film go on in the fill.
     """
     factor = max(1, round(float(np.sqrt(hole.sum())) / COARSE_SIDE), -(-max(grey.shape) // COARSE_FILM))
-    found = _coarse(_reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor), ~_touched(~seen, factor))
+    found = _coarse(reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor), ~_touched(~seen, factor))
     shifts = [(y * factor, x * factor) for y, x, _ in found]
     shift = _refined(grey, unknown, hole, seen, shifts, factor, BLOCK if aligned else 1)
     return None if shift is None else Source(shift, found[0][2])
 
 
-def _reduced(plane: Plane, factor: int) -> Plane:
+def reduced(plane: Plane, factor: int) -> Plane:
+    """Return the plane shrunk by a whole factor; what is left over at its far sides is cut off."""
     height, width = plane.shape[0] // factor, plane.shape[1] // factor
     even = plane[: height * factor, : width * factor]
     return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _touched(mask: Mask, factor: int) -> Mask:
-    return _reduced(mask.astype(np.float32), factor) > 0
+    return reduced(mask.astype(np.float32), factor) > 0
 
 
 def _sums(plane: NDArray[np.generic], weights: NDArray[np.generic]) -> Plane:

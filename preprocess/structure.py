@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from preprocess.mask import Mask
 from preprocess.seam import smooth_fill
-from preprocess.source import Plane
+from preprocess.source import Plane, reduced
 
 SIDE = 7  # of the patches, in pixels of the reduced film
 LEVEL = 0.3  # weight of a patch's brightness beside its pattern
@@ -24,18 +24,12 @@ def continue_structure(grey: Plane, hole: Mask) -> Plane:
     """
     if min(grey.shape) < 2 * SIDE:
         return _smooth(grey, hole)
-    half, half_hole = _halved(grey), _halved(hole.astype(np.float32)) > 0
+    half, half_hole = reduced(grey, 2), reduced(hole.astype(np.float32), 2) > 0
     smaller = _rounds(_smooth(half, half_hole), half_hole, ROUNDS[0])
     larger = cv2.resize(smaller, (half.shape[1] * 2, half.shape[0] * 2), interpolation=cv2.INTER_CUBIC)
     missing = (grey.shape[0] - larger.shape[0], grey.shape[1] - larger.shape[1])
     larger = cv2.copyMakeBorder(larger, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
     return _rounds(np.where(hole, larger, grey).astype(np.float32), hole, ROUNDS[1])
-
-
-def _halved(plane: Plane) -> Plane:
-    height, width = plane.shape[0] // 2, plane.shape[1] // 2
-    even = plane[: height * 2, : width * 2]
-    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _smooth(grey: Plane, hole: Mask) -> Plane:

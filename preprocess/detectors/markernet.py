@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from preprocess.errors import DetectorError
-from preprocess.markers import Marker, Quad, around
+from preprocess.markers import Marker, Quad, around, lies_on
 from preprocess.reading import Grey, TextReader, read_markers
 from preprocess.settings import NETWORK
 
@@ -151,11 +151,11 @@ def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Qua
 
 def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
     """Return the plates on which lead letters of these markers lie."""
-    letters = [np.array(marker.quad).mean(0) / scale for marker in markers if marker.style == "lead"]
-    found = []
-    for region in regions(said[5]) if letters else []:
-        outline = np.array(region.quad(np.ones(2)), np.float32)
-        if any(cv2.pointPolygonTest(outline, tuple(map(float, spot)), False) >= 0 for spot in letters):
-            sure = round(float(probability(region.of(said)[5]).mean()), 4)
-            found.append(Marker(region.quad(scale), confidence=sure, style="plate"))
-    return found
+    letters = [marker for marker in markers if marker.style == "lead"]
+    found = [_plate(said, region, scale) for region in regions(said[5])] if letters else []
+    return [plate for plate in found if any(lies_on(marker, plate) for marker in letters)]
+
+
+def _plate(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
+    sure = round(float(probability(region.of(said)[5]).mean()), 4)
+    return Marker(region.quad(scale), confidence=sure, style="plate")

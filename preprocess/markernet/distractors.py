@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from preprocess.markernet.stamps import Grey, Points, _absorb, _soften
+from preprocess.markernet.stamps import Grey, Points, absorb, soften
 
 
 def draw_distractor(rng: np.random.Generator, film: Grey) -> None:
@@ -11,12 +11,12 @@ def draw_distractor(rng: np.random.Generator, film: Grey) -> None:
     kinds = (_line, _border, _wedge, _ring, _screws, _plate, _zip, _chain, _clip, _disc, _blob, _scratch, _wire, _cast)
     shape = np.zeros(film.shape, np.float32)
     kinds[int(rng.integers(len(kinds)))](rng, shape)
-    soft = _soften(shape, float(rng.choice([0.0, rng.uniform(0.4, 2.0)])))
+    soft = soften(shape, float(rng.choice([0.0, rng.uniform(0.4, 2.0)])))
     density = rng.uniform(0.3, 6.0)
     if rng.random() < 0.25:
         film[:] = film * (1 - soft) + float(rng.uniform(0.5, 1.0)) * soft
     else:
-        _absorb(film, density * soft, float(rng.uniform(0.85, 1.0)))
+        absorb(film, density * soft, float(rng.uniform(0.85, 1.0)))
 
 
 def _spot(rng: np.random.Generator, shape: Grey) -> Points:

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocess.detectors.markernet import CHANNELS, SIDE_PX, STRIDE, STYLES, working_scale
-
-__all__ = ["CHANNELS", "SIDE_PX", "STRIDE", "STYLES", "MarkerNet", "working_scale"]
+from preprocess.detectors.markernet import CHANNELS
 
 WIDTHS = (16, 32, 64, 128, 160)
 DEPTHS = (1, 2, 3, 3, 3)

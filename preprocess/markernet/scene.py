@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocess.detectors.markernet import STRIDE, STYLES, working_scale
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor
-from preprocess.markernet.network import STRIDE, STYLES, working_scale
 from preprocess.markernet.stamps import Area, Grey, Points, Stamp, Stand, draw_stamp
 from preprocess.markers import Marker
 
@@ -52,11 +52,12 @@ def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list
     films = []
     for path, markers in marked.items():
         with suppress(ImageError):
-            films.append(_small_film(to_grey8(read_image(Path(root, path))), markers))
+            films.append(small_film(to_grey8(read_image(Path(root, path))), markers))
     return films
 
 
-def _small_film(image: Picture, markers: Sequence[Marker]) -> Film:
+def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
+    """Make a Film of an (H, W) uint8 image and its markers, quads in its pixels."""
     scale = min(1.0, working_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     return Film(picture, tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))

@@ -95,8 +95,7 @@ def block(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     height = float(np.exp(rng.uniform(np.log(6), np.log(22))))
     placed: list[tuple[Ink, Points]] = []
     areas: list[Area] = []
-    down = matrix_to((1, 1), 1.0, angle, mirrored, np.zeros(2))[:, 1]
-    along = matrix_to((1, 1), 1.0, angle, mirrored, np.zeros(2))[:, 0]
+    along, down = matrix_to((1, 1), 1.0, angle, mirrored, np.zeros(2))[:, :2].T
     place, left = np.asarray(centre, float), rng.random() < 0.5
     for number in range(int(rng.integers(2, 6))):
         text = draw_text(rng)
@@ -160,7 +159,7 @@ def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     def draw(film: Grey) -> None:
         for pane in panes:
             _lay_pane(film, pane, dense_pane, dense_rim)
-        _absorb(film, density * _soften(lay(line.ink, matrix, film.shape), soft), ends)
+        absorb(film, density * soften(lay(line.ink, matrix, film.shape), soft), ends)
 
     return Stamp(tuple(areas), draw)
 
@@ -204,7 +203,7 @@ def _lay_pane(film: Grey, quad: Points, density: float, rim: float) -> None:
     cv2.fillConvexPoly(pane, points, 100, cv2.LINE_AA, 4)
     if rim:
         cv2.polylines(pane, [points], True, int(100 + 155 * min(1, 4 * rim)), 1, cv2.LINE_AA, 4)
-    _absorb(film, pane.astype(np.float32) * np.float32(density / 100), 1.0)
+    absorb(film, pane.astype(np.float32) * np.float32(density / 100), 1.0)
 
 
 def tag(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
@@ -225,7 +224,7 @@ def tag(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     metal = np.asarray(cv2.subtract(plate, ink), np.uint8)
 
     def draw(film: Grey) -> None:
-        _absorb(film, density * _soften(lay(metal, matrix, film.shape), soft), 1.0)
+        absorb(film, density * soften(lay(metal, matrix, film.shape), soft), 1.0)
 
     return Stamp((Area(corners(ink.shape, matrix), "lead", text),), draw)
 
@@ -259,7 +258,7 @@ def circled(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     density, soft = rng.uniform(1.2, 6.0), height * rng.uniform(0.01, 0.05)
 
     def draw(film: Grey) -> None:
-        _absorb(film, density * _soften(lay(ink, matrix, film.shape), soft), 1.0)
+        absorb(film, density * soften(lay(ink, matrix, film.shape), soft), 1.0)
 
     style = "lead" if of_lead else "burned"
     shown = draw if of_lead else _typed(rng, [(ink, matrix)])
@@ -351,10 +350,11 @@ def _standing_out(film: Grey, over: Grey, grey: float) -> float:
     return 1.0 if below < 0.7 else 0.0
 
 
-def _soften(ink: Grey, sigma_px: float) -> Grey:
+def soften(ink: Grey, sigma_px: float) -> Grey:
+    """Return (H, W) ink with blurred edges."""
     return ink if sigma_px < 0.3 else np.asarray(cv2.GaussianBlur(ink, (0, 0), sigma_px), np.float32)
 
 
-def _absorb(film: Grey, density: Grey, ends: float) -> None:
+def absorb(film: Grey, density: Grey, ends: float) -> None:
     """Let what lies on the film take away light, down to `ends`, the film's white."""
     film[:] = np.maximum(film, ends - np.maximum(ends - film, 0) * np.exp(-density))

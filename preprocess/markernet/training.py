@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from preprocess.detectors.markernet import padded, probability
+from preprocess.detectors.markernet import STRIDE, padded, probability, working_copy, working_scale
 from preprocess.errors import ImageError
-from preprocess.markernet.network import MarkerNet, working_scale
+from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 
 MINE_FROM = 1 / 3  # of the way
@@ -157,14 +157,13 @@ def false_finds(network: MarkerNet, films: Sequence[Film]) -> list[Place]:
 
 
 def _false_on(network: MarkerNet, number: int, film: NDArray[np.uint8]) -> list[Place]:
-    scale = working_scale(film.shape)
-    shown = cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        logits = network(torch.from_numpy(padded(shown))[None, None].float())
+        logits = network(torch.from_numpy(padded(working_copy(film)))[None, None].float())
     sure = probability(logits.float().numpy()[0, 0])
     _, _, stats, centres = cv2.connectedComponentsWithStats((sure > FALSE_FIND).astype(np.uint8))
     largest = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:PLACES_A_FILM] + 1
-    return [Place(number, *(float(v) * 2 / scale for v in centres[index])) for index in largest]
+    scale = STRIDE / working_scale(film.shape)
+    return [Place(number, *(float(v) * scale for v in centres[index])) for index in largest]
 
 
 def train(

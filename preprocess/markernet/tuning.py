@@ -11,7 +11,7 @@ import numpy as np
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.errors import ImageError, MarkerFileError
 from preprocess.images import read_image, to_grey8
-from preprocess.markernet.scene import Film, Picture, Place, read_films
+from preprocess.markernet.scene import Film, Picture, Place, small_film
 from preprocess.markernet.training import Plan, train
 from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
@@ -66,10 +66,8 @@ def tune(
         ImageError: a film cannot be read, or has another size than the marker file says.
     """
     kept, used = _parted(marked, aside, plan.seed)
-    for path, image in used.items():
-        _read_film(root, path, image)
+    films = [small_film(_read_film(root, path, image), image.markers) for path, image in used.items()]
     before = measure(root, kept, NETWORK)
-    films = read_films(root, {path: image.markers for path, image in used.items()})
     start = load_network(NETWORK.with_suffix(".safetensors"))
     with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
         network = train(films, plan, Path(folder), start, places_of(films))

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from preprocess.markernet.network import CHANNELS, MarkerNet
+from preprocess.detectors.markernet import CHANNELS
+from preprocess.markernet.network import MarkerNet
 
 
 @pytest.mark.parametrize("sides", [(32, 32), (64, 96)])

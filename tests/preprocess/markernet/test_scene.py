@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preprocess.detectors.markernet import STRIDE, STYLES
 from preprocess.images import write_image
-from preprocess.markernet.network import STRIDE, STYLES
 from preprocess.markernet.scene import LAYERS, Film, Place, _window, _write_truth, make_scene, read_films
 from preprocess.markernet.stamps import Area
 from preprocess.markers import Marker, box_quad
