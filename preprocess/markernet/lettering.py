@@ -193,7 +193,12 @@ def _pictogram(rng: np.random.Generator) -> Ink:
     files = _fonts_of((PICTOGRAMS,))
     if not files:
         return _logo(rng)
-    return trim(typeset(chr(int(rng.integers(0xF000, 0xF2E0))), files[0], 96))
+    missing = typeset(chr(0xFFFF), files[0], 96)
+    for _ in range(8):
+        sign = typeset(chr(int(rng.integers(0xF000, 0xF2E0))), files[0], 96)
+        if not np.array_equal(sign, missing):
+            return trim(sign)
+    return _logo(rng)
 
 
 def _canvas(width: int, height: int = 96) -> Ink:

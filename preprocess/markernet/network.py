@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from preprocess.detectors.markernet import CHANNELS
 
-WIDTHS = (16, 32, 64, 128, 160)
-DEPTHS = (1, 2, 3, 3, 3)
+WIDTHS = (16, 32, 64, 128, 224)
+DEPTHS = (1, 2, 4, 4, 4)
 
 
 def _joined(channels: int, kernel: int, groups: int, out: int, stride: int = 1) -> list[nn.Module]:

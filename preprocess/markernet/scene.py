@@ -26,6 +26,10 @@ Truth = NDArray[np.int8]
 
 LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 MADE_GROUND = 0.1  # share of pictures without a real film under them
+COPIES = (
+    0.35  # share of pictures as of a film's reduced copy, a few hundred pixels large, which the network sees enlarged
+)
+COPY_SIZE = 0.45  # of a marker on such a copy against a whole film's
 COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
 COUNT_CHANCES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)  # ... and how often there are so many
 
@@ -73,11 +77,17 @@ def make_scene(
     """
     truth = np.zeros((len(LAYERS), side_px // STRIDE, side_px // STRIDE), np.int8)
     truth[1], truth[5] = -1, -1
+    copy = around is None and rng.random() < COPIES
+    size = COPY_SIZE if copy else 1.0
     if around is None and rng.random() < MADE_GROUND:
-        ground, stand, inside = _made_ground(rng, side_px), Stand(), np.ones((side_px, side_px), np.uint8)
+        ground, stand, inside = (
+            _made_ground(rng, side_px),
+            Stand(size=COPY_SIZE if copy else 1.0),
+            np.ones((side_px, side_px), np.uint8),
+        )
     else:
         film = films[int(rng.integers(len(films))) if around is None else around.film]
-        ground, stand, inside, areas = _window(rng, film, side_px, around)
+        ground, stand, inside, areas = _window(rng, film, side_px, around, size)
         for area in areas:
             _write_truth(truth, area)
     picture = _expose(rng, ground.astype(np.float32) / np.float32(255))
@@ -86,7 +96,9 @@ def make_scene(
         _draw_distractors(rng, picture, truth)
         stamps = _place_stamps(rng, inside, stand, truth)
     _draw_stamps(rng, picture, stamps)
-    return _develop(rng, picture), truth
+    if around is None and rng.random() < (0.4 if copy else 0.05):
+        _cut(rng, picture, truth)
+    return _develop(rng, picture, copy), truth
 
 
 def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
@@ -98,14 +110,15 @@ def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> 
 
 
 def _window(
-    rng: np.random.Generator, film: Film, side_px: int, around: Place | None
+    rng: np.random.Generator, film: Film, side_px: int, around: Place | None, size: float = 1.0
 ) -> tuple[Picture, Stand, Picture, list[Area]]:
-    """Show a part of a film, turned and scaled by chance; return it with how it stands, where the film is, and what
-    markers of its own it bears there."""
+    """Show a part of a film, turned and scaled by chance, about `size` times as large as the network sees a film;
+    return it with how it stands, where the film is, and what markers of its own it bears there."""
     picture = film.picture
     scale = working_scale(picture.shape)
     if around is None:
-        scale *= float(np.exp(rng.uniform(np.log(0.45), np.log(1.5))))
+        scale *= float(np.exp(rng.uniform(np.log(0.7), np.log(1.4)))) if size < 1 else 1.0
+        scale *= size if size < 1 else float(np.exp(rng.uniform(np.log(0.45), np.log(1.5))))
         spot = rng.uniform(0, 1, 2) * picture.shape[::-1]
         off = np.full(2, side_px / 2)
     else:
@@ -123,7 +136,7 @@ def _window(
     shown = cv2.warpAffine(picture, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=beyond)
     inside = cv2.warpAffine(np.ones_like(picture), matrix, (side_px, side_px), flags=cv2.INTER_NEAREST)
     # a film shown mirrored is taken for one of the other side, whose own markers read as they should, mostly
-    stand = Stand(angle, mirrored and rng.random() < 0.2)
+    stand = Stand(angle, mirrored and rng.random() < 0.2, size)
     return np.asarray(shown, np.uint8), stand, np.asarray(inside, np.uint8), areas
 
 
@@ -230,15 +243,31 @@ def _is_lead(stamp: Stamp) -> bool:
     return stamp.areas[-1].style == "lead"
 
 
-def _develop(rng: np.random.Generator, film: Grey) -> Picture:
-    """Store the film as it comes to users: shrunk and enlarged again, blurred, compressed."""
+def _cut(rng: np.random.Generator, film: Grey, truth: Truth) -> None:
+    """Make black what lies beyond a straight line, as in the corners of turned films; markers end there."""
+    side = film.shape[0]
+    angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.8 else float(rng.integers(4)) * np.pi / 2
+    rows, columns = np.mgrid[:side, :side] - side / 2
+    beyond = np.cos(angle) * columns + np.sin(angle) * rows > side * rng.uniform(0.05, 0.6)
+    film[beyond] = 0
+    off = beyond[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+    truth[:, off] = 0
+    truth[1, off], truth[5, off] = -1, -1
+
+
+def _develop(rng: np.random.Generator, film: Grey, copy: bool = False) -> Picture:
+    """Store the film as it comes to users: shrunk and enlarged again, blurred, compressed.
+
+    Args:
+        copy: it is stored at half of the size at which the network sees it.
+    """
     if rng.random() < 0.1:
         film = np.asarray(cv2.GaussianBlur(film, (0, 0), float(rng.uniform(0.4, 1.2))), np.float32)
     picture = np.asarray(np.round(np.clip(film, 0, 1) * 255), np.uint8)
-    small = rng.random() < 0.4
+    small = copy or rng.random() < 0.2
     size = picture.shape[::-1]
     if small:
-        half = [round(side * float(rng.choice([0.5, rng.uniform(0.45, 0.8)]))) for side in size]
+        half = [round(side * (0.5 if copy else rng.uniform(0.45, 0.8))) for side in size]
         picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
     if rng.random() < 0.6:
         quality = int(rng.integers(40, 97))

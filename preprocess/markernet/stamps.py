@@ -12,6 +12,8 @@ from preprocess.markernet.lettering import Ink, Line, draw_icon, draw_line, draw
 Grey = NDArray[np.float32]  # (H, W) film, 0 black to 1 white
 Points = NDArray[np.float64]  # (N, 2) x, y in film pixels
 
+SMALLEST_PX = 6.0  # of markers' letters: smaller ones are only spots
+
 
 @dataclass(frozen=True)
 class Area:
@@ -38,10 +40,15 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Stand:
-    """How the film as a whole lies in the picture; burned-in text stands as the film does."""
+    """How the film as a whole lies in the picture; burned-in text stands as the film does.
+
+    Args:
+        size: of its markers, as a multiple of their size on a film of 1,000 px.
+    """
 
     angle_deg: float = 0.0
     mirrored: bool = False
+    size: float = 1.0
 
 
 def draw_stamp(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
@@ -82,7 +89,7 @@ def lay(ink: Ink, matrix: Points, shape: tuple[int, ...]) -> Grey:
 def burned(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """One line of text, typed at the console."""
     text = draw_text(rng)
-    height = _height(rng, text)
+    height = _height(rng, text, stand)
     line = draw_line(rng, text, height)
     angle, mirrored = _as_typed(rng, stand)
     matrix = matrix_to(line.ink.shape, height, angle, mirrored, centre)
@@ -92,7 +99,7 @@ def burned(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 def block(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """A caption: lines of small print, one under the other, at times below one large letter."""
     angle, mirrored = _as_typed(rng, stand)
-    height = float(np.exp(rng.uniform(np.log(6), np.log(22))))
+    height = _between(rng, 6, 22, stand)
     placed: list[tuple[Ink, Points]] = []
     areas: list[Area] = []
     along, down = matrix_to((1, 1), 1.0, angle, mirrored, np.zeros(2))[:, :2].T
@@ -112,7 +119,7 @@ def block(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 def label_box(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """Text in a filled box, at times with a large letter beside it."""
     text = draw_text(rng)
-    height = float(np.exp(rng.uniform(np.log(8), np.log(60))))
+    height = _between(rng, 8, 60, stand)
     line = draw_line(rng, text, height)
     pad = int(line.ink.shape[0] * rng.uniform(0.12, 0.7))
     ink = np.pad(line.ink, ((pad, pad), (int(pad * rng.uniform(0.6, 2.0)),) * 2))
@@ -143,7 +150,7 @@ def _box_greys(rng: np.random.Generator) -> tuple[float, float]:
 def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """Lead letters, mostly on a plastic plate or strips of tape."""
     text = draw_text(rng)
-    height = _height(rng, text) * 1.2 + 4
+    height = _height(rng, text, stand) * 1.2 + 4 * stand.size
     line = draw_line(rng, text, height)
     if rng.random() < 0.3:
         line = _scattered(rng, text, height)
@@ -153,7 +160,7 @@ def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     panes = _panes(rng, line.ink.shape, matrix) if rng.random() < 0.65 else []
     if panes:
         areas.insert(0, Area(_around(panes), "plate"))
-    density, soft = rng.uniform(1.2, 6.0), height * rng.uniform(0.01, 0.05)
+    density, soft = _density(rng), height * rng.uniform(0.01, 0.05)
     ends, dense_rim, dense_pane = rng.uniform(0.85, 1.0), rng.uniform(0.0, 0.2), rng.uniform(0.02, 0.15)
 
     def draw(film: Grey) -> None:
@@ -162,6 +169,11 @@ def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
         absorb(film, density * soften(lay(line.ink, matrix, film.shape), soft), ends)
 
     return Stamp(tuple(areas), draw)
+
+
+def _density(rng: np.random.Generator) -> float:
+    """Letters of lead; one in six is a faint mark, such as a cassette's own."""
+    return float(rng.uniform(1.2, 6.0) if rng.random() > 0.16 else np.exp(rng.uniform(np.log(0.04), np.log(0.6))))
 
 
 def _scattered(rng: np.random.Generator, text: str, height_px: float) -> Line:
@@ -209,7 +221,7 @@ def _lay_pane(film: Grey, quad: Points, density: float, rim: float) -> None:
 def tag(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """A metal tag with letters cut out of it, round or square."""
     text = draw_text(rng)[:5].strip() or "R"
-    height = float(np.exp(rng.uniform(np.log(14), np.log(90))))
+    height = _between(rng, 14, 90, stand)
     line = draw_line(rng, text, height)
     pad = int(line.ink.shape[0] * rng.uniform(0.2, 0.7))
     ink = np.pad(line.ink, pad)
@@ -239,7 +251,7 @@ def _centred(ink: Ink, shape: tuple[int, ...]) -> Ink:
 def circled(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """A letter in a ring or a frame, typed or of lead, at times with the beads that show how the patient stood."""
     text = str(rng.choice(list("LLRRABX123")))
-    height = float(np.exp(rng.uniform(np.log(10), np.log(80))))
+    height = _between(rng, 10, 80, stand)
     line = draw_line(rng, text, height)
     side = int(max(line.ink.shape) * rng.uniform(1.35, 2.2))
     ink = _centred(line.ink, (side, side))
@@ -268,7 +280,7 @@ def circled(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 def icon(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """An icon, arrow or logo, at times on a field of black or grey, at times with a word under it."""
     line = draw_icon(rng)
-    height = float(np.exp(rng.uniform(np.log(9), np.log(90))))
+    height = _between(rng, 9, 90, stand)
     angle, mirrored = _as_typed(rng, stand)
     matrix = matrix_to(line.ink.shape, height, angle, mirrored, centre)
     areas = [Area(corners(line.ink.shape, matrix), "symbol")]
@@ -281,7 +293,7 @@ def icon(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
         areas.append(Area(corners(word.ink.shape, below), "burned", word.text))
     field = corners(line.ink.shape, matrix, line.ink.shape[0] * rng.uniform(0.05, 0.5)) if rng.random() < 0.35 else None
     ground = float(rng.choice([0.0, 0.0, 0.05, 0.5]))
-    typed = _typed(rng, inks, plain=field is not None)
+    typed = _typed(rng, inks, plain=field is not None, black=0.25)
     if field is not None and ground == 0.5:
         areas[0] = Area(field, "symbol")
 
@@ -296,22 +308,35 @@ def icon(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 def watermark(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     """Large, half transparent text or logo across the anatomy."""
     line = draw_icon(rng) if rng.random() < 0.2 else draw_line(rng, draw_text(rng), 64)
-    height = float(np.exp(rng.uniform(np.log(16), np.log(100))))
+    height = _between(rng, 16, 100, stand)
     angle = stand.angle_deg + float(rng.choice([0.0, rng.uniform(-60, 60)]))
     matrix = matrix_to(line.ink.shape, height, angle, stand.mirrored, centre)
     strength, grey = rng.uniform(0.15, 0.55), float(rng.choice([1.0, 1.0, 0.0, 0.6]))
+    across, down = matrix[:, 0] * line.ink.shape[1], matrix[:, 1] * line.ink.shape[0]
+    steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)] if rng.random() < 0.3 else [(0, 0)]
+    apart = rng.uniform(1.2, 2.0), rng.uniform(2.0, 6.0)
+    inks = [
+        (line.ink, np.column_stack([matrix[:, :2], matrix[:, 2] + i * apart[0] * across + j * apart[1] * down]))
+        for i, j in steps
+    ]
 
     def draw(film: Grey) -> None:
-        over = lay(line.ink, matrix, film.shape) * strength
+        over = np.minimum(sum(lay(ink, there, film.shape) for ink, there in inks), 1.0) * strength
         film[:] = film * (1 - over) + grey * over
 
-    return Stamp((Area(corners(line.ink.shape, matrix), "burned" if line.text else "symbol", line.text),), draw)
+    style = "burned" if line.text else "symbol"
+    return Stamp(tuple(Area(corners(ink.shape, there), style, line.text) for ink, there in inks), draw)
 
 
-def _height(rng: np.random.Generator, text: str) -> float:
-    """Letters for a side are large, small print is long; in pixels of a film of about 1,000 px."""
+def _height(rng: np.random.Generator, text: str, stand: Stand) -> float:
+    """Letters for a side are large, small print is long."""
     low, high = ((9, 150), (8, 80), (6, 34))[min(2, max(0, len(text) - 1) // 4 + (len(text) > 1))]
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return _between(rng, low, high, stand)
+
+
+def _between(rng: np.random.Generator, low: float, high: float, stand: Stand) -> float:
+    """Draw a height in pixels of a film of about 1,000 px; return it in pixels of this one, SMALLEST_PX or more."""
+    return max(SMALLEST_PX, stand.size * float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
 
 def _as_typed(rng: np.random.Generator, stand: Stand) -> tuple[float, bool]:
@@ -324,9 +349,17 @@ def _as_laid(rng: np.random.Generator, stand: Stand) -> tuple[float, bool]:
     return stand.angle_deg + turn, stand.mirrored != (rng.random() < 0.4)
 
 
-def _typed(rng: np.random.Generator, inks: list[tuple[Ink, Points]], plain: bool = False) -> Callable[[Grey], None]:
-    """Ink of one grey that stands out from what lies under it; at times with an outline or a shadow."""
-    grey = float(rng.choice([1.0, rng.uniform(0.9, 1.0), rng.uniform(0.55, 0.9), 0.0], p=[0.5, 0.3, 0.15, 0.05]))
+def _typed(
+    rng: np.random.Generator, inks: list[tuple[Ink, Points]], plain: bool = False, black: float = 0.05
+) -> Callable[[Grey], None]:
+    """Ink of one grey that stands out from what lies under it; at times with an outline or a shadow.
+
+    Args:
+        plain: without an outline.
+        black: share of such ink.
+    """
+    greys = [0.0, 1.0, rng.uniform(0.9, 1.0), rng.uniform(0.55, 0.9)]
+    grey = float(rng.choice(greys, p=[black, *((1 - black) * np.array([0.55, 0.3, 0.15]))]))
     outline = not plain and rng.random() < 0.2
     opacity = 1.0 if rng.random() < 0.8 else rng.uniform(0.7, 1.0)
 

@@ -43,8 +43,8 @@ class Plan:
         lr: the highest learning rate; it rises over the first tenth, then falls to 0 along a cosine.
     """
 
-    rounds: int = 16
-    steps: int = 400
+    rounds: int = 20
+    steps: int = 450
     batch: int = 24
     side_px: int = 320
     lr: float = 4e-3

@@ -6,7 +6,9 @@ import pytest
 from preprocess.markernet.lettering import (
     HEIGHTS_PX,
     NOT_LETTERS,
+    PICTOGRAMS,
     _fonts_of,
+    _pictogram,
     draw_icon,
     draw_line,
     draw_text,
@@ -78,3 +80,10 @@ def test_icons_have_ink_and_no_text() -> None:
     icons = [draw_icon(rng) for rng in rngs(200)]
     assert all(icon.text == "" and icon.ink.max() > 64 for icon in icons)
     assert len({icon.ink.tobytes() for icon in icons}) > 100
+
+
+def test_signs_that_the_icon_font_lacks_are_not_drawn() -> None:
+    pytest.importorskip(PICTOGRAMS)
+    (font,) = _fonts_of((PICTOGRAMS,))[:1]
+    box = trim(typeset(chr(0xFFFF), font, 96))
+    assert not any(np.array_equal(_pictogram(rng), box) for rng in rngs(300))

@@ -108,3 +108,24 @@ def test_typed_text_stands_as_the_film_does() -> None:
     """All but a few are mirrored on a mirrored film."""
     seen = [stamps.burned(np.random.default_rng(seed), MIDDLE, Stand(0, True)).areas[0] for seed in range(60)]
     assert sum(is_mirrored(as_quad(area.quad)) for area in seen) > 45
+
+
+def test_markers_of_a_reduced_copy_are_as_much_smaller_but_still_readable() -> None:
+    whole, copy = (
+        [stamps.burned(np.random.default_rng(seed), MIDDLE, Stand(size=size)).areas[0] for seed in range(80)]
+        for size in (1.0, 0.25)
+    )
+    heights = [[np.linalg.norm(area.quad[0] - area.quad[3]) for area in areas] for areas in (whole, copy)]
+    assert min(heights[1]) >= stamps.SMALLEST_PX - 0.01
+    for large, small in zip(*heights, strict=True):
+        assert small == pytest.approx(max(large / 4, stamps.SMALLEST_PX), abs=0.01)
+
+
+def test_some_lead_is_faint_and_most_is_white() -> None:
+    densities = [stamps._density(np.random.default_rng(seed)) for seed in range(400)]
+    assert 0.08 < np.mean(np.array(densities) < 1) < 0.25
+
+
+def test_a_watermark_is_laid_once_or_all_over() -> None:
+    counts = {len(stamps.watermark(np.random.default_rng(seed), MIDDLE, Stand()).areas) for seed in range(40)}
+    assert counts == {1, 9}
