@@ -10,7 +10,7 @@ from preprocess.source import Plane, reduced
 
 SIDE = 7  # of the patches, in pixels of the reduced film
 LEVEL = 0.3  # weight of a patch's brightness beside its pattern
-PATCHES = 3000  # that are looked through at most
+PATCHES = 1200  # that are looked through at most
 ROUNDS = (5, 4)  # at half the reduced size, then at the reduced size
 FEWEST = 50
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 FILE = click.Path(path_type=Path)
+WORSE = 1e-3  # of a film: more than that beyond its markers is worth a warning
 
 
 @click.group("markernet", short_help="Train the network that finds markers, or adapt it to a site.")
@@ -30,6 +31,7 @@ def train(data: Path, root: Path | None, also: tuple[Path, ...], out: Path, **pl
 
     Example: fxkit markernet train films.csv --root films --out markernet.onnx
     """
+    from preprocess.markernet.lettering import missing_fonts
     from preprocess.markernet.scene import read_films
     from preprocess.markernet.training import Plan
     from preprocess.markernet.training import train as train_network
@@ -40,6 +42,12 @@ def train(data: Path, root: Path | None, also: tuple[Path, ...], out: Path, **pl
     for sources in (list_sources(data, root), *(list_sources(folder, None) for folder in also)):
         films += read_films(sources.root, dict.fromkeys(sources.paths, ()))
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
+    if missing := missing_fonts():
+        click.echo(
+            f"warning: {len(missing)} packages of typefaces are missing, so other markers are drawn and another "
+            "network comes of it; pip install 'fxkit[fonts]'",
+            err=True,
+        )
     click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
     save_network(train_network(films, Plan(**chosen), _folder(out)), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
@@ -78,6 +86,8 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
         click.echo(
             f"{name:<7} {recall.found} of {tuned.markers} markers covered, {recall.beyond:.3%} of a film beyond them"
         )
+    if tuned.after.beyond > tuned.before.beyond + WORSE:
+        click.echo("warning: it erases more beyond the markers than before; give it more films, some without markers")
     click.echo(f"{out}: use it with `fxkit clean-labels DATA --weights {out}`")
 
 

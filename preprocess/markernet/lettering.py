@@ -99,6 +99,11 @@ def _number(rng: np.random.Generator) -> str:
     return joint.join(_digits(rng, 1, 4) for _ in range(int(rng.integers(2, 4))))
 
 
+def missing_fonts() -> tuple[str, ...]:
+    """Return the packages of typefaces that are not installed; `pip install fxkit[fonts]` brings them."""
+    return tuple(name for name in (*FONT_PACKAGES, PICTOGRAMS) if not _fonts_of((name,)))
+
+
 @lru_cache
 def font_files() -> tuple[str, ...]:
     """Return the typefaces at hand: those that matplotlib brings, and those of FONT_PACKAGES."""

@@ -163,10 +163,12 @@ def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     density, soft = _density(rng), height * rng.uniform(0.01, 0.05)
     ends, dense_rim, dense_pane = rng.uniform(0.85, 1.0), rng.uniform(0.0, 0.2), rng.uniform(0.02, 0.15)
 
+    letters = _leaden(line.ink, matrix, density, soft, ends)
+
     def draw(film: Grey) -> None:
         for pane in panes:
             _lay_pane(film, pane, dense_pane, dense_rim)
-        absorb(film, density * soften(lay(line.ink, matrix, film.shape), soft), ends)
+        letters(film)
 
     return Stamp(tuple(areas), draw)
 
@@ -174,6 +176,15 @@ def lead(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 def _density(rng: np.random.Generator) -> float:
     """Letters of lead; one in six is a faint mark, such as a cassette's own."""
     return float(rng.uniform(1.2, 6.0) if rng.random() > 0.16 else np.exp(rng.uniform(np.log(0.04), np.log(0.6))))
+
+
+def _leaden(ink: Ink, matrix: Points, density: float, soft_px: float, ends: float = 1.0) -> Callable[[Grey], None]:
+    """Ink that takes away light, with soft edges; `ends` is its white."""
+
+    def draw(film: Grey) -> None:
+        absorb(film, density * soften(lay(ink, matrix, film.shape), soft_px), ends)
+
+    return draw
 
 
 def _scattered(rng: np.random.Generator, text: str, height_px: float) -> Line:
@@ -234,11 +245,7 @@ def tag(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     matrix = matrix_to(ink.shape, height * ink.shape[0] / line.ink.shape[0], angle, mirrored, centre)
     density, soft = rng.uniform(1.0, 5.0), height * rng.uniform(0.01, 0.04)
     metal = np.asarray(cv2.subtract(plate, ink), np.uint8)
-
-    def draw(film: Grey) -> None:
-        absorb(film, density * soften(lay(metal, matrix, film.shape), soft), 1.0)
-
-    return Stamp((Area(corners(ink.shape, matrix), "lead", text),), draw)
+    return Stamp((Area(corners(ink.shape, matrix), "lead", text),), _leaden(metal, matrix, density, soft))
 
 
 def _centred(ink: Ink, shape: tuple[int, ...]) -> Ink:
@@ -268,12 +275,8 @@ def circled(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
     angle, mirrored = _as_laid(rng, stand) if of_lead else _as_typed(rng, stand)
     matrix = matrix_to(ink.shape, height * side / line.ink.shape[0], angle, mirrored, centre)
     density, soft = rng.uniform(1.2, 6.0), height * rng.uniform(0.01, 0.05)
-
-    def draw(film: Grey) -> None:
-        absorb(film, density * soften(lay(ink, matrix, film.shape), soft), 1.0)
-
     style = "lead" if of_lead else "burned"
-    shown = draw if of_lead else _typed(rng, [(ink, matrix)])
+    shown = _leaden(ink, matrix, density, soft) if of_lead else _typed(rng, [(ink, matrix)])
     return Stamp((Area(corners(ink.shape, matrix), style, text),), shown)
 
 

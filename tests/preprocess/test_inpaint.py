@@ -50,6 +50,13 @@ def test_pixels_outside_the_mask_are_identical(
     assert np.array_equal(image, before)
 
 
+def test_grey_in_three_channels_is_filled_as_grey() -> None:
+    image = np.rint(grain(3)).astype(np.uint8)
+    mask = block(image.shape, slice(100, 130), slice(80, 140))
+    filled = inpaint(np.repeat(image[..., None], 3, axis=2), mask)
+    assert np.array_equal(filled, np.repeat(inpaint(image, mask)[..., None], 3, axis=2))
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("value", [0, 100, 255])
 def test_an_even_ground_becomes_exactly_itself(kind: type, value: int) -> None:

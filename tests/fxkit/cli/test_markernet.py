@@ -8,6 +8,7 @@ from fxkit.cli import fxkit, main
 from preprocess.coco import write_coco
 from preprocess.errors import KnownError
 from preprocess.images import write_image
+from preprocess.markernet.tuning import Recall, Tuned
 from preprocess.markernet.weights import load_network
 from preprocess.markers import MarkedImage, Marker, box_quad
 
@@ -38,7 +39,7 @@ def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> Non
     out = corrected.with_name("site.onnx")
     result = run("tune", corrected, corrected.with_name("films"), "--out", out, "--steps", 1, "--aside", 0.25)
     assert result.exit_code == 0, result.output
-    first, before, after, last = result.stdout.splitlines()
+    first, before, after, *_, last = result.stdout.splitlines()
     assert first == "trained on 6 films; on 2 others with 2 markers:"
     assert before.startswith("before  ")
     assert after.startswith("after   ")
@@ -100,6 +101,26 @@ def test_what_is_missing_is_told_in_one_line(
     assert caught.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: no")
+
+
+@pytest.mark.parametrize(("before", "after", "warned"), [(0.001, 0.0015, False), (0.001, 0.03, True)])
+def test_tune_warns_of_a_network_that_erases_more_beyond_the_markers(
+    corrected: Path, monkeypatch: pytest.MonkeyPatch, before: float, after: float, warned: bool
+) -> None:
+    out = corrected.with_name("site.onnx")
+    measured = Tuned(out, 6, ("0.png",), 1, Recall(0, before), Recall(1, after))
+    monkeypatch.setattr("preprocess.markernet.tuning.tune", lambda *_, **__: measured)
+    result = run("tune", corrected, corrected.with_name("films"), "--out", out)
+    assert ("warning: it erases more beyond the markers than before" in result.output) is warned
+
+
+def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocess.markernet.lettering.FONT_PACKAGES", ("font_of_nobody",))
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.png").write_bytes(b"x")
+    result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx")
+    assert "packages of typefaces are missing" in result.output
+    assert "pip install 'fxkit[fonts]'" in result.output
 
 
 def test_help_names_both_commands() -> None:
