@@ -16,6 +16,8 @@ MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's struct
 STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
 BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
+GLOW = 0.1  # of the grey range: smaller differences at the seam are carried into the hole in any case
+OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
 EVEN_PX = 9  # a square of one value, this large, is ground without content
 SMALLEST = 64  # pixels: smaller holes without a source are not split again
@@ -80,12 +82,25 @@ def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: 
         film[hole] = np.median(film[known], axis=0).astype(film.dtype) if known.any() else 0
         return
     grey = _channels(film[near]).mean(axis=2)
-    values = planned + join(_channels(film[near]) - planned, usable, grey, known[near])
+    differences = _channels(film[near]) - planned
+    usable = _without_outliers(differences, usable, hole[near], GLOW * np.iinfo(film.dtype).max)
+    values = planned + join(differences, usable, grey, known[near])
     even = _even(copied)[near] & np.isin(copied[near], film[near][_even(film)[near] & known[near]]).all(axis=2)
     even &= (np.abs(values - copied[near]) <= EVEN_CHANGE * np.iinfo(film.dtype).max).all(axis=2)
     values = np.where(even[..., None], copied[near], values)
     levels = np.clip(np.rint(values), 0, np.iinfo(film.dtype).max).astype(film.dtype)
     film[near][hole[near]] = levels.reshape(film[near].shape)[hole[near]]
+
+
+def _without_outliers(differences: Values, usable: Mask, hole: Mask, least: float) -> Mask:
+    """Leave out the pixels at the seam whose differences are far from most: they would glow into the hole."""
+    seam = usable & (cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+    if not seam.any():
+        return usable
+    grey = differences.mean(axis=2)
+    away = np.abs(grey - np.median(grey[seam]))
+    most = max(least, OUTLIER * float(np.median(away[seam])))
+    return usable & (away <= most)
 
 
 def _even(film: NDArray[np.generic]) -> Mask:

@@ -16,6 +16,7 @@ COARSE_FILM = 320  # and the film no wider than this
 LEVEL = 0.15  # weight of a source's other brightness, beside its other pattern
 ENERGY = 0.5  # weight of more, or less, structure inside than around
 CANDIDATES = 3  # places on the reduced film that are looked at in full size
+BORDER = 0.01  # of a film's longer side: a hole so near to the border has its source there too
 SEAM = 3  # pixels around the hole in which content must fit
 SAMPLES = 800  # pixels around the hole by which they are compared
 
@@ -40,10 +41,25 @@ def find_source(grey: Plane, unknown: Mask, hole: Mask, seen: Mask, *, aligned: 
         aligned: shift by multiples of JPEG's blocks, so that the blocks of the film go on in the fill.
     """
     factor = max(1, round(float(np.sqrt(hole.sum())) / COARSE_SIDE), -(-max(grey.shape) // COARSE_FILM))
-    found = _coarse(reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor), ~_touched(~seen, factor))
-    shifts = [(y * factor, x * factor) for y, x, _ in found]
-    shift = _refined(grey, unknown, hole, seen, shifts, factor, BLOCK if aligned else 1)
-    return None if shift is None else Source(shift, found[0][2])
+    small = (reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor), ~_touched(~seen, factor))
+    for fixed in dict.fromkeys((_along_border(hole), None)):
+        found = _coarse(*small, fixed)
+        shifts = [(y * factor, x * factor) for y, x, _ in found]
+        shift = _refined(grey, unknown, hole, seen, shifts, factor, BLOCK if aligned else 1, fixed)
+        if shift is not None:
+            return Source(shift, found[0][2])
+    return None
+
+
+def _along_border(hole: Mask) -> int | None:
+    """The axis along which a source must not be shifted, so that a hole at the border gets what lies at the border."""
+    reach = round(BORDER * max(hole.shape))
+    sides = window_around(hole, 0)
+    near = [side.start <= reach or side.stop >= n - reach for side, n in zip(sides, hole.shape, strict=True)]
+    if all(near):
+        lengths = [side.stop - side.start for side in sides]
+        return 0 if lengths[1] >= lengths[0] else 1
+    return near.index(True) if any(near) else None
 
 
 def reduced(plane: Plane, factor: int) -> Plane:
@@ -62,7 +78,7 @@ def _sums(plane: NDArray[np.generic], weights: NDArray[np.generic]) -> Plane:
     return np.asarray(cv2.matchTemplate(plane.astype(np.float32), weights.astype(np.float32), cv2.TM_CCORR))
 
 
-def _coarse(grey: Plane, unknown: Mask, hole: Mask, seen: Mask) -> list[tuple[int, int, float]]:
+def _coarse(grey: Plane, unknown: Mask, hole: Mask, seen: Mask, fixed: int | None) -> list[tuple[int, int, float]]:
     """Best shifts on the reduced film, and the misfit of each: of all places, without a loop, by correlation."""
     if not hole.any():
         return []
@@ -80,9 +96,12 @@ def _coarse(grey: Plane, unknown: Mask, hole: Mask, seen: Mask) -> list[tuple[in
     structure = _structure(grey)
     quiet = ring & ~hole[window] & (cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3)))[window] == 0)
     around = float(structure[window][quiet].mean()) if quiet.any() else 0.0
-    misfit += ENERGY * np.abs(_sums(structure, hole[window] / hole[window].sum()) - around)
-    misfit[_sums(unknown, hole[window] | ring) > 0.5] = np.inf
-    return _lowest(misfit, (window[0].start, window[1].start), max(2, hole[window].shape[0] // 4))
+    ranked = misfit + ENERGY * np.abs(_sums(structure, hole[window] / hole[window].sum()) - around)
+    ranked[_sums(unknown, hole[window] | ring) > 0.5] = np.inf
+    if fixed is not None:
+        elsewhere = np.arange(ranked.shape[fixed]) != window[fixed].start
+        np.moveaxis(ranked, fixed, 0)[elsewhere] = np.inf
+    return _lowest(ranked, misfit, (window[0].start, window[1].start), max(2, hole[window].shape[0] // 4))
 
 
 def _structure(grey: Plane) -> Plane:
@@ -90,19 +109,26 @@ def _structure(grey: Plane) -> Plane:
     return np.asarray(across * across + down * down, np.float32)
 
 
-def _lowest(misfit: Plane, start: Shift, apart: int) -> list[tuple[int, int, float]]:
+def _lowest(ranked: Plane, misfit: Plane, start: Shift, apart: int) -> list[tuple[int, int, float]]:
     found = []
     for _ in range(CANDIDATES):
-        y, x = divmod(int(misfit.argmin()), misfit.shape[1])
-        if not np.isfinite(misfit[y, x]):
+        y, x = divmod(int(ranked.argmin()), misfit.shape[1])
+        if not np.isfinite(ranked[y, x]):
             break
         found.append((y - start[0], x - start[1], max(float(misfit[y, x]), 0.0)))
-        misfit[max(y - apart, 0) : y + apart + 1, max(x - apart, 0) : x + apart + 1] = np.inf
+        ranked[max(y - apart, 0) : y + apart + 1, max(x - apart, 0) : x + apart + 1] = np.inf
     return found
 
 
 def _refined(
-    grey: Plane, unknown: Mask, hole: Mask, seen: Mask, shifts: list[Shift], reach: int, step: int
+    grey: Plane,
+    unknown: Mask,
+    hole: Mask,
+    seen: Mask,
+    shifts: list[Shift],
+    reach: int,
+    step: int,
+    fixed: int | None,
 ) -> Shift | None:
     """Of all shifts near the given ones the one that fits best in full size; None where no source is whole."""
     window = window_around(hole, SEAM)
@@ -113,7 +139,7 @@ def _refined(
     span = np.arange(-(-reach // step) * 2 + 1) * step - -(-reach // step) * step
     best, chosen = np.inf, None
     for shift in shifts:
-        tries = [(round(v / step) * step + span).astype(np.int64) for v in shift]
+        tries = [(round(v / step) * step + span * (axis != fixed)).astype(np.int64) for axis, v in enumerate(shift)]
         moves = np.stack(np.meshgrid(*tries, indexing="ij"), -1).reshape(-1, 2)
         moves = moves[_within(moves, np.concatenate([ring, inside, _corners(window)]), grey.shape)]
         offsets = moves @ (width, 1)

@@ -165,3 +165,22 @@ def test_real_films_keep_their_noise_where_telea_loses_it(shared_data: Path) -> 
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"the mask is \(3, 3\), the image \(4, 4\)"):
         inpaint(np.zeros((4, 4), np.uint8), np.zeros((3, 3), bool))
+
+
+def with_strip() -> np.ndarray:
+    """Grain with a white strip of 2 px along its left border."""
+    image = np.rint(grain(6, spread=1)).astype(np.uint8)
+    image[:, :2] = 255
+    return image
+
+
+def test_a_strip_along_the_border_goes_on_through_a_hole_that_lies_at_the_border() -> None:
+    filled = inpaint(with_strip(), block((300, 300), slice(120, 180), slice(0, 12)))
+    assert (filled[:, :2] == 255).all()
+    assert filled[:, 4:].max() < 110
+
+
+def test_a_strip_beside_a_hole_in_the_corner_does_not_glow_into_it() -> None:
+    filled = inpaint(with_strip(), block((300, 300), slice(0, 28), slice(2, 50)))
+    assert filled[:28, 4:50].max() < 110
+    assert filled[:28, 4:50].mean() == pytest.approx(90, abs=8)
