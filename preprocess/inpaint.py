@@ -100,7 +100,7 @@ def _without_outliers(differences: Values, usable: Mask, hole: Mask, least: floa
     grey = differences.mean(axis=2)
     away = np.abs(grey - np.median(grey[seam]))
     most = max(least, OUTLIER * float(np.median(away[seam])))
-    return usable & (away <= most)
+    return np.asarray(usable & (away <= most))
 
 
 def _even(film: NDArray[np.generic]) -> Mask:
