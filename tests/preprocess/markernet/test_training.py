@@ -10,7 +10,7 @@ from preprocess.errors import ImageError
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 from preprocess.markernet.stamps import Area
-from preprocess.markernet.training import Plan, Scenes, false_finds, loss_of, train
+from preprocess.markernet.training import Plan, Scenes, false_finds, loss_of, settle, train
 
 from ..conftest import film
 
@@ -99,6 +99,19 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     with torch.inference_mode():
         before, after = (float(loss_of(network(pictures.float()), truth)) for network in (new, trained))
     assert after < 0.85 * before
+
+
+def test_batch_norm_statistics_become_those_of_the_weights_at_hand() -> None:
+    network, plan = MarkerNet().eval(), replace(PLAN, steps=4, batch=6)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.constant_(layer.running_mean, 50.0)  # those of some other weights
+    settle(network, FILMS, plan)
+    pictures = torch.stack([Scenes(FILMS, replace(plan, seed=5), 0)[number][0] for number in range(24)]).float()
+    with torch.inference_mode():
+        settled = network(pictures)
+        own = network.train()(pictures)  # normalised by the statistics of just these pictures
+    assert float((settled - own).abs().mean()) < 0.3 * float(own.std())
 
 
 class Breaking(Sequence[Film]):
