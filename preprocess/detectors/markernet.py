@@ -25,6 +25,7 @@ LARGEST_SCALE = 2.0  # by which small films are enlarged at most
 STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
 MULTIPLE = 32  # of which the sides of what it sees must be
 EDGE = -0.4  # logit from which a pixel belongs to a marker: a probability of 0.4
+PLATE_EDGE = 0.7  # the same of a plate, which is faint: what is not surely plate stays
 SMALLEST = 6  # pixels that a marker has at least
 
 
@@ -76,9 +77,9 @@ class Region:
         return around((corners * scale).astype(np.float32))
 
 
-def regions(said: Said) -> list[Region]:
-    """Return the connected pieces of (h, w) logits of EDGE and more, but not the smallest."""
-    _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= EDGE).astype(np.uint8))
+def regions(said: Said, edge: float) -> list[Region]:
+    """Return the connected pieces of (h, w) logits of `edge` and more, but not the smallest."""
+    _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= edge).astype(np.uint8))
     found = []
     for number, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
         if area >= SMALLEST:
@@ -122,7 +123,7 @@ class MarkerNetDetector:
         rows, columns = (-(-side // STRIDE) for side in small.shape)
         said = said[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
-        markers = [marker_of(said, region, scale) for region in regions(said[0])]
+        markers = [marker_of(said, region, scale) for region in regions(said[0], EDGE)]
         read = read_markers(image, markers, self._reader) if self._reader else markers
         return read + plates(said, scale, markers)
 
@@ -152,7 +153,7 @@ def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Qua
 def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
     """Return the plates on which lead letters of these markers lie."""
     letters = [marker for marker in markers if marker.style == "lead"]
-    found = [_plate(said, region, scale) for region in regions(said[5])] if letters else []
+    found = [_plate(said, region, scale) for region in regions(said[5], PLATE_EDGE)] if letters else []
     return [plate for plate in found if any(lies_on(marker, plate) for marker in letters)]
 
 

@@ -60,7 +60,7 @@ def turned_box(angle_deg: float, length: float = 36, height: float = 14) -> np.n
 @given(angle=st.floats(0, 180))
 def test_a_turned_rectangle_comes_back_within_a_pixel(angle: float) -> None:
     drawn = turned_box(angle)
-    (region,) = regions(said_of((0, drawn.tolist(), 5.0))[0])
+    (region,) = regions(said_of((0, drawn.tolist(), 5.0))[0], EDGE)
     quad = np.array(region.quad(np.array([2.0, 2.0]))) / 2
     for corner in drawn:
         assert np.linalg.norm(quad - corner, axis=1).min() < 1.8  # a corner pixel's own diagonal
@@ -68,16 +68,16 @@ def test_a_turned_rectangle_comes_back_within_a_pixel(angle: float) -> None:
 
 
 def test_an_upright_box_comes_back_exactly() -> None:
-    (region,) = regions(said_of((0, [(10, 20), (30, 20), (30, 27), (10, 27)], 5.0))[0])
+    (region,) = regions(said_of((0, [(10, 20), (30, 20), (30, 27), (10, 27)], 5.0))[0], EDGE)
     assert sorted(region.quad(np.array([2.0, 3.0]))) == sorted(box_quad(20, 60, 60, 81))
     assert region.of(np.arange(9 * 60 * 80, dtype=np.float32).reshape(9, 60, 80)).shape == (9, 20 * 7)
 
 
 def test_specks_and_what_is_unlikely_are_no_regions() -> None:
     box = [(10, 20), (30, 20), (30, 27), (10, 27)]
-    assert regions(said_of((0, [(5, 5), (10, 5), (10, 6), (5, 6)], 5.0))[0]) == []
-    assert regions(said_of((0, box, EDGE - 0.01))[0]) == []
-    assert len(regions(said_of((0, box, EDGE))[0])) == 1
+    assert regions(said_of((0, [(5, 5), (10, 5), (10, 6), (5, 6)], 5.0))[0], EDGE) == []
+    assert regions(said_of((0, box, EDGE - 0.01))[0], EDGE) == []
+    assert len(regions(said_of((0, box, EDGE))[0], EDGE)) == 1
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, 110, 200, 290])
@@ -98,7 +98,7 @@ BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
 @pytest.mark.parametrize(("channel", "style"), list(enumerate(("burned", "label", "lead", "symbol"), 1)))
 def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
     said = said_of((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
-    (region,) = regions(said[0])
+    (region,) = regions(said[0], EDGE)
     marker = marker_of(said, region, ONE * 2)
     assert marker.style == style
     assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-4)
@@ -109,7 +109,7 @@ def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: 
 
 def test_confidence_is_that_of_the_surer_half() -> None:
     said = said_of((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
-    (region,) = regions(said[0])
+    (region,) = regions(said[0], EDGE)
     assert marker_of(said, region, ONE).confidence == pytest.approx(1 / (1 + np.exp(-4.0)), abs=1e-4)
 
 
