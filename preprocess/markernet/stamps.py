@@ -51,8 +51,10 @@ class Stand:
     size: float = 1.0
 
 
-def draw_stamp(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
-    """Draw one marker of any kind around a centre (x, y)."""
+def draw_stamp(rng: np.random.Generator, centre: Points, stand: Stand, pairs: float = 0.0) -> Stamp:
+    """Draw one marker of any kind around a centre (x, y); `pairs` of them are boxes with a letter beside them."""
+    if pairs and rng.random() < pairs:
+        return label_with_letter(rng, centre, stand)
     kinds = (burned, block, label_box, lead, tag, circled, icon, watermark)
     chances = (0.22, 0.09, 0.13, 0.27, 0.05, 0.05, 0.15, 0.04)
     return kinds[int(rng.choice(len(kinds), p=chances))](rng, centre, stand)
@@ -117,7 +119,7 @@ def block(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
 
 
 def label_box(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
-    """Text in a filled box, at times with a large letter beside it."""
+    """Text in a filled box."""
     text = draw_text(rng)
     height = _between(rng, 8, 60, stand)
     line = draw_line(rng, text, height)
@@ -139,6 +141,29 @@ def label_box(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
         film[:] = film * (1 - over) + letters * over
 
     return Stamp((Area(corners(ink.shape, matrix), "label", text),), draw)
+
+
+def label_with_letter(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
+    """A filled box with an operator's code, and the side's letter below or above it."""
+    box = label_box(rng, centre, stand)
+    quad = box.areas[0].quad
+    right, up = quad[1] - quad[0], quad[0] - quad[3]
+    mirrored = bool(right[0] * -up[1] + right[1] * up[0] < 0)
+    angle = float(np.degrees(np.arctan2(*(right if not mirrored else -right)[::-1])))
+    tall = float(np.linalg.norm(up))
+    height = max(SMALLEST_PX, tall * rng.uniform(0.7, 2.0))
+    away = (tall / 2 + height * rng.uniform(0.55, 1.0)) * (-1 if rng.random() < 0.8 else 1)
+    text = str(rng.choice(list("LR")))
+    line = draw_line(rng, text, height)
+    spot = quad.mean(0) + away * up / tall + right * rng.uniform(-0.4, 0.4)
+    matrix = matrix_to(line.ink.shape, height, angle, mirrored, spot)
+    letter = _typed(rng, [(line.ink, matrix)], plain=True)
+
+    def draw(film: Grey) -> None:
+        box.draw(film)
+        letter(film)
+
+    return Stamp((*box.areas, Area(corners(line.ink.shape, matrix), "burned", text)), draw)
 
 
 def _box_greys(rng: np.random.Generator) -> tuple[float, float]:

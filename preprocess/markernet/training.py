@@ -28,6 +28,7 @@ from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 
 MINE_FROM = 1 / 3  # of the way
+LATE_FROM = 0.8  # of the way: from here on, pictures show more of what is learnt last; see make_scene
 FALSE_FIND = 0.3  # probability from which a pixel on a film without markers is a false find
 PLACES_A_FILM = 3
 SETTLING = 60  # batches from which the averaged network's batch-norm statistics are taken
@@ -72,7 +73,8 @@ class Scenes(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.plan.seed, self.number, index))
         hard = len(self.places) > 0 and rng.random() < self.plan.place_share
         around = self.places[int(rng.integers(len(self.places)))] if hard else None
-        picture, truth = make_scene(rng, self.films, self.plan.side_px, around)
+        late = self.number >= LATE_FROM * self.plan.rounds
+        picture, truth = make_scene(rng, self.films, self.plan.side_px, around, late=late)
         return torch.from_numpy(picture)[None], torch.from_numpy(truth)
 
 
@@ -124,7 +126,8 @@ class Training(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the next round's pictures; first look for false finds."""
-        if self.current_epoch >= max(1, MINE_FROM * self.plan.rounds) and self.current_epoch % 3 == 0:
+        started = self.current_epoch >= max(1, MINE_FROM * self.plan.rounds)
+        if started and (self.current_epoch % 3 == 0 or not self.places):  # a run that goes on has lost its places
             self.places = false_finds(self.network, self.films)
         scenes = Scenes(self.films, self.plan, self.current_epoch, self.places)
         return DataLoader(

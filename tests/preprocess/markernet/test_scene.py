@@ -145,3 +145,14 @@ def test_a_reduced_copy_holds_no_finer_detail_than_its_own_pixels() -> None:
     }
     assert max(steps[True]) < 30
     assert max(steps[False]) > 60
+
+
+def test_late_copies_are_blurred() -> None:
+    grain = np.random.default_rng(0).random((128, 128)).astype(np.float32)
+    early, late = (
+        [np.abs(np.diff(_develop(np.random.default_rng(n), grain, True, late).astype(int))).mean() for n in range(30)]
+        for late in (False, True)
+    )
+    assert np.mean(late) < 0.8 * np.mean(early)
+    plain = [_develop(np.random.default_rng(n), grain, False, True).tobytes() for n in range(5)]
+    assert plain == [_develop(np.random.default_rng(n), grain, False, False).tobytes() for n in range(5)]

@@ -10,7 +10,7 @@ from preprocess.markernet import stamps
 from preprocess.markernet.stamps import Area, Stamp, Stand, corners, draw_stamp, lay, matrix_to
 from preprocess.markers import as_quad, is_mirrored
 
-KINDS = ("burned", "block", "label_box", "lead", "tag", "circled", "icon", "watermark")
+KINDS = ("label_with_letter", "burned", "block", "label_box", "lead", "tag", "circled", "icon", "watermark")
 PATCH = (10, 20)  # height and width
 MIDDLE = np.array([50.0, 30.0])
 
@@ -129,3 +129,24 @@ def test_some_lead_is_faint_and_most_is_white() -> None:
 def test_a_watermark_is_laid_once_or_all_over() -> None:
     counts = {len(stamps.watermark(np.random.default_rng(seed), MIDDLE, Stand()).areas) for seed in range(40)}
     assert counts == {1, 9}
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), angle=st.floats(0, 360), mirrored=st.booleans())
+def test_a_letter_beside_a_box_stands_as_its_text_does(seed: int, angle: float, mirrored: bool) -> None:
+    box, letter = stamps.label_with_letter(np.random.default_rng(seed), MIDDLE, Stand(angle, mirrored)).areas
+    assert (box.style, letter.style) == ("label", "burned")
+    assert letter.text in "LR"
+    sides = [(area.quad[0] - area.quad[3]) / np.linalg.norm(area.quad[0] - area.quad[3]) for area in (box, letter)]
+    assert sides[0] == pytest.approx(sides[1], abs=1e-6)
+    assert is_mirrored(as_quad(box.quad)) is is_mirrored(as_quad(letter.quad))
+    apart = abs((letter.quad.mean(0) - box.quad.mean(0)) @ sides[0])
+    heights = [np.linalg.norm(area.quad[0] - area.quad[3]) for area in (box, letter)]
+    assert apart > 0.98 * sum(heights) / 2
+
+
+def test_pairs_are_drawn_as_often_as_asked() -> None:
+    for share, least, most in ((0.0, 0, 0), (0.5, 50, 100), (1.0, 150, 150)):
+        drawn = [draw_stamp(np.random.default_rng(seed), MIDDLE, Stand(), share) for seed in range(150)]
+        pairs = sum([area.style for area in stamp.areas] == ["label", "burned"] for stamp in drawn)
+        assert least <= pairs <= most
