@@ -24,9 +24,10 @@ SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
 STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
 MULTIPLE = 32  # of which the sides of what it sees must be
-EDGE = -0.4  # logit from which a pixel belongs to a marker: a probability of 0.4
-PLATE_EDGE = 0.7  # the same of a plate, which is faint: what is not surely plate stays
-SMALLEST = 6  # pixels that a marker has at least
+CORE = 0.0  # logit that SMALLEST pixels of a marker reach: a probability of 0.5
+EDGE = -1.5  # logit from which a pixel that adjoins them belongs to it too
+PLATE_EDGE = 1.5  # the same of a plate, which is faint: what is not surely plate stays
+SMALLEST = 12
 
 
 def working_scale(shape: tuple[int, ...]) -> float:
@@ -78,11 +79,15 @@ class Region:
 
 
 def regions(said: Said, edge: float) -> list[Region]:
-    """Return the connected pieces of (h, w) logits of `edge` and more, but not the smallest."""
+    """Return the connected pieces of (h, w) logits of `edge` and more of which SMALLEST pixels reach CORE.
+
+    Source: Canny 1986, "A computational approach to edge detection" (hysteresis).
+    """
     _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= edge).astype(np.uint8))
+    cores = np.bincount(marks[said >= CORE], minlength=len(stats))
     found = []
-    for number, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
-        if area >= SMALLEST:
+    for number, (x, y, w, h, _) in enumerate(stats[1:].tolist(), 1):
+        if cores[number] >= SMALLEST:
             found.append(Region((x, y), marks[y : y + h, x : x + w] == number))
     return found
 

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from preprocess.clean import CleanSettings, clean_folder, clean_image
 from preprocess.detectors.markernet import (
     CHANNELS,
+    CORE,
     EDGE,
     LARGEST_SCALE,
     SIDE_PX,
@@ -76,8 +77,17 @@ def test_an_upright_box_comes_back_exactly() -> None:
 def test_specks_and_what_is_unlikely_are_no_regions() -> None:
     box = [(10, 20), (30, 20), (30, 27), (10, 27)]
     assert regions(said_of((0, [(5, 5), (10, 5), (10, 6), (5, 6)], 5.0))[0], EDGE) == []
-    assert regions(said_of((0, box, EDGE - 0.01))[0], EDGE) == []
-    assert len(regions(said_of((0, box, EDGE))[0], EDGE)) == 1
+    assert regions(said_of((0, box, CORE - 0.01))[0], EDGE) == []
+    assert len(regions(said_of((0, box, CORE))[0], EDGE)) == 1
+
+
+def test_what_adjoins_a_sure_piece_belongs_to_it_too() -> None:
+    said = said_of(
+        (0, [(10, 20), (50, 20), (50, 27), (10, 27)], EDGE), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 5.0)
+    )
+    (region,) = regions(said[0], EDGE)
+    assert region.here == (10, 20)
+    assert region.shape.shape == (7, 40)
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, 110, 200, 290])
