@@ -27,7 +27,7 @@ MULTIPLE = 32  # of which the sides of what it sees must be
 CORE = 0.0  # logit that SMALLEST pixels of a marker reach: a probability of 0.5
 EDGE = -1.5  # logit from which a pixel that adjoins them belongs to it too
 PLATE_EDGE = 1.5  # the same of a plate, which is faint: what is not surely plate stays
-SMALLEST = 12
+SMALLEST = 12  # pixels
 
 
 def working_scale(shape: tuple[int, ...]) -> float:

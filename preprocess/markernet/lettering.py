@@ -198,12 +198,17 @@ def _pictogram(rng: np.random.Generator) -> Ink:
     files = _fonts_of((PICTOGRAMS,))
     if not files:
         return _logo(rng)
-    missing = typeset(chr(0xFFFF), files[0], 96)
     for _ in range(8):
         sign = typeset(chr(int(rng.integers(0xF000, 0xF2E0))), files[0], 96)
-        if not np.array_equal(sign, missing):
+        if not np.array_equal(sign, _lacking(files[0])):
             return trim(sign)
     return _logo(rng)
+
+
+@lru_cache
+def _lacking(font_file: str) -> Ink:
+    """What a typeface draws in the place of a sign that it lacks."""
+    return typeset(chr(0xFFFF), font_file, 96)
 
 
 def _canvas(width: int, height: int = 96) -> Ink:

@@ -19,16 +19,14 @@ from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor
 from preprocess.markernet.stamps import Area, Grey, Points, Stamp, Stand, draw_stamp
-from preprocess.markers import Marker
+from preprocess.markers import Marker, as_quad, is_mirrored
 
 Picture = NDArray[np.uint8]
 Truth = NDArray[np.int8]
 
 LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 MADE_GROUND = 0.1  # share of pictures without a real film under them
-COPIES = (
-    0.35  # share of pictures as of a film's reduced copy, a few hundred pixels large, which the network sees enlarged
-)
+COPIES = 0.35  # share of pictures as of a film's reduced copy: a few hundred pixels large, shown enlarged
 COPY_SIZE = 0.45  # of a marker on such a copy against a whole film's
 PAIRS = 0.25  # of late pictures' markers, those that are boxes with a letter beside them
 COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
@@ -87,11 +85,7 @@ def make_scene(
     copy = around is None and rng.random() < COPIES
     size = COPY_SIZE if copy else 1.0
     if around is None and rng.random() < MADE_GROUND:
-        ground, stand, inside = (
-            _made_ground(rng, side_px),
-            Stand(size=COPY_SIZE if copy else 1.0),
-            np.ones((side_px, side_px), np.uint8),
-        )
+        ground, stand, inside = _made_ground(rng, side_px), Stand(size=size), np.ones((side_px, side_px), np.uint8)
     else:
         film = films[int(rng.integers(len(films))) if around is None else around.film]
         ground, stand, inside, areas = _window(rng, film, side_px, around, size)
@@ -124,8 +118,9 @@ def _window(
     picture = film.picture
     scale = working_scale(picture.shape)
     if around is None:
-        scale *= float(np.exp(rng.uniform(np.log(0.7), np.log(1.4)))) if size < 1 else 1.0
-        scale *= size if size < 1 else float(np.exp(rng.uniform(np.log(0.45), np.log(1.5))))
+        least, most = (0.7, 1.4) if size < 1 else (0.45, 1.5)
+        scale *= float(np.exp(rng.uniform(np.log(least), np.log(most))))
+        scale *= size
         spot = rng.uniform(0, 1, 2) * picture.shape[::-1]
         off = np.full(2, side_px / 2)
     else:
@@ -226,10 +221,10 @@ def _write_truth(truth: Truth, area: Area) -> None:
     truth[0][here] = 1
     truth[1][here] = STYLES.index(area.style) if area.style in STYLES else -1
     if area.text:
-        top, right = area.quad[0] - area.quad[3], area.quad[1] - area.quad[0]
+        top = area.quad[0] - area.quad[3]
         up = top / max(float(np.linalg.norm(top)), 1e-6)
         truth[3][here], truth[4][here] = np.round(100 * up)
-        truth[5][here] = int(right[0] * -top[1] + right[1] * top[0] < 0)
+        truth[5][here] = int(is_mirrored(as_quad(area.quad)))
 
 
 def _draw_stamps(rng: np.random.Generator, film: Grey, stamps: Iterable[Stamp]) -> None:

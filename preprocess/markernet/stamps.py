@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.markernet.lettering import Ink, Line, draw_icon, draw_line, draw_text
+from preprocess.markers import as_quad, is_mirrored
 
 Grey = NDArray[np.float32]  # (H, W) film, 0 black to 1 white
 Points = NDArray[np.float64]  # (N, 2) x, y in film pixels
@@ -148,8 +149,9 @@ def label_with_letter(rng: np.random.Generator, centre: Points, stand: Stand) ->
     box = label_box(rng, centre, stand)
     quad = box.areas[0].quad
     right, up = quad[1] - quad[0], quad[0] - quad[3]
-    mirrored = bool(right[0] * -up[1] + right[1] * up[0] < 0)
-    angle = float(np.degrees(np.arctan2(*(right if not mirrored else -right)[::-1])))
+    mirrored = is_mirrored(as_quad(quad))
+    along = -right if mirrored else right
+    angle = float(np.degrees(np.arctan2(along[1], along[0])))
     tall = float(np.linalg.norm(up))
     height = max(SMALLEST_PX, tall * rng.uniform(0.7, 2.0))
     away = (tall / 2 + height * rng.uniform(0.55, 1.0)) * (-1 if rng.random() < 0.8 else 1)
