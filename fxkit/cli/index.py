@@ -19,8 +19,17 @@ def parse_fractions(_context: click.Context, _option: click.Parameter, text: str
         raise click.BadParameter(f"{text!r}; expected three numbers such as 0.7,0.15,0.15") from error
 
 
+def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Read "site,marker", or one at a time; the order does not matter."""
+    kinds = {part.strip() for text in texts for part in text.split(",")}
+    unknown = sorted(kinds - {"site", "marker"})
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r}; expected site, marker, or site,marker")
+    return tuple(sorted(kinds))
+
+
 @click.command("index", short_help="Find films, group their copies, split honestly.")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -48,6 +57,26 @@ def parse_fractions(_context: click.Context, _option: click.Parameter, text: str
     show_default=True,
     help="Of train, val and test.",
 )
+@click.option("--folds", type=click.IntRange(2), metavar="K", help="Also divide train and val into K folds, by group.")
+@click.option(
+    "--stratify",
+    multiple=True,
+    callback=parse_strata,
+    metavar="KINDS",
+    help="Balance by site, marker (style), or site,marker, beside the class.",
+)
+@click.option(
+    "--markers",
+    type=click.Path(path_type=Path),
+    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker.",
+)
+@click.option(
+    "--frozen",
+    type=click.Path(path_type=Path),
+    metavar="MANIFEST",
+    help="Keep the split and fold of every group in this older manifest; without it, added films may move others.",
+)
+@click.option("--hold-out", metavar="SITE", default="", help="Make this site test; divide the others in train and val.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--max-pixels",
@@ -59,12 +88,17 @@ def parse_fractions(_context: click.Context, _option: click.Parameter, text: str
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--overwrite", is_flag=True, help="Replace a manifest with other rows.")
 def index_command(
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
     root: Path | None,
     split: str,
     keep_split: bool,
     fractions: tuple[float, ...],
+    folds: int | None,
+    stratify: tuple[str, ...],
+    markers: Path | None,
+    frozen: Path | None,
+    hold_out: str,
     seed: int,
     max_pixels: int,
     jobs: int,
@@ -73,11 +107,14 @@ def index_command(
     """Read every film of DATA, group its copies, split by group and write a manifest.
 
     DATA is a folder of CLASS/ folders, of SPLIT/CLASS/ folders, or a CSV file with the columns path and
-    label, and split, patient and site if known. Files that cannot be read are listed and left out.
+    label, and split, patient and site if known. Of several folders each is a site, named like its folder.
+    Files that cannot be read are listed and left out.
 
     \b
     fxkit index data/forearm
     fxkit index data/forearm/patients.csv --out manifest.csv
+    fxkit index hospitals/east hospitals/west --hold-out west
+    fxkit index data/forearm --frozen manifest.csv --out grown.csv
     """
     from fxkit.cli import one_line
     from fxkit.data.index import count_splits, index_data, write_index
@@ -97,6 +134,11 @@ def index_command(
             split="keep" if keep_split else split,
             fractions=fractions,
             seed=seed,
+            folds=folds or 0,
+            stratify=stratify,
+            markers=markers,
+            frozen=frozen,
+            hold_out=hold_out,
             max_pixels=max_pixels,
             jobs=jobs,
             progress=show,

@@ -3,22 +3,22 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from joblib import Parallel, delayed
 
+from fxkit.data.divide import Division, check_division, divide
 from fxkit.data.groups import assign_groups
 from fxkit.data.manifest import OK, SPLITS, Record, manifest_text, order_classes, usable, write_manifest
-from fxkit.data.scan import Found, Scan, scan, some, without_split
-from fxkit.data.split import FRACTIONS, Leaks, assign_splits, check_fractions, leaks
-from fxkit.errors import ConfigError, DataError
+from fxkit.data.roots import scan_roots
+from fxkit.data.scan import Scan, film_path, scan, some
+from fxkit.data.split import FRACTIONS, Leaks, leaks
+from fxkit.errors import DataError
 from preprocess.errors import ImageError, OutputError
 from preprocess.images import MAX_PIXELS, read_image
 
 __all__ = ["Count", "Index", "Leaks", "count_splits", "index_data", "leaks", "write_index"]
-
-SPLIT_WAYS = ("grouped", "keep", "random", "none")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,17 @@ class _Reading:
 
 
 def index_data(
-    data: str | Path,
+    data: str | Path | Sequence[Path],
     *,
     root: str | Path | None = None,
     split: str = "grouped",
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
+    folds: int = 0,
+    stratify: Sequence[str] = (),
+    markers: Path | None = None,
+    frozen: Path | None = None,
+    hold_out: str = "",
     max_pixels: int = MAX_PIXELS,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -65,23 +70,23 @@ def index_data(
     Files that cannot be decoded stay in the rows, with the reason as their status and no split.
 
     Args:
-        data: CLASS/ folders, SPLIT/CLASS/ folders, or a CSV file.
+        data: CLASS/ folders, SPLIT/CLASS/ folders, or a CSV file; of several, each such folder is a site.
         root: what the CSV's paths are relative to, when that is not its folder.
         split: "grouped" divides groups by the fractions; "keep" takes the split of the folders or the CSV,
             and carves a missing val out of train by group; "random" divides files without regard to groups,
             as many published results did, to show what that does to a score; "none" leaves all in one,
             for testing on.
         fractions: of train, val and test.
+        folds, stratify, markers, frozen, hold_out: see `Division`.
         progress: called with the number of files read and of all.
 
     Raises:
         DataError: data is missing or of another layout, no file can be read, one class only, or a class has
             fewer groups than there are splits.
     """
-    if split not in SPLIT_WAYS:
-        raise ConfigError(f"split: {split!r}; expected one of {', '.join(SPLIT_WAYS)}")
-    wanted = check_fractions(fractions)
-    found = scan(data, root)
+    how = Division(split, tuple(fractions), seed, folds, tuple(stratify), markers, frozen, hold_out)
+    check_division(how)
+    found, data = _scan(data, root)
     records = _group(found, _read_all(found, max_pixels, jobs, progress))
     if split != "none":
         _check_usable(data, records)
@@ -91,13 +96,26 @@ def index_data(
     if split == "grouped" and any(file.split for file in found.found):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
-        records, more = _split(records, found.found, split, wanted, seed)
+        records, more = divide(records, found.found, how)
     except DataError as error:
         raise DataError(f"{data}: {error}") from error
     notes += more
     if split in ("keep", "random"):
         notes += _leak_notes(records, split)
     return Index(found.root, tuple(records), tuple(notes))
+
+
+def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[Scan, str]:
+    """Scan one data set or several folders, and name it for errors."""
+    if isinstance(data, (str, Path)):
+        return scan(data, root), str(data)
+    if len(data) == 1:
+        return scan(data[0], root), str(data[0])
+    if root is not None:
+        raise DataError(
+            f"{some(map(str, data))}: folders with --root {root}; --root belongs to a CSV file: leave it out"
+        )
+    return scan_roots(data), some(map(str, data))
 
 
 def _read_all(found: Scan, max_pixels: int, jobs: int, progress: Callable[[int, int], None] | None) -> list[_Reading]:
@@ -124,7 +142,7 @@ def _read(path: Path, max_pixels: int) -> _Reading:
 def _group(found: Scan, readings: Sequence[_Reading]) -> list[Record]:
     files = found.found
     films, groups = assign_groups(
-        [without_split(file.path) for file in files],
+        [film_path(file) for file in files],
         [file.patient for file in files],
         [reading.sha256 for reading in readings],
     )
@@ -146,7 +164,7 @@ def _group(found: Scan, readings: Sequence[_Reading]) -> list[Record]:
     ]
 
 
-def _check_usable(data: str | Path, records: Sequence[Record]) -> None:
+def _check_usable(data: str, records: Sequence[Record]) -> None:
     good = usable(records)
     if not good:
         first = records[0]
@@ -206,60 +224,6 @@ def _contradicting_patients(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _split(
-    records: Sequence[Record], files: Sequence[Found], way: str, fractions: tuple[float, float, float], seed: int
-) -> tuple[list[Record], list[str]]:
-    if way == "keep":
-        return _keep(records, files, fractions, seed)
-    if way == "none":
-        return list(records), []
-    return _divide(records, fractions, seed, grouped=way == "grouped"), []
-
-
-def _divide(records: Sequence[Record], fractions: tuple[float, float, float], seed: int, grouped: bool) -> list[Record]:
-    good = usable(records)
-    labels, units = [r.label for r in good], [r.group if grouped else r.path for r in good]
-    given = dict(zip((r.path for r in good), assign_splits(labels, units, fractions, seed), strict=True))
-    return [replace(r, split=given.get(r.path, "")) for r in records]
-
-
-def _keep(
-    records: Sequence[Record],
-    files: Sequence[Found],
-    fractions: tuple[float, float, float],
-    seed: int,
-) -> tuple[list[Record], list[str]]:
-    """Take the split that folders or CSV give; without a val, carve one out of train by group."""
-    without = [file.path for file in files if not file.split]
-    if without:
-        raise DataError(
-            f"--keep-split, but {len(without)} of {len(files)} files have no split "
-            f"({some(without)}); expected SPLIT/CLASS/ folders or a CSV with a column split; leave --keep-split "
-            "out to make a new split"
-        )
-    kept = [replace(r, split=file.split if r.status == OK else "") for r, file in zip(records, files, strict=True)]
-    present = {r.split for r in usable(kept)}
-    notes = [f"WARNING: the given split has no {name} part" for name in ("train", "test") if name not in present]
-    if "val" in present or "train" not in present:
-        return kept, notes
-    return _carve(kept, fractions, seed, notes)
-
-
-def _carve(
-    records: Sequence[Record], fractions: tuple[float, float, float], seed: int, notes: list[str]
-) -> tuple[list[Record], list[str]]:
-    train = usable(records, "train")
-    share = fractions[1] / max(fractions[0] + fractions[1], 1e-9)
-    parts = assign_splits([r.label for r in train], [r.group for r in train], (1 - share, share, 0.0), seed)
-    given = dict(zip((r.path for r in train), parts, strict=True))
-    count = parts.count("val")
-    notes = [
-        *notes,
-        f"the given split has no val part: {count} of the {len(train)} train files were taken, by group",
-    ]
-    return [replace(r, split=given.get(r.path, r.split)) for r in records], notes
-
-
 def _leak_notes(records: Sequence[Record], way: str) -> list[str]:
     found = leaks(records)
     if not found.test_files:
@@ -281,10 +245,12 @@ def _share(part: int, whole: int) -> str:
 
 
 def count_splits(records: Sequence[Record]) -> list[Count]:
-    """Count files, films, groups and files a class of every split that holds any, then of all ("all")."""
+    """Count files, films, groups and files a class of every split and fold that holds any, then of all ("all")."""
     good = usable(records)
     classes = order_classes(r.label for r in good)
     parts = [(name, [r for r in good if r.split == name]) for name in SPLITS]
+    folds = sorted({r.fold for r in good if r.fold}, key=int)
+    parts += [(f"fold {fold}", [r for r in good if r.fold == fold]) for fold in folds]
     return [
         Count(
             name,

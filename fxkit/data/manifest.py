@@ -27,6 +27,7 @@ class Record:
     film: str  # copies of one film share it
     patient: str = ""
     site: str = ""
+    fold: str = ""  # 0 to K-1, or "" where the file is in no fold, as test files are
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -60,7 +61,7 @@ def read_manifest(path: str | Path) -> list[Record]:
     """Read a manifest; columns that only describe a file may be missing.
 
     Raises:
-        DataError: no such file, a required column missing, a number or split that is none, or no rows.
+        DataError: no such file, a required column missing, a number, split or fold that is none, or no rows.
     """
     path = Path(path)
     try:
@@ -85,6 +86,8 @@ def _record(path: Path, line: int, row: dict[str, str]) -> Record:
     given.setdefault("sha256", "")
     if given["split"] not in (*SPLITS, ""):
         raise DataError(f"{path}, row {line}: split {given['split']!r}; expected {', '.join(SPLITS)} or nothing")
+    if given.get("fold") and not given["fold"].isdecimal():
+        raise DataError(f"{path}, row {line}: fold {given['fold']!r}; expected a whole number or nothing")
     sizes = {}
     for name in ("width", "height"):
         text = given.pop(name, "") or "0"

@@ -33,6 +33,7 @@ class Found:
     split: str = ""  # train, val, test, or "" where nothing says it
     patient: str = ""
     site: str = ""
+    folder: str = ""  # below the root, of the data set among several that the file is of
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ def split_of(path: str) -> str:
 def without_split(path: str) -> str:
     """Drop a leading split folder."""
     return path.partition("/")[2] if split_of(path) else path
+
+
+def film_path(file: Found) -> str:
+    """Return the path without a split folder, which leads it or follows the data set's own folder."""
+    inner = without_split(file.path.removeprefix(f"{file.folder}/") if file.folder else file.path)
+    return f"{file.folder}/{inner}" if file.folder else inner
 
 
 # ---- folders

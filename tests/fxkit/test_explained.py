@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from fxkit.errors import DataError
-from fxkit.explained import films_of_images, films_of_run, read_known_markers
+from fxkit.explained import films_of_images, films_of_run
 from fxkit.run import Run, create_run, open_run
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
-from preprocess.errors import OutputError
 from preprocess.settings import CleanSettings
 
 
@@ -56,11 +55,6 @@ def test_named_images_find_their_markers_by_the_end_of_their_path(trained: Run, 
     assert known.mask is not None
     assert unknown.mask is None
     assert next(films_of_images([path])).mask is None
-
-
-def test_a_place_without_a_ledger_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="no ledger can be read"):
-        read_known_markers(tmp_path)
 
 
 def test_a_run_without_test_films_is_refused(trained: Run, tmp_path: Path) -> None:

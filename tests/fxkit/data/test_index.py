@@ -43,7 +43,8 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
     by_patient = index_data(made.root / "truth.csv")
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
     assert not leaks(by_patient.records).grouped_files
-    assert by_patient.notes == ()
+    (note,) = by_patient.notes
+    assert note.startswith("balance of the split, farthest of a part from its fraction in points of the class: fract")
 
 
 def test_two_processes_find_the_same(made: Synthetic) -> None:
@@ -119,7 +120,7 @@ def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
     paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
     rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
-    (note,) = index_data(tmp_path / "films.csv").notes
+    note, _balance = index_data(tmp_path / "films.csv").notes
     assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
 
 
