@@ -70,4 +70,4 @@ def _other_classes(scans: Sequence[tuple[Path, Scan]]) -> list[str]:
     if len({tuple(labels) for labels in classes.values()}) == 1:
         return []
     told = "; ".join(f"{site}: {some(labels)}" for site, labels in classes.items())
-    return [f"WARNING: the sites have different classes ({told}); are some of them the same under two names?"]
+    return [f"WARNING: the sites have different classes ({told}); are some the same under two names?"]

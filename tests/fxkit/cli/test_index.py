@@ -48,9 +48,36 @@ def test_a_random_split_warns_with_numbers(made: Synthetic, tmp_path: Path) -> N
     assert "test files have a copy of the same film in training" in result.stdout
 
 
+def test_folds_by_marker_style_are_written_and_counted(made: Synthetic, tmp_path: Path) -> None:
+    out, markers = tmp_path / "m.csv", made.root / "markers.json"
+    arguments = ["--fractions", "1,0,0", "--folds", "3", "--stratify", "marker", "--markers", str(markers)]
+    result = CliRunner().invoke(index_command, [str(made.root / "truth.csv"), "--out", str(out), *arguments])
+    assert result.exit_code == 0, result.output
+    assert {r.fold for r in read_manifest(out)} == {"0", "1", "2"}
+    assert " by marker)" in next(line for line in result.stdout.splitlines() if line.startswith("balance of the 3 fo"))
+    assert [line.split()[1] for line in result.stdout.splitlines() if line.split()[0] == "fold"] == ["0", "1", "2"]
+
+
+def test_folders_are_sites_of_which_one_is_held_out(made: Synthetic, tmp_path: Path) -> None:
+    for number, film in enumerate(sorted(made.root.glob("*/*.png"))):
+        place = tmp_path / "films" / ("east", "west")[number // 3 % 2] / film.parent.name / film.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(film, place)
+    roots = [str(tmp_path / "films" / site) for site in ("east", "west")]
+    out = tmp_path / "m.csv"
+    result = CliRunner().invoke(index_command, [*roots, "--out", str(out), "--hold-out", "west", "--stratify", "site"])
+    assert result.exit_code == 0, result.output
+    assert {(r.path.split("/")[0], r.site) for r in read_manifest(out)} == {("east", "east"), ("west", "west")}
+    assert {r.site for r in read_manifest(out) if r.split == "test"} == {"west"}
+    again = CliRunner().invoke(index_command, [*roots, "--out", str(tmp_path / "n.csv"), "--frozen", str(out)])
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "n.csv").read_bytes() == out.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["--stratify", "site,age"], "'age'; expected site, marker, or site,marker"),
         (["--fractions", "a,b"], "'a,b'; expected three numbers such as 0.7,0.15,0.15"),
         (["--keep-split", "--split", "random"], "--keep-split and --split random exclude each other"),
     ],

@@ -192,6 +192,11 @@ def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
         index_data(tmp_path, split="folds")
 
 
+def test_several_folders_with_a_root_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x, .*y: folders with --root \.; --root belongs to a CSV file: leave it out"):
+        index_data([tmp_path / "x", tmp_path / "y"], root=".")
+
+
 def test_nothing_readable_is_refused(tmp_path: Path) -> None:
     for path in ("a/1.png", "b/2.png"):
         (tmp_path / path).parent.mkdir()

@@ -55,6 +55,7 @@ def test_columns_that_only_describe_may_be_missing(tmp_path: Path) -> None:
         ("path,label\n1.png,a\n", "column 'group' is missing; expected path, label, group, split"),
         ("path,label,group,split\n1.png,a,g,dev\n", "row 2: split 'dev'; expected train, val, test or nothing"),
         ("path,label,group,split,width\n1.png,a,g,test,wide\n", "row 2: width 'wide'; expected a whole number"),
+        ("path,label,group,split,fold\n1.png,a,g,train,one\n", "row 2: fold 'one'; expected a whole number or nothing"),
         ("path,label,group,split\n1.png,a,g,test\n2.png,a\n", "row 3: is cut short; expected path, label, group"),
     ],
 )
