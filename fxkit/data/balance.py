@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,12 @@ def _as_shares(counts: Floats, columns: Sequence[tuple[Stratum, str]]) -> Floats
     """Divide by the class's total, not the stratum's: a stratum weighs as much as it holds."""
     totals = {(stratum[0], unit): counts[:, i].sum() for i, (stratum, unit) in enumerate(columns) if len(stratum) == 1}
     return np.asarray(counts / [totals[stratum[0], unit] for stratum, unit in columns])
+
+
+def favour_classes(weights: Weights) -> Weights:
+    """Halve the weight of the strata: on 64 patients the classes then come as near as they do without strata."""
+    scale = np.array([1.0 if len(stratum) == 1 else 0.5 for stratum, _ in weights.columns])
+    return replace(weights, shares=weights.shares * scale)
 
 
 def deviation(weights: Weights, parts: Ints, fractions: Floats) -> Floats:

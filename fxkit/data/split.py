@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fxkit.data.balance import Films, deviation, improve, weigh
+from fxkit.data.balance import Films, deviation, favour_classes, improve, weigh
 from fxkit.data.manifest import SPLITS, Record, usable
 from fxkit.errors import DataError
 
@@ -83,7 +83,7 @@ def assign_parts(
     """
     sizes = group_classes(files)
     _check_counts(sizes, fractions, called)
-    weights, names = weigh(files), list(fractions)
+    weights, names = favour_classes(weigh(files)), list(fractions)
     shares = np.array(list(fractions.values()))
     free = np.array([group not in fixed for group in weights.groups])
     best, least = None, (np.inf, np.inf)

@@ -1,5 +1,8 @@
 """Groups of unequal size are balanced in films and files at once."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,6 +92,15 @@ def test_many_groups_are_divided_all_but_exactly() -> None:
     assert worst(unequal(2000), PARTS) < 0.1
 
 
+@pytest.mark.parametrize("fractions", [PARTS, {str(fold): 0.2 for fold in range(5)}])
+def test_real_patients_are_divided_as_near_as_whole_films_allow(shared_data: Path, fractions: dict[str, float]) -> None:
+    with (shared_data / "forearm" / "patients.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels, patients, stems = ([row[name] for row in rows] for name in ("label", "patient", "stem"))
+    one_film = 100 * 67 / labels.count("not_fractured")
+    assert worst(Films(labels, patients, stems, {}), fractions) < one_film
+
+
 def test_strata_are_balanced_when_asked_for() -> None:
     files = unequal(60)
     sites = ["east" if int(group[1:]) % 4 < 2 else "west" for group in files.groups]
@@ -100,6 +112,7 @@ def test_strata_are_balanced_when_asked_for() -> None:
         return max(off.strata for off in imbalances(weights, parts, np.array(list(PARTS.values()))))
 
     assert farthest(assign_parts(asked, PARTS)) < min(3, farthest(assign_parts(files, PARTS)))
+    assert worst(asked, PARTS) < worst(files, PARTS) + 0.5  # the classes do not pay for it
 
 
 @settings(max_examples=25, deadline=None)
