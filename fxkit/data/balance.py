@@ -1,8 +1,8 @@
 """Balance groups over parts in films and in files at once: a search that moves and exchanges groups."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Stratum = tuple[str, ...]  # class, then the site, the marker style or both
+Name = TypeVar("Name", str, Stratum)
 
 STEPS = 400  # moves and exchanges at most
 CANDIDATES = 300  # groups among which a step is looked for; drawn where there are more
@@ -68,22 +69,26 @@ class Weights:
 
 def weigh(files: Films) -> Weights:
     """Count each group's films and files by class and stratum; the order of the files does not matter."""
-    groups = sorted(set(files.groups))
-    row = {group: i for i, group in enumerate(groups)}
+    groups, group = _number(files.groups)
+    films, film = _number(files.films)
     columns: list[tuple[Stratum, str]] = []
     counted: list[Floats] = []
     for strata in _stratifications(files):
-        for unit, names in (("films", files.films), ("files", range(len(files.labels)))):
-            pairs = Counter(
-                (group, stratum) for group, stratum, _ in set(zip(files.groups, strata, names, strict=True))
-            )
-            column = {stratum: i for i, stratum in enumerate(sorted(set(strata)))}
-            counts = np.zeros((len(groups), len(column)))
-            for (group, stratum), count in pairs.items():
-                counts[row[group], column[stratum]] = count
-            columns += [(stratum, unit) for stratum in column]
-            counted.append(counts)
+        names, stratum = _number(strata)
+        cell = group * len(names) + stratum
+        film_cell = np.unique(cell * len(films) + film) // len(films)
+        for unit, cells in (("films", film_cell), ("files", cell)):
+            counts = np.bincount(cells, minlength=len(groups) * len(names))
+            columns += [(name, unit) for name in names]
+            counted.append(counts.reshape(len(groups), len(names)).astype(float))
     return Weights(tuple(groups), tuple(columns), _as_shares(np.hstack(counted), columns))
+
+
+def _number(values: Sequence[Name]) -> tuple[list[Name], Ints]:
+    """Return the distinct values, sorted, and each value's place among them."""
+    names = sorted(set(values))
+    places = {name: place for place, name in enumerate(names)}
+    return names, np.array([places[value] for value in values], np.int64)
 
 
 def _stratifications(files: Films) -> list[list[Stratum]]:
