@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.index import Count
+    from fxkit.data.index import Count, Index
 
 
 def parse_fractions(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
@@ -77,6 +77,19 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     help="Keep the split and fold of every group in this older manifest; without it, added films may move others.",
 )
 @click.option("--hold-out", metavar="SITE", default="", help="Make this site test; divide the others in train and val.")
+@click.option(
+    "--copies/--no-copies", default=True, show_default=True, help="Find copies by their pixels, not by names alone."
+)
+@click.option(
+    "--accept", type=click.Path(path_type=Path), metavar="CSV", help="Pairs that are copies, as groups.html saves them."
+)
+@click.option("--reject", type=click.Path(path_type=Path), metavar="CSV", help="Pairs that are none.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Keeps what was read and compared, for the next run.  [default: OUT with .cache]",
+)
+@click.option("--pages/--no-pages", default=True, show_default=True, help="Write groups.html beside the manifest.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--max-pixels",
@@ -99,6 +112,11 @@ def index_command(
     markers: Path | None,
     frozen: Path | None,
     hold_out: str,
+    copies: bool,
+    accept: Path | None,
+    reject: Path | None,
+    cache: Path | None,
+    pages: bool,
     seed: int,
     max_pixels: int,
     jobs: int,
@@ -124,9 +142,9 @@ def index_command(
         raise click.UsageError("--keep-split and --split random exclude each other")
     with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(1)
+        def show(what: str, done: int, total: int) -> None:
+            bar.label, bar.length = what, total
+            bar.update(done - bar.pos)
 
         index = index_data(
             data,
@@ -141,9 +159,14 @@ def index_command(
             hold_out=hold_out,
             max_pixels=max_pixels,
             jobs=jobs,
+            copies=copies,
+            cache=cache or out.with_suffix(".cache"),
+            accept=accept,
+            reject=reject,
             progress=show,
         )
     write_index(out, index, overwrite=overwrite)
+    written = _write_pages(out.parent, index, markers, max_pixels) if pages else []
     bad = [record for record in index.records if record.status != OK]
     for record in bad:
         click.echo(one_line(f"left out: {record.path}: {record.status}"))
@@ -152,6 +175,17 @@ def index_command(
     for line in table(count_splits(index.records)):
         click.echo(line)
     click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
+    for page in written:
+        click.echo(one_line(str(page)))
+
+
+def _write_pages(folder: Path, index: "Index", markers: Path | None, max_pixels: int) -> list[Path]:
+    from fxkit.known_markers import read_known_markers
+    from fxkit.report.groups_page import write_groups
+
+    known = read_known_markers(markers).images if markers else {}
+    texts = {path: [marker.text for marker in image.markers] for path, image in known.items()}
+    return [write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels)]
 
 
 def table(counts: Sequence["Count"]) -> list[str]:

@@ -90,15 +90,19 @@ def part_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
     return [film if len(owners[film]) == 1 else f"{film} of {group}" for film, group in zip(films, groups, strict=True)]
 
 
-def assign_groups(paths: Sequence[str], patients: Sequence[str], hashes: Sequence[str]) -> tuple[list[str], list[str]]:
+def assign_groups(
+    paths: Sequence[str], patients: Sequence[str], hashes: Sequence[str], copies: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
     """Return film and group of every file.
 
     Args:
         paths: relative, without a leading split folder.
         patients: empty where unknown; then the film is the group.
         hashes: of the files' bytes; equal ones make one film and one group. Empty where a file is unreadable.
+        copies: names of the sets of copies that pixels tell, with the same effect; all empty by default.
     """
-    films = join(film_keys(paths), hashes)
+    copies = copies or [""] * len(paths)
+    films = join(join(film_keys(paths), hashes), copies)
     groups = [patient or film for patient, film in zip(patients, films, strict=True)]
-    groups = join(groups, hashes)
+    groups = join(join(groups, hashes), copies)
     return part_films(films, groups), groups

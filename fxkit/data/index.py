@@ -1,22 +1,25 @@
 """Index a data set: find its files, read every one, group copies, split by group, and say what was found."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
+from fxkit.copies.find import NO_COPIES, Copies, find_copies
+from fxkit.copies.store import Reading, Store, open_store
+from fxkit.copies.verdicts import Verdicts, read_verdicts
+from fxkit.data.copy_notes import copy_notes
 from fxkit.data.divide import Division, check_division, divide
 from fxkit.data.groups import assign_groups
-from fxkit.data.manifest import OK, SPLITS, Record, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.manifest import SPLITS, Record, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.readings import read_files
 from fxkit.data.roots import scan_roots
 from fxkit.data.scan import Scan, film_path, scan, some
 from fxkit.data.split import FRACTIONS, Leaks, leaks
 from fxkit.errors import DataError
-from preprocess.errors import ImageError, OutputError
-from preprocess.images import MAX_PIXELS, read_image
+from preprocess.errors import OutputError
+from preprocess.images import MAX_PIXELS
 
 __all__ = ["Count", "Index", "Leaks", "count_splits", "index_data", "leaks", "write_index"]
 
@@ -28,6 +31,7 @@ class Index:
     root: Path
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    copies: Copies = NO_COPIES  # by pixels
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,6 @@ class Count:
     films: int
     groups: int
     by_class: dict[str, int]  # files
-
-
-@dataclass(frozen=True)
-class _Reading:
-    sha256: str
-    width: int
-    height: int
-    status: str
 
 
 def index_data(
@@ -63,7 +59,11 @@ def index_data(
     hold_out: str = "",
     max_pixels: int = MAX_PIXELS,
     jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    copies: bool = True,
+    cache: Path | None = None,
+    accept: Path | None = None,
+    reject: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Index:
     """Read a data set and give every file its class, film, group and split; nothing is written.
 
@@ -78,19 +78,26 @@ def index_data(
             for testing on.
         fractions: of train, val and test.
         folds, stratify, markers, frozen, hold_out: see `Division`.
-        progress: called with the number of files read and of all.
+        copies: find copies by their pixels, too.
+        cache: SQLite file that keeps what was read and compared, so that the next run need not; None keeps nothing.
+        accept, reject: CSV files of pairs that the user says are copies, or are not; see `read_verdicts`.
+        progress: called with "files" or "copies", what is done of them and how many they are.
 
     Raises:
         DataError: data is missing or of another layout, no file can be read, one class only, or a class has
-            fewer groups than there are splits.
+            fewer groups than there are splits; or the cache or a verdict cannot be read.
     """
     how = Division(split, tuple(fractions), seed, folds, tuple(stratify), markers, frozen, hold_out)
     check_division(how)
     found, data = _scan(data, root)
-    records = _group(found, _read_all(found, max_pixels, jobs, progress))
+    paths = [file.path for file in found.found]
+    with open_store(cache) as store:
+        readings = read_files(store, found.root, paths, max_pixels, jobs, progress and partial(progress, "files"))
+        same = _copies(store, paths, readings, copies, jobs, accept, reject, progress)
+    records = _group(found, readings, same)
     if split != "none":
         _check_usable(data, records)
-    notes = [*found.notes, *_twins(records)]
+    notes = [*found.notes, *_twins(records), *copy_notes(records, found.found, same)]
     if split != "none":
         notes += [*_unknown_patients(records), *_contradicting_patients(records)]
     if split == "grouped" and any(file.split for file in found.found):
@@ -102,7 +109,7 @@ def index_data(
     notes += more
     if split in ("keep", "random"):
         notes += _leak_notes(records, split)
-    return Index(found.root, tuple(records), tuple(notes))
+    return Index(found.root, tuple(records), tuple(notes), same)
 
 
 def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[Scan, str]:
@@ -118,33 +125,31 @@ def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[S
     return scan_roots(data), some(map(str, data))
 
 
-def _read_all(found: Scan, max_pixels: int, jobs: int, progress: Callable[[int, int], None] | None) -> list[_Reading]:
-    tasks = (delayed(_read)(found.root / file.path, max_pixels) for file in found.found)
-    readings = []
-    for reading in Parallel(n_jobs=jobs, return_as="generator")(tasks):
-        readings.append(reading)
-        if progress:
-            progress(len(readings), len(found.found))
-    return readings
+def _copies(
+    store: Store,
+    paths: Sequence[str],
+    readings: Sequence[Reading],
+    wanted: bool,
+    jobs: int,
+    accept: Path | None,
+    reject: Path | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> Copies:
+    hashes = {path: reading.sha256 for path, reading in zip(paths, readings, strict=True)}
+    verdicts = Verdicts(read_verdicts(accept, hashes), read_verdicts(reject, hashes))
+    if not wanted and not verdicts.accepted:
+        return NO_COPIES
+    shown = hashes.values() if wanted else {name for pair in verdicts.accepted for name in pair}
+    return find_copies(store, shown, verdicts, jobs=jobs, progress=progress and partial(progress, "copies"))
 
 
-def _read(path: Path, max_pixels: int) -> _Reading:
-    digest = ""
-    try:
-        image = read_image(path, max_pixels=max_pixels)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (ImageError, OSError) as error:
-        reason = " ".join(str(error).removeprefix(f"{path}: ").split())
-        return _Reading(digest, 0, 0, reason)
-    return _Reading(digest, image.shape[1], image.shape[0], OK)
-
-
-def _group(found: Scan, readings: Sequence[_Reading]) -> list[Record]:
+def _group(found: Scan, readings: Sequence[Reading], copies: Copies) -> list[Record]:
     files = found.found
     films, groups = assign_groups(
         [film_path(file) for file in files],
         [file.patient for file in files],
         [reading.sha256 for reading in readings],
+        [copies.groups.get(reading.sha256, "") for reading in readings],
     )
     return [
         Record(

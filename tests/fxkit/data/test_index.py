@@ -49,7 +49,7 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
 
 def test_two_processes_find_the_same(made: Synthetic) -> None:
     seen: list[tuple[int, int]] = []
-    found = index_data(made.root, jobs=2, progress=lambda done, total: seen.append((done, total)))
+    found = index_data(made.root, jobs=2, progress=lambda what, done, total: seen.append((what, done, total)))
     assert found.records == index_data(made.root).records
     assert seen == [(n, made.files) for n in range(1, made.files + 1)]
 

@@ -1,0 +1,107 @@
+"""Find the films that each film may be a copy of: those with points like its own, by votes."""
+
+from collections.abc import Iterator, Sequence
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+DIMENSIONS = 32  # to which descriptors are reduced
+NEIGHBOURS = 12  # of each point that vote
+CANDIDATES = 24  # films kept of each film's
+SAMPLE = 60_000  # descriptors from which reduction and cells are learnt
+CELL = 256  # descriptors to a cell of the index, about
+LARGEST_CELLS = 65_536
+PROBES = 6  # cells looked at
+BLOCK = 50_000  # points asked for at once
+
+Reduced = NDArray[np.float32]
+
+
+def candidates(descriptors: Sequence[NDArray[np.uint8]], threads: int = 1) -> list[tuple[int, int, float]]:
+    """Return pairs of films (lower number, higher number, votes) worth comparing, most votes first.
+
+    Each point's nearest neighbours vote for their films, nearer ones more; of every film's voters and votees the
+    strongest CANDIDATES are kept. The index is an inverted file: time grows about as the number of films does.
+
+    Args:
+        descriptors: of each film, (n, 128) uint8.
+    Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
+    """
+    owner = np.repeat(np.arange(len(descriptors)), [len(own) for own in descriptors])
+    if len(owner) <= NEIGHBOURS:
+        return []
+    faiss.omp_set_num_threads(threads)
+    reduced = _reduced(descriptors)
+    index = _index(reduced)
+    votes: dict[tuple[int, int], float] = {}
+    best: list[list[tuple[float, int]]] = [[] for _ in descriptors]
+    for film, voted in _votes(index, reduced, owner):
+        for other, weight in voted:
+            pair = (min(film, other), max(film, other))
+            votes[pair] = votes.get(pair, 0.0) + weight
+    for (low, high), weight in votes.items():
+        best[low].append((weight, high))
+        best[high].append((weight, low))
+    kept = {
+        (min(film, other), max(film, other)): weight
+        for film, others in enumerate(best)
+        for weight, other in sorted(others, key=lambda vote: (-vote[0], vote[1]))[:CANDIDATES]
+    }
+    return sorted(((low, high, weight) for (low, high), weight in kept.items()), key=lambda p: (-p[2], p[0], p[1]))
+
+
+def _reduced(descriptors: Sequence[NDArray[np.uint8]]) -> Reduced:
+    """Reduce descriptors to their DIMENSIONS main components, in blocks so that memory stays small."""
+    total = sum(map(len, descriptors))
+    step = max(1, total // SAMPLE)
+    sample = np.concatenate(descriptors)[::step].astype(np.float32)
+    mean = sample.mean(0)
+    axes = np.linalg.eigh(np.cov((sample - mean).T))[1][:, ::-1][:, :DIMENSIONS]
+    parts = [((own.astype(np.float32) - mean) @ axes).astype(np.float32) for own in descriptors]
+    return np.ascontiguousarray(np.concatenate(parts))
+
+
+def _index(reduced: Reduced) -> "faiss.Index":
+    cells = int(np.clip(len(reduced) // CELL, 1, LARGEST_CELLS))
+    coarse = faiss.IndexHNSWFlat(DIMENSIONS, 16) if cells > 1000 else faiss.IndexFlatL2(DIMENSIONS)
+    index = faiss.IndexIVFScalarQuantizer(coarse, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
+    index.cp.niter, index.cp.seed, index.cp.min_points_per_centroid = 8, 0, 1
+    index.train(np.ascontiguousarray(reduced[:: max(1, len(reduced) // max(SAMPLE, 40 * cells))]))
+    index.add(reduced)
+    index.nprobe = PROBES
+    return index
+
+
+def _votes(
+    index: "faiss.Index", reduced: Reduced, owner: NDArray[np.int64]
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """Yield of each film the films that its points vote for."""
+    starts = np.searchsorted(owner, np.unique(owner[::1]))
+    ends = [*starts[1:].tolist(), len(owner)]
+    films = owner[starts].tolist()
+    first = 0
+    while first < len(films):
+        last = first
+        while last < len(films) and ends[last] - starts[first] <= BLOCK:
+            last += 1
+        last = max(last, first + 1)
+        here = slice(int(starts[first]), ends[last - 1])
+        distances, found = index.search(reduced[here], NEIGHBOURS + 1)
+        others = np.where(found >= 0, owner[found], -1)
+        weights = np.where(
+            (others >= 0) & (others != owner[here][:, None]),
+            1 - distances / np.maximum(distances[:, -1:], 1e-9),
+            0,
+        )
+        for number in range(first, last):
+            own = slice(int(starts[number]) - here.start, ends[number] - here.start)
+            yield films[number], _strongest(others[own].ravel(), weights[own].ravel())
+        first = last
+
+
+def _strongest(films: NDArray[np.int64], weights: NDArray[np.float32]) -> list[tuple[int, float]]:
+    voted, place = np.unique(films[weights > 0], return_inverse=True)
+    sums = np.bincount(place, weights[weights > 0], minlength=len(voted))
+    order = np.argsort(-sums, kind="stable")[:CANDIDATES]
+    return [(int(voted[i]), float(sums[i])) for i in order]

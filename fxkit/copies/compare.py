@@ -1,0 +1,176 @@
+"""Compare two films: lay one on the other by their common points, and tell how alike they are where both show."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fxkit.copies.features import Features, Picture
+
+Matrix = NDArray[np.float64]  # (2, 3), from pixels of one picture to those of another
+Values = NDArray[np.float32]
+
+LEAST_POINTS = 6  # common ones: an affine map takes three
+RATIO = 0.9  # of a point's best to its second best match, for those that the map is sought by
+NEAR_PX = (6.0, 4.0, 3.0)  # within which points count as common, from the first map to the last
+LEAST_OVERLAP_PX = 2000  # pixels that both films show
+NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
+SCALES = (0.25, 4.0)  # ... and their range
+CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
+BANDS_PX = ((1.0, 3.0), (1.5, 5.0))  # detail: what a blur of the second width takes away after one of the first
+SHIFT_PX = 40  # by which the fine registration may move a corner: more is another place
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How alike two films are.
+
+    Args:
+        points: common points that agree with one affine map.
+        rank: Spearman's correlation of the grey values where both show, by its amount: 1 for any change of contrast.
+        detail: correlation of the finer detail, of the ranks; likeness of anatomy alone leaves it low.
+        overlap: share of the smaller film that both show.
+        inverted: one is the negative of the other.
+        matrix: from pixels of the first film's picture to those of the second's.
+    """
+
+    points: int
+    rank: float
+    detail: float
+    overlap: float
+    inverted: bool
+    matrix: tuple[tuple[float, ...], ...]
+
+    @property
+    def mirrored(self) -> bool:
+        """One is the mirror image of the other."""
+        (a, b, _), (c, d, _) = self.matrix
+        return a * d - b * c < 0
+
+
+def compare(first: Features, second: Features) -> Evidence | None:
+    """Lay the first film on the second; None where they share too few points or too little of the picture."""
+    found = _map_between(first, second)
+    if found is None:
+        return None
+    matrix, points = found
+    shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # the larger view is brought to the smaller: nothing is made up
+    one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
+    there = matrix if shrinks else cv2.invertAffineTransform(matrix)
+    seen = _likeness(one, other, there)
+    if seen is None:
+        return None
+    finer = _refine(one, other, there, inverted=seen[0] < 0)
+    if finer is not None:
+        better = _likeness(one, other, finer)
+        if better is not None and better[1] > seen[1]:
+            seen, there = better, finer
+    rank, detail, overlap = seen
+    whole = there if shrinks else cv2.invertAffineTransform(there)
+    rows = tuple(tuple(float(value) for value in row) for row in whole)
+    return Evidence(points, abs(rank), detail, overlap, rank < 0, rows)
+
+
+def _map_between(first: Features, second: Features) -> tuple[Matrix, int] | None:
+    """Return the affine map by the common points, and how many they are."""
+    if min(len(first.points), len(second.points)) < LEAST_POINTS:
+        return None
+    alike = first.descriptors.astype(np.float32) @ second.descriptors.T.astype(np.float32) / np.float32(255**2)
+    there, back = alike.argmax(1), alike.argmax(0)
+    mutual = np.flatnonzero(back[there] == np.arange(len(there)))
+    best = np.sqrt(np.maximum(2 - 2 * np.partition(alike, -2, axis=1)[:, -2:], 0))
+    clear = (best[:, 1] / np.maximum(best[:, 0], 1e-6))[mutual] < RATIO
+    source, target = first.points[mutual].astype(np.float64), second.points[there[mutual]].astype(np.float64)
+    if clear.sum() < LEAST_POINTS:
+        return None
+    matrix, _ = cv2.estimateAffine2D(
+        source[clear], target[clear], method=cv2.RANSAC, ransacReprojThreshold=5, maxIters=1500, confidence=0.99
+    )
+    for near in NEAR_PX:
+        if matrix is None:
+            return None
+        off = np.linalg.norm(source @ matrix[:, :2].T + matrix[:, 2] - target, axis=1)
+        common = off < near
+        if common.sum() < LEAST_POINTS:
+            return None
+        matrix = np.linalg.lstsq(np.column_stack([source, np.ones(len(source))])[common], target[common])[0].T
+    scales = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    if scales[1] < NARROWEST * scales[0] or scales[0] > SCALES[1] or scales[1] < SCALES[0]:
+        return None
+    return matrix, int(common.sum())
+
+
+def _shown(picture: Picture) -> NDArray[np.bool_]:
+    return (picture > CUT[0]) & (picture < CUT[1])
+
+
+def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, float, float] | None:
+    """Return rank correlation, detail's correlation (in the sense of the rank's), and overlap; None if it is small."""
+    size = other.shape[::-1]
+    laid = cv2.warpAffine(one, matrix, size, flags=cv2.INTER_LINEAR)
+    own = cv2.warpAffine(_shown(one).astype(np.float32), matrix, size)
+    both = np.asarray(cv2.erode(((own > 0.95) & _shown(other)).astype(np.uint8), np.ones((3, 3))), bool)
+    if both.sum() < LEAST_OVERLAP_PX:
+        return None
+    a, b = _ranks(np.asarray(laid, np.uint8), both), _ranks(other, both)
+    rank = correlation(a[both], b[both])
+    inner = np.asarray(cv2.erode(both.astype(np.uint8), np.ones((5, 5))), bool)
+    pairs = (correlation(_band(a, both, band)[inner], _band(b, both, band)[inner]) for band in BANDS_PX)
+    detail = float(np.tanh(np.mean(np.arctanh(np.clip(list(pairs), -0.999, 0.999)))))
+    smaller = min(float(_shown(other).sum()), float(own.sum()))
+    return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
+
+
+def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
+    """Replace each grey value by its rank among those shown, 0 to 1."""
+    counts = np.bincount(picture[shown], minlength=256)
+    ranks = (np.cumsum(counts) - counts / 2) / max(1, counts.sum())
+    return np.asarray(ranks[picture], np.float32)
+
+
+def _band(values: Values, shown: NDArray[np.bool_], widths_px: tuple[float, float]) -> Values:
+    """Take the detail between two widths, of what is shown alone."""
+    weight = shown.astype(np.float32)
+    finer, coarser = (
+        cv2.GaussianBlur(values * weight, (0, 0), width)
+        / np.maximum(cv2.GaussianBlur(weight, (0, 0), width), np.float32(1e-3))
+        for width in widths_px
+    )
+    return np.asarray(finer - coarser, np.float32)
+
+
+def correlation(a: Values, b: Values) -> float:
+    """Return Pearson's correlation of two (n,) arrays; 0 where one of them is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum() / spread) if spread > 1e-9 else 0.0
+
+
+def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Matrix | None:
+    """Register more finely, on detail, at half size; None where that fails or leads elsewhere.
+
+    Source: Evangelidis and Psarakis 2008, "Parametric image alignment using enhanced correlation coefficient".
+    """
+    details = []
+    for picture in (one, other):
+        shown = _shown(picture)
+        detail = np.where(shown, _band(_ranks(picture, shown), shown, (1.2, 12.0)), 0).astype(np.float32)
+        details.append(cv2.resize(detail, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    moving, still = details
+    start = cv2.invertAffineTransform(matrix)
+    warp = np.column_stack([start[:, :2], start[:, 2] / 2]).astype(np.float32)
+    seen = cv2.resize(_shown(one).astype(np.uint8), moving.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 25, 1e-4)
+    try:
+        _, warp = cv2.findTransformECC(
+            still, -moving if inverted else moving, warp, cv2.MOTION_AFFINE, criteria, seen, 3
+        )  # type: ignore[call-overload]
+    except cv2.error:
+        return None  # it did not converge
+    found = np.column_stack([warp[:, :2], warp[:, 2] * 2]).astype(np.float64)
+    h, w = other.shape
+    corners = np.array([(0, 0, 1), (w, 0, 1), (w, h, 1), (0, h, 1)], np.float64)
+    if np.abs(corners @ (found - start).T).max() > SHIFT_PX:
+        return None
+    return np.asarray(cv2.invertAffineTransform(found), np.float64)

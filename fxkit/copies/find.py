@@ -1,0 +1,105 @@
+"""Find which of the films of a store are copies of each other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+from joblib import Parallel, delayed
+
+from fxkit.copies.candidates import candidates
+from fxkit.copies.compare import Evidence, compare
+from fxkit.copies.features import Features
+from fxkit.copies.grow import Pair, grow, score
+from fxkit.copies.store import Hashes, Store
+from fxkit.copies.verdicts import NO_VERDICTS, Verdicts
+
+CHUNK = 400  # comparisons handed out at once; each film's features are some 100 kB
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two files, by their SHA-256, found to show one film, or nearly."""
+
+    first: str
+    second: str
+    evidence: Evidence
+    joined: bool  # it joined two groups; others were seen and did not suffice
+
+    @property
+    def score(self) -> float:
+        """The log odds that they are copies."""
+        return score(self.evidence)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What pixels tell of files: the group of each SHA-256, and the links between them, least certain first."""
+
+    groups: dict[str, str]
+    links: tuple[Link, ...]
+
+
+NO_COPIES = Copies({}, ())
+
+
+def find_copies(
+    store: Store,
+    hashes: Iterable[str],
+    verdicts: Verdicts = NO_VERDICTS,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Copies:
+    """Find the copies among files whose features are in the store; what was seen between pairs is kept there.
+
+    Args:
+        hashes: SHA-256 of the files; those without features stand alone.
+        verdicts: pairs that are joined, and pairs that are kept apart, whatever their pixels say.
+        progress: called with the comparisons made, and those that there are at most.
+    """
+    known = store.known()
+    names = sorted({*hashes} & known)
+    possible = candidates(list(store.descriptors(names)), threads=jobs)
+    seen: dict[Pair, Evidence] = {}
+
+    def look(pairs: Sequence[Pair]) -> list[Evidence | None]:
+        found = compare_pairs(store, [(names[a], names[b]) for a, b in pairs], jobs)
+        seen.update((pair, evidence) for pair, evidence in zip(pairs, found, strict=True) if evidence)
+        if progress:
+            progress(len(seen), len(possible))
+        return found
+
+    number = {name: place for place, name in enumerate(names)}
+    accepted, rejected = (
+        {(min(pair), max(pair)) for a, b in pairs if a in number and b in number and (pair := (number[a], number[b]))}
+        for pairs in (verdicts.accepted, verdicts.rejected)
+    )
+    groups, joined = grow(len(names), possible, look, accepted, rejected)
+    used = set(joined)
+    links = [Link(names[a], names[b], evidence, (a, b) in used) for (a, b), evidence in seen.items()]
+    links = [link for link in links if link.joined or link.score >= 0]
+    return Copies(
+        {name: names[group] for name, group in zip(names, groups, strict=True)},
+        tuple(sorted(links, key=lambda link: (link.score, link.first, link.second))),
+    )
+
+
+def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[Evidence | None]:
+    """Compare pairs of files, but for those whose evidence is known; keep it in the store."""
+    known = store.evidence(pairs)
+    new = [pair for pair in pairs if pair not in known]
+    with Parallel(n_jobs=jobs if len(new) > CHUNK // 8 else 1) as parallel:
+        for first in range(0, len(new), CHUNK):
+            chunk = new[first : first + CHUNK]
+            features = {name: store.features(name) for pair in chunk for name in pair}
+            found = parallel(delayed(_compare)(features[a], features[b]) for a, b in chunk)
+            fresh = dict(zip(chunk, found, strict=True))
+            store.add_evidence(fresh)
+            store.commit()
+            known |= fresh
+    return [known[pair] for pair in pairs]
+
+
+def _compare(first: Features, second: Features) -> Evidence | None:
+    cv2.setNumThreads(1)  # films are many; threads within one would only get in each other's way
+    return compare(first, second)

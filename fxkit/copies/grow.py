@@ -1,0 +1,169 @@
+"""Grow groups of copies from verified links: each joins two groups only where the evidence bears it."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fxkit.copies.compare import Evidence
+
+# score of a link: the log odds that it joins copies, by logistic regression; benchmarks/copy_scores.py fits it
+POINTS_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.5, 7.5, -9.3
+SURE = 5.0  # score from which one link joins two groups
+STRONG = 2.0  # ... joins a lone film to others
+WITNESS = 0.0  # ... counts, beside another of other films
+REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
+PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
+
+Pair = tuple[int, int]
+Link = tuple[int, int, float]  # two films and the score
+Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
+
+
+def score(evidence: Evidence) -> float:
+    """Return the log odds that films with this evidence are copies."""
+    detail = float(np.arctanh(np.clip(evidence.detail, -0.999, 0.999)))
+    return POINTS_WEIGHT * float(np.log(evidence.points)) + DETAIL_WEIGHT * detail + OFFSET
+
+
+@dataclass
+class _Seen:
+    """What was seen between two groups."""
+
+    links: list[Link] = field(default_factory=list)
+    refused: int = 0
+
+
+@dataclass
+class _Groups:
+    """Disjoint sets of films, and of each what was seen between it and others; both ends hold the same _Seen."""
+
+    of: list[int]
+    films: dict[int, list[int]]
+    rejected: tuple[Pair, ...] = ()
+    seen: dict[int, dict[int, _Seen]] = field(default_factory=lambda: defaultdict(dict))
+
+    def between(self, a: int, b: int) -> _Seen:
+        """Return what was seen between the groups of two films."""
+        a, b = self.of[a], self.of[b]
+        return self.seen[b].setdefault(a, self.seen[a].setdefault(b, _Seen()))
+
+    def kept_apart(self, one: int, other: int) -> bool:
+        """Whether a user's verdict forbids to join two groups."""
+        return any({self.of[a], self.of[b]} == {one, other} for a, b in self.rejected)
+
+
+def grow(
+    count: int,
+    candidates: Sequence[Link],
+    compare: Compare,
+    accepted: Collection[Pair] = (),
+    rejected: Collection[Pair] = (),
+) -> tuple[list[int], list[Pair]]:
+    """Compare candidates, the likeliest first, until every film is joined or refused.
+
+    In each round every film is compared with its likeliest candidate of another group (as in Boruvka's trees), so
+    copies are compared about as often as there are films, not pairs.
+
+    Args:
+        count: of films.
+        candidates: (lower, higher, votes), most votes first.
+        compare: returns the evidence of pairs, in their order.
+        accepted: (lower, higher) that are joined without comparison.
+        rejected: (lower, higher) whose groups are never joined.
+    Returns:
+        the group of each film, named by one of its films, and the pairs whose links joined groups.
+    """
+    groups = _Groups(list(range(count)), {film: [film] for film in range(count)}, tuple(rejected))
+    for a, b in sorted(accepted):
+        if groups.of[a] != groups.of[b]:
+            _join(groups, groups.of[a], groups.of[b])
+    left = [(a, b) for a, b, _ in candidates]
+    joined: list[Pair] = []
+    patience = [PATIENCE] * count
+    while left:
+        pairs, left = _round(groups, [pair for pair in left if any(patience[film] for film in pair)])
+        links = []
+        for pair, evidence in zip(pairs, compare(pairs), strict=True):
+            value = score(evidence) if evidence else -np.inf
+            seen = groups.between(*pair)
+            if value >= WITNESS:
+                links.append((*pair, value))
+                seen.links.append(links[-1])
+            else:
+                seen.refused += 1
+            for film in pair:
+                patience[film] = PATIENCE if value >= WITNESS else max(0, patience[film] - 1)
+        joined += _join_all(groups, links)
+    return groups.of, joined
+
+
+def _round(groups: _Groups, left: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Part what is left into the likeliest pair of each film and the rest; what is settled is in neither."""
+    chosen, rest = [], []
+    busy: set[int] = set()
+    for a, b in left:
+        if groups.of[a] == groups.of[b]:
+            continue
+        seen = groups.seen[groups.of[a]].get(groups.of[b])
+        if seen and seen.refused >= REFUSALS and not seen.links:
+            continue
+        if a in busy or b in busy:
+            rest.append((a, b))
+        else:
+            busy |= {a, b}
+            chosen.append((a, b))
+    return chosen, rest
+
+
+def _join_all(groups: _Groups, links: Iterable[Link]) -> list[Pair]:
+    """Join groups by new links, the strongest first, and by those that a join brings together."""
+    joined = []
+    waiting = [(-value, a, b) for a, b, value in links]
+    heapq.heapify(waiting)
+    while waiting:
+        _, a, b = heapq.heappop(waiting)
+        one, other = groups.of[a], groups.of[b]
+        if one == other:
+            continue
+        smaller = min(len(groups.films[one]), len(groups.films[other]))
+        if bears(groups.seen[one][other].links, smaller) and not groups.kept_apart(one, other):
+            joined.append((a, b))
+            for seen in _join(groups, one, other):
+                if seen.links:
+                    c, d, value = max(seen.links, key=lambda link: link[2])
+                    heapq.heappush(waiting, (-value, c, d))
+    return joined
+
+
+def bears(links: Sequence[Link], smaller: int) -> bool:
+    """Whether links join two groups, of which the smaller has so many films.
+
+    A sure link does; a strong one joins a lone film; weaker ones need a second of another film on either side where
+    there is one, so that no two groups hang together by one film.
+    """
+    if not links:
+        return False
+    strongest = max(value for *_, value in links)
+    if strongest >= SURE or (smaller == 1 and strongest >= STRONG):
+        return True
+    films = {film for a, b, _ in links for film in (a, b)}
+    apart = any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)
+    return apart if smaller > 1 else len(films) > 2
+
+
+def _join(groups: _Groups, one: int, other: int) -> list[_Seen]:
+    """Make one group of two; return what is now seen between it and others."""
+    kept, gone = (one, other) if len(groups.films[one]) >= len(groups.films[other]) else (other, one)
+    for film in groups.films[gone]:
+        groups.of[film] = kept
+    groups.films[kept] += groups.films.pop(gone)
+    for third, seen in groups.seen.pop(gone).items():
+        groups.seen[third].pop(gone)
+        if third != kept:
+            both = groups.between(kept, third)
+            both.links += seen.links
+            both.refused += seen.refused
+    return list(groups.seen[kept].values())
