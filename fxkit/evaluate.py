@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.index import Leaks, leaks
+from fxkit.data.leaks import Leaks, leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.split import Leaks
+    from fxkit.data.leaks import Leaks
     from fxkit.evaluate import Overlap
     from fxkit.metrics import Level
 

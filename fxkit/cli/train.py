@@ -85,7 +85,7 @@ def train(
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
-    from fxkit.data.index import leaks
+    from fxkit.data.leaks import leaks
     from fxkit.train import train as run_training
 
     leak = leaks(records)

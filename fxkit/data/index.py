@@ -9,14 +9,15 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from fxkit.data.groups import assign_groups
+from fxkit.data.leaks import leaks
 from fxkit.data.manifest import OK, SPLITS, Record, manifest_text, order_classes, usable, write_manifest
 from fxkit.data.scan import Found, Scan, scan, some, without_split
-from fxkit.data.split import FRACTIONS, Leaks, assign_splits, check_fractions, leaks
+from fxkit.data.split import FRACTIONS, assign_splits, check_fractions
 from fxkit.errors import ConfigError, DataError
 from preprocess.errors import ImageError, OutputError
 from preprocess.images import MAX_PIXELS, read_image
 
-__all__ = ["Count", "Index", "Leaks", "count_splits", "index_data", "leaks", "write_index"]
+__all__ = ["Count", "Index", "count_splits", "index_data", "write_index"]
 
 SPLIT_WAYS = ("grouped", "keep", "random", "none")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.config import read_yaml
-from fxkit.data.index import Count, Leaks, count_splits, leaks
+from fxkit.data.index import Count, count_splits
+from fxkit.data.leaks import Leaks, leaks
 from fxkit.data.manifest import order_classes, read_manifest, usable
 from fxkit.report.reading import data_uri, read_part
 from preprocess.errors import OutputError

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.data.index import count_splits, index_data, leaks, write_index
+from fxkit.data.index import count_splits, index_data, write_index
+from fxkit.data.leaks import leaks
 from fxkit.data.manifest import read_manifest, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.synth import Synthetic
