@@ -263,14 +263,14 @@ def _carve(
 
 def _leak_notes(records: Sequence[Record], way: str) -> list[str]:
     found = leaks(records)
-    if not found.test_files:
+    if not found.files:
         return []
     told = "the given split" if way == "keep" else "this random split of files"
     text = (
-        f"{told}: {_share(found.leaked_files, found.test_files)} test files have a copy of the same film in "
-        f"training; {_share(found.grouped_files, found.test_files)} share their group (patient or film); "
-        f"{found.leaked_films} of {found.test_films} test films and {found.leaked_groups} of "
-        f"{found.test_groups} test groups are affected"
+        f"{told}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
+        f"training; {_share(found.grouped_files, found.files)} share their group (patient or film); "
+        f"{found.leaked_films} of {found.films} test films and {found.leaked_groups} of "
+        f"{found.groups} test groups are affected"
     )
     if not found.grouped_files:
         return [text]

@@ -170,8 +170,8 @@ def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
 def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
     found = index_data(made.root, split="random")
     counted = leaks(found.records)
-    assert counted.leaked_files > 0.5 * counted.test_files
-    assert f"{counted.leaked_files} of {counted.test_files} (" in found.notes[-1]
+    assert counted.leaked_files > 0.5 * counted.files
+    assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
     assert found.notes[-1].startswith("WARNING: this random split of files: ")
 
 
