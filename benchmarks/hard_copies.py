@@ -3,7 +3,7 @@
     python benchmarks/hard_copies.py ../shared/data/fracatlas_hand /tmp/hard --copies 8
 
 Kinds: turned by any angle (black corners, or cropped so that none are left), flipped, cropped to 50-100 % of its area,
-aspect 0.7-1.4, gamma 0.5-2, inverted, blurred, and a marker erased or another laid on. Each copy is then stored as JPEG,
+aspect 0.7-1.4, gamma 0.5-2, inverted, blurred, and a marker erased or another laid on. Each copy is stored as JPEG,
 one in three at quality 30, half of them reduced to 224 or 320 px. `truth.csv` tells which film each file shows.
 """
 

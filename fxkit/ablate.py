@@ -1,12 +1,13 @@
 """Ablations: the same manifest and seeds, one thing changed, paired differences, and a verdict in plain words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fxkit.bootstrap import Interval, intervals, paired_difference
 from fxkit.config import Config, find_preset, presets_folder, read_yaml
+from fxkit.data.leaks import refuse_leaks, stamp_of
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.inference import predict_records
@@ -51,6 +52,7 @@ class Ablation:
     n_films: int
     n_files: int
     n_erased: int  # of these, files on which markers were found and erased
+    stamp: str = ""  # the line that the figures bear where the split leaks
 
 
 def list_ablations() -> dict[str, str]:
@@ -126,6 +128,7 @@ def masked_vs_raw(
     margin: float = MARGIN,
     resume: bool = False,
     overwrite: bool = False,
+    allow_leaks: bool = False,
     device: str = "auto",
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Ablation:
@@ -136,9 +139,10 @@ def masked_vs_raw(
     Args:
         raw_root, cleaned_root: hold the records' films as they are, and as `clean-labels` left them.
         margin: the largest loss of AUROC that still counts as none.
+        allow_leaks: use a split that leaks; all figures then say so.
         on_step: told what is being done next.
     Raises:
-        DataError: no seed, cleaned_root is not cleaned, the test split has not every class.
+        DataError: no seed, cleaned_root is not cleaned, the test split has not every class, or the split leaks.
         ConfigError, WeightsError: as `train`.
         RunError: the folder is in the way.
     """
@@ -146,6 +150,8 @@ def masked_vs_raw(
     config = _on_one_device(config)
     roots = {"raw": Path(raw_root), "cleaned": Path(cleaned_root)}
     _check(records, roots["cleaned"], seeds)
+    if not allow_leaks:
+        refuse_leaks(records)
     if (folder / "ablation.json").exists() and not (resume or overwrite):
         raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
     films = usable(records, "test")
@@ -154,11 +160,20 @@ def masked_vs_raw(
         for arm in ARMS:
             on_step(f"seed {seed}: training on {arm} films")
             run_folder = folder / f"{arm}-seed{seed}"
-            _train_arm(config, roots[arm], records, run_folder, seed, resume, overwrite)
+            train(
+                config.model_copy(update={"seed": seed}),
+                roots[arm],
+                records,
+                run_folder,
+                resume=resume,
+                overwrite=overwrite,
+                allow_leaks=allow_leaks,
+            )
             model = load_model(run_folder)
             for other in ARMS:
                 tested[arm, other].append(predict_records(model, roots[other], films, config.data, device=device))
     result = conclude(tested, tuple(seeds), erased_on(roots["cleaned"], records), margin)
+    result = replace(result, stamp=stamp_of(records))
     write_json(folder / "ablation.json", as_json(asdict(result)))
     return result
 
@@ -240,25 +255,6 @@ def _on_one_device(config: Config) -> Config:
     """Both arms and their tests run in this process: several devices would each run the whole ablation."""
     alone = config.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
     return config.model_copy(update={"trainer": alone})
-
-
-def _train_arm(
-    config: Config,
-    root: Path,
-    records: Sequence[Record],
-    folder: Path,
-    seed: int,
-    resume: bool,
-    overwrite: bool,
-) -> None:
-    train(
-        config.model_copy(update={"seed": seed}),
-        root,
-        records,
-        folder,
-        resume=resume,
-        overwrite=overwrite,
-    )
 
 
 def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) -> None:

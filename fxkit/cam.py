@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,11 +135,13 @@ def explain(
     clean: Cleaner | None = None,
     max_pixels: int = MAX_PIXELS,
     device: str = "auto",
+    stamp: str = "",
 ) -> list[Attention]:
     """Write a Grad-CAM picture a film (original, heat map, overlay), a contact sheet and attention.csv into out.
 
     Args:
         clean: applied to each film first, for films that are not cleaned as the model's were.
+        stamp: a line that the pictures bear where not empty, such as of a leaking split.
     Raises:
         ImageError: a film cannot be read.
         ConfigError: the backbone has no layer that Grad-CAM can use.
@@ -152,6 +155,7 @@ def explain(
         image = read_image(film.path, max_pixels=max_pixels)
         row, panel = _explain_one(model, film, clean(image)[0] if clean else image, layer)
         rows.append(row)
+        panel = np.vstack([_stamp(stamp, panel.shape[1]), panel])
         panels += [panel] if number < SHOWN else []
         write_image(Path(out) / f"{number:04d}.png", panel)
     if panels:
@@ -219,9 +223,22 @@ def _caption(row: Attention, width: int) -> NDArray[np.uint8]:
     truth = f"truth {row.label}   " if row.label else ""
     lines = (row.path, f"{truth}predicted {row.predicted} p={row.probability:.2f}{attention}")
     for line, y in zip(lines, (16, 36), strict=True):
-        printable = line.encode("ascii", "replace").decode()  # all that OpenCV's font has
-        cv2.putText(strip, printable, (6, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20, 20, 20), 1, cv2.LINE_AA)
+        _write(strip, line, y, (20, 20, 20))
     return strip
+
+
+def _stamp(stamp: str, width: int) -> NDArray[np.uint8]:
+    """A strip as wide as the panel below it, with the stamp in red; of no height where there is none."""
+    lines = textwrap.wrap(stamp, width // 8)  # px a letter
+    strip = np.full((20 * len(lines), width, 3), 255, np.uint8)
+    for number, line in enumerate(lines):
+        _write(strip, line, 20 * number + 15, (176, 0, 32))
+    return strip
+
+
+def _write(strip: NDArray[np.uint8], line: str, y: int, colour: tuple[int, int, int]) -> None:
+    printable = line.encode("ascii", "replace").decode()  # all that OpenCV's font has
+    cv2.putText(strip, printable, (6, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
 
 
 def _sheet(panels: Sequence[NDArray[np.uint8]], columns: int = 2) -> NDArray[np.uint8]:

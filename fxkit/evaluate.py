@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.index import Leaks, leaks
+from fxkit.data.leaks import SEEN_BY, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
@@ -25,13 +25,21 @@ class Overlap:
     files: int  # byte-identical to a training file, or to what it was cleaned from
     films: int  # those files' films
 
+    @property
+    def text(self) -> str:
+        """Say what was seen; "" where nothing was."""
+        if not self.files:
+            return ""
+        return (
+            f"{self.files} files ({self.films} films) are, but for cleaning, training or validation files of this run"
+        )
+
 
 @dataclass(frozen=True)
 class EvaluationResult:
     folder: Path  # holds predictions.csv and metrics.json
     evaluation: Evaluation
-    leaks: Leaks | None  # of the run's own test films; None for other data
-    overlap: Overlap | None = None  # of other data with the run's training
+    stamp: str  # the line that all its figures bear; "" where nothing leaks
 
 
 def evaluate_run(
@@ -40,6 +48,7 @@ def evaluate_run(
     root: str | Path | None = None,
     split: str = "test",
     raw: bool = False,
+    allow_leaks: bool = False,
     device: str = "auto",
 ) -> EvaluationResult:
     """Evaluate a run on a split of its own manifest; write predictions.csv and metrics.json into it.
@@ -48,19 +57,22 @@ def evaluate_run(
         root: where the images lie now, if not where they lay in training.
         split: test, val or train; of another than test the files go to splits/<split>/.
         raw: images that were not cleaned are right, though the model was trained on cleaned ones.
+        allow_leaks: evaluate on a split that training has seen something of; all figures then say so.
     Raises:
-        DataError: the split is empty, or root is not cleaned as the model's images were.
+        DataError: the split is empty or leaks, or root is not cleaned as the model's images were.
     """
     run, model = open_run(run_folder), load_model(run_folder)
     records = usable(run.records, split)
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: split {split!r} has no usable file; index with a {split} part")
+    if split in SEEN_BY and not allow_leaks:
+        refuse_leaks(run.records, [split], f"{run.folder / 'manifest.csv'}: the split")
     place = Path(root) if root is not None else run.root
     _check_cleaning(model, place, raw)
     predictions = predict_records(model, place, records, run.config.data, device=device)
     folder = run.folder if split == "test" else run.folder / "splits" / split
-    evaluation = write_evaluation(folder, model, predictions)
-    return EvaluationResult(folder, evaluation, leaks(run.records) if split == "test" else None)
+    more = leaks_as_json(run.records, run.stamp)
+    return EvaluationResult(folder, write_evaluation(folder, model, predictions, run.stamp, **more), run.stamp)
 
 
 def evaluate_other(
@@ -70,12 +82,16 @@ def evaluate_other(
     name: str,
     *,
     raw: bool = False,
+    allow_leaks: bool = False,
     device: str = "auto",
 ) -> EvaluationResult:
     """Evaluate a run on all usable files of other data; the files go to evaluations/<name>/.
 
+    Args:
+        allow_leaks: evaluate also on files that training has seen; all figures then say so.
     Raises:
-        DataError: a class that the model does not know, no usable file, or files not cleaned as the model's were.
+        DataError: a class that the model does not know, no usable file, files that training has seen, or files not
+            cleaned as the model's were.
         RunError: the name is none, or evaluations/<name>/ holds figures of films elsewhere.
     """
     run, model = open_run(run_folder), load_model(run_folder)
@@ -83,10 +99,16 @@ def evaluate_other(
     folder = _folder_of(run, name, Path(root))
     check_classes(model, records, name)
     _check_cleaning(model, Path(root), raw)
-    predictions = predict_records(model, root, records, run.config.data, device=device)
     overlap = overlap_with_training(run, records, Path(root))
-    more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)}
-    return EvaluationResult(folder, write_evaluation(folder, model, predictions, **more), None, overlap)
+    if overlap.text and not allow_leaks:
+        raise DataError(
+            f"{name}: {overlap.text}; expected films that training has not seen; leave them out, or give "
+            "--allow-leaks, which stamps all figures"
+        )
+    predictions = predict_records(model, root, records, run.config.data, device=device)
+    stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
+    more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)} | leaks_as_json(run.records, stamp)
+    return EvaluationResult(folder, write_evaluation(folder, model, predictions, stamp, **more), stamp)
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
@@ -114,21 +136,25 @@ def _folder_of(run: Run, name: str, root: Path) -> Path:
     return folder
 
 
-def write_evaluation(folder: Path, model: Model, predictions: Predictions, **more: Any) -> Evaluation:
-    """Compute all figures; write predictions.csv, the pictures, and metrics.json with what else is to be known."""
+def write_evaluation(folder: Path, model: Model, predictions: Predictions, stamp: str = "", **more: Any) -> Evaluation:
+    """Compute all figures; write predictions.csv, the pictures, and metrics.json with what else is to be known.
+
+    Args:
+        stamp: a line that the pictures bear where not empty.
+    """
     evaluation = evaluate_predictions(predictions, threshold=model.card.threshold)
     predictions.write_csv(folder / "predictions.csv", threshold=model.card.threshold)
-    write_pictures(folder / "figures", evaluation, predictions)
+    write_pictures(folder / "figures", evaluation, predictions, stamp)
     write_json(folder / "metrics.json", evaluation.to_dict() | more)
     return evaluation
 
 
-def write_pictures(folder: Path, evaluation: Evaluation, predictions: Predictions) -> None:
-    """Draw confusion.png, roc.png and precision_recall.png, by film, into folder."""
+def write_pictures(folder: Path, evaluation: Evaluation, predictions: Predictions, stamp: str = "") -> None:
+    """Draw confusion.png, roc.png and precision_recall.png, by film, into folder; each bears the stamp."""
     films = predictions.known().by_film()
-    write_atomic(folder / "confusion.png", draw_confusion(evaluation.film.confusion, evaluation.classes))
-    write_atomic(folder / "roc.png", draw_roc(films))
-    write_atomic(folder / "precision_recall.png", draw_precision_recall(films))
+    write_atomic(folder / "confusion.png", draw_confusion(evaluation.film.confusion, evaluation.classes, stamp=stamp))
+    write_atomic(folder / "roc.png", draw_roc(films, stamp=stamp))
+    write_atomic(folder / "precision_recall.png", draw_precision_recall(films, stamp=stamp))
 
 
 def check_classes(model: Model, records: Sequence[Record], where: str) -> None:

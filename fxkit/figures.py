@@ -1,10 +1,11 @@
-"""Figures as PNG bytes: readable in print and by colour-blind readers.
+"""Figures as PNG bytes: readable in print and by colour-blind readers. Each bears its `stamp`, such as of leaks.
 
 They are drawn on matplotlib's `Figure` itself: pyplot would keep global state and ask for a screen.
 """
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 # Okabe and Ito 2008, "Color universal design": told apart with any colour vision; in grey, styles do.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
-INK, FAINT = "#1b2733", "#8794a1"
+INK, FAINT, WARNING = "#1b2733", "#8794a1", "#b00020"
 DPI = 160
 GRID = 201  # points of the false positive rate at which a ROC band is drawn
 INSIDE = 4  # more curves than this leave no free corner for their legend
 CELLS = 12  # more classes than this get no numbers in the confusion matrix
 
 
-def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
+def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *, stamp: str = "") -> bytes:
     """Draw (C, C) counts, truth by row, shaded by the share of the row; return PNG bytes."""
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -48,7 +49,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
     axes.set(xlabel="decision", ylabel="truth")
     if len(classes) <= CELLS:
         _write_cells(axes, counts, shares)
-    return _png(figure)
+    return _png(figure, stamp)
 
 
 def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
@@ -59,7 +60,7 @@ def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if len(counts) > 5 else 11)
 
 
-def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> bytes:
+def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMPLES, stamp: str = "") -> bytes:
     """Draw the ROC curve; return PNG bytes.
 
     Of two classes the band holds 95 % of the curves of resampled groups, point by point. Of more classes each
@@ -76,7 +77,7 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
         axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
     _square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
     _legend(axes, "lower right")
-    return _png(figure)
+    return _png(figure, stamp)
 
 
 def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
@@ -114,7 +115,7 @@ def _rates(weights: Floats) -> Floats:
     return np.concatenate([np.zeros((len(weights), 1)), shares], axis=1)
 
 
-def draw_precision_recall(predictions: Predictions) -> bytes:
+def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes:
     """Draw precision against recall, and chance where there are two classes; return PNG bytes."""
     known = predictions.known()
     figure, axes = _start(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
@@ -127,7 +128,7 @@ def draw_precision_recall(predictions: Predictions) -> bytes:
         axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
     _square(axes, "recall (sensitivity)", "precision (PPV)")
     _legend(axes, "lower left")
-    return _png(figure)
+    return _png(figure, stamp)
 
 
 def precision_recall_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
@@ -150,7 +151,7 @@ def _curves(known: Predictions) -> list[tuple[str, Mask, Floats, str, Any]]:
     return drawn
 
 
-def draw_history(path: str | Path) -> bytes:
+def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
     """Draw a history.csv (phase, epoch and columns of numbers): losses left, the scores in 0..1 right.
 
     Raises:
@@ -171,7 +172,7 @@ def draw_history(path: str | Path) -> bytes:
         if axes.get_lines():
             _legend(axes, "best")
     right.set_ylim(0, 1.02)
-    return _png(figure)
+    return _png(figure, stamp)
 
 
 def _line(axes: "Axes", name: str, values: Sequence[float]) -> None:
@@ -257,9 +258,17 @@ def _short(name: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _png(figure: "Figure") -> bytes:
+def write_stamp(figure: "Figure", stamp: str) -> None:
+    """Write a line above a figure, as of a leaking split, so that it stays with the picture wherever that goes."""
+    columns = max(20, round(14 * figure.get_figwidth()))
+    figure.suptitle(textwrap.fill(stamp, columns).replace("$", r"\$"), color=WARNING, fontsize=8, fontweight="bold")
+
+
+def _png(figure: "Figure", stamp: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    if stamp:
+        write_stamp(figure, stamp)
     out = io.BytesIO()
     FigureCanvasAgg(figure).print_figure(out, format="png", dpi=DPI, metadata={"Software": None})
     return out.getvalue()

@@ -1,6 +1,6 @@
 """The run folder: what a training leaves behind, and what the other commands read.
 
-config.yaml  environment.json  manifest.csv  manifest.json (image root, hash)  history.csv  validation.json
+config.yaml  environment.json  manifest.csv  manifest.json (image root, hash, stamp)  history.csv  validation.json
 model.safetensors  model.json  checkpoints/ and logs/ (Lightning's)  then by evaluate, cam and ablate:
 predictions.csv  metrics.json  figures/  report.html  evaluations/  splits/  cam/  ablation.json
 """
@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 
 from fxkit import __version__
 from fxkit.config import Config, ModelConfig, read_yaml, validate, write_config
+from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.data.transforms import Preprocessing, preprocessing_from
 from fxkit.errors import RunError
@@ -65,6 +66,11 @@ class Run:
     records: tuple[Record, ...]
     cleaning: Mapping[str, Any] | None = None  # settings of clean-labels, where root holds cleaned images
 
+    @property
+    def stamp(self) -> str:
+        """The line that every figure of this run bears; "" where its split does not leak."""
+        return stamp_of(self.records)
+
 
 def create_run(
     folder: Path,
@@ -88,7 +94,12 @@ def create_run(
         shutil.rmtree(folder)
     write_config(folder / "config.yaml", config)
     write_manifest(folder / "manifest.csv", records)
-    described = {"root": str(root.resolve()), "sha256": manifest_hash(records), "cleaning": cleaning}
+    described = {
+        "root": str(root.resolve()),
+        "sha256": manifest_hash(records),
+        "cleaning": cleaning,
+        "stamp": stamp_of(records),  # of leaks
+    }
     write_json(folder / "manifest.json", described)
     write_json(folder / "environment.json", environment())
 

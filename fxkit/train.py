@@ -22,6 +22,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, class_weights, image_place, mix_seed
+from fxkit.data.leaks import leaks_as_json, refuse_leaks, stamp_of
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import Preprocessing, build_preprocessing
 from fxkit.errors import ConfigError, DataError, RunError
@@ -56,6 +57,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    allow_leaks: bool = False,
     progress: bool = False,
 ) -> TrainResult:
     """Train a classifier and leave a run folder.
@@ -67,14 +69,17 @@ def train(
         folder: the run folder to make.
         resume: go on from the last finished epoch of the run that stands in folder.
         overwrite: delete the run that stands in folder.
+        allow_leaks: train on a split that leaks; the run and all its figures then say so.
     Raises:
-        DataError: a split or class has no film.
+        DataError: a split or class has no film, or the split leaks.
         RunError: the folder is in the way, or is not the run to resume.
         ConfigError: settings that this backbone, or Lightning on this machine, does not take.
         WeightsError: as `build_classifier`.
     """
     folder = Path(folder)
     classes = check_records(records)
+    if not allow_leaks:
+        refuse_leaks(records)
     settings = read_clean_settings(root)
     cleaning = None if settings is None else asdict(settings)
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -99,7 +104,8 @@ def train(
     model = Model(classifier.eval(), ModelCard(classes, config.model, preprocessing, cleaning))
     save_model(folder, model)
     validation = predict_records(model, root, usable(records, "val"), config.data)
-    write_json(folder / "validation.json", evaluate_predictions(validation).to_dict())
+    more = leaks_as_json(records, stamp_of(records))
+    write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
     return best
 
 

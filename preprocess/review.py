@@ -4,7 +4,6 @@ Its size is bounded: PICTURES films have pictures, and ROWS films are listed; th
 however many films there are: the rows are passed over three times, and only those that are listed are held.
 """
 
-import base64
 import heapq
 import itertools
 import os
@@ -21,12 +20,13 @@ import numpy as np
 from preprocess.association import Association, ClassOf, p_text
 from preprocess.errors import KnownError, one_line
 from preprocess.film import mask_of
-from preprocess.images import Array, encode_jpeg, read_image, to_grey8, write_atomic
+from preprocess.images import Array, read_image, write_atomic
 from preprocess.ledger import LedgerRow
 from preprocess.look_first import REASONS, Census, least_confidence, rank, reasons_of, take_census
 from preprocess.markers import Marker, kind_of, quad_box
 from preprocess.mask import Mask
 from preprocess.settings import CleanSettings
+from preprocess.thumbnail import thumbnail_uri
 
 PICTURES = 200  # about 40 kB each: before and after, whole and the least certain marker's surroundings
 ROWS = 20_000  # about 200 bytes each
@@ -144,14 +144,14 @@ def _pictures(
 
 def _views(image: Array, markers: Sequence[Marker]) -> list[str]:
     """The whole film, and the surroundings of its least certain marker."""
-    whole = [_picture(image, SIDE_PX)]
+    whole = [thumbnail_uri(image, SIDE_PX)]
     if not markers:
         return whole
     x0, y0, x1, y1 = quad_box(min(markers, key=lambda marker: marker.confidence).quad)
     reach = max(x1 - x0, y1 - y0, 24)
     left, top, right, bottom = (max(0, round(edge)) for edge in (x0 - reach, y0 - reach, x1 + reach, y1 + reach))
     part = image[top:bottom, left:right]
-    return [*whole, _picture(part, DETAIL_PX)] if part.size else whole
+    return [*whole, thumbnail_uri(part, DETAIL_PX)] if part.size else whole
 
 
 def _outline(mask: Mask) -> str:
@@ -160,11 +160,3 @@ def _outline(mask: Mask) -> str:
     coarse = max(mask.shape) / 500
     shapes = (cv2.approxPolyDP(contour, coarse, True)[:, 0].tolist() for contour in contours)
     return " ".join("M" + "L".join(f"{x} {y}" for x, y in points) + "Z" for points in shapes)
-
-
-def _picture(image: Array, side_px: int) -> str:
-    scale = min(1.0, side_px / max(image.shape[:2]))
-    shown = image if image.ndim == 3 and image.dtype == np.uint8 else to_grey8(image)
-    size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
-    small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, 80)).decode()

@@ -27,6 +27,7 @@ from fxkit.cli.source import load_source, refuse_inside, source_options
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes for cleaning.")
 @click.option("--resume", is_flag=True, help="Keep the models that are trained already.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier ablation in the same folder.")
+@click.option("--allow-leaks", is_flag=True, help="As for train.")
 @click.option("--device", default="auto", show_default=True, help="For testing: auto, cpu, cuda or mps.")
 def ablate(
     name: str | None,
@@ -39,6 +40,7 @@ def ablate(
     jobs: int,
     resume: bool,
     overwrite: bool,
+    allow_leaks: bool,
     device: str,
     **options: Any,
 ) -> None:
@@ -47,6 +49,7 @@ def ablate(
     Example: fxkit ablate masked-vs-raw --data xrays
     """
     from fxkit.ablate import ablation_settings, cleaned_records, list_ablations, masked_vs_raw, table
+    from fxkit.data.leaks import refuse_leaks
 
     if name is None:
         for known, question in list_ablations().items():
@@ -62,6 +65,8 @@ def ablate(
     place = out or Path("runs") / f"ablate-{name}"
     refuse_inside(place, data)
     image_root, records = load_source(data, manifest, root, config.seed)
+    if not allow_leaks:
+        refuse_leaks(records)  # before hours of cleaning
     cleaned_root, held = cleaned_records(image_root, records, cleaned, jobs=jobs)
     if len(held) < len(records):
         click.echo(f"note: {len(records) - len(held)} files are unreadable or could not be cleaned: left out", err=True)
@@ -75,9 +80,12 @@ def ablate(
         margin=preset.margin,
         resume=resume,
         overwrite=overwrite,
+        allow_leaks=allow_leaks,
         device=device,
         on_step=lambda step: click.echo(step, err=True),
     )
+    if result.stamp:
+        click.echo(result.stamp)
     for row in table(result):
         click.echo("".join(f"{text:<28}" for text in row).rstrip())
     for label, found in (

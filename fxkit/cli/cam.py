@@ -52,7 +52,17 @@ def cam(
         films = films_of_run(opened, root=root, markers=markers, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
     place = out or run / "cam"
-    rows = explain(model, films, place, clean=clean, max_pixels=opened.config.data.max_pixels, device=device)
+    rows = explain(
+        model,
+        films,
+        place,
+        clean=clean,
+        max_pixels=opened.config.data.max_pixels,
+        device=device,
+        stamp=opened.stamp,
+    )
+    if opened.stamp:
+        click.echo(opened.stamp)
     for line in summarise(rows):
         click.echo(line)
     click.echo(f"pictures: {place / 'sheet.png'}")

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.split import Leaks
-    from fxkit.evaluate import Overlap
     from fxkit.metrics import Level
 
 
@@ -25,6 +23,9 @@ if TYPE_CHECKING:
     help="Part of the run's own films; of val and train the figures are no test.",
 )
 @click.option("--raw", is_flag=True, help="Take uncleaned films although the model was trained on cleaned ones.")
+@click.option(
+    "--allow-leaks", is_flag=True, help="Evaluate on films that training has seen all the same; every figure says so."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     run: Path,
@@ -34,6 +35,7 @@ def evaluate(
     name: str | None,
     split: str,
     raw: bool,
+    allow_leaks: bool,
     device: str,
 ) -> None:
     """Evaluate a run on its test films, or on other data, and write its report.
@@ -48,23 +50,21 @@ def evaluate(
     if raw and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
     if data is None and manifest is None:
-        result = evaluate_run(run, root=root, split=split, raw=raw, device=device)
+        result = evaluate_run(run, root=root, split=split, raw=raw, allow_leaks=allow_leaks, device=device)
     else:
         from fxkit.cli.source import load_source
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
-        result = evaluate_other(run, records, place, called, raw=raw, device=device)
+        result = evaluate_other(run, records, place, called, raw=raw, allow_leaks=allow_leaks, device=device)
     evaluation = result.evaluation
+    if result.stamp:
+        click.echo(result.stamp)
     click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
     for name_of_level, level in (("file", evaluation.file), ("film", evaluation.film)):
         click.echo(f"by {name_of_level}:")
         _print_figures(level)
         _print_classes(level, evaluation.classes)
-    if result.leaks is not None and result.leaks.grouped_files:
-        click.echo(_leak_warning(result.leaks), err=True)
-    if result.overlap is not None and (result.overlap.files or result.overlap.films):
-        click.echo(_overlap_warning(result.overlap), err=True)
     click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
 
 
@@ -87,19 +87,3 @@ def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
         found = (f"{row[column]:.3f}" if row[column] == row[column] else "undefined" for column in columns)
         figures = "  ".join(f"{text:>9}" for text in found)
         click.echo(f"  {shown:<{width}} {figures}  {row['support']:>7.0f}")
-
-
-def _leak_warning(leaks: "Leaks") -> str:
-    others = leaks.grouped_files - leaks.leaked_files
-    return (
-        f"warning: {leaks.grouped_files} of {leaks.test_files} test files leak: {leaks.leaked_files} are copies of a "
-        f"training film, {others} are other films of a training patient or group; "
-        "these figures do not tell how the model does on new films"
-    )
-
-
-def _overlap_warning(overlap: "Overlap") -> str:
-    return (
-        f"warning: {overlap.files} files ({overlap.films} films) are, but for cleaning, training or validation files "
-        "of this run: this is no test on data from elsewhere"
-    )

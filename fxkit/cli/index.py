@@ -137,6 +137,7 @@ def index_command(
     from fxkit.cli import one_line
     from fxkit.data.index import count_splits, index_data, write_index
     from fxkit.data.manifest import OK
+    from fxkit.report.leak_page import write_leaks
 
     if keep_split and split == "random":
         raise click.UsageError("--keep-split and --split random exclude each other")
@@ -174,6 +175,8 @@ def index_command(
         click.echo(one_line(note))
     for line in table(count_splits(index.records)):
         click.echo(line)
+    if keep_split or split == "random":
+        click.echo(one_line(f"leaks: {write_leaks(out.parent, index.records, index.root, max_pixels=max_pixels)}"))
     click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
     for page in written:
         click.echo(one_line(str(page)))

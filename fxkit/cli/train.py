@@ -62,6 +62,7 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.option("--name", help="Of the run's folder; BACKBONE-seedN if not given.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of the run of that name.")
 @click.option("--overwrite", is_flag=True, help="Delete the run of that name first.")
+@click.option("--allow-leaks", is_flag=True, help="Train on a leaking split all the same; every figure says so.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(
     data: Path | None,
@@ -71,6 +72,7 @@ def train(
     name: str | None,
     resume: bool,
     overwrite: bool,
+    allow_leaks: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -85,16 +87,9 @@ def train(
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
-    from fxkit.data.index import leaks
+    from fxkit.data.leaks import stamp_of
     from fxkit.train import train as run_training
 
-    leak = leaks(records)
-    if leak.grouped_files:
-        click.echo(
-            f"warning: {leak.grouped_files} of {leak.test_files} test files share their group (patient or film) with "
-            f"training, {leak.leaked_files} are copies of a training film: the test score will flatter",
-            err=True,
-        )
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
@@ -105,10 +100,14 @@ def train(
         folder,
         resume=resume,
         overwrite=overwrite,
+        allow_leaks=allow_leaks,
         progress=not quiet,
     )
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
+    stamp = stamp_of(records)
+    if stamp:
+        click.echo(stamp)
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")

@@ -165,7 +165,7 @@ def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Mat
     try:
         _, warp = cv2.findTransformECC(
             still, -moving if inverted else moving, warp, cv2.MOTION_AFFINE, criteria, seen, 3
-        )  # type: ignore[call-overload]
+        )
     except cv2.error:
         return None  # it did not converge
     found = np.column_stack([warp[:, :2], warp[:, 2] * 2]).astype(np.float64)

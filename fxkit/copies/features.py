@@ -38,7 +38,7 @@ def features_of(image: Picture) -> Features:
     picture = picture_of(image)
     even = cv2.createCLAHE(CLIP, TILES).apply(picture)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=LEAST_CONTRAST, edgeThreshold=12)
-    found, raw = sift.detectAndCompute(even, None)  # type: ignore[call-overload]
+    found, raw = sift.detectAndCompute(even, None)
     if raw is None:
         return Features(picture, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
     order = np.argsort([-point.response for point in found], kind="stable")[:POINTS]
@@ -69,4 +69,4 @@ def canonical(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
     cells[right] = cells[right][:, ::-1, ::-1]
     low = cells[:, 2:].sum((1, 2, 3)) > cells[:, :2].sum((1, 2, 3))
     cells[low] = cells[low][:, ::-1][..., -np.arange(8) % 8]
-    return cells.reshape(-1, 128)
+    return np.asarray(cells.reshape(-1, 128), np.float32)

@@ -12,16 +12,17 @@ from fxkit.copies.verdicts import Verdicts, read_verdicts
 from fxkit.data.copy_notes import copy_notes
 from fxkit.data.divide import Division, check_division, divide
 from fxkit.data.groups import assign_groups
+from fxkit.data.leaks import leaks
 from fxkit.data.manifest import SPLITS, Record, manifest_text, order_classes, usable, write_manifest
 from fxkit.data.readings import read_files
 from fxkit.data.roots import scan_roots
 from fxkit.data.scan import Scan, film_path, scan, some
-from fxkit.data.split import FRACTIONS, Leaks, leaks
+from fxkit.data.split import FRACTIONS
 from fxkit.errors import DataError
 from preprocess.errors import OutputError
 from preprocess.images import MAX_PIXELS
 
-__all__ = ["Count", "Index", "Leaks", "count_splits", "index_data", "leaks", "write_index"]
+__all__ = ["Count", "Index", "count_splits", "index_data", "write_index"]
 
 
 @dataclass(frozen=True)
@@ -231,14 +232,14 @@ def _contradicting_patients(records: Sequence[Record]) -> list[str]:
 
 def _leak_notes(records: Sequence[Record], way: str) -> list[str]:
     found = leaks(records)
-    if not found.test_files:
+    if not found.files:
         return []
     told = "the given split" if way == "keep" else "this random split of files"
     text = (
-        f"{told}: {_share(found.leaked_files, found.test_files)} test files have a copy of the same film in "
-        f"training; {_share(found.grouped_files, found.test_files)} share their group (patient or film); "
-        f"{found.leaked_films} of {found.test_films} test films and {found.leaked_groups} of "
-        f"{found.test_groups} test groups are affected"
+        f"{told}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
+        f"training; {_share(found.grouped_files, found.files)} share their group (patient or film); "
+        f"{found.leaked_films} of {found.films} test films and {found.leaked_groups} of "
+        f"{found.groups} test groups are affected"
     )
     if not found.grouped_files:
         return [text]

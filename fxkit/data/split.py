@@ -1,15 +1,14 @@
-"""Divide groups into splits or folds; and count what leaks where a given split does not respect them."""
+"""Divide groups into splits or folds."""
 
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from fxkit.data.balance import Films, deviation, favour_classes, improve, weigh
-from fxkit.data.manifest import SPLITS, Record, usable
+from fxkit.data.manifest import SPLITS
 from fxkit.errors import DataError
 
 FRACTIONS = (0.7, 0.15, 0.15)
@@ -17,19 +16,6 @@ STARTS = 32  # to choose from;
 STARTED_GROUPS = 4000  # fewer where so many groups come near by themselves
 
 Fractions = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Leaks:
-    """How much of the test split training has seen; training means train or val."""
-
-    test_files: int
-    test_films: int
-    test_groups: int
-    leaked_files: int  # test files with a copy of the same film in training
-    leaked_films: int  # those files' films
-    leaked_groups: int  # test groups, such as patients, with a film in training
-    grouped_files: int  # test files of those films or groups
 
 
 def check_fractions(fractions: Sequence[float]) -> Fractions:
@@ -165,19 +151,3 @@ def quotas(count: int, fractions: Sequence[float], already: Sequence[int] = ()) 
         ]
         given[int(np.argmax(np.round(missing, 9)))] += 1
     return given
-
-
-def leaks(records: Sequence[Record]) -> Leaks:
-    """Count the test files that have a copy of their film, or a film of their group, in train or val."""
-    tests = usable(records, "test")
-    training = usable(records, "train") + usable(records, "val")
-    films, groups = {r.film for r in training}, {r.group for r in training}
-    return Leaks(
-        test_files=len(tests),
-        test_films=len({r.film for r in tests}),
-        test_groups=len({r.group for r in tests}),
-        leaked_files=sum(r.film in films for r in tests),
-        grouped_files=sum(r.group in groups or r.film in films for r in tests),
-        leaked_films=len({r.film for r in tests} & films),
-        leaked_groups=len({r.group for r in tests} & groups),
-    )

@@ -17,6 +17,7 @@ from fxkit.report.findings import (
     read_scores_below,
 )
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
+from preprocess.errors import one_line
 from preprocess.images import write_atomic
 
 FEW_GROUPS = 30  # of the rarest class: below it an AUROC's interval is wider than about 0.2
@@ -40,6 +41,14 @@ class Report:
     ablation: Ablation | None
     attention: Attention | None
 
+    @property
+    def stamps(self) -> list[str]:
+        """What leaks: in the run's own split, in other data it was tested on, and in its ablation; each once."""
+        parts = [self.data.stamp if self.data else "", self.scores.stamp if self.scores else ""]
+        parts += [scores.stamp for scores in (*self.splits, *self.others)]
+        parts.append(self.ablation.stamp if self.ablation else "")
+        return list(dict.fromkeys(filter(None, parts)))
+
 
 def build_report(run_dir: str | Path) -> Path:
     """Write RUN/report.html, a page that needs nothing else, and return its path.
@@ -61,11 +70,12 @@ def build_report(run_dir: str | Path) -> Path:
 
 def read_report(run: Path) -> Report:
     """Gather what the page shows."""
+    data = read_data(run)
     return Report(
         name=run.resolve().name,
-        data=read_data(run),
+        data=data,
         cleaning=read_cleaning(run),
-        training=read_training(run),
+        training=read_training(run, data.stamp if data else ""),
         scores=read_scores(run),
         splits=read_scores_below(run / "splits"),
         others=read_scores_below(run / "evaluations"),
@@ -76,9 +86,15 @@ def read_report(run: Path) -> Report:
 
 def render(report: Report) -> str:
     """Return the page; all names and texts in it are escaped."""
+    page = load_template("report.html")
+    return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, version=__version__)
+
+
+def load_template(name: str) -> jinja2.Template:
+    """Load a template of this folder, which escapes all that is put into it."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.get_template("report.html")
-    return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, version=__version__)
+    environment.filters["one_line"] = one_line
+    return environment.get_template(name)

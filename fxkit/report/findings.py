@@ -55,6 +55,7 @@ class Scores:
     n_unknown: int
     file: Level
     film: Level
+    stamp: str = ""  # the line that its figures bear
     seen_files: int = 0  # of other data: files of train or val, cleaned or not
     seen_films: int = 0  # of other data: those files' films
     roc: str | None = None
@@ -89,6 +90,7 @@ class Ablation:
     n_films: int
     n_files: int
     n_erased: int | None  # test files on which markers were erased; None where it is not told
+    stamp: str = ""  # the line that its figures bear
 
     def cell(self, trained: str, tested: str) -> Estimate | None:
         found = [c.found for c in self.cells if (c.trained, c.tested) == (trained, tested)]
@@ -152,6 +154,7 @@ def _scores(values: dict[str, Any], name: str) -> Scores:
         n_unknown=int(values["n_unknown"]),
         file=_level(values["file"], classes),
         film=_level(values["film"], classes),
+        stamp=str((values.get("leaks") or {}).get("stamp", "")),
         seen_files=int(overlap["files"]),
         seen_films=int(overlap["films"]),
     )
@@ -213,6 +216,7 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         n_films=int(values["n_films"]),
         n_files=int(values["n_files"]),
         n_erased=None if values.get("n_erased") is None else int(values["n_erased"]),
+        stamp=str(values.get("stamp") or ""),
     )
 
 

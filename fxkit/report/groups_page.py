@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from preprocess.thumbnail import thumbnail_uri
 
 from fxkit.copies.compare import Evidence
 from fxkit.copies.features import Picture, picture_of
@@ -17,6 +16,7 @@ from fxkit.data.manifest import Record, usable
 from fxkit.report.build import load_template
 from preprocess.errors import KnownError, one_line
 from preprocess.images import MAX_PIXELS, read_image, to_grey8, write_atomic
+from preprocess.thumbnail import thumbnail_uri
 
 JOINED, ALIKE = 150, 60  # pairs with pictures, about 60 kB each; groups.json lists all
 MARKED = 200  # pairs of films by marker text

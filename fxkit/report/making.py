@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.config import read_yaml
-from fxkit.data.index import Count, Leaks, count_splits, leaks
+from fxkit.data.index import Count, count_splits
+from fxkit.data.leaks import Leaks, leaks, stamp_of
 from fxkit.data.manifest import order_classes, read_manifest, usable
 from fxkit.report.reading import data_uri, read_part
 from preprocess.errors import OutputError
@@ -21,6 +22,7 @@ class Data:
     films: Mapping[tuple[str, str], int]  # (split, class) -> films
     left_out: int  # files that could not be read
     leak: Leaks
+    stamp: str  # the line that all figures bear where the split leaks; else ""
     group_word: str  # what a group is: patients, where the manifest names them
 
 
@@ -60,6 +62,7 @@ def read_data(run: Path) -> Data | None:
         films={(count.split, name): count.films for name, counts in parts.items() for count in counts},
         left_out=len(records) - len(usable(records)),
         leak=leaks(records),
+        stamp=stamp_of(records),
         group_word="patients" if all(r.patient for r in usable(records, "test")) else "groups of films",
     )
 
@@ -105,8 +108,8 @@ SHOWN = {
 }
 
 
-def read_training(run: Path) -> Training | None:
-    """Read the essentials of RUN/config.yaml, the best epoch and the history."""
+def read_training(run: Path, stamp: str = "") -> Training | None:
+    """Read the essentials of RUN/config.yaml, the best epoch and the history, whose picture bears the stamp."""
     if not (run / "config.yaml").is_file():
         return None
     config = read_yaml(run / "config.yaml")
@@ -115,7 +118,7 @@ def read_training(run: Path) -> Training | None:
     return Training(
         settings=tuple((word, _plain(value)) for word, value in found if value is not None),
         best=read_part(run / "phases.json", _best) or "",
-        history=_history(run / "history.csv"),
+        history=_history(run / "history.csv", stamp),
         environment=environment,
     )
 
@@ -146,9 +149,9 @@ def _versions(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((str(key), str(value)) for key, value in flat.items() if value is not None)
 
 
-def _history(path: Path) -> str | None:
+def _history(path: Path, stamp: str) -> str | None:
     if not path.is_file():
         return None
     from fxkit.figures import draw_history
 
-    return data_uri(draw_history(path))
+    return data_uri(draw_history(path, stamp=stamp))

@@ -151,6 +151,18 @@ def test_the_whole_ablation_runs_resumes_and_is_written(made: Synthetic, cleaned
         masked_vs_raw(other, *arguments[1:], seeds=(0,), resume=True)
 
 
+def test_a_leaking_split_is_refused_or_stamped(made: Synthetic, cleaned: Path, tmp_path: Path) -> None:
+    found = index_data(made.root, split="random")
+    config = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
+    arguments = (config, found.root, cleaned, found.records, tmp_path / "out")
+    with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files"):
+        masked_vs_raw(*arguments, seeds=(0,))
+    assert not (tmp_path / "out").exists()
+    result = masked_vs_raw(*arguments, seeds=(0,), allow_leaks=True)
+    assert result.stamp.startswith("leaking split: of ")
+    assert json.loads((tmp_path / "out" / "ablation.json").read_text())["stamp"] == result.stamp
+
+
 def test_films_that_could_not_be_cleaned_leave_both_arms(made: Synthetic, cleaned: Path, tmp_path: Path) -> None:
     found = index_data(made.root)
     lines = (cleaned / "ledger.jsonl").read_text().splitlines(keepends=True)

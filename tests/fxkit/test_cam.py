@@ -190,6 +190,20 @@ def test_films_are_cleaned_first_where_asked(trained: Run, tmp_path: Path) -> No
     assert read_image(tmp_path / "0000.png")[44:, :224].max() == 0
 
 
+def test_pictures_bear_the_stamp_above_them(trained: Run, tmp_path: Path) -> None:
+    record = trained.records[0]
+    films = [Film(trained.root / record.path, record.path)]
+    explain(load_model(trained.folder), films, tmp_path / "plain")
+    stamp = "leaking split: of 1020 test files, 412 (40 %) are copies of a training film and 30 (3 %) are other films"
+    explain(load_model(trained.folder), films, tmp_path / "stamped", stamp=stamp)
+    for name, copies in (("0000.png", 1), ("sheet.png", 2)):
+        plain, stamped = (read_image(tmp_path / kind / name) for kind in ("plain", "stamped"))
+        assert stamped.shape[0] - plain.shape[0] == 40  # two lines
+        width = stamped.shape[1] // copies
+        assert (stamped[:40, :width] == (176, 0, 32)).all(axis=2).any()
+        assert np.array_equal(stamped[40:], plain)
+
+
 def test_the_summary_compares_attention_with_area() -> None:
     rows = [Attention("x", "", "a", 0.9, 0.02, 0.06), Attention("y", "", "a", 0.9, None, None)]
     rows += [Attention("z", "", "a", 0.9, 0.5, None), Attention("bare", "", "a", 0.9, 0.0, 0.0)]

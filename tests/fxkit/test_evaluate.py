@@ -4,15 +4,19 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from numpy.typing import NDArray
 
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluate import Overlap, check_classes, evaluate_other, evaluate_run, overlap_with_training
+from fxkit.evaluate import Overlap, check_classes, evaluate_other, evaluate_run, overlap_with_training, write_pictures
+from fxkit.inference import predict_records
+from fxkit.metrics import evaluate_predictions
 from fxkit.predictions import Predictions
-from fxkit.run import Model, Run, load_model, save_model
+from fxkit.run import Model, Run, load_model, open_run, read_json, save_model
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
 from preprocess.images import read_image
@@ -30,8 +34,7 @@ def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) ->
     assert result.folder == folder
     assert result.evaluation.n_files == len(test)
     assert result.evaluation.n_films == len({r.film for r in test})
-    assert result.leaks is not None
-    assert result.leaks.leaked_files == 0
+    assert result.stamp == ""
     written = json.loads((folder / "metrics.json").read_text())
     assert written["film"]["figures"]["auroc"]["value"] == result.evaluation.film.figures["auroc"].value
     assert Predictions.read_csv(folder / "predictions.csv").paths == tuple(r.path for r in test)
@@ -53,10 +56,9 @@ def test_films_that_moved_are_found_below_the_new_root(trained: Run, folder: Pat
 
 def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
     other = index_data(made.root, split="none")
-    result = evaluate_other(folder, other.records, other.root, "elsewhere")
+    result = evaluate_other(folder, other.records, other.root, "elsewhere", allow_leaks=True)
     assert result.folder == folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
-    assert result.leaks is None
     assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
 
 
@@ -65,9 +67,13 @@ def test_training_films_among_other_data_are_counted(trained: Run, folder: Path,
     fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
     found = overlap_with_training(trained, [*seen[:3], *fresh], trained.root)
     assert found == Overlap(3, len({r.film for r in seen[:3]}))
-    result = evaluate_other(folder, trained.records, trained.root, "again")
-    assert result.overlap is not None
-    assert result.overlap.files == len(seen)
+    with pytest.raises(
+        DataError,
+        match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out, or",
+    ):
+        evaluate_other(folder, trained.records, trained.root, "again")
+    result = evaluate_other(folder, trained.records, trained.root, "again", allow_leaks=True)
+    assert result.stamp.startswith(f"leaking data: {len(seen)} files (")
 
 
 def test_cleaned_training_films_are_known_again(trained: Run, made: Synthetic, tmp_path: Path) -> None:
@@ -85,21 +91,49 @@ def test_a_name_is_one_folder(trained: Run, folder: Path, name: str) -> None:
 
 
 def test_figures_of_films_elsewhere_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
-    evaluate_other(folder, trained.records, trained.root, "other")
+    evaluate_other(folder, usable(trained.records, "test"), trained.root, "other")
     moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
     with pytest.raises(RunError, match=r"holds figures of the films in .*; choose another --name"):
         evaluate_other(folder, trained.records, moved, "other")
 
 
-def test_leaks_are_counted(trained: Run, tmp_path: Path) -> None:
+def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_path: Path) -> None:
     from fxkit.config import load_config
     from fxkit.train import train
 
     leaking = index_data(trained.root, split="random")
-    train(load_config("tiny", ["data.image_size=64"]), leaking.root, leaking.records, tmp_path / "run")
-    found = evaluate_run(tmp_path / "run").leaks
-    assert found is not None
-    assert found.leaked_files > 0
+    config = load_config("tiny", ["data.image_size=64"])
+    with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files, .*; of \d+ val files, .*--allow-leaks"):
+        train(config, leaking.root, leaking.records, tmp_path / "run")
+    folder = tmp_path / "run"
+    train(config, leaking.root, leaking.records, folder, allow_leaks=True)
+    stamp = open_run(folder).stamp
+    assert stamp.startswith("leaking split: of ")
+    assert read_json(folder / "manifest.json")["stamp"] == stamp
+    assert read_json(folder / "validation.json")["leaks"]["stamp"] == stamp
+    for split in ("test", "val"):
+        with pytest.raises(DataError, match=rf"the split leaks: of \d+ {split} files, .*; this touches \d+ of"):
+            evaluate_run(folder, split=split)
+    assert evaluate_run(folder, split="train").stamp == stamp
+    assert evaluate_run(folder, allow_leaks=True).stamp == stamp
+    fresh = [replace(r, sha256="") for r in leaking.records]
+    assert evaluate_other(folder, fresh, leaking.root, "elsewhere").stamp == stamp
+
+
+def test_the_stamp_is_drawn_into_every_picture(trained: Run, tmp_path: Path) -> None:
+    films = predict_records(load_model(trained.folder), trained.root, usable(trained.records), trained.config.data)
+    evaluation = evaluate_predictions(films, resamples=20)
+    write_pictures(tmp_path / "plain", evaluation, films)
+    write_pictures(tmp_path / "stamped", evaluation, films, "leaking split: 4 files")
+    for name in ("confusion", "roc", "precision_recall"):
+        plain, stamped = (read_image(tmp_path / kind / f"{name}.png") for kind in ("plain", "stamped"))
+        assert not _red(plain)
+        assert _red(stamped)
+
+
+def _red(image: NDArray[Any]) -> bool:
+    """Whether a picture holds the red that warnings alone are drawn in."""
+    return bool((image == (0xB0, 0x00, 0x20)).all(axis=2).any())
 
 
 def test_an_empty_split_is_refused(trained: Run, tmp_path: Path) -> None:

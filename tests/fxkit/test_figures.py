@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 from sklearn import metrics as reference
 
@@ -16,6 +18,7 @@ from fxkit.figures import (
     precision_recall_points,
     roc_curves,
     roc_points,
+    write_stamp,
 )
 from fxkit.predictions import Predictions
 
@@ -109,6 +112,33 @@ def test_a_broken_history_is_refused(tmp_path, text, message):
         (tmp_path / "history.csv").write_text(text)
     with pytest.raises(RunError, match=message):
         draw_history(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize("width", [3.0, 8.4])
+def test_a_stamp_is_wrapped_to_the_figure_above_all_else(width):
+    figure = Figure(figsize=(width, 4), layout="constrained")
+    axes = figure.add_subplot()
+    write_stamp(figure, "leaking split: of 1020 test files, 412 (40 %) are copies of a training $film$")
+    FigureCanvasAgg(figure).draw()
+    text = figure.get_suptitle()
+    assert " ".join(text.split()) == (
+        r"leaking split: of 1020 test files, 412 (40 %) are copies of a training \$film\$"
+    )
+    box = figure._suptitle.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert box.y0 >= axes.get_window_extent().y1
+
+
+def test_a_history_bears_the_stamp(tmp_path):
+    (tmp_path / "history.csv").write_text(HISTORY)
+    plain, stamped = (
+        np.asarray(open_png(draw_history(tmp_path / "history.csv", stamp=stamp)).convert("RGB"))
+        for stamp in ("", "leaking split")
+    )
+    red = [int((image == (0xB0, 0x00, 0x20)).all(axis=2).sum()) for image in (plain, stamped)]
+    assert red[0] == 0
+    assert red[1] > 10
 
 
 def test_the_same_figure_has_the_same_bytes():

@@ -169,6 +169,20 @@ def test_a_leak_is_told_at_the_top_and_with_the_data(tmp_path):
     assert "Leak: 2 of 8 test files (25 %) are of groups of films that are also in train or val: 2 are copies" in text
 
 
+def test_all_that_leaks_stands_in_a_banner_on_top_in_print_too(tmp_path):
+    run = write_run(tmp_path / "run", leak=True)
+    write_ablation(run, stamp="leaking split: of the ablation")
+    for folder, stamp in (("splits/val", "leaking split: of val"), ("evaluations/twin", "leaking data: of twin")):
+        write_scores(run / folder, predictions(), leaks={"stamp": stamp})
+    page = Page(build_report(run))
+    banner = page.text[: page.text.index("The score on test films")]
+    own = "Leaking split: of 8 test files, 2 (25 %) are copies of a training film."
+    others = "Leaking split: of val. Leaking data: of twin. Leaking split: of the ablation."
+    assert f"{own} {others} Figures of such films do not tell" in banner.replace(" .", ".")
+    assert page.source.index('<aside class="stamp"') < page.source.index("<main>")
+    assert "display: none" not in page.source
+
+
 def test_another_film_of_a_training_patient_is_a_leak(tmp_path):
     run = write_run(tmp_path / "run")
     films = [

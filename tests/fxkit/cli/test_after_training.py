@@ -12,6 +12,10 @@ from fxkit.cli.ablate import ablate
 from fxkit.cli.cam import cam
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
+from fxkit.data.index import index_data
+from fxkit.data.leaks import stamp_of
+from fxkit.data.manifest import write_manifest
+from fxkit.errors import DataError
 from fxkit.run import Run
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
@@ -38,8 +42,12 @@ def test_evaluate_prints_intervals_and_writes_the_report(folder: Path) -> None:
 
 
 def test_evaluate_takes_other_data(folder: Path, made: Synthetic) -> None:
-    code, _, _ = invoke(evaluate, folder, "--data", made.root, "--name", "other")
+    arguments = [evaluate, folder, "--data", made.root, "--name", "other"]
+    with pytest.raises(DataError, match=r"other: 60 files \(20 films\) are, but for cleaning, training or validation"):
+        invoke(*arguments)
+    code, out, _ = invoke(*arguments, "--allow-leaks")
     assert code == 0
+    assert out.startswith("leaking data: 60 files (20 films) are, but for cleaning, training or validation files")
     assert (folder / "evaluations" / "other" / "metrics.json").is_file()
 
 
@@ -100,6 +108,28 @@ def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: 
     assert lines[-1].startswith("reason: ")
     assert "seed 0: training on cleaned films" in err
     assert (tmp_path / "out" / "ablation.json").is_file()
+
+
+def test_ablate_refuses_a_leaking_split_before_it_cleans(made: Synthetic, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.csv", index_data(made.root, split="random").records)
+    places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
+    with pytest.raises(DataError, match=r"^the split leaks: .*or give --allow-leaks, which stamps all figures$"):
+        invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out")
+    assert not (tmp_path / "clean").exists()
+
+
+def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, split="random")
+    write_manifest(tmp_path / "m.csv", found.records)
+    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0", "--allow-leaks"]
+    places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
+    code, out, _ = invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out", *options)
+    assert code == 0
+    assert out.splitlines()[0] == stamp_of(found.records)
+    code, out, _ = invoke(cam, tmp_path / "out" / "raw-seed0", "--limit", "1")
+    assert code == 0
+    assert out.splitlines()[0] == stamp_of(found.records)
 
 
 @pytest.mark.parametrize(

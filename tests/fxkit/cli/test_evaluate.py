@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from fxkit.cli.evaluate import evaluate
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
+from fxkit.errors import DataError
 from fxkit.run import Run, read_json, write_json
 
 
@@ -39,30 +40,50 @@ def test_each_class_is_printed_with_precision_recall_f1_and_support(folder: Path
         assert len(row) == len(heading)
 
 
-def test_other_films_of_training_patients_are_warned_of(folder: Path) -> None:
+def test_other_films_of_training_patients_are_refused_or_told(folder: Path) -> None:
     records = read_manifest(folder / "manifest.csv")
     group = next(r.group for r in records if r.split == "train")
     tests = sum(r.split == "test" for r in records)
     set_records(folder, [replace(r, group=group) if r.split == "test" else r for r in records])
+    told = f"of {tests} test files, {tests} (100 %) are other films of a training group"
+    refused = CliRunner().invoke(evaluate, [str(folder)])
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception).startswith(f"{folder / 'manifest.csv'}: the split leaks: {told}; this touches 4 of 4")
+    result = CliRunner().invoke(evaluate, [str(folder), "--allow-leaks"], catch_exceptions=False)
+    assert result.stdout.splitlines()[0] == f"leaking split: {told}"
+    found = read_json(folder / "metrics.json")["leaks"]
+    assert found["stamp"] == f"leaking split: {told}"
+    assert (found["test"]["grouped_files"], found["val"]["grouped_files"]) == (tests, 0)
+    assert f"Leaking split: {told}." in (folder / "report.html").read_text()
+
+
+def test_a_leaking_val_part_stamps_the_test_figures_and_is_itself_refused(folder: Path) -> None:
+    records = read_manifest(folder / "manifest.csv")
+    film = next(r.film for r in records if r.split == "train")
+    first = next(r.path for r in records if r.split == "val")
+    set_records(folder, [replace(r, film=film) if r.path == first else r for r in records])
+    vals = sum(r.split == "val" for r in records)
     result = CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False)
-    assert (
-        f"warning: {tests} of {tests} test files leak: 0 are copies of a training film, {tests} are other films of a "
-        "training patient or group"
-    ) in result.stderr
+    assert result.stdout.startswith(f"leaking split: of {vals} val files, 1 (")
+    refused = CliRunner().invoke(evaluate, [str(folder), "--split", "val"])
+    assert isinstance(refused.exception, DataError)
+    assert f"the split leaks: of {vals} val files, 1 (" in str(refused.exception)
 
 
-def test_an_honest_split_is_not_warned_of(folder: Path) -> None:
-    assert "leak" not in CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False).stderr
+def test_an_honest_split_bears_no_stamp(folder: Path) -> None:
+    assert "leak" not in CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False).output
+    assert "leaks" not in read_json(folder / "metrics.json")
+    assert 'class="stamp"' not in (folder / "report.html").read_text()
 
 
-def test_films_that_training_has_seen_are_warned_of(folder: Path, trained: Run) -> None:
+def test_films_that_training_has_seen_are_told(folder: Path, trained: Run) -> None:
     arguments = [str(folder), "--manifest", str(folder / "manifest.csv"), "--root", str(trained.root)]
-    result = CliRunner().invoke(evaluate, [*arguments, "--name", "twin"], catch_exceptions=False)
+    result = CliRunner().invoke(evaluate, [*arguments, "--name", "twin", "--allow-leaks"], catch_exceptions=False)
     seen = [r for r in trained.records if r.split in ("train", "val")]
     films = len({r.film for r in seen})
-    assert (
-        f"warning: {len(seen)} files ({films} films) are, but for cleaning, training or validation files of this run"
-    ) in result.stderr
+    told = f"{len(seen)} files ({films} films) are, but for cleaning, training or validation files of this run"
+    assert result.stdout.splitlines()[0] == f"leaking data: {told}"
+    assert read_json(folder / "evaluations" / "twin" / "metrics.json")["leaks"]["stamp"] == f"leaking data: {told}"
 
 
 def test_every_option_has_a_help_text() -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from fxkit.cli.train import SETTINGS, build_config, train
 from fxkit.config import Config
 from fxkit.data.index import index_data
+from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import DataError
 from fxkit.run import open_run
@@ -45,13 +46,18 @@ def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> N
     assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'mine'}"
 
 
-def test_a_leaking_manifest_is_warned_of(made: Synthetic, tmp_path: Path) -> None:
+def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) -> None:
     leaking = index_data(made.root, split="random")
     write_manifest(tmp_path / "manifest.csv", leaking.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
-    result = CliRunner().invoke(train, [*arguments, "--runs", str(tmp_path)], catch_exceptions=False)
+    arguments += ["--runs", str(tmp_path)]
+    refused = CliRunner().invoke(train, arguments)
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception).startswith("the split leaks: of ")
+    assert not (tmp_path / "test_resnet-seed0").exists()
+    result = CliRunner().invoke(train, [*arguments, "--allow-leaks"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "are copies of a training film: the test score will flatter" in result.stderr
+    assert stamp_of(leaking.records) in result.stdout.splitlines()
     assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
 
 

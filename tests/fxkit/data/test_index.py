@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.data.index import count_splits, index_data, leaks, write_index
+from fxkit.data.index import count_splits, index_data, write_index
+from fxkit.data.leaks import leaks
 from fxkit.data.manifest import read_manifest, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.synth import Synthetic
@@ -48,10 +49,11 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
 
 
 def test_two_processes_find_the_same(made: Synthetic) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     found = index_data(made.root, jobs=2, progress=lambda what, done, total: seen.append((what, done, total)))
     assert found.records == index_data(made.root).records
-    assert seen == [(n, made.files) for n in range(1, made.files + 1)]
+    assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
+    assert {what for what, *_ in seen[made.files :]} == {"copies"}
 
 
 def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> None:
@@ -170,8 +172,8 @@ def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
 def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
     found = index_data(made.root, split="random")
     counted = leaks(found.records)
-    assert counted.leaked_files > 0.5 * counted.test_files
-    assert f"{counted.leaked_files} of {counted.test_files} (" in found.notes[-1]
+    assert counted.leaked_files > 0.5 * counted.files
+    assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
     assert found.notes[-1].startswith("WARNING: this random split of files: ")
 
 

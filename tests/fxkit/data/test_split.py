@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxkit.data.manifest import Record
-from fxkit.data.split import Leaks, assign_splits, check_fractions, leaks, quotas
+from fxkit.data.split import assign_splits, check_fractions, quotas
 from fxkit.errors import DataError
 
 THIRDS = (0.7, 0.15, 0.15)
@@ -89,28 +88,3 @@ def test_too_few_groups_are_refused() -> None:
 def test_bad_fractions_are_refused(fractions: tuple[float, ...]) -> None:
     with pytest.raises(DataError, match=r"fractions 0\.\d.*: expected three for train, val, test, none negative"):
         check_fractions(fractions)
-
-
-def test_leaks_are_counted_in_files_films_and_groups() -> None:
-    rows = [
-        ("1.png", "p1", "f1", "train"),
-        ("1-rotated1.png", "p1", "f1", "test"),
-        ("2.png", "p1", "f2", "test"),
-        ("3.png", "p2", "f3", "test"),
-        ("4.png", "p3", "f4", "val"),
-        ("4-rotated1.png", "p3", "f4", "test"),
-        ("4-rotated2.png", "p3", "f4", "test"),
-    ]
-    records = [
-        Record(path=path, label="a", group=group, split=split, sha256="", width=1, height=1, status="ok", film=film)
-        for path, group, film, split in rows
-    ]
-    assert leaks(records) == Leaks(
-        test_files=5,
-        test_films=4,
-        test_groups=3,
-        leaked_files=3,
-        leaked_films=2,
-        leaked_groups=2,
-        grouped_files=4,
-    )
