@@ -1,6 +1,6 @@
 """Which films `fxkit cam` explains, and where the markers on them lie."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from fxkit.data.dataset import image_place
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
+from fxkit.known_markers import KnownMarkers, read_known_markers
 from fxkit.run import Run
-from preprocess.coco import read_coco
-from preprocess.film import mask_of
-from preprocess.ledger import LEDGER, read_ledger
-from preprocess.markers import MarkedImage
-from preprocess.settings import CleanSettings, read_clean_settings
+from preprocess.ledger import LEDGER
 from preprocess.sources import default_out
 
 
@@ -28,22 +25,6 @@ class Film:
     name: str
     label: str = ""
     mask: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True)
-class KnownMarkers:
-    """The markers of some images by relative path, and how they are grown into masks."""
-
-    images: Mapping[str, MarkedImage]
-    settings: CleanSettings
-
-    def mask(self, path: str) -> NDArray[np.bool_] | None:
-        """Return the mask of the image with this path, or with one that ends like it; None where it is not known."""
-        marked = self.images.get(path)
-        if marked is None:
-            ends = [known for known in self.images if path.endswith(f"/{known}")]
-            marked = self.images[max(ends, key=len)] if ends else None
-        return None if marked is None else mask_of((marked.height, marked.width), list(marked.markers), self.settings)
 
 
 def films_of_run(run: Run, *, root: Path | None = None, markers: Path | None = None, limit: int = 0) -> Iterator[Film]:
@@ -73,16 +54,6 @@ def films_of_images(paths: Sequence[Path], markers: Path | None = None) -> Itera
     known = read_known_markers(markers) if markers else None
     for path in paths:
         yield Film(path, str(path), mask=known.mask(path.as_posix()) if known else None)
-
-
-def read_known_markers(place: Path) -> KnownMarkers:
-    """Read markers from a cleaned folder, its ledger.jsonl, or a COCO file."""
-    if place.suffix == ".json":
-        return KnownMarkers(read_coco(place), CleanSettings())
-    folder = place if place.is_dir() else place.parent
-    rows = read_ledger(place).values()
-    images = {r.path: MarkedImage(r.width, r.height, r.markers) for r in rows if r.status != "failed"}
-    return KnownMarkers(images, read_clean_settings(folder) or CleanSettings())
 
 
 def _beside(root: Path) -> KnownMarkers | None:
