@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from fxkit.bootstrap import Interval, interval
 from fxkit.data.manifest import Record, order_classes
@@ -48,7 +49,6 @@ class Baseline:
 
     figures: tuple[Alone, ...]
     verdict: str
-    strongest: str
     n_films: int
     n_groups: int
     n_left_out: int  # films beyond the most that are used
@@ -63,9 +63,11 @@ def metadata_baseline(
 ) -> Baseline | None:
     """Predict the class from metadata by cross-validation over groups; None where there is one class only.
 
-    A random forest learns from every file, weighed so that films count alike and so do classes, and predicts films
-    of other groups. Copies' predictions are averaged: the unit is the film, that of the interval the group. A forest
-    is at ease with few groups, with missing values and with relations that are no straight line.
+    Extremely randomised trees learn from every file, weighed so that films count alike and so do classes, and
+    predict films of other groups. Copies' predictions are averaged: the unit is the film, that of the interval the
+    group. Trees are at ease with few groups and with relations that are no straight line; without bootstrap samples
+    they say exactly 0.5 where nothing differs. The interval covers the choice of films, not that of the folds: of
+    sets without any difference, 3 to 6 % come out above chance instead of 2.5 %, none far above.
 
     Args:
         records: readable ones.
@@ -86,7 +88,6 @@ def metadata_baseline(
     return Baseline(
         figures,
         strongest.verdict if strongest.verdict in (FAR_ABOVE, ABOVE) else figures[0].verdict,
-        strongest.kind,
         len(used),
         len({group for _, group, _ in used}),
         len({film_of(record) for record in files} - used),
@@ -105,10 +106,12 @@ def verdict_of(found: Interval) -> str:
 def _alone(table: Table, kind: str, seed: int) -> Alone:
     known = table.take(np.flatnonzero(~np.isnan(table.kinds[kind]).all(axis=1)).tolist())
     films = {film_of(record) for record in known.records}
+    n_groups = len({group for _, group, _ in films})
+    if len({label for _, _, label in films}) > 1 and (known.kinds[kind] == known.kinds[kind][0]).all():
+        return Alone(kind, Interval(CHANCE, CHANCE, CHANCE, n_groups), len(films), NONE)  # the same in all files
     runs = cross_validate(known.records, known.kinds[kind], seed=seed)
     if not runs:
-        nothing = Interval(np.nan, np.nan, np.nan, len({group for _, group, _ in films}))
-        return Alone(kind, nothing, len(films), UNDECIDED)
+        return Alone(kind, Interval(np.nan, np.nan, np.nan, n_groups), len(films), UNDECIDED)
     found = interval(ranking_metric(runs[0].classes), runs, seed=seed)
     return Alone(kind, found, len(films), verdict_of(found))
 
@@ -129,17 +132,18 @@ def cross_validate(records: Sequence[Record], values: Floats, *, seed: int = 0) 
 
 
 def _pooled(records: Sequence[Record], values: Floats, classes: tuple[str, ...], folds: int, seed: int) -> Predictions:
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import ExtraTreesClassifier
 
     labels = np.array([classes.index(record.label) for record in records])
     fold, weights = _folds(records, folds, seed), _weights(records)
+    ranks = rankdata(values, axis=0)  # a split falls anywhere between two ranks: a few huge files take no part of it
     probabilities = np.zeros((len(records), len(classes)))
     for number in range(folds):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        forest = RandomForestClassifier(TREES, min_weight_fraction_leaf=LEAF, random_state=seed)
-        forest.fit(values[train], labels[train], sample_weight=weights[train] / _totals(labels, weights, train))
+        forest = ExtraTreesClassifier(TREES, min_weight_fraction_leaf=LEAF, random_state=seed)
+        forest.fit(ranks[train], labels[train], sample_weight=weights[train] / _totals(labels, weights, train))
         if len(test):
-            probabilities[np.ix_(test, forest.classes_)] = forest.predict_proba(values[test])
+            probabilities[np.ix_(test, forest.classes_)] = np.round(forest.predict_proba(ranks[test]), 9)
     return Predictions(
         classes,
         tuple(record.path for record in records),
