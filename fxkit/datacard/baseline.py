@@ -18,7 +18,7 @@ from fxkit.datacard.metadata import Table, build_table, choose, film_of
 from fxkit.predictions import Predictions
 from fxkit.scores import Floats, Ints, ranking_metric
 
-ALL = "all together"
+ALL = "all metadata"
 FAR, CHANCE = 0.6, 0.5  # at 0.6 the fractured of two films is told 60 times in 100: twice 0.05, an ablation's margin
 EXCLUDED = 0.7  # "no evidence" only where the interval excludes that metadata predict the class this well
 FAR_ABOVE, ABOVE, NONE, UNDECIDED = "far above chance", "above chance", "no evidence", "undecided"
@@ -45,7 +45,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class Baseline:
-    """All metadata together first, then each kind alone; the verdict is that of the strongest of them."""
+    """All metadata first, then each kind alone; the verdict is that of the strongest of them."""
 
     figures: tuple[Alone, ...]
     verdict: str

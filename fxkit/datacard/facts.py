@@ -31,7 +31,7 @@ class FileFacts:
     """Facts of one file; brightness is a fraction of the full scale, shares are of pixels, 0 to 1.
 
     Args:
-        bits: that the brightness takes: 8, 12 (in a file of 16, where none is above 4095) or 16.
+        bits: that the brightness takes: 8, 12 (in a file of 16, where none is above 4095) or 16; of DICOM what it says.
         jpeg_quality: 1 to 100 on the scale of the Independent JPEG Group; None where the file is no JPEG.
         p1: brightness of the 1st percentile, p99 of the 99th.
         border_constant: share of the border that has the commonest brightness, give or take one step of 255.

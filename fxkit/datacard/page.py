@@ -11,7 +11,7 @@ import jinja2
 from fxkit import __version__, report
 from fxkit.data.manifest import Record, usable
 from fxkit.datacard import baseline as limits
-from fxkit.datacard.baseline import ABOVE, ALL, FAR_ABOVE, NONE, Alone, Baseline
+from fxkit.datacard.baseline import ABOVE, FAR_ABOVE, NONE, Alone, Baseline
 from fxkit.datacard.card import QUANTILES, Card, Spread, build_card
 from fxkit.datacard.facts import read_all_facts
 from fxkit.datacard.marking import markings_of
@@ -23,6 +23,8 @@ from preprocess.images import MAX_PIXELS, write_atomic
 PAGE, FACTS = "data.html", "data.json"
 SHOWN = 12  # values of a property on the page; data.json has all
 LISTED = 100  # file names of a kind on the page; data.json has all
+NAMED = 3  # figures in the headline
+SCALE = "(AUROC, 0.5 is chance)"
 FILES_APART = ("files", "markings")
 
 
@@ -77,28 +79,31 @@ def headline(found: Baseline | None) -> str:
     if found is None:
         return "Whether metadata alone predict the class was not tested: there is one class only."
     whole = _told(found.figures[0])
-    if found.verdict == FAR_ABOVE:
-        strong = sorted((f for f in found.figures if f.verdict == FAR_ABOVE), key=lambda f: -f.found.low)
-        return (
-            f"Metadata alone predict the class, far above chance: {'; '.join(map(_told, strong))}. A network can do "
-            "the same: a score on these films need not come from the bone."
-        )
-    if found.verdict == ABOVE:
-        strong = [f for f in found.figures if f.verdict == ABOVE]
-        return (
-            f"Metadata alone predict the class somewhat better than chance: {'; '.join(map(_told, strong))}. Of "
-            f"{len(found.figures)} figures looked at, one may be so by chance."
-        )
+    if found.verdict in (FAR_ABOVE, ABOVE):
+        return _above(found)
     if found.verdict == NONE:
-        return f"No evidence that metadata alone predict the class: {whole}."
+        return f"No evidence that metadata alone predict the class {SCALE}: {whole}."
     return (
-        f"Undecided whether metadata alone predict the class: {whole}; with {found.n_groups} groups neither chance nor "
-        f"an AUROC of {limits.EXCLUDED} is excluded."
+        f"Undecided whether metadata alone predict the class {SCALE}: {whole}; with {found.n_groups} groups neither "
+        f"chance nor an AUROC of {limits.EXCLUDED} is excluded."
     )
 
 
+def _above(found: Baseline) -> str:
+    """Name the strongest figures that have the verdict of all."""
+    strong = sorted((f for f in found.figures if f.verdict == found.verdict), key=lambda f: -f.found.low)
+    named = ", ".join(map(_told, strong[:NAMED])) + (f" and {len(strong) - NAMED} more" if strong[NAMED:] else "")
+    if found.verdict == FAR_ABOVE:
+        return (
+            f"Metadata alone predict the class far above chance {SCALE}: {named}. A network can do the same: a score "
+            "on these films need not come from the bone."
+        )
+    alone = f" One of {len(found.figures)} figures may be so by chance." if len(strong) == 1 else ""
+    return f"Metadata alone predict the class somewhat better than chance {SCALE}: {named}.{alone}"
+
+
 def _told(figure: Alone) -> str:
-    return f"{figure.kind}: AUROC {_estimate(figure).text}"
+    return f"{figure.kind} {_estimate(figure).text}"
 
 
 def _estimate(figure: Alone) -> Estimate:
@@ -135,7 +140,6 @@ def render_card(card: Card) -> bytes:
         figures=[(figure, _estimate(figure)) for figure in card.baseline.figures] if card.baseline else [],
         groups="patients" if card.total.patients == card.total.groups else "groups",
         strips={spread.name: strip(spread) for spread in card.spreads},
-        all_kinds=ALL,
         limits=limits,
         shown=SHOWN,
         listed=LISTED,

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fxkit.bootstrap import Interval
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
 from fxkit.datacard import Card, baseline, card_lines, write_card
+from fxkit.datacard.baseline import ABOVE, NONE, Alone, Baseline
+from fxkit.datacard.page import headline
 from fxkit.synth import Synthetic
 from preprocess.errors import OutputError
 
@@ -42,8 +45,10 @@ def read(folder: Path) -> str:
 def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
     card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}), tmp_path / "films")
     (line,) = card_lines(card)
-    assert line.startswith("WARNING: Metadata alone predict the class, far above chance: ")
-    assert "JPEG quality: AUROC 1.00 (0." in line
+    assert line.startswith("WARNING: Metadata alone predict the class far above chance (AUROC, 0.5 is chance): ")
+    assert "all metadata 1.00 (0." in line
+    assert card.baseline is not None
+    assert {f.kind: f.found.value for f in card.baseline.figures}["JPEG quality"] == 1.0
     body = read(tmp_path).partition("<body>")[2]
     assert body.split("</p>")[0].strip().startswith('<p class="warning"><strong>Warning.</strong> Metadata alone')
 
@@ -196,6 +201,18 @@ def test_every_verdict_has_its_words(tmp_path: Path) -> None:
         changed: Card = replace(card, baseline=replace(card.baseline, verdict=verdict, figures=figures))  # type: ignore[type-var]
         return card_lines(changed)[0]
 
-    assert line(baseline.ABOVE).startswith("Metadata alone predict the class somewhat better than chance: all together")
-    assert line(baseline.NONE).startswith("No evidence that metadata alone predict the class: all together: AUROC")
+    assert line(ABOVE).startswith("Metadata alone predict the class somewhat better than chance (AUROC")
+    assert line(ABOVE).endswith(" and 5 more.")
+    assert line(NONE).startswith(
+        "No evidence that metadata alone predict the class (AUROC, 0.5 is chance): all metadata 1.00"
+    )
     assert "with 16 groups neither chance nor an AUROC of 0.7 is excluded" in line(baseline.UNDECIDED)
+
+
+def test_a_single_figure_above_chance_may_be_chance() -> None:
+    found = Interval(0.6, 0.55, 0.65, 90)
+    figures = tuple(Alone(kind, found, 90, verdict) for kind, verdict in (("all metadata", NONE), ("border", ABOVE)))
+    assert headline(Baseline(figures, ABOVE, 90, 90, 0)) == (
+        "Metadata alone predict the class somewhat better than chance (AUROC, 0.5 is chance): border 0.60 (0.55 to "
+        "0.65). One of 2 figures may be so by chance."
+    )
