@@ -1,4 +1,4 @@
-"""The markers of films as a cleaned folder, its ledger or a COCO file gives them."""
+"""The markers that are known of some images: from a cleaned folder, a ledger or a COCO file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,17 +21,23 @@ class KnownMarkers:
     images: Mapping[str, MarkedImage]
     settings: CleanSettings
 
+    def find(self, path: str) -> MarkedImage | None:
+        """Return the image with this path, or else with the longest path that this one ends in; None if unknown."""
+        ends = [path, *(path[i + 1 :] for i, letter in enumerate(path) if letter == "/")]
+        return next((self.images[end] for end in ends if end in self.images), None)
+
     def mask(self, path: str) -> NDArray[np.bool_] | None:
-        """Return the mask of the image with this path, or with one that ends like it; None where it is not known."""
-        marked = self.images.get(path)
-        if marked is None:
-            ends = [known for known in self.images if path.endswith(f"/{known}")]
-            marked = self.images[max(ends, key=len)] if ends else None
+        """Return the mask of the image that `find` finds."""
+        marked = self.find(path)
         return None if marked is None else mask_of((marked.height, marked.width), list(marked.markers), self.settings)
 
 
 def read_known_markers(place: Path) -> KnownMarkers:
-    """Read markers from a cleaned folder, its ledger.jsonl, or a COCO file."""
+    """Read markers from a cleaned folder, its ledger.jsonl, or a COCO file.
+
+    Raises:
+        OutputError, MarkerFileError: the file cannot be read.
+    """
     if place.suffix == ".json":
         return KnownMarkers(read_coco(place), CleanSettings())
     folder = place if place.is_dir() else place.parent

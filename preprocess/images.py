@@ -77,9 +77,14 @@ def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS)
         ImageError: not an image, truncated, corrupt, or of more than `max_pixels`.
     """
     path = Path(path)
-    if data[128:132] == b"DICM" or path.suffix.lower() in {".dcm", ".dicom"}:
+    if is_dicom(path, data):
         return _decode_dicom(path, data, max_pixels)
     return _decode(path, data, max_pixels)
+
+
+def is_dicom(path: str | Path, data: bytes) -> bool:
+    """Tell DICOM by its preamble, or by the name where there is none."""
+    return data[128:132] == b"DICM" or Path(path).suffix.lower() in {".dcm", ".dicom"}
 
 
 def to_grey8(image: Array) -> NDArray[np.uint8]:
@@ -179,14 +184,24 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
+def open_picture(path: str | Path, data: bytes) -> Image.Image:
+    """Read the head of an image file other than DICOM; its pixels are not decoded, and may be damaged.
+
+    Raises:
+        ImageError: not an image, or a corrupt head.
+    """
+    path = Path(path)
     try:
         with _no_pillow_limit(), _quiet():
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image; expected {', '.join(FORMATS)} or DICOM") from error
     except Exception as error:  # noqa: BLE001  decoders raise anything on hostile headers
         _refuse_corrupt(path, error)
+
+
+def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
+    picture = open_picture(path, data)
     _check_size(path, picture.width, picture.height, max_pixels)
     try:
         if _is_deep_colour(picture, data):
@@ -274,16 +289,26 @@ def _to_uint16(path: Path, values: Array) -> Array:
     return values.astype(np.uint16)
 
 
-def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
+def open_dicom(path: str | Path, data: bytes) -> Any:
+    """Return a DICOM file as pydicom's dataset; its pixels are not decoded.
+
+    Raises:
+        ImageError: the extra is missing, or not DICOM.
+    """
     try:
         import pydicom
-        from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
     except ImportError as error:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data))
+        return pydicom.dcmread(io.BytesIO(data))
     except Exception as error:
         raise ImageError(f"{path}: not a DICOM file ({error})") from error
+
+
+def _decode_dicom(path: Path, data: bytes, max_pixels: int) -> Array:
+    dataset = open_dicom(path, data)
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+
     if "PixelData" not in dataset:
         raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
     try:

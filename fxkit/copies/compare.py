@@ -1,5 +1,6 @@
 """Compare two films: lay one on the other by their common points, and tell how alike they are where both show."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,9 @@ NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
 SCALES = (0.25, 4.0)  # ... and their range
 CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
 BANDS_PX = ((1.0, 3.0), (1.5, 5.0))  # detail: what a blur of the second width takes away after one of the first
+FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
+PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
+FEW_POINTS = 12  # ... fewer common points than these, idle
 SHIFT_PX = 40  # by which the fine registration may move a corner: more is another place
 
 
@@ -59,9 +63,9 @@ def compare(first: Features, second: Features) -> Evidence | None:
     one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
     there = matrix if shrinks else cv2.invertAffineTransform(matrix)
     seen = _likeness(one, other, there)
-    if seen is None:
+    if seen is None or (points < FEW_POINTS and seen[1] < HOPELESS):
         return None
-    finer = _refine(one, other, there, inverted=seen[0] < 0)
+    finer = None if seen[1] > PLAIN else _refine(one, other, there, inverted=seen[0] < 0)
     if finer is not None:
         better = _likeness(one, other, finer)
         if better is not None and better[1] > seen[1]:
@@ -116,8 +120,9 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
     a, b = _ranks(np.asarray(laid, np.uint8), both), _ranks(other, both)
     rank = correlation(a[both], b[both])
     inner = np.asarray(cv2.erode(both.astype(np.uint8), np.ones((5, 5))), bool)
-    pairs = (correlation(_band(a, both, band)[inner], _band(b, both, band)[inner]) for band in BANDS_PX)
-    detail = float(np.tanh(np.mean(np.arctanh(np.clip(list(pairs), -0.999, 0.999)))))
+    bands = zip(_bands(a, both, BANDS_PX), _bands(b, both, BANDS_PX), strict=True)
+    pairs = [correlation(x[inner], y[inner]) for x, y in bands]
+    detail = float(np.tanh(np.mean(np.arctanh(np.clip(pairs, -0.999, 0.999)))))
     smaller = min(float(_shown(other).sum()), float(own.sum()))
     return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
 
@@ -129,15 +134,18 @@ def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
     return np.asarray(ranks[picture], np.float32)
 
 
-def _band(values: Values, shown: NDArray[np.bool_], widths_px: tuple[float, float]) -> Values:
-    """Take the detail between two widths, of what is shown alone."""
-    weight = shown.astype(np.float32)
-    finer, coarser = (
-        cv2.GaussianBlur(values * weight, (0, 0), width)
-        / np.maximum(cv2.GaussianBlur(weight, (0, 0), width), np.float32(1e-3))
-        for width in widths_px
-    )
-    return np.asarray(finer - coarser, np.float32)
+def _bands(values: Values, shown: NDArray[np.bool_], widths_px: Iterable[tuple[float, float]]) -> list[Values]:
+    """Take the detail between two widths, for each such pair, of what is shown alone."""
+    both = np.dstack([values * shown, shown.astype(np.float32)])  # one blur for both
+    found = []
+    for widths in widths_px:
+        finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths)
+        found.append(_over(finer) - _over(coarser))
+    return found
+
+
+def _over(blurred: Values) -> Values:
+    return np.asarray(blurred[..., 0] / np.maximum(blurred[..., 1], np.float32(1e-3)), np.float32)
 
 
 def correlation(a: Values, b: Values) -> float:
@@ -152,19 +160,18 @@ def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Mat
 
     Source: Evangelidis and Psarakis 2008, "Parametric image alignment using enhanced correlation coefficient".
     """
-    details = []
-    for picture in (one, other):
-        shown = _shown(picture)
-        detail = np.where(shown, _band(_ranks(picture, shown), shown, (1.2, 12.0)), 0).astype(np.float32)
-        details.append(cv2.resize(detail, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    moving, still = details
+    halves = [cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in (one, other)]
+    seen, still_seen = (_shown(np.asarray(half, np.uint8)) for half in halves)
+    moving, still = (
+        np.where(shown, _bands(_ranks(np.asarray(half, np.uint8), shown), shown, [FINE_PX])[0], 0).astype(np.float32)
+        for half, shown in zip(halves, (seen, still_seen), strict=True)
+    )
     start = cv2.invertAffineTransform(matrix)
     warp = np.column_stack([start[:, :2], start[:, 2] / 2]).astype(np.float32)
-    seen = cv2.resize(_shown(one).astype(np.uint8), moving.shape[::-1], interpolation=cv2.INTER_NEAREST)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 25, 1e-4)
     try:
         _, warp = cv2.findTransformECC(
-            still, -moving if inverted else moving, warp, cv2.MOTION_AFFINE, criteria, seen, 3
+            still, -moving if inverted else moving, warp, cv2.MOTION_AFFINE, criteria, seen.astype(np.uint8), 3
         )
     except cv2.error:
         return None  # it did not converge

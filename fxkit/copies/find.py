@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from fxkit.copies.candidates import candidates
 from fxkit.copies.compare import Evidence, compare
@@ -88,7 +89,8 @@ def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[
     """Compare pairs of files, but for those whose evidence is known; keep it in the store."""
     known = store.evidence(pairs)
     new = [pair for pair in pairs if pair not in known]
-    with Parallel(n_jobs=jobs if len(new) > CHUNK // 8 else 1) as parallel:
+    # many small products: threads within one cost more than they bring
+    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > CHUNK // 8 else 1) as parallel:
         for first in range(0, len(new), CHUNK):
             chunk = new[first : first + CHUNK]
             features = {name: store.features(name) for pair in chunk for name in pair}

@@ -1,0 +1,156 @@
+"""Write the data card: data.html to read, which needs nothing else, and data.json, which holds all of it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from fxkit import __version__, report
+from fxkit.data.manifest import Record, usable
+from fxkit.datacard import baseline as limits
+from fxkit.datacard.baseline import ABOVE, FAR_ABOVE, NONE, Alone, Baseline
+from fxkit.datacard.card import QUANTILES, Card, Spread, build_card
+from fxkit.datacard.facts import read_all_facts
+from fxkit.datacard.marking import markings_of
+from fxkit.known_markers import read_known_markers
+from fxkit.metrics import as_json
+from fxkit.report.reading import Estimate
+from preprocess.images import MAX_PIXELS, write_atomic
+
+PAGE, FACTS = "data.html", "data.json"
+SHOWN = 12  # values of a property on the page; data.json has all
+LISTED = 100  # file names of a kind on the page; data.json has all
+NAMED = 3  # figures in the headline
+SCALE = "(AUROC, 0.5 is chance)"
+FILES_APART = ("files", "markings")
+
+
+def write_card(
+    folder: str | Path,
+    records: Sequence[Record],
+    root: str | Path,
+    *,
+    markers: str | Path | None = None,
+    jobs: int = 1,
+    notes: Sequence[str] = (),
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Card:
+    """Read every usable file of a manifest once and write FOLDER/data.html and FOLDER/data.json.
+
+    The same files give the same bytes.
+
+    Args:
+        root: what the records' paths are relative to.
+        markers: a cleaned folder, its ledger.jsonl, or a COCO file; adds the markers' style and place.
+        jobs: processes that read.
+        notes: what the index told; shown as they are.
+        progress: called with the number of files read and of all.
+
+    Raises:
+        OutputError, MarkerFileError: the markers cannot be read, or the card cannot be written.
+    """
+    known = read_known_markers(Path(markers)) if markers else None
+    paths = [record.path for record in usable(records)]
+    facts, unread = read_all_facts(Path(root), paths, jobs=jobs, max_pixels=max_pixels, progress=progress)
+    markings = markings_of(usable(records), known) if known else None
+    card = build_card(Path(root).resolve().name, records, facts, unread, markings, notes)
+    write_atomic(Path(folder) / FACTS, card_json(card))
+    write_atomic(Path(folder) / PAGE, render_card(card))
+    return card
+
+
+def card_lines(card: Card) -> list[str]:
+    """Return what to print: whether metadata alone tell the class, first of all."""
+    mark = "WARNING: " if is_warning(card.baseline) else ""
+    return [f"{mark}{headline(card.baseline)}"]
+
+
+def is_warning(found: Baseline | None) -> bool:
+    """Tell whether metadata alone predict the class far better than chance."""
+    return found is not None and found.verdict == FAR_ABOVE
+
+
+def headline(found: Baseline | None) -> str:
+    """Return the verdict on metadata as a sentence or two."""
+    if found is None:
+        return "Whether metadata alone predict the class was not tested: there is one class only."
+    whole = _told(found.figures[0])
+    if found.verdict in (FAR_ABOVE, ABOVE):
+        return _above(found)
+    if found.verdict == NONE:
+        return f"No evidence that metadata alone predict the class {SCALE}: {whole}."
+    return (
+        f"Undecided whether metadata alone predict the class {SCALE}: {whole}; with {found.n_groups} groups neither "
+        f"chance nor an AUROC of {limits.EXCLUDED} is excluded."
+    )
+
+
+def _above(found: Baseline) -> str:
+    """Name the strongest figures that have the verdict of all."""
+    strong = sorted((f for f in found.figures if f.verdict == found.verdict), key=lambda f: -f.found.low)
+    named = ", ".join(map(_told, strong[:NAMED])) + (f" and {len(strong) - NAMED} more" if strong[NAMED:] else "")
+    if found.verdict == FAR_ABOVE:
+        return (
+            f"Metadata alone predict the class far above chance {SCALE}: {named}. A network can do the same: a score "
+            "on these films need not come from the bone."
+        )
+    alone = f" One of {len(found.figures)} figures may be so by chance." if len(strong) == 1 else ""
+    return f"Metadata alone predict the class somewhat better than chance {SCALE}: {named}.{alone}"
+
+
+def _told(figure: Alone) -> str:
+    return f"{figure.kind} {_estimate(figure).text}"
+
+
+def _estimate(figure: Alone) -> Estimate:
+    found = figure.found
+    return Estimate(figure.kind, found.value, found.low, found.high, found.n_groups)
+
+
+def card_json(card: Card) -> Iterator[bytes]:
+    """Yield the card as JSON, a file a line; undefined numbers are null."""
+    values = as_json(asdict(card))
+    whole = {name: value for name, value in values.items() if name not in FILES_APART}
+    whole["quantiles"] = list(QUANTILES)
+    yield json.dumps(whole, indent=1).encode()[:-2]
+    for name in FILES_APART:
+        lines = ",\n".join(json.dumps(row) for row in values[name])
+        yield f',\n "{name}": [\n{lines}\n ]'.encode()
+    yield b"\n}\n"
+
+
+def render_card(card: Card) -> bytes:
+    """Return the page; all names and texts in it are escaped, and what is no text in UTF-8 is shown as a code."""
+    folders = [Path(__file__).parent, Path(report.__file__).parent]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(PAGE).render(
+        c=card,
+        headline=headline(card.baseline),
+        warning=is_warning(card.baseline),
+        figures=[(figure, _estimate(figure)) for figure in card.baseline.figures] if card.baseline else [],
+        groups="patients" if card.total.patients == card.total.groups else "groups",
+        strips={spread.name: strip(spread) for spread in card.spreads},
+        limits=limits,
+        shown=SHOWN,
+        listed=LISTED,
+        version=__version__,
+    )
+    return page.encode("utf-8", "backslashreplace")
+
+
+def strip(spread: Spread) -> dict[str, Any]:
+    """Return class -> its five quantiles as places from 0 to 1 on a scale that all classes share."""
+    ends = [value for values in spread.quantiles.values() for value in values]
+    low, high = min(ends, default=0.0), max(ends, default=0.0)
+    wide = (high - low) or 1.0
+    return {label: [(value - low) / wide for value in values] for label, values in spread.quantiles.items()}
