@@ -10,7 +10,7 @@ import numpy as np
 from fxkit.copies.compare import Evidence
 
 # score of a link: the log odds that it joins copies, by logistic regression; benchmarks/copy_scores.py fits it
-POINTS_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.5, 7.5, -9.3
+POINTS_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.9, 7.2, -14.1
 SURE = 5.0  # score from which one link joins two groups
 STRONG = 2.0  # ... joins a lone film to others
 WITNESS = 0.0  # ... counts, beside another of other films
