@@ -1,7 +1,7 @@
 """`fxkit index`: which films there are, which belong together, and how they are split."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
 @click.option(
     "--markers",
     type=click.Path(path_type=Path),
-    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker.",
+    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker and the pages.",
 )
 @click.option(
     "--frozen",
@@ -89,7 +89,12 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     type=click.Path(path_type=Path),
     help="Keeps what was read and compared, for the next run.  [default: OUT with .cache]",
 )
-@click.option("--pages/--no-pages", default=True, show_default=True, help="Write groups.html beside the manifest.")
+@click.option(
+    "--pages/--no-pages",
+    default=True,
+    show_default=True,
+    help="Write data.html and groups.html beside the manifest, and leaks.html of a split that may leak.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--max-pixels",
@@ -137,7 +142,6 @@ def index_command(
     from fxkit.cli import one_line
     from fxkit.data.index import count_splits, index_data, write_index
     from fxkit.data.manifest import OK
-    from fxkit.report.leak_page import write_leaks
 
     if keep_split and split == "random":
         raise click.UsageError("--keep-split and --split random exclude each other")
@@ -166,8 +170,13 @@ def index_command(
             reject=reject,
             progress=show,
         )
-    write_index(out, index, overwrite=overwrite)
-    written = _write_pages(out.parent, index, markers, max_pixels) if pages else []
+        write_index(out, index, overwrite=overwrite)
+        may_leak = keep_split or split == "random"
+        told, written = (
+            _write_pages(out.parent, index, markers, may_leak, max_pixels, jobs, show) if pages else ([], [])
+        )
+    for line in told:
+        click.echo(one_line(line))
     bad = [record for record in index.records if record.status != OK]
     for record in bad:
         click.echo(one_line(f"left out: {record.path}: {record.status}"))
@@ -175,20 +184,44 @@ def index_command(
         click.echo(one_line(note))
     for line in table(count_splits(index.records)):
         click.echo(line)
-    if keep_split or split == "random":
-        click.echo(one_line(f"leaks: {write_leaks(out.parent, index.records, index.root, max_pixels=max_pixels)}"))
-    click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
     for page in written:
-        click.echo(one_line(str(page)))
+        click.echo(one_line(f"{page.stem}: {page}"))
+    click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
 
 
-def _write_pages(folder: Path, index: "Index", markers: Path | None, max_pixels: int) -> list[Path]:
+def _write_pages(
+    folder: Path,
+    index: "Index",
+    markers: Path | None,
+    may_leak: bool,
+    max_pixels: int,
+    jobs: int,
+    show: Callable[[str, int, int], None],
+) -> tuple[list[str], list[Path]]:
+    """Write the pages; return what the data card says first, and where they are."""
+    from fxkit.datacard.page import PAGE, card_lines, write_card
     from fxkit.known_markers import read_known_markers
     from fxkit.report.groups_page import write_groups
+    from fxkit.report.leak_page import write_leaks
 
-    known = read_known_markers(markers).images if markers else {}
-    texts = {path: [marker.text for marker in image.markers] for path, image in known.items()}
-    return [write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels)]
+    known = read_known_markers(markers) if markers else None
+    found = {record.path: known.find(record.path) for record in index.records} if known else {}
+    texts = {path: [marker.text for marker in image.markers] for path, image in found.items() if image}
+    card = write_card(
+        folder,
+        index.records,
+        index.root,
+        markers=markers,
+        jobs=jobs,
+        notes=index.notes,
+        max_pixels=max_pixels,
+        progress=lambda done, total: show("facts", done, total),
+    )
+    written = [folder / PAGE]
+    written.append(write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels))
+    if may_leak:
+        written.append(write_leaks(folder, index.records, index.root, max_pixels=max_pixels))
+    return card_lines(card), written
 
 
 def table(counts: Sequence["Count"]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Store:
         for pair in pairs:
             row = self._database.execute("SELECT found FROM evidence WHERE pair = ?", (" ".join(pair),)).fetchone()
             if row is not None:
-                found[pair] = None if row[0] == "null" else Evidence(**json.loads(row[0]))
+                found[pair] = _unpacked(json.loads(row[0]))
         return found
 
     def add_evidence(self, found: Mapping[Hashes, Evidence | None]) -> None:
@@ -100,20 +101,26 @@ class Store:
         self._database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
 
 
+def _unpacked(values: dict[str, Any] | None) -> Evidence | None:
+    return None if values is None else Evidence(**{**values, "matrix": tuple(map(tuple, values["matrix"]))})
+
+
 @contextmanager
 def open_store(path: Path | None) -> Iterator[Store]:
-    """Open the file, made if need be; with None, all is kept in memory.
+    """Open the file, made with its folder if need be; with None, all is kept in memory.
 
     Raises:
         DataError: it cannot be opened, or is no such file.
     """
     try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path or ":memory:")
         (known,) = database.execute("PRAGMA user_version").fetchone()
         if known not in (0, FORMAT):
             database.executescript("DROP TABLE files; DROP TABLE features; DROP TABLE evidence;")
         database.executescript(TABLES + f"PRAGMA user_version = {FORMAT};")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise DataError(f"{path}: cannot be used as a cache ({error}); delete it, or give another --cache") from error
     try:
         yield Store(database)

@@ -38,10 +38,10 @@ def truth(made: Synthetic) -> dict[str, dict[str, str]]:
 
 def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
     known = truth(made)
-    by_film = index_data(made.root)
+    by_film = index_data(made.root, copies=False)
     assert {r.path: r.film for r in by_film.records} == {path: row["film"] for path, row in known.items()}
     assert any("no patients are known" in note for note in by_film.notes)
-    by_patient = index_data(made.root / "truth.csv")
+    by_patient = index_data(made.root / "truth.csv", copies=False)
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
     assert not leaks(by_patient.records).grouped_files
     (note,) = by_patient.notes
@@ -122,7 +122,7 @@ def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
     paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
     rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
-    note, _balance = index_data(tmp_path / "films.csv").notes
+    note, _balance = index_data(tmp_path / "films.csv", copies=False).notes
     assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
 
 
@@ -183,7 +183,7 @@ def test_too_few_groups_name_the_data(tmp_path: Path) -> None:
 
 
 def test_all_in_one_for_testing_on(made: Synthetic) -> None:
-    found = index_data(made.root, split="none")
+    found = index_data(made.root, split="none", copies=False)
     assert {r.split for r in found.records} == {""}
     assert len(usable(found.records)) == made.files
     assert found.notes == ()
