@@ -1,0 +1,107 @@
+"""Copies under scrambled names, in real files: all are found, nothing else is, and a second run compares nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fxkit.copies import find as module
+from fxkit.copies.features import Features
+from fxkit.copies.find import Copies, compare_pairs, find_copies
+from fxkit.copies.store import Store, open_store
+from fxkit.copies.verdicts import Verdicts
+from fxkit.data.readings import read_files
+from preprocess.images import write_image
+
+Film = NDArray[np.uint8]
+Films = Callable[[int], Film]
+COPIES: tuple[Callable[[Film], Film], ...] = (
+    lambda film: film,
+    lambda film: np.rot90(film),
+    lambda film: film[:, ::-1],
+    lambda film: 255 - film,
+    lambda film: film[20:280, 15:220],
+)
+
+
+@pytest.fixture
+def scrambled(films: Films, tmp_path: Path) -> tuple[Path, dict[str, int]]:
+    """Six films and four copies of each, under names that tell nothing; of each name the film."""
+    owner = {f"{(31 * n) % 97:03d}.png": n // len(COPIES) for n in range(6 * len(COPIES))}
+    for n, (name, film) in enumerate(owner.items()):
+        copy = COPIES[n % len(COPIES)](films(100 + film))
+        write_image(tmp_path / "films" / name, np.ascontiguousarray(copy))
+    return tmp_path / "films", owner
+
+
+@contextmanager
+def opened(folder: Path, owner: dict[str, int]) -> Iterator[tuple[Store, dict[str, int]]]:
+    """Open the store beside a folder and read its films; of each hash the film."""
+    with open_store(folder.parent / "m.cache") as store:
+        read = read_files(store, folder, list(owner), 10**6)
+        yield store, {reading.sha256: owner[name] for name, reading in zip(owner, read, strict=True)}
+
+
+def sets(copies: Copies) -> set[frozenset[str]]:
+    names: dict[str, set[str]] = {}
+    for name, group in copies.groups.items():
+        names.setdefault(group, set()).add(name)
+    return {frozenset(found) for found in names.values()}
+
+
+def by_film(owner: dict[str, int]) -> set[frozenset[str]]:
+    return {frozenset(name for name, film in owner.items() if film == wanted) for wanted in set(owner.values())}
+
+
+def test_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]]) -> None:
+    seen: list[tuple[int, int]] = []
+    with opened(*scrambled) as (store, owner):
+        found = find_copies(store, owner, progress=lambda done, total: seen.append((done, total)))
+    assert sets(found) == by_film(owner)
+    joined = [link for link in found.links if link.joined]
+    assert len(joined) == len(owner) - 6
+    assert all(owner[link.first] == owner[link.second] for link in joined)
+    assert [link.score for link in found.links] == sorted(link.score for link in found.links)
+    assert all(done <= total for done, total in seen)
+
+
+def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(*scrambled) as (store, owner):
+        first = find_copies(store, owner)
+    calls: list[tuple[Features, Features]] = []
+    compare = module.compare
+    monkeypatch.setattr(module, "compare", lambda a, b: calls.append((a, b)) or compare(a, b))
+    with opened(*scrambled) as (store, owner):
+        assert find_copies(store, owner) == first
+        assert not calls
+    with open_store(None) as fresh:
+        read_files(fresh, scrambled[0], list(scrambled[1]), 10**6)
+        compare_pairs(fresh, [(min(owner), max(owner))])
+    assert len(calls) == 1
+
+
+def test_processes_find_the_same(scrambled: tuple[Path, dict[str, int]]) -> None:
+    with opened(*scrambled) as (store, owner):
+        first = find_copies(store, owner)
+    (scrambled[0].parent / "m.cache").unlink()
+    with opened(*scrambled) as (store, owner):
+        assert find_copies(store, owner, jobs=2) == first
+
+
+def test_a_rejected_pair_is_kept_apart(scrambled: tuple[Path, dict[str, int]]) -> None:
+    with opened(*scrambled) as (store, owner):
+        one, other = sorted(name for name, film in owner.items() if film == 0)[:2]
+        found = find_copies(store, owner, Verdicts(rejected=((other, one),)))
+    assert found.groups[one] != found.groups[other]
+    assert {name for name, film in owner.items() if film == 0} == {
+        name for name, group in found.groups.items() if group in (found.groups[one], found.groups[other])
+    }
+
+
+def test_films_that_the_store_does_not_know_are_left_out(scrambled: tuple[Path, dict[str, int]]) -> None:
+    with opened(*scrambled) as (store, owner):
+        assert set(find_copies(store, [*owner, "gone", ""]).groups) == set(owner)
+        assert find_copies(store, []) == Copies({}, ())

@@ -1,0 +1,108 @@
+"""The cache file: what goes in comes out, after a stop and in other runs."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fxkit.copies import store as module
+from fxkit.copies.compare import Evidence
+from fxkit.copies.features import Features, features_of
+from fxkit.copies.store import Reading, open_store
+from fxkit.errors import DataError
+
+Films = Callable[[int], NDArray[np.uint8]]
+READ = Reading("aa", 240, 300, "ok")
+SEEN = Evidence(31, 0.97, 0.81, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)))
+
+
+@pytest.fixture
+def features(films: Films) -> Features:
+    return features_of(films(0))
+
+
+def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
+    place = tmp_path / "new" / "m.cache"
+    with open_store(place) as store:
+        store.add_file("a/Röntgen.png", "12 34 56", READ, features)
+        store.add_file("a/bad.png", "0 1 2", Reading("", 0, 0, "zero bytes long"), None)
+        store.add_evidence({("aa", "bb"): SEEN, ("aa", "cc"): None})
+    with open_store(place) as store:
+        assert store.readings() == {
+            "a/Röntgen.png": ("12 34 56", READ),
+            "a/bad.png": ("0 1 2", Reading("", 0, 0, "zero bytes long")),
+        }
+        assert store.known() == {"aa"}
+        kept = store.features("aa")
+        assert np.array_equal(kept.points, features.points)
+        assert np.array_equal(kept.descriptors, features.descriptors)
+        assert kept.picture.shape == features.picture.shape
+        assert np.abs(kept.picture.astype(int) - features.picture).mean() < 3  # JPEG
+        (descriptors,) = store.descriptors(["aa"])
+        assert np.array_equal(descriptors, features.descriptors)
+        assert store.evidence([("aa", "bb"), ("aa", "cc"), ("bb", "cc")]) == {("aa", "bb"): SEEN, ("aa", "cc"): None}
+
+
+def test_a_film_without_points_is_kept(features: Features) -> None:
+    blank = features_of(np.zeros((50, 50), np.uint8))
+    with open_store(None) as store:
+        store.add_file("a.png", "", READ, blank)
+        assert store.features("aa").points.shape == (0, 2)
+        assert store.features("aa").descriptors.shape == (0, 128)
+
+
+def test_a_stopped_run_keeps_what_was_committed(tmp_path: Path, features: Features) -> None:
+    def run() -> None:
+        with open_store(tmp_path / "m.cache") as store:
+            store.add_file("a.png", "1", READ, features)
+            store.commit()
+            store.add_file("b.png", "2", READ, None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"a.png"}
+        assert store.known() == {"aa"}
+
+
+def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.add_file("a.png", "1", READ, None)
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.readings() == {}
+        store.add_file("b.png", "1", READ, None)
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"b.png"}
+
+
+def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "manifest.csv"
+    place.write_text("path,label\n" * 100)
+    text = r"manifest\.csv: cannot be used as a cache \(file is not a database\); delete it, or give another --cache"
+    with pytest.raises(DataError, match=text), open_store(place):
+        pass
+    assert place.read_text() == "path,label\n" * 100
+
+
+def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "m.cache"):
+        with pytest.raises(DataError, match=r"cannot be used as a cache \(.+\); delete it, or give"), open_store(place):
+            pass
+
+
+def test_another_program_s_database_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "other.db"
+    database = sqlite3.connect(place)
+    database.executescript("CREATE TABLE mine (x INT); PRAGMA user_version = 77;")
+    database.close()
+    with pytest.raises(DataError, match="cannot be used as a cache"), open_store(place):
+        pass
+    database = sqlite3.connect(place)
+    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
+    database.close()
