@@ -19,7 +19,9 @@ LEAST_OVERLAP_PX = 2000  # pixels that both films show
 NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
 SCALES = (0.25, 4.0)  # ... and their range
 CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
-BANDS_PX = ((1.0, 3.0), (1.5, 5.0))  # detail: what a blur of the second width takes away after one of the first
+BANDS_PX = ((1.0, 3.0), (1.5, 5.0), (2.5, 8.0))  # detail: what a blur of the second width takes away after the first
+AROUND_PX = 6.0  # the detail's contrast is taken over such a blur,
+NOISE = 2.0  # and is no less than this, in grey values
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
 FEW_POINTS = 12  # ... fewer common points than these, idle
@@ -33,7 +35,7 @@ class Evidence:
     Args:
         points: common points that agree with one affine map.
         rank: Spearman's correlation of the grey values where both show, by its amount: 1 for any change of contrast.
-        detail: correlation of the finer detail, of the ranks; likeness of anatomy alone leaves it low.
+        detail: correlation of the finer detail; likeness of anatomy alone leaves it lower.
         overlap: share of the smaller film that both show.
         inverted: one is the negative of the other.
         matrix: from pixels of the first film's picture to those of the second's.
@@ -117,14 +119,22 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
     both = np.asarray(cv2.erode(((own > 0.95) & _shown(other)).astype(np.uint8), np.ones((3, 3))), bool)
     if both.sum() < LEAST_OVERLAP_PX:
         return None
-    a, b = _ranks(np.asarray(laid, np.uint8), both), _ranks(other, both)
-    rank = correlation(a[both], b[both])
+    laid = np.asarray(laid, np.uint8)
+    rank = correlation(_ranks(laid, both)[both], _ranks(other, both)[both])
     inner = np.asarray(cv2.erode(both.astype(np.uint8), np.ones((5, 5))), bool)
-    bands = zip(_bands(a, both, BANDS_PX), _bands(b, both, BANDS_PX), strict=True)
-    pairs = [correlation(x[inner], y[inner]) for x, y in bands]
+    details = zip(_details(laid, both), _details(other, both), strict=True)
+    pairs = [correlation(a[inner], b[inner]) for a, b in details]
     detail = float(np.tanh(np.mean(np.arctanh(np.clip(pairs, -0.999, 0.999)))))
     smaller = min(float(_shown(other).sum()), float(own.sum()))
     return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
+
+
+def _details(picture: Picture, shown: NDArray[np.bool_]) -> list[Values]:
+    """Take the detail of each of BANDS_PX, over the contrast around: bone counts, and empty ground's noise does not."""
+    grey = picture.astype(np.float32)
+    mean, square = (cv2.GaussianBlur(values, (0, 0), AROUND_PX) for values in (grey, grey * grey))
+    contrast = np.sqrt(np.maximum(square - mean * mean, 0)) + NOISE
+    return [np.asarray(band / contrast, np.float32) for band in _bands(grey, shown, BANDS_PX)]
 
 
 def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:

@@ -10,10 +10,10 @@ import numpy as np
 from fxkit.copies.compare import Evidence
 
 # score of a link: the log odds that it joins copies, by logistic regression; benchmarks/copy_scores.py fits it
-POINTS_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.9, 7.2, -14.1
-SURE = 5.0  # score from which one link joins two groups
-STRONG = 2.0  # ... joins a lone film to others
-WITNESS = 0.0  # ... counts, beside another of other films
+POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
+SURE = 5.5  # score from which one link joins two groups
+STRONG = 3.0  # ... joins a lone film to others
+WITNESS = 1.2  # ... counts, beside another of other films
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
 
@@ -24,8 +24,9 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 
 def score(evidence: Evidence) -> float:
     """Return the log odds that films with this evidence are copies."""
-    detail = float(np.arctanh(np.clip(evidence.detail, -0.999, 0.999)))
-    return POINTS_WEIGHT * float(np.log(evidence.points)) + DETAIL_WEIGHT * detail + OFFSET
+    alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
+    values = (np.log(evidence.points), *alike)
+    return float(np.dot((POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
 
 
 @dataclass
