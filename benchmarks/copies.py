@@ -97,7 +97,8 @@ def main(truth: Path, film: str, patient: str, same: Path | None, jobs: int) -> 
     for name, group in zip(films, groups, strict=True):
         whole[name].add(group)
     print(
-        f"{len(rows)} files, {len(whole)} films, {len(set(patients))} patients or films; {len(set(groups))} groups found"
+        f"{len(rows)} files, {len(whole)} films, {len(set(patients))} patients or films; "
+        f"{len(set(groups))} groups found"
     )
     print(f"pairs of copies found     {right / pairs_of(films):.4%}")
     print(
@@ -108,7 +109,8 @@ def main(truth: Path, film: str, patient: str, same: Path | None, jobs: int) -> 
     print(f"honest split, false alarm {flagged(groups, honest_split(patients)):.3%}")
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     print(
-        f"time {all_s:.0f} s (reading {read_s:.0f} s), again {again_s:.1f} s; cache {size / len(rows) / 1e3:.0f} kB a file"
+        f"time {all_s:.0f} s (reading {read_s:.0f} s), again {again_s:.1f} s; "
+        f"cache {size / len(rows) / 1e3:.0f} kB a file"
     )
     print(f"peak memory {peak[0] / 1e6:.2f} GB, a worker {peak[1] / 1e6:.2f} GB")
     shown = {reading.sha256: name for reading, name in zip(readings, films, strict=True)}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 DIMENSIONS = 32  # to which descriptors are reduced
 NEIGHBOURS = 12  # of each point that vote
 CANDIDATES = 24  # films kept of each film's
+LEAST_VOTES = 1.5  # that a pair needs: half of the pairs of unlike films have fewer, and 1 in 400 copies has no more
 SAMPLE = 60_000  # descriptors from which reduction and cells are learnt
 CELL = 256  # descriptors to a cell of the index, about
 LARGEST_CELLS = 65_536
@@ -22,7 +23,7 @@ def candidates(descriptors: Sequence[NDArray[np.uint8]], threads: int = 1) -> li
     """Return pairs of films (lower number, higher number, votes) worth comparing, most votes first.
 
     Each point's nearest neighbours vote for their films, nearer ones more; of every film's voters and votees the
-    strongest CANDIDATES are kept. The index is an inverted file: time grows about as the number of films does.
+    strongest CANDIDATES of LEAST_VOTES are kept. The index is an inverted file: time grows about as the films do.
 
     Args:
         descriptors: of each film, (n, 128) uint8.
@@ -47,6 +48,7 @@ def candidates(descriptors: Sequence[NDArray[np.uint8]], threads: int = 1) -> li
         (min(film, other), max(film, other)): weight
         for film, others in enumerate(best)
         for weight, other in sorted(others, key=lambda vote: (-vote[0], vote[1]))[:CANDIDATES]
+        if weight >= LEAST_VOTES
     }
     return sorted(((low, high, weight) for (low, high), weight in kept.items()), key=lambda p: (-p[2], p[0], p[1]))
 
@@ -77,7 +79,7 @@ def _votes(
     index: "faiss.Index", reduced: Reduced, owner: NDArray[np.int64]
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """Yield of each film the films that its points vote for."""
-    starts = np.searchsorted(owner, np.unique(owner[::1]))
+    starts = np.searchsorted(owner, np.unique(owner))
     ends = [*starts[1:].tolist(), len(owner)]
     films = owner[starts].tolist()
     first = 0

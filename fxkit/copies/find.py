@@ -1,6 +1,6 @@
 """Find which of the films of a store are copies of each other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +14,7 @@ from fxkit.copies.grow import Pair, grow, score
 from fxkit.copies.store import Hashes, Store
 from fxkit.copies.verdicts import NO_VERDICTS, Verdicts
 
-CHUNK = 400  # comparisons handed out at once; each film's features are some 100 kB
+PART = 60  # comparisons handed out at once; each film's features are some 100 kB
 
 
 @dataclass(frozen=True)
@@ -89,19 +89,20 @@ def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[
     """Compare pairs of files, but for those whose evidence is known; keep it in the store."""
     known = store.evidence(pairs)
     new = [pair for pair in pairs if pair not in known]
-    # many small products: threads within one cost more than they bring
-    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > CHUNK // 8 else 1) as parallel:
-        for first in range(0, len(new), CHUNK):
-            chunk = new[first : first + CHUNK]
-            features = {name: store.features(name) for pair in chunk for name in pair}
-            found = parallel(delayed(_compare)(features[a], features[b]) for a, b in chunk)
-            fresh = dict(zip(chunk, found, strict=True))
-            store.add_evidence(fresh)
+    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > PART else 1) as parallel:  # products are small
+        for first in range(0, len(new), PART * jobs):
+            parts = [new[start : start + PART] for start in range(first, min(first + PART * jobs, len(new)), PART)]
+            tasks = (
+                delayed(_compare)({name: store.features(name) for p in part for name in p}, part) for part in parts
+            )
+            for part, found in zip(parts, parallel(tasks), strict=True):
+                fresh = dict(zip(part, found, strict=True))
+                store.add_evidence(fresh)
+                known |= fresh
             store.commit()
-            known |= fresh
     return [known[pair] for pair in pairs]
 
 
-def _compare(first: Features, second: Features) -> Evidence | None:
+def _compare(features: Mapping[str, Features], pairs: Sequence[Hashes]) -> list[Evidence | None]:
     cv2.setNumThreads(1)  # films are many; threads within one would only get in each other's way
-    return compare(first, second)
+    return [compare(features[first], features[second]) for first, second in pairs]
