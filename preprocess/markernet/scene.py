@@ -26,9 +26,8 @@ Truth = NDArray[np.int8]
 
 LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 MADE_GROUND = 0.1  # share of pictures without a real film under them
-COPIES = 0.35  # share of pictures as of a film's reduced copy: a few hundred pixels large, shown enlarged
+COPIES = 0.4  # share of pictures as of a film's reduced copy: a few hundred pixels large, shown enlarged
 COPY_SIZE = 0.45  # of a marker on such a copy against a whole film's
-PAIRS = 0.25  # of late pictures' markers, those that are boxes with a letter beside them
 COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
 COUNT_CHANCES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)  # ... and how often there are so many
 
@@ -67,18 +66,12 @@ def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
 
 
 def make_scene(
-    rng: np.random.Generator,
-    films: Sequence[Film],
-    side_px: int,
-    around: Place | None = None,
-    *,
-    late: bool = False,
+    rng: np.random.Generator, films: Sequence[Film], side_px: int, around: Place | None = None
 ) -> tuple[Picture, Truth]:
     """Make one picture, (side, side) uint8, and its truth, (6, side / 2, side / 2) int8.
 
     Args:
         around: a place to show as it is: nothing is laid on, and the scale is about that of the film as a whole.
-        late: show more of what is learnt last: copies blurred by repeated turning, and boxes beside letters.
     """
     truth = np.zeros((len(LAYERS), side_px // STRIDE, side_px // STRIDE), np.int8)
     truth[1], truth[5] = -1, -1
@@ -95,11 +88,11 @@ def make_scene(
     stamps: list[Stamp] = []
     if around is None:
         _draw_distractors(rng, picture, truth)
-        stamps = _place_stamps(rng, inside, stand, truth, PAIRS if late else 0.0)
+        stamps = _place_stamps(rng, inside, stand, truth)
     _draw_stamps(rng, picture, stamps)
     if around is None and rng.random() < (0.4 if copy else 0.05):
         _cut(rng, picture, truth)
-    return _develop(rng, picture, copy, late), truth
+    return _develop(rng, picture, copy), truth
 
 
 def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
@@ -174,11 +167,11 @@ def _expose(rng: np.random.Generator, film: Grey) -> Grey:
     return np.clip(film, 0, 1).astype(np.float32)
 
 
-def _place_stamps(rng: np.random.Generator, inside: Picture, stand: Stand, truth: Truth, pairs: float) -> list[Stamp]:
+def _place_stamps(rng: np.random.Generator, inside: Picture, stand: Stand, truth: Truth) -> list[Stamp]:
     """Draw markers for free places, and write them into the truth."""
     stamps = []
     for _ in range(int(rng.choice(COUNTS, p=COUNT_CHANCES))):
-        stamp = draw_stamp(rng, _centre(rng, inside), stand, pairs)
+        stamp = draw_stamp(rng, _centre(rng, inside), stand)
         if _is_free(truth, stamp.areas):
             stamps.append(stamp)
             for area in stamp.areas:
@@ -257,7 +250,7 @@ def _cut(rng: np.random.Generator, film: Grey, truth: Truth) -> None:
     truth[1, off], truth[5, off] = -1, -1
 
 
-def _develop(rng: np.random.Generator, film: Grey, copy: bool = False, late: bool = False) -> Picture:
+def _develop(rng: np.random.Generator, film: Grey, copy: bool = False) -> Picture:
     """Store the film as it comes to users: shrunk and enlarged again, blurred, compressed.
 
     Args:
@@ -271,7 +264,7 @@ def _develop(rng: np.random.Generator, film: Grey, copy: bool = False, late: boo
     if small:
         half = [round(side * (0.5 if copy else rng.uniform(0.45, 0.8))) for side in size]
         picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
-    if copy and late and rng.random() < 0.7:  # each turn blurs
+    if copy and rng.random() < 0.7:  # each turn blurs
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.35, 0.9))), np.uint8)
     if rng.random() < 0.6:
         quality = int(rng.integers(40, 97))

@@ -52,12 +52,10 @@ class Stand:
     size: float = 1.0
 
 
-def draw_stamp(rng: np.random.Generator, centre: Points, stand: Stand, pairs: float = 0.0) -> Stamp:
-    """Draw one marker of any kind around a centre (x, y); `pairs` of them are boxes with a letter beside them."""
-    if pairs and rng.random() < pairs:
-        return label_with_letter(rng, centre, stand)
-    kinds = (burned, block, label_box, lead, tag, circled, icon, watermark)
-    chances = (0.22, 0.09, 0.13, 0.27, 0.05, 0.05, 0.15, 0.04)
+def draw_stamp(rng: np.random.Generator, centre: Points, stand: Stand) -> Stamp:
+    """Draw one marker of any kind around a centre (x, y)."""
+    kinds = (burned, block, label_box, label_with_letter, lead, tag, circled, icon, watermark)
+    chances = (0.18, 0.07, 0.12, 0.17, 0.23, 0.04, 0.04, 0.12, 0.03)
     return kinds[int(rng.choice(len(kinds), p=chances))](rng, centre, stand)
 
 

@@ -1,7 +1,7 @@
 """Train the marker network from made-up markers on films without any.
 
 Pictures are made as training goes on, each from its own seed, so a run can be repeated with any number of workers.
-From a third of the way on, the films themselves are searched from time to time: where the network finds a marker on
+From a quarter of the way on, the films themselves are searched from time to time: where the network finds a marker on
 a film that has none, it is shown that place again.
 """
 
@@ -27,8 +27,8 @@ from preprocess.errors import ImageError
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 
-MINE_FROM = 1 / 3  # of the way
-LATE_FROM = 0.8  # of the way: from here on, pictures show more of what is learnt last; see make_scene
+MINE_FROM = 1 / 4  # of the way
+MINE_EVERY = 2  # rounds
 FALSE_FIND = 0.3  # probability from which a pixel on a film without markers is a false find
 PLACES_A_FILM = 3
 SETTLING = 60  # batches from which the averaged network's batch-norm statistics are taken
@@ -46,12 +46,12 @@ class Plan:
         lr: the highest learning rate; it rises over the first tenth, then falls to 0 along a cosine.
     """
 
-    rounds: int = 20
+    rounds: int = 24
     steps: int = 450
     batch: int = 24
     side_px: int = 320
     lr: float = 4e-3
-    place_share: float = 0.15
+    place_share: float = 0.2
     weight_decay: float = 1e-3
     workers: int = 1
     threads: int = 2
@@ -73,8 +73,7 @@ class Scenes(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.plan.seed, self.number, index))
         hard = len(self.places) > 0 and rng.random() < self.plan.place_share
         around = self.places[int(rng.integers(len(self.places)))] if hard else None
-        late = self.number >= LATE_FROM * self.plan.rounds
-        picture, truth = make_scene(rng, self.films, self.plan.side_px, around, late=late)
+        picture, truth = make_scene(rng, self.films, self.plan.side_px, around)
         return torch.from_numpy(picture)[None], torch.from_numpy(truth)
 
 
@@ -127,7 +126,8 @@ class Training(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the next round's pictures; first look for false finds."""
         started = self.current_epoch >= max(1, MINE_FROM * self.plan.rounds)
-        if started and (self.current_epoch % 3 == 0 or not self.places):  # a run that goes on has lost its places
+        # a run that goes on has lost its places
+        if started and (self.current_epoch % MINE_EVERY == 0 or not self.places):
             self.places = false_finds(self.network, self.films)
         scenes = Scenes(self.films, self.plan, self.current_epoch, self.places)
         return DataLoader(

@@ -147,12 +147,7 @@ def test_a_reduced_copy_holds_no_finer_detail_than_its_own_pixels() -> None:
     assert max(steps[False]) > 60
 
 
-def test_late_copies_are_blurred() -> None:
+def test_most_copies_are_blurred_besides() -> None:
     grain = np.random.default_rng(0).random((128, 128)).astype(np.float32)
-    early, late = (
-        [np.abs(np.diff(_develop(np.random.default_rng(n), grain, True, late).astype(int))).mean() for n in range(30)]
-        for late in (False, True)
-    )
-    assert np.mean(late) < 0.8 * np.mean(early)
-    plain = [_develop(np.random.default_rng(n), grain, False, True).tobytes() for n in range(5)]
-    assert plain == [_develop(np.random.default_rng(n), grain, False, False).tobytes() for n in range(5)]
+    steps = [np.abs(np.diff(_develop(np.random.default_rng(n), grain, True).astype(int))).mean() for n in range(40)]
+    assert np.percentile(steps, 25) < 0.8 * np.percentile(steps, 90)

@@ -143,10 +143,3 @@ def test_a_letter_beside_a_box_stands_as_its_text_does(seed: int, angle: float, 
     apart = abs((letter.quad.mean(0) - box.quad.mean(0)) @ sides[0])
     heights = [np.linalg.norm(area.quad[0] - area.quad[3]) for area in (box, letter)]
     assert apart > 0.98 * sum(heights) / 2
-
-
-def test_pairs_are_drawn_as_often_as_asked() -> None:
-    for share, least, most in ((0.0, 0, 0), (0.5, 50, 100), (1.0, 150, 150)):
-        drawn = [draw_stamp(np.random.default_rng(seed), MIDDLE, Stand(), share) for seed in range(150)]
-        pairs = sum([area.style for area in stamp.areas] == ["label", "burned"] for stamp in drawn)
-        assert least <= pairs <= most

@@ -91,22 +91,6 @@ def test_given_places_are_shown_as_they_are() -> None:
     assert not any(scenes[number][1][0].any() for number in range(10))
 
 
-def test_the_last_rounds_show_what_is_learnt_last() -> None:
-    plan = replace(PLAN, rounds=10)
-    for number, late in ((7, False), (8, True)):
-        shown = Scenes(FILMS, plan, number)
-        for index in range(12):
-            assert np.array_equal(shown[index][0][0].numpy(), drawn_with(plan, number, index, late))
-    assert not all(
-        np.array_equal(drawn_with(plan, 8, index, True), drawn_with(plan, 8, index, False)) for index in range(12)
-    )
-
-
-def drawn_with(plan: Plan, number: int, index: int, late: bool) -> np.ndarray:
-    rng = np.random.default_rng((plan.seed, number, index))
-    return make_scene(rng, FILMS, plan.side_px, late=late)[0]
-
-
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     plan, places = replace(PLAN, place_share=1.0), [Place(0, 65, 17)]
     shown = [Scenes([MARKED], replace(plan, seed=9), 0, places)[number] for number in range(8)]
