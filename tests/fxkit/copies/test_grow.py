@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from fxkit.copies.compare import Evidence
 from fxkit.copies.grow import (
-    DETAIL_WEIGHT,
-    OFFSET,
     PATIENCE,
-    POINTS_WEIGHT,
     REFUSALS,
     STRONG,
     SURE,
@@ -29,10 +27,13 @@ Scores = dict[Pair, float]
 Groups = list[list[int]]
 
 
+def seen(points: int, detail: float) -> Evidence:
+    return Evidence(points, 0.9, detail, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+
+
 def evidence(value: float) -> Evidence:
-    """Make the evidence that has this score."""
-    detail = math.tanh((value - OFFSET - POINTS_WEIGHT * math.log(50)) / DETAIL_WEIGHT)
-    return Evidence(50, 0.9, detail, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    """Make the evidence that has this score, whatever the weights."""
+    return seen(50, brentq(lambda detail: score(seen(50, detail)) - value, -0.98, 0.98))
 
 
 def grown(
@@ -57,10 +58,9 @@ def grown(
 
 
 def test_the_score_grows_with_points_and_detail() -> None:
-    assert score(evidence(1.25)) == pytest.approx(1.25)
-    one = evidence(0)
-    more = Evidence(2 * one.points, one.rank, one.detail, one.overlap, one.inverted, one.matrix)
-    assert score(more) == pytest.approx(score(one) + POINTS_WEIGHT * math.log(2))
+    assert score(evidence(WEAKLY)) == pytest.approx(WEAKLY)
+    assert score(seen(100, 0.5)) > score(seen(50, 0.5)) > score(seen(50, 0.4))
+    assert math.isfinite(score(seen(50, 1.0)))
 
 
 def test_a_sure_link_joins_groups() -> None:
