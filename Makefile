@@ -17,7 +17,7 @@ demo: venv
 	rm -rf demo
 	$(FXKIT) synth demo/films --films 200 --size 256 --marker-correlation 0.9 --jobs 2
 	$(FXKIT) clean-labels demo/films --config fast --jobs 2
-	$(FXKIT) index demo/films/truth.csv --out demo/manifest.csv --fractions 0.55,0.15,0.3
+	$(FXKIT) index demo/films/truth.csv --out demo/manifest.csv --fractions 0.55,0.15,0.3 --no-copies
 	$(FXKIT) train --manifest demo/manifest.csv --root demo/films --config demo --runs demo --name run --quiet
 	$(FXKIT) evaluate demo/run
 	$(FXKIT) ablate masked-vs-raw --manifest demo/manifest.csv --root demo/films --cleaned demo/films-clean \

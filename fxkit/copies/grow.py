@@ -11,6 +11,7 @@ from fxkit.copies.compare import Evidence
 
 # score of a link: the log odds that it joins copies, by logistic regression; benchmarks/copy_scores.py fits it
 POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
+LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
 SURE = 5.5  # score from which one link joins two groups
 STRONG = 3.0  # ... joins a lone film to others
 WITNESS = 1.2  # ... counts, beside another of other films
@@ -23,7 +24,9 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 
 
 def score(evidence: Evidence) -> float:
-    """Return the log odds that films with this evidence are copies."""
+    """Return the log odds that films with this evidence are copies; minus infinity below LEAST_RANK."""
+    if evidence.rank < LEAST_RANK:
+        return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
     values = (np.log(evidence.points), *alike)
     return float(np.dot((POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
@@ -161,7 +164,7 @@ def _join(groups: _Groups, one: int, other: int) -> list[_Seen]:
     for film in groups.films[gone]:
         groups.of[film] = kept
     groups.films[kept] += groups.films.pop(gone)
-    for third, seen in groups.seen.pop(gone).items():
+    for third, seen in groups.seen.pop(gone, {}).items():
         groups.seen[third].pop(gone)
         if third != kept:
             both = groups.between(kept, third)

@@ -52,7 +52,6 @@ def test_pages_of_few_groups(tmp_path: Path) -> None:
     assert {"data.html", "data.json", "groups.html", "groups.json"} < {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.xfail(reason="grow._join wants that something was seen of both groups", strict=False)
 def test_a_user_s_verdict_joins_two_films(tmp_path: Path) -> None:
     (tmp_path / "accept.csv").write_text("first,second\na/1.png,a/4.png\n")
     arguments = [blank(tmp_path / "raw"), "--out", str(tmp_path / "m.csv"), "--accept", str(tmp_path / "accept.csv")]
