@@ -35,7 +35,8 @@ def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[tuple[s
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected a CSV file of pairs") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({reason}); expected a CSV file of pairs") from error
     pairs = []
     for line, row in enumerate(rows, start=2):
         names = [row.get(column) or "" for column in COLUMNS]

@@ -64,7 +64,7 @@ def test_a_user_s_verdict_joins_two_films(tmp_path: Path) -> None:
 
 def test_it_stands_in_the_current_folder(made: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(index_command, [str(made.root / "truth.csv")]).exit_code == 0
+    assert CliRunner().invoke(index_command, [str(made.root / "truth.csv"), "--no-pages"]).exit_code == 0
     assert (tmp_path / "manifest.csv").exists()
 
 
@@ -72,13 +72,13 @@ def test_a_bad_file_is_one_line_and_no_failure(made: Synthetic, tmp_path: Path) 
     raw = tmp_path / "raw"
     shutil.copytree(made.root, raw)
     (raw / "fractured" / "two\nlines.png").touch()
-    result = CliRunner().invoke(index_command, [str(raw), "--out", str(tmp_path / "m.csv")])
+    result = CliRunner().invoke(index_command, [str(raw), "--out", str(tmp_path / "m.csv"), "--no-pages"])
     assert result.exit_code == 0
     assert "left out: fractured/two\\nlines.png: zero bytes long; copy the file again" in result.stdout.splitlines()
 
 
 def test_a_random_split_warns_with_numbers(made: Synthetic, tmp_path: Path) -> None:
-    arguments = [str(made.root), "--out", str(tmp_path / "m.csv"), "--split", "random"]
+    arguments = [str(made.root), "--out", str(tmp_path / "m.csv"), "--split", "random", "--no-pages"]
     result = CliRunner().invoke(index_command, arguments)
     assert "WARNING: this random split of files: " in result.stdout
     assert "test files have a copy of the same film in training" in result.stdout
@@ -86,7 +86,17 @@ def test_a_random_split_warns_with_numbers(made: Synthetic, tmp_path: Path) -> N
 
 def test_folds_by_marker_style_are_written_and_counted(made: Synthetic, tmp_path: Path) -> None:
     out, markers = tmp_path / "m.csv", made.root / "markers.json"
-    arguments = ["--fractions", "1,0,0", "--folds", "3", "--stratify", "marker", "--markers", str(markers)]
+    arguments = [
+        "--fractions",
+        "1,0,0",
+        "--folds",
+        "3",
+        "--stratify",
+        "marker",
+        "--markers",
+        str(markers),
+        "--no-pages",
+    ]
     result = CliRunner().invoke(index_command, [str(made.root / "truth.csv"), "--out", str(out), *arguments])
     assert result.exit_code == 0, result.output
     assert {r.fold for r in read_manifest(out)} == {"0", "1", "2"}
@@ -101,11 +111,15 @@ def test_folders_are_sites_of_which_one_is_held_out(made: Synthetic, tmp_path: P
         shutil.copy(film, place)
     roots = [str(tmp_path / "films" / site) for site in ("east", "west")]
     out = tmp_path / "m.csv"
-    result = CliRunner().invoke(index_command, [*roots, "--out", str(out), "--hold-out", "west", "--stratify", "site"])
+    result = CliRunner().invoke(
+        index_command, [*roots, "--out", str(out), "--hold-out", "west", "--stratify", "site", "--no-pages"]
+    )
     assert result.exit_code == 0, result.output
     assert {(r.path.split("/")[0], r.site) for r in read_manifest(out)} == {("east", "east"), ("west", "west")}
     assert {r.site for r in read_manifest(out) if r.split == "test"} == {"west"}
-    again = CliRunner().invoke(index_command, [*roots, "--out", str(tmp_path / "n.csv"), "--frozen", str(out)])
+    again = CliRunner().invoke(
+        index_command, [*roots, "--out", str(tmp_path / "n.csv"), "--frozen", str(out), "--no-pages"]
+    )
     assert again.exit_code == 0, again.output
     assert (tmp_path / "n.csv").read_bytes() == out.read_bytes()
 
