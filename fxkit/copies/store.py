@@ -20,7 +20,7 @@ from preprocess.images import decode_image, encode_jpeg, to_grey8
 FORMAT = 1  # of the file; another is made anew
 QUALITY = 95  # of the pictures, as JPEG: a film takes some 35 kB
 TABLES = """
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, state TEXT, sha256 TEXT, width INT, height INT, status TEXT);
+CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, state TEXT, sha256 TEXT, width INT, height INT, status BLOB);
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, picture BLOB, points BLOB, descriptors BLOB);
 CREATE TABLE IF NOT EXISTS evidence (pair TEXT PRIMARY KEY, found TEXT);
 """
@@ -47,11 +47,14 @@ class Store:
     def readings(self) -> dict[str, tuple[str, Reading]]:
         """Return state and reading of every known path."""
         rows = self._database.execute("SELECT path, state, sha256, width, height, status FROM files")
-        return {path: (state, Reading(*reading)) for path, state, *reading in rows}
+        return {
+            _text(path): (state, Reading(sha256, width, height, _text(status)))
+            for path, state, sha256, width, height, status in rows
+        }
 
     def add_file(self, path: str, state: str, reading: Reading, features: Features | None) -> None:
         """Keep what was read of a file."""
-        row = (path, state, reading.sha256, reading.width, reading.height, reading.status)
+        row = (_bytes(path), state, reading.sha256, reading.width, reading.height, _bytes(reading.status))
         self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
         if features is not None:
             picture = encode_jpeg(features.picture, QUALITY)
@@ -103,6 +106,15 @@ class Store:
 
 def _unpacked(values: dict[str, Any] | None) -> Evidence | None:
     return None if values is None else Evidence(**{**values, "matrix": tuple(map(tuple, values["matrix"]))})
+
+
+def _bytes(name: str) -> bytes:
+    """Names of files need not be valid text, which SQLite wants."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
 
 
 @contextmanager
