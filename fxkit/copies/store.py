@@ -78,7 +78,7 @@ class Store:
         return Features(
             to_grey8(decode_image("picture.jpg", picture)),
             np.frombuffer(zlib.decompress(points), np.float32).reshape(-1, 2),
-            np.frombuffer(zlib.decompress(descriptors), np.uint8).reshape(-1, 128),
+            _descriptors(descriptors),
         )
 
     def descriptors(self, hashes: Iterable[str]) -> Iterator[NDArray[np.uint8]]:
@@ -87,7 +87,7 @@ class Store:
             (packed,) = self._database.execute(
                 "SELECT descriptors FROM features WHERE sha256 = ?", (sha256,)
             ).fetchone()
-            yield np.frombuffer(zlib.decompress(packed), np.uint8).reshape(-1, 128)
+            yield _descriptors(packed)
 
     def evidence(self, pairs: Sequence[Hashes]) -> dict[Hashes, Evidence | None]:
         """Return what is known of pairs; None where films were found to share too little."""
@@ -102,6 +102,10 @@ class Store:
         """Keep what was seen between films."""
         rows = [(" ".join(pair), json.dumps(seen and asdict(seen))) for pair, seen in found.items()]
         self._database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
+
+
+def _descriptors(packed: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(-1, 128)
 
 
 def _unpacked(values: dict[str, Any] | None) -> Evidence | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fxkit.copies.find import Copies
 from fxkit.data.groups import film_keys
-from fxkit.data.manifest import Record, usable
+from fxkit.data.manifest import OK, Record
 from fxkit.data.scan import Found, film_path, some
 
 
@@ -49,7 +49,7 @@ def _names_alone(records: Sequence[Record], names: Sequence[str], copies: Copies
         return []
     sets: dict[str, set[str]] = defaultdict(set)
     for record, name in zip(records, names, strict=True):
-        if record in usable([record]):
+        if record.status == OK:
             sets[name].add(copies.groups.get(record.sha256, record.sha256))
     apart = [name for name, groups in sets.items() if len(groups) > 1]
     if not apart:

@@ -13,7 +13,7 @@ from fxkit.data.copy_notes import copy_notes
 from fxkit.data.divide import Division, check_division, divide
 from fxkit.data.groups import assign_groups
 from fxkit.data.leaks import leaks
-from fxkit.data.manifest import SPLITS, Record, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.manifest import SPLITS, Record, identical_files, manifest_text, order_classes, usable, write_manifest
 from fxkit.data.readings import read_files
 from fxkit.data.roots import scan_roots
 from fxkit.data.scan import Scan, film_path, scan, some
@@ -185,10 +185,7 @@ def _check_usable(data: str, records: Sequence[Record]) -> None:
 
 def _twins(records: Sequence[Record]) -> list[str]:
     """Tell of byte-identical files, above all of those under two classes."""
-    same: dict[str, list[Record]] = defaultdict(list)
-    for record in usable(records):
-        same[record.sha256].append(record)
-    twins = [files for files in same.values() if len(files) > 1]
+    twins = identical_files(records)
     notes = []
     if twins:
         notes.append(f"{sum(map(len, twins))} files are byte-identical to another; each set is kept in one group")

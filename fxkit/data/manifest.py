@@ -39,6 +39,15 @@ def usable(records: Iterable[Record], split: str | None = None) -> list[Record]:
     return [r for r in records if r.status == OK and (split is None or r.split == split)]
 
 
+def identical_files(records: Iterable[Record]) -> list[list[Record]]:
+    """Return the sets of usable files with the same bytes, in the records' order."""
+    same: dict[str, list[Record]] = {}
+    for record in usable(records):
+        if record.sha256:
+            same.setdefault(record.sha256, []).append(record)
+    return [files for files in same.values() if len(files) > 1]
+
+
 def manifest_text(records: Sequence[Record]) -> str:
     """Return the manifest as CSV text; the same records give the same bytes."""
     out = io.StringIO(newline="")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.data.leaks import Leaks, leaks
-from fxkit.data.manifest import OK, SPLITS, Record, order_classes, usable
+from fxkit.data.manifest import OK, SPLITS, Record, identical_files, order_classes, usable
 from fxkit.datacard.baseline import Baseline, metadata_baseline
 from fxkit.datacard.facts import FileFacts, Unread
 from fxkit.datacard.marking import Marking
@@ -156,11 +156,7 @@ def _counts(records: Sequence[Record], classes: Sequence[str]) -> dict[str, dict
 
 
 def _twins(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
-    same = defaultdict(list)
-    for record in records:
-        if record.sha256:
-            same[record.sha256].append(record.path)
-    return tuple(sorted(tuple(sorted(paths)) for paths in same.values() if len(paths) > 1))
+    return tuple(sorted(tuple(sorted(record.path for record in files)) for files in identical_files(records)))
 
 
 def _tallies(
