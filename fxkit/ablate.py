@@ -15,7 +15,8 @@ from fxkit.metrics import as_json
 from fxkit.predictions import Predictions
 from fxkit.run import load_model, write_json
 from fxkit.scores import ranking_metric
-from fxkit.train import check_records, train
+from fxkit.train import train
+from fxkit.training.films import check_records
 from preprocess.clean import clean_folder
 from preprocess.ledger import ledger_of, read_ledger
 from preprocess.settings import read_clean_settings

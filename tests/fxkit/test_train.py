@@ -10,14 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fxkit import train as module
 from fxkit.config import Config, load_config
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.run import Run, load_model
 from fxkit.synth import Synthetic
-from fxkit.train import check_records, read_history, train
+from fxkit.train import train
+from fxkit.training.films import check_records
+from fxkit.training.history import History, read_history
 
 Source = tuple[Path, tuple[Record, ...]]
 
@@ -69,7 +70,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     for stop_after in (2, 3):
         folder = tmp_path / f"stopped{stop_after}"
         with monkeypatch.context() as patch:
-            patch.setattr(module._History, "on_train_epoch_end", _stop_after(stop_after))
+            patch.setattr(History, "on_train_epoch_end", _stop_after(stop_after))
             with pytest.raises(SystemExit):
                 train(config, *source, folder)
         train(config, *source, folder, resume=True)
@@ -82,7 +83,7 @@ def test_a_run_killed_before_its_first_epoch_resumes_with_its_weights(
 ) -> None:
     config = settings("optim.epochs=[1, 0]", f"model.weights={trained.folder / 'model.safetensors'}")
     with monkeypatch.context() as patch:
-        patch.setattr(module._History, "on_train_epoch_end", _stop_after(1))
+        patch.setattr(History, "on_train_epoch_end", _stop_after(1))
         with pytest.raises(SystemExit):
             train(config, *source, tmp_path / "run")
     train(config, *source, tmp_path / "run", resume=True)
@@ -92,7 +93,7 @@ def test_a_run_killed_before_its_first_epoch_resumes_with_its_weights(
 
 def _stop_after(epochs: int) -> object:
     """The history callback, which then ends the process as a kill would."""
-    original, seen = module._History.on_train_epoch_end, []
+    original, seen = History.on_train_epoch_end, []
 
     def stop(self: object, trainer: object, learner: object) -> None:
         original(self, trainer, learner)  # type: ignore[arg-type]

@@ -1,0 +1,71 @@
+"""What training is fed with: the loaders of an epoch, and the classes of a manifest's films."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fxkit.config import AugmentConfig, Config
+from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, mix_seed
+from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.transforms import Preprocessing
+from fxkit.errors import DataError
+
+Phase = Literal["head", "finetune"]
+PHASES: tuple[Phase, Phase] = ("head", "finetune")
+
+
+@dataclass(frozen=True)
+class Films:
+    """What the loaders are built from, anew each epoch, so that a resumed run sees what an undisturbed one would."""
+
+    config: Config
+    place: ImagePlace
+    records: tuple[Record, ...]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def train_loader(self, phase: Phase, epoch: int) -> DataLoader[tuple[Tensor, int]]:
+        seed = self.seed(phase, epoch)
+        augmentation = self.config.augment if self.config.augment.enabled else None
+        return build_loader(self._dataset("train", augmentation, seed), self.config.data, shuffle_seed=seed)
+
+    def val_loader(self) -> DataLoader[tuple[Tensor, int]]:
+        return build_loader(self._dataset("val", None, 0), self.config.data)
+
+    def seed(self, phase: Phase, epoch: int, *more: int) -> int:
+        """Return the seed of what an epoch draws."""
+        return mix_seed(self.config.seed, PHASES.index(phase), epoch, *more)
+
+    def _dataset(self, split: str, augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
+        return FilmDataset(
+            self.place,
+            usable(self.records, split),
+            self.classes,
+            self.preprocessing,
+            augmentation,
+            seed,
+            self.config.data.max_pixels,
+        )
+
+
+def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:
+    """Return the classes, in index order.
+
+    Raises:
+        DataError: fewer than two classes, or a class without a film in one of the splits.
+    """
+    classes = order_classes(r.label for r in usable(records))
+    if len(classes) < 2:
+        raise DataError(f"found {len(classes)} class ({', '.join(classes)}); expected two or more; check the folders")
+    for split in splits:
+        present = {r.label for r in usable(records, split)}
+        lacking = [name for name in classes if name not in present]
+        if lacking:
+            raise DataError(
+                f"split {split!r} has no usable film of class {lacking[0]!r}; expected some of every class; "
+                "split again with `fxkit index`"
+            )
+    return classes

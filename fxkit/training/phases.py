@@ -1,0 +1,153 @@
+"""Run the phases by Lightning; what each leaves in the run folder, and which epoch of both is kept."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from fxkit.config import Config
+from fxkit.errors import ConfigError
+from fxkit.model import Classifier, finetune_stage, set_trainable
+from fxkit.run import read_json, write_json
+from fxkit.training.films import PHASES, Films, Phase
+from fxkit.training.history import MONITOR, History, read_history
+from fxkit.training.learner import Learner
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    folder: Path
+    phase: str  # the phase that gave the kept weights
+    epoch: int  # within it, from 0
+    val_loss: float
+    val_auroc: float
+    finetuned_from: str  # module name; "" where there was no such phase
+
+
+def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, progress: bool) -> None:
+    """Train one phase of a run, or what is left of it; a phase that is done is left alone."""
+    epochs = films.config.optim.epochs[PHASES.index(phase)]
+    done = _phases(folder)
+    if epochs == 0 or phase in done:
+        return
+    stage = None
+    if phase == "finetune":
+        if "head" in done:
+            classifier.load_state_dict(_best_state(folder, "head"))
+        stage = films.config.model.finetune_from or finetune_stage(classifier.backbone)
+    set_trainable(classifier, stage)
+    checkpoint = ModelCheckpoint(
+        folder / "checkpoints" / phase,
+        filename="best",
+        monitor=MONITOR,
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    trainer = _trainer(films.config, phase, epochs, folder, checkpoint, progress)
+    last = folder / "checkpoints" / phase / "last.ckpt"
+    trainer.fit(
+        Learner(classifier, films, phase),
+        ckpt_path=str(last) if last.is_file() else None,
+        weights_only=True,
+    )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stage or "")})
+    trainer.strategy.barrier()
+
+
+def _trainer(
+    config: Config, phase: Phase, epochs: int, folder: Path, checkpoint: ModelCheckpoint, progress: bool
+) -> L.Trainer:
+    callbacks: list[Callback] = [
+        checkpoint,
+        EarlyStopping(MONITOR, patience=config.optim.patience),
+        History(folder, phase),
+    ]
+    if progress:
+        callbacks.append(TQDMProgressBar())
+    return L.Trainer(
+        **config.trainer.model_dump(),
+        max_epochs=epochs,
+        logger=TensorBoardLogger(folder / "logs", name=phase, version=""),
+        callbacks=callbacks,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        log_every_n_steps=10,
+    )
+
+
+def check_trainer(config: Config) -> None:
+    """Raise ConfigError unless Lightning takes the trainer's settings on this machine."""
+    try:
+        L.Trainer(**config.trainer.model_dump(), logger=False, enable_checkpointing=False)
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"trainer settings: {reason}") from error
+
+
+def has_started(folder: Path) -> bool:
+    """Return whether a checkpoint is there, which then holds the weights to go on with."""
+    return any((folder / "checkpoints").glob("*/last.ckpt"))
+
+
+def load_best(folder: Path, classifier: Classifier) -> TrainResult:
+    """Load the best epoch of both phases into classifier, in place."""
+    phases = _phases(folder)
+    best = min(phases, key=lambda phase: float(phases[phase][MONITOR]))
+    classifier.load_state_dict(_best_state(folder, best))
+    summary = phases[best]
+    stage = phases.get("finetune", {}).get("finetuned_from", "")
+    return TrainResult(folder, best, summary["epoch"], summary[MONITOR], summary["val_auroc"], stage)
+
+
+def _phases(folder: Path) -> dict[str, Any]:
+    path = folder / "phases.json"
+    return read_json(path) if path.is_file() else {}
+
+
+def _phase_summary(folder: Path, phase: Phase, stage: str) -> dict[str, Any]:
+    rows = [r for r in read_history(folder / "history.csv") if r["phase"] == phase]
+    best = min(rows, key=lambda r: float(r[MONITOR]))
+    return {
+        "epoch": int(best["epoch"]),
+        MONITOR: float(best[MONITOR]),
+        "val_auroc": float(best["val_auroc"]),
+        "finetuned_from": stage,
+    }
+
+
+def _best_state(folder: Path, phase: str) -> dict[str, Tensor]:
+    checkpoint = torch.load(folder / "checkpoints" / phase / "best.ckpt", map_location="cpu", weights_only=True)
+    prefix = "classifier."
+    return {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's hints off the terminal: its errors still come as exceptions."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
