@@ -73,8 +73,21 @@ class OptimConfig(Settings):
     finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2
     finetune_backbone_lr: float = Field(1e-5, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)  # the backbone's rate falls by this factor a layer towards the input
+    unfreeze_every: int | None = Field(None, ge=1)  # epochs until one more stage is trained; None: all at once
     patience: int = Field(7, ge=1)  # epochs without a better val_loss
-    class_weights: bool = True  # rarer classes weigh more, as 1 / their share
+    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+    focal_gamma: float = Field(2.0, ge=0)  # how much less the focal loss counts films that are easy
+    label_smoothing: float = Field(0.0, ge=0, lt=1)  # probability shared among all classes in the training's targets
+    class_weights: bool = True  # rarer classes weigh more, as 1 / their share; auto and none are other words for it
+    ema_decay: float | None = Field(None, gt=0, lt=1)  # of a step; validate and keep the moving average of the weights
+    gradient_clip: float | None = Field(None, gt=0)  # longest gradient, L2 norm
+    accumulate: int = Field(1, ge=1)  # batches a step
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return {"auto": True, "none": False}.get(value, value) if isinstance(value, str) else value
 
     @field_validator("epochs")
     @classmethod
@@ -108,16 +121,25 @@ class AugmentConfig(Settings):
     dropout_holes: tuple[int, int] = (1, 6)
     dropout_size: tuple[float, float] = (0.05, 0.15)  # of the side
     dropout_probability: float = Field(0.3, ge=0, le=1)
+    mixup_alpha: float = Field(0.0, ge=0)  # of the Beta distribution that the share of two mixed films is drawn from
+    cutmix_alpha: float = Field(0.0, ge=0)  # with both, either is drawn; 0: none
 
 
 class TrainerConfig(Settings):
-    """Passed on to Lightning's Trainer."""
+    """Passed on to Lightning's Trainer, but for the last two."""
 
     accelerator: str = "auto"
     devices: int | str = "auto"
     num_nodes: int = Field(1, ge=1)
     strategy: str = "auto"
     precision: str = "32-true"
+    deterministic: bool = False  # refuse or replace operations whose result may differ from run to run
+    channels_last: bool = False  # memory order of images and weights; faster for convolutions
+    loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard",)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of Lightning's Trainer."""
+        return self.model_dump(exclude={"channels_last", "loggers"})
 
 
 class Config(Settings):

@@ -70,21 +70,40 @@ def size_args(name: str, image_size: int | None) -> dict[str, Any]:
     return {"img_size": image_size}
 
 
+def stage_names(backbone: nn.Module) -> list[tuple[str, int]]:
+    """Return (module name, stride of what goes in) of the stages in order, without the stem.
+
+    A stage begins after each module that timm's feature_info names, but the last. In plain transformers each block is
+    one.
+    """
+    stages = [(str(s["module"]), int(s["reduction"])) for s in cast(Any, backbone).feature_info]
+    modules = {name: i for i, (name, _) in enumerate(backbone.named_modules())}
+    names = [name for name, _ in backbone.named_parameters()]
+    found = []
+    for before, stride in stages[:-1]:
+        end = max(i for name, i in modules.items() if f"{name}.".startswith(f"{before}."))
+        first = next(i for i, name in enumerate(names) if modules[name.rpartition(".")[0]] > end)
+        found.append((_shortest_prefix(names, first), stride))
+    return found
+
+
 def finetune_stage(backbone: nn.Module) -> str:
     """Return the name of the stage that is to this backbone what layer3 is to ResNet: the first at stride 16.
 
     Backbones of one stride (plain transformers) give the block half-way.
     """
-    stages = [(str(s["module"]), int(s["reduction"])) for s in cast(Any, backbone).feature_info]
-    strides = sorted({stride for _, stride in stages})
-    if len(strides) == 1:
-        return stages[len(stages) // 2][0]
-    before = [module for module, stride in stages if stride < 16][-1]
-    modules = [name for name, _ in backbone.named_modules()]
-    end = max(i for i, name in enumerate(modules) if f"{name}.".startswith(f"{before}."))
+    stages = stage_names(backbone)
+    if len({stride for _, stride in stages}) == 1:
+        return stages[(len(stages) + 1) // 2 - 1][0]
+    return [name for name, stride in stages if stride < 16][-1]
+
+
+def unfreezing(backbone: nn.Module, stage: str) -> list[str]:
+    """Return the stages from which on the backbone is trained, one after the other: the last, ..., up to `stage`."""
     names = [name for name, _ in backbone.named_parameters()]
-    first = next(i for i, name in enumerate(names) if modules.index(name.rpartition(".")[0]) > end)
-    return _shortest_prefix(names, first)
+    start = _first(names, stage)
+    later = [name for name, _ in stage_names(backbone) if _first(names, name) > start]
+    return [*reversed(later), stage]
 
 
 def set_trainable(model: Classifier, stage: str | None) -> None:
@@ -98,11 +117,7 @@ def set_trainable(model: Classifier, stage: str | None) -> None:
     parameters = list(model.backbone.named_parameters())
     first = len(parameters)
     if stage is not None:
-        matching = [i for i, (name, _) in enumerate(parameters) if f"{name}.".startswith(f"{stage}.")]
-        if not matching:
-            expected = ", ".join(_stage_names(name for name, _ in parameters))
-            raise ConfigError(f"model.finetune_from = {stage!r}: no such module; modules are {expected}")
-        first = matching[0]
+        first = _first([name for name, _ in parameters], stage)
     for i, (_, parameter) in enumerate(parameters):
         parameter.requires_grad_(i >= first)
 
@@ -130,7 +145,16 @@ def _shortest_prefix(names: Sequence[str], index: int) -> str:
     return names[index]
 
 
-def _stage_names(names: Iterable[str]) -> list[str]:
+def _first(names: Sequence[str], stage: str) -> int:
+    """Return the place of the first parameter of a module."""
+    matching = [i for i, name in enumerate(names) if f"{name}.".startswith(f"{stage}.")]
+    if not matching:
+        expected = ", ".join(_outer_modules(names))
+        raise ConfigError(f"model.finetune_from = {stage!r}: no such module; modules are {expected}")
+    return matching[0]
+
+
+def _outer_modules(names: Iterable[str]) -> list[str]:
     """Return the outer modules: one part of the name, or two where the second counts them."""
     stages = dict.fromkeys(
         ".".join(parts[:2] if len(parts) > 2 and parts[1].isdigit() else parts[:1])

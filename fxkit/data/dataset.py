@@ -78,17 +78,24 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
         return to_tensor(image, self.preprocessing), self.index.get(record.label, -1)
 
 
+Share = tuple[int, int]  # a process's number from 0, and how many there are
+WHOLE: Share = (0, 1)
+
+
 def build_loader(
-    dataset: FilmDataset, config: DataConfig, *, shuffle_seed: int | None = None
+    dataset: FilmDataset, config: DataConfig, *, shuffle_seed: int | None = None, share: Share = WHOLE
 ) -> DataLoader[tuple[Tensor, int]]:
     """Build a loader, in the records' order or shuffled by a seed of its own.
 
     The order is drawn here, not by a sampler, so that it does not depend on how often the loader is iterated.
+    Shuffled, it can give a process's share: all are equally long and no film is in two.
     A training batch of one film cannot be normalised over, so a shuffled loader drops such a rest.
     """
     order = list(range(len(dataset)))
     if shuffle_seed is not None:
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(shuffle_seed)).tolist()
+        rank, processes = share
+        order = order[: len(order) - len(order) % processes][rank::processes]
         if len(order) % config.batch_size == 1 and len(order) > 1:
             order = order[:-1]
     return DataLoader(

@@ -1,14 +1,15 @@
 """What training is fed with: the loaders of an epoch, and the classes of a manifest's films."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fxkit.config import AugmentConfig, Config
-from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader, mix_seed
+from fxkit.data.dataset import WHOLE, FilmDataset, ImagePlace, Share, build_loader, class_weights, mix_seed
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import Preprocessing
 from fxkit.errors import DataError
@@ -27,22 +28,37 @@ class Films:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
 
-    def train_loader(self, phase: Phase, epoch: int) -> DataLoader[tuple[Tensor, int]]:
+    def train_loader(self, phase: Phase, epoch: int, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
+        """Build a process's share of an epoch; no film is in two, and what does not divide evenly is left out."""
         seed = self.seed(phase, epoch)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        return build_loader(self._dataset("train", augmentation, seed), self.config.data, shuffle_seed=seed)
+        films = self._dataset(usable(self.records, "train"), augmentation, seed)
+        return build_loader(films, self.config.data, shuffle_seed=seed, share=share)
 
-    def val_loader(self) -> DataLoader[tuple[Tensor, int]]:
-        return build_loader(self._dataset("val", None, 0), self.config.data)
+    def val_loader(self, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
+        """Build a process's share of the validation films.
+
+        All processes take as many steps: where films do not divide evenly, some get one more, of label -1, that counts
+        for nothing.
+        """
+        rank, processes = share
+        records = usable(self.records, "val")
+        filling = [replace(r, label="") for r in records[: -len(records) % processes]]
+        return build_loader(self._dataset([*records, *filling][rank::processes], None, 0), self.config.data)
+
+    def weights(self) -> Tensor:
+        """Return the (C,) float32 weights of the classes: inverse to their share, or ones."""
+        balanced = class_weights(usable(self.records, "train"), self.classes)
+        return balanced if self.config.optim.class_weights else torch.ones_like(balanced)
 
     def seed(self, phase: Phase, epoch: int, *more: int) -> int:
         """Return the seed of what an epoch draws."""
         return mix_seed(self.config.seed, PHASES.index(phase), epoch, *more)
 
-    def _dataset(self, split: str, augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
+    def _dataset(self, records: Sequence[Record], augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
         return FilmDataset(
             self.place,
-            usable(self.records, split),
+            records,
             self.classes,
             self.preprocessing,
             augmentation,

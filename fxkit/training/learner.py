@@ -4,67 +4,86 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
-from fxkit.data.dataset import class_weights
-from fxkit.data.manifest import usable
-from fxkit.model import Classifier, set_train_mode
+from fxkit.config import OptimConfig
+from fxkit.data.dataset import Share
+from fxkit.model import Classifier, set_train_mode, set_trainable
 from fxkit.training.films import Films, Phase
 from fxkit.training.history import MONITOR
+from fxkit.training.loss import build_loss, film_losses
+from fxkit.training.mixing import build_mixing
+from fxkit.training.optimizer import build_optimizer
 
 
 class Learner(L.LightningModule):
-    """One phase."""
+    """One phase.
 
-    def __init__(self, classifier: Classifier, films: Films, phase: Phase) -> None:
+    Args:
+        stages: those from which on the backbone is trained, one after the other; () keeps it as it is.
+    """
+
+    def __init__(self, classifier: Classifier, films: Films, phase: Phase, stages: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.classifier = classifier
         self.films = films
         self.phase: Phase = phase
-        self.criterion = build_criterion(films)
-        self.auroc = MulticlassAUROC(len(films.classes))
-        self.accuracy = MulticlassAccuracy(len(films.classes), average="macro")
+        self.stages = stages
+        self.register_buffer("class_weights", films.weights(), persistent=False)
+        self.criterion = build_loss(films.config.optim, films.weights())
+        self.mix = build_mixing(films.config.augment, len(films.classes))
+        self.loss = MeanMetric()
+        self.auroc = MulticlassAUROC(len(films.classes), ignore_index=-1)
+        self.accuracy = MulticlassAccuracy(len(films.classes), average="macro", ignore_index=-1)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
-        return self.films.train_loader(self.phase, self.trainer.current_epoch)
+        return self.films.train_loader(self.phase, self.trainer.current_epoch, self._share())
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
-        return self.films.val_loader()
+        return self.films.val_loader(self._share())
+
+    def _share(self) -> Share:
+        return self.trainer.global_rank, self.trainer.world_size
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.films.seed(self.phase, self.current_epoch, 1))
+        torch.manual_seed(self.films.seed(self.phase, self.current_epoch, 1 + self.trainer.global_rank))
+        if self.stages:
+            set_trainable(self.classifier, stage_at(self.stages, self.current_epoch, self.films.config.optim))
         set_train_mode(self.classifier)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
-        images, labels = batch
-        loss: Tensor = self.criterion(self.classifier(images), labels)
+        images, targets = batch
+        if self.mix is not None:
+            images, targets = self.mix(images, targets)
+        loss: Tensor = self.criterion(self.classifier(self._laid_out(images)), targets)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         images, labels = batch
-        logits = self.classifier(images).float()
+        logits = self.classifier(self._laid_out(images)).float()
+        self.loss.update(*film_losses(logits, labels, self.get_buffer("class_weights")))
         self.auroc.update(logits.softmax(1), labels)
         self.accuracy.update(logits, labels)
-        self.log_dict({"val_auroc": self.auroc, "val_accuracy": self.accuracy}, prog_bar=True)
-        loss = self.criterion(logits, labels)
-        self.log(MONITOR, loss, prog_bar=True, batch_size=len(images), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({MONITOR: self.loss, "val_auroc": self.auroc, "val_accuracy": self.accuracy}, prog_bar=True)
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        channels_last = self.films.config.trainer.channels_last
+        return images.contiguous(memory_format=torch.channels_last) if channels_last else images
 
     def configure_optimizers(self) -> Any:
-        optim = self.films.config.optim
-        head_lr = optim.head_lr if self.phase == "head" else optim.finetune_head_lr
-        groups = [{"params": list(self.classifier.head.parameters()), "lr": head_lr}]
-        trained = [p for p in self.classifier.backbone.parameters() if p.requires_grad]
-        if trained:
-            groups.append({"params": trained, "lr": optim.finetune_backbone_lr})
-        optimizer = torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
+        optimizer = build_optimizer(self.classifier, self.films.config.optim, self.phase)
         steps = int(self.trainer.estimated_stepping_batches)
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
 
-def build_criterion(films: Films) -> nn.CrossEntropyLoss:
-    weighted = films.config.optim.class_weights
-    return nn.CrossEntropyLoss(class_weights(usable(films.records, "train"), films.classes) if weighted else None)
+def stage_at(stages: tuple[str, ...], epoch: int, optim: OptimConfig) -> str:
+    """Return the stage from which on the backbone is trained in an epoch, counted from 0."""
+    place = len(stages) - 1 if optim.unfreeze_every is None else epoch // optim.unfreeze_every
+    return stages[min(place, len(stages) - 1)]

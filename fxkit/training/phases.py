@@ -11,17 +11,18 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
-from fxkit.model import Classifier, finetune_stage, set_trainable
+from fxkit.model import Classifier, finetune_stage, set_trainable, unfreezing
 from fxkit.run import read_json, write_json
+from fxkit.training.averaging import build_averaging
 from fxkit.training.films import PHASES, Films, Phase
 from fxkit.training.history import MONITOR, History, read_history
 from fxkit.training.learner import Learner
+from fxkit.training.loggers import build_loggers, check_loggers
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,11 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     done = _phases(folder)
     if epochs == 0 or phase in done:
         return
-    stage = None
-    if phase == "finetune":
-        if "head" in done:
-            classifier.load_state_dict(_best_state(folder, "head"))
-        stage = films.config.model.finetune_from or finetune_stage(classifier.backbone)
-    set_trainable(classifier, stage)
+    if "head" in done:
+        classifier.load_state_dict(_best_state(folder, "head"))
+    stages = prepare(phase, classifier, films.config)
+    if films.config.trainer.channels_last:
+        classifier.to(memory_format=torch.channels_last)
     checkpoint = ModelCheckpoint(
         folder / "checkpoints" / phase,
         filename="best",
@@ -57,15 +57,25 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     trainer = _trainer(films.config, phase, epochs, folder, checkpoint, progress)
     last = folder / "checkpoints" / phase / "last.ckpt"
     trainer.fit(
-        Learner(classifier, films, phase),
+        Learner(classifier, films, phase, stages),
         ckpt_path=str(last) if last.is_file() else None,
         weights_only=True,
     )
     if trainer.interrupted:
         raise KeyboardInterrupt
     if trainer.is_global_zero:
-        write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stage or "")})
+        write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
     trainer.strategy.barrier()
+
+
+def prepare(phase: Phase, classifier: Classifier, config: Config) -> tuple[str, ...]:
+    """Make trainable what the phase trains, in place; return the stages that it takes in one after the other."""
+    if phase == "head":
+        set_trainable(classifier, None)
+        return ()
+    stage = config.model.finetune_from or finetune_stage(classifier.backbone)
+    set_trainable(classifier, stage)
+    return tuple(unfreezing(classifier.backbone, stage))
 
 
 def _trainer(
@@ -76,12 +86,20 @@ def _trainer(
         EarlyStopping(MONITOR, patience=config.optim.patience),
         History(folder, phase),
     ]
+    loggers = build_loggers(config, phase, folder)
+    if loggers:
+        callbacks.append(LearningRateMonitor("epoch"))
+    if config.optim.ema_decay is not None:
+        callbacks.append(build_averaging(config.optim.ema_decay))
     if progress:
         callbacks.append(TQDMProgressBar())
     return L.Trainer(
-        **config.trainer.model_dump(),
+        **config.trainer.arguments(),
         max_epochs=epochs,
-        logger=TensorBoardLogger(folder / "logs", name=phase, version=""),
+        gradient_clip_val=config.optim.gradient_clip,
+        accumulate_grad_batches=config.optim.accumulate,
+        use_distributed_sampler=False,  # films.py gives each process its share
+        logger=loggers or False,
         callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -93,8 +111,9 @@ def _trainer(
 
 def check_trainer(config: Config) -> None:
     """Raise ConfigError unless Lightning takes the trainer's settings on this machine."""
+    check_loggers(config)
     try:
-        L.Trainer(**config.trainer.model_dump(), logger=False, enable_checkpointing=False)
+        L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
     except (ValueError, TypeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"trainer settings: {reason}") from error

@@ -1,0 +1,49 @@
+"""The losses: against torch's own where they must agree, and against the formula where they must not."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from fxkit.config import OptimConfig
+from fxkit.training.loss import FocalLoss, build_loss, film_losses
+
+LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [-3.0, 4.0, 0.0], [1.0, 1.0, -2.0]])
+LABELS = torch.tensor([0, 2, 1, 2])
+WEIGHTS = torch.tensor([0.5, 1.0, 2.0])
+SHARES = torch.tensor([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0], [0.2, 0.8, 0.0], [0.0, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("targets", [LABELS, SHARES])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_without_focus_the_focal_loss_is_cross_entropy(targets: torch.Tensor, smoothing: float) -> None:
+    focal = FocalLoss(0.0, WEIGHTS, smoothing)(LOGITS, targets)
+    assert torch.allclose(focal, cross_entropy(LOGITS, targets, WEIGHTS, label_smoothing=smoothing))
+
+
+def test_the_focal_loss_of_one_film_is_the_formula() -> None:
+    p = LOGITS[:1].softmax(1)[0, 0]
+    focal = FocalLoss(2.0, torch.ones(3))(LOGITS[:1], LABELS[:1])
+    assert torch.allclose(focal, -((1 - p) ** 2) * p.log())
+
+
+def test_the_focal_loss_of_a_certain_film_has_a_gradient() -> None:
+    logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    FocalLoss(0.5, torch.ones(2))(logits, torch.tensor([0])).backward()
+    assert logits.grad is not None
+    assert bool(torch.isfinite(logits.grad).all())
+
+
+def test_the_settings_choose_the_loss() -> None:
+    plain = build_loss(OptimConfig(label_smoothing=0.1), WEIGHTS)
+    assert torch.equal(plain(LOGITS, LABELS), cross_entropy(LOGITS, LABELS, WEIGHTS, label_smoothing=0.1))
+    focal = build_loss(OptimConfig(loss="focal", focal_gamma=3.0), WEIGHTS)
+    assert torch.equal(focal(LOGITS, LABELS), FocalLoss(3.0, WEIGHTS)(LOGITS, LABELS))
+
+
+def test_the_weighted_mean_of_film_losses_is_the_weighted_cross_entropy() -> None:
+    losses, weights = film_losses(LOGITS, LABELS, WEIGHTS)
+    assert torch.allclose((losses * weights).sum() / weights.sum(), cross_entropy(LOGITS, LABELS, WEIGHTS))
+
+
+def test_a_film_of_no_class_weighs_nothing() -> None:
+    assert film_losses(LOGITS, torch.tensor([0, -1, 1, -1]), WEIGHTS)[1].tolist() == [0.5, 0.0, 1.0, 0.0]
