@@ -139,6 +139,8 @@ def explain(
 ) -> list[Attention]:
     """Write a Grad-CAM picture a film (original, heat map, overlay), a contact sheet and attention.csv into out.
 
+    The map of an ensemble is the mean of its members' maps of the class that the ensemble decides for.
+
     Args:
         clean: applied to each film first, for films that are not cleaned as the model's were.
         stamp: a line that the pictures bear where not empty, such as of a leaking split.
@@ -147,13 +149,13 @@ def explain(
         ConfigError: the backbone has no layer that Grad-CAM can use.
     """
     model.classifier.to(choose_device(device)).eval()
-    layer = find_target_layer(model)
+    layers = [find_target_layer(member) for member in model.members]
     rows, panels = [], []
     for earlier in Path(out).glob("[0-9]*.png"):
         earlier.unlink()
     for number, film in enumerate(films):
         image = read_image(film.path, max_pixels=max_pixels)
-        row, panel = _explain_one(model, film, clean(image)[0] if clean else image, layer)
+        row, panel = _explain_one(model, film, clean(image)[0] if clean else image, layers)
         rows.append(row)
         panel = np.vstack([_stamp(stamp, panel.shape[1]), panel])
         panels += [panel] if number < SHOWN else []
@@ -179,7 +181,9 @@ def summarise(rows: Sequence[Attention]) -> list[str]:
     return lines
 
 
-def _explain_one(model: Model, film: Film, image: Array, layer: TargetLayer) -> tuple[Attention, NDArray[np.uint8]]:
+def _explain_one(
+    model: Model, film: Film, image: Array, layers: Sequence[TargetLayer]
+) -> tuple[Attention, NDArray[np.uint8]]:
     preprocessing = model.card.preprocessing
     seen = resize(to_grey8(image), preprocessing)
     mask = film.mask if film.mask is not None and film.mask.shape == image.shape[:2] else None
@@ -187,7 +191,8 @@ def _explain_one(model: Model, film: Film, image: Array, layer: TargetLayer) -> 
     probabilities = predict_tensor(model, tensor.unsqueeze(0))[0]
     decision = decide(model, probabilities)
     index = model.card.classes.index(decision)
-    heat = grad_cam(model, tensor, index, layer)
+    maps = [grad_cam(member, tensor, index, layer) for member, layer in zip(model.members, layers, strict=True)]
+    heat = np.mean(maps, axis=0)
     area, attention = (None, None) if mask is None else marker_share(heat, mask, preprocessing)
     row = Attention(film.name, film.label, decision, float(probabilities[index]), area, attention)
     return row, _panel(seen, heat, row, mask, preprocessing)

@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors.torch import load_file, save
 
@@ -23,6 +23,7 @@ from fxkit.config import Config, ModelConfig, read_yaml, validate, write_config
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.data.transforms import Preprocessing, preprocessing_from
+from fxkit.ensemble import Ensemble
 from fxkit.errors import RunError
 from fxkit.model import Classifier, build_classifier
 from preprocess.images import write_atomic
@@ -50,12 +51,21 @@ class ModelCard:
     cleaning: Mapping[str, Any] | None  # the settings of clean-labels, where it was trained on cleaned images
     threshold: float = 0.5  # on the positive class's probability
     temperature: float = 1.0  # logits are divided by it
+    members: int = 1  # classifiers whose probabilities are averaged
 
 
 @dataclass(frozen=True)
 class Model:
-    classifier: Classifier
+    classifier: Classifier | Ensemble
     card: ModelCard
+
+    @property
+    def members(self) -> "list[Model]":
+        """The models that an ensemble averages; of any other the model itself."""
+        if not isinstance(self.classifier, Ensemble):
+            return [self]
+        each = zip(self.classifier.members, self.classifier.temperatures.tolist(), strict=True)
+        return [Model(cast(Classifier, m), replace(self.card, temperature=t, members=1)) for m, t in each]
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,7 @@ class Run:
     root: Path  # of the images
     records: tuple[Record, ...]
     cleaning: Mapping[str, Any] | None = None  # settings of clean-labels, where root holds cleaned images
+    folds: int = 0  # of a run that trained a model a fold; else 0
 
     @property
     def stamp(self) -> str:
@@ -79,6 +90,7 @@ def create_run(
     records: Sequence[Record],
     *,
     cleaning: Mapping[str, Any] | None = None,
+    folds: int = 0,
     overwrite: bool = False,
 ) -> None:
     """Make a run folder and write down what the training starts from.
@@ -98,6 +110,7 @@ def create_run(
         "root": str(root.resolve()),
         "sha256": manifest_hash(records),
         "cleaning": cleaning,
+        "folds": folds,
         "stamp": stamp_of(records),  # of leaks
     }
     write_json(folder / "manifest.json", described)
@@ -118,7 +131,32 @@ def open_run(folder: str | Path) -> Run:
     records = tuple(read_manifest(folder / "manifest.csv"))
     if manifest_hash(records) != described["sha256"]:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    return Run(folder, config, Path(described["root"]), records, described.get("cleaning"))
+    folds = int(described.get("folds", 0))
+    return Run(folder, config, Path(described["root"]), records, described.get("cleaning"), folds)
+
+
+def check_same(
+    folder: Path,
+    config: Config,
+    root: Path,
+    records: Sequence[Record],
+    *,
+    cleaning: Mapping[str, Any] | None = None,
+    folds: int = 0,
+) -> None:
+    """Raise RunError unless a run to resume was started on the same films, with the same settings and folds."""
+    run = open_run(folder)
+    if run.root != root.resolve() or run.cleaning != cleaning:
+        raise RunError(f"{folder}: was started on the films in {run.root}; give the same, or --overwrite")
+    if run.folds != folds:
+        started = f"with --folds {run.folds}" if run.folds else "without --folds"
+        raise RunError(f"{folder}: was started {started}; do the same, or --overwrite")
+    if run.records != tuple(records):
+        raise RunError(f"{folder}: was started on another manifest; give the same data, or --overwrite")
+    before, now = run.config.model_dump(), config.model_dump()
+    changed = [key for key in before if key != "trainer" and before[key] != now[key]]
+    if changed:
+        raise RunError(f"{folder}: was started with other {changed[0]!r} settings; give the same, or --overwrite")
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -142,9 +180,7 @@ def load_model(folder: str | Path) -> Model:
         raise RunError(f"{folder}: no model.safetensors; the training did not end: go on with `fxkit train --resume`")
     card = _card(folder / "model.json")
     try:
-        classifier = build_classifier(
-            card.model, len(card.classes), load=False, image_size=card.preprocessing.image_size
-        )
+        classifier = _build(card)
         classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:
         reason = str(error).splitlines()[0]
@@ -152,9 +188,19 @@ def load_model(folder: str | Path) -> Model:
     return Model(classifier.eval(), card)
 
 
+def _build(card: ModelCard) -> Classifier | Ensemble:
+    """Build what the card describes, with weights that the state dict is to replace."""
+    size, count = card.preprocessing.image_size, len(card.classes)
+    members = [build_classifier(card.model, count, load=False, image_size=size) for _ in range(card.members)]
+    return members[0] if card.members == 1 else Ensemble(members)
+
+
 def _card(path: Path) -> ModelCard:
     values = read_json(path)
     try:
+        members = int(values.get("members", 1))
+        if members < 1:
+            raise ValueError(f"{members} members; expected 1 or more")
         return ModelCard(
             classes=tuple(values["classes"]),
             model=ModelConfig.model_validate(values["model"]),
@@ -162,6 +208,7 @@ def _card(path: Path) -> ModelCard:
             cleaning=values["cleaning"],
             threshold=float(values["threshold"]),
             temperature=float(values["temperature"]),
+            members=members,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: not a model description of fxkit ({error}); train again") from error

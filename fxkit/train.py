@@ -1,6 +1,6 @@
 """Two-phase transfer learning by Lightning: the head on a frozen backbone, then fine-tuning from a stage onwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +13,10 @@ from fxkit.data.dataset import image_place
 from fxkit.data.leaks import leaks_as_json, refuse_leaks, stamp_of
 from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
-from fxkit.errors import RunError
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import build_classifier, set_trainable
-from fxkit.run import Model, ModelCard, create_run, open_run, save_model, write_json
+from fxkit.run import Model, ModelCard, check_same, create_run, save_model, write_json
 from fxkit.training.films import PHASES, Films, check_records
 from fxkit.training.phases import TrainResult, check_trainer, has_started, load_best, quiet_lightning, run_phase
 from preprocess.settings import read_clean_settings
@@ -65,7 +64,7 @@ def train(
     classifier = build_classifier(config.model, len(classes), load=load, image_size=preprocessing.image_size)
     set_trainable(classifier, config.model.finetune_from)  # refuses an unknown stage before anything is written
     if resumes:
-        _check_same(folder, config, Path(root), records, cleaning)
+        check_same(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
     films = Films(config, image_place(root), tuple(records), classes, preprocessing)
@@ -86,17 +85,3 @@ def train(
 def _rank() -> int:
     """This process's number among those of the training, over all devices and machines."""
     return int(cast(Any, rank_zero_only).rank)
-
-
-def _check_same(
-    folder: Path, config: Config, root: Path, records: Sequence[Record], cleaning: Mapping[str, Any] | None
-) -> None:
-    run = open_run(folder)
-    if run.root != root.resolve() or run.cleaning != cleaning:
-        raise RunError(f"{folder}: was started on the films in {run.root}; give the same, or --overwrite")
-    if run.records != tuple(records):
-        raise RunError(f"{folder}: was started on another manifest; give the same data, or --overwrite")
-    before, now = run.config.model_dump(), config.model_dump()
-    changed = [key for key in before if key != "trainer" and before[key] != now[key]]
-    if changed:
-        raise RunError(f"{folder}: was started with other {changed[0]!r} settings; give the same, or --overwrite")
