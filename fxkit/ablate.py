@@ -148,7 +148,7 @@ def masked_vs_raw(
         RunError: the folder is in the way.
     """
     folder = Path(folder)
-    config = _on_one_device(config)
+    config = config.on_one_device()
     roots = {"raw": Path(raw_root), "cleaned": Path(cleaned_root)}
     _check(records, roots["cleaned"], seeds)
     if not allow_leaks:
@@ -250,12 +250,6 @@ def erased_on(cleaned: Path, records: Sequence[Record]) -> int:
     """Count the test files on which markers were erased."""
     ledger = read_ledger(cleaned)
     return sum(ledger[r.path].status == "cleaned" for r in usable(records, "test"))
-
-
-def _on_one_device(config: Config) -> Config:
-    """Both arms and their tests run in this process: several devices would each run the whole ablation."""
-    alone = config.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
-    return config.model_copy(update={"trainer": alone})
 
 
 def _check(records: Sequence[Record], cleaned_root: Path, seeds: Sequence[int]) -> None:

@@ -150,6 +150,11 @@ class Config(Settings):
     augment: AugmentConfig = AugmentConfig()
     trainer: TrainerConfig = TrainerConfig()
 
+    def on_one_device(self) -> "Config":
+        """Return the settings for several trainings one after the other: several devices would each run them all."""
+        alone = self.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
+        return self.model_copy(update={"trainer": alone})
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML reads 1e-4 as text; this loader reads it as a number, as YAML 1.2 does."""

@@ -59,9 +59,15 @@ def evaluate_run(
         raw: images that were not cleaned are right, though the model was trained on cleaned ones.
         allow_leaks: evaluate on a split that training has seen something of; all figures then say so.
     Raises:
-        DataError: the split is empty or leaks, or root is not cleaned as the model's images were.
+        DataError: the split is empty or leaks, root is not cleaned as the model's images were, or the run is one of
+            folds and the split is not test.
     """
     run, model = open_run(run_folder), load_model(run_folder)
+    if run.folds and split != "test":
+        raise DataError(
+            f"{run.folder}: split {split!r} has only films that some of the {run.folds} models was trained on; "
+            "metrics_out_of_fold.json holds the figures of each film by the model that did not see it"
+        )
     records = usable(run.records, split)
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: split {split!r} has no usable file; index with a {split} part")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from fxkit.errors import ConfigError, DataError
 
 WAYS = ("grouped", "keep", "random", "none")
 STRATA = ("site", "marker")
+NOT_FROZEN = Frozen({}, {}, 0, ())
 
 Divided = tuple[list[Record], list[str]]  # and notes
 
@@ -85,7 +87,7 @@ def divide(records: Sequence[Record], files: Sequence[Found], how: Division) -> 
         return list(records), []
     if how.way == "random":
         return _divide_files(records, how), []
-    frozen = read_frozen(how.frozen, usable(records)) if how.frozen else Frozen({}, {}, 0, ())
+    frozen = read_frozen(how.frozen, usable(records)) if how.frozen else NOT_FROZEN
     strata = read_strata(usable(records), how.stratify, how.markers)
     if how.way == "keep":
         records, notes = _keep(records, files, how)
@@ -94,7 +96,7 @@ def divide(records: Sequence[Record], files: Sequence[Found], how: Division) -> 
     folds = how.folds or frozen.n_folds
     if not folds:
         return records, notes
-    records, more = _fold(records, folds, how.seed, frozen, strata)
+    records, more = assign_folds(records, folds, how.seed, frozen, strata)
     return records, [*notes, *more]
 
 
@@ -132,7 +134,23 @@ def _once_trained(held: set[str], frozen: Frozen, how: Division) -> list[str]:
     ]
 
 
-def _fold(records: Sequence[Record], folds: int, seed: int, frozen: Frozen, strata: Strata) -> Divided:
+def assign_folds(
+    records: Sequence[Record],
+    folds: int,
+    seed: int = 0,
+    frozen: Frozen = NOT_FROZEN,
+    strata: Strata = MappingProxyType({}),
+) -> Divided:
+    """Divide the usable records of train and val into folds by group, and say how balanced they came out.
+
+    Args:
+        folds: 2 or more.
+        frozen: what an older manifest says of these groups.
+        strata: kind -> path -> value, to balance by beside the class.
+
+    Raises:
+        DataError: nothing to divide, a class has fewer groups than folds, or the older manifest has more folds.
+    """
     if frozen.n_folds > folds:
         raise DataError(f"--folds {folds}: the older manifest has {frozen.n_folds} folds; expected as many or more")
     pool = [r for r in usable(records) if r.split in ("train", "val")]

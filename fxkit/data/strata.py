@@ -12,7 +12,7 @@ from preprocess.markers import MarkedImage, kind_of
 
 UNKNOWN = "none"
 
-Strata = dict[str, dict[str, str]]  # kind -> path -> value
+Strata = Mapping[str, Mapping[str, str]]  # kind -> path -> value
 
 
 def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: Path | None = None) -> Strata:
@@ -26,7 +26,7 @@ def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: Path |
         DataError: no file has a site, or none has known markers.
         OutputError, MarkerFileError: the markers cannot be read.
     """
-    strata: Strata = {}
+    strata: dict[str, dict[str, str]] = {}
     if "site" in kinds:
         if not any(r.site for r in records):
             raise DataError(
