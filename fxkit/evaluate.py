@@ -65,8 +65,8 @@ def evaluate_run(
     run, model = open_run(run_folder), load_model(run_folder)
     if run.folds and split != "test":
         raise DataError(
-            f"{run.folder}: split {split!r} has only films that some of the {run.folds} models was trained on; "
-            "metrics_out_of_fold.json holds the figures of each film by the model that did not see it"
+            f"{run.folder}: every film of {split} taught some of its {run.folds} models; expected --split test, or "
+            "other data; metrics_out_of_fold.json says how each film was told by the one model that did not see it"
         )
     records = usable(run.records, split)
     if not records:

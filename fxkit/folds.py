@@ -10,7 +10,7 @@ from fxkit.data.leaks import leaks, refuse_leaks, stamp_of
 from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
 from fxkit.ensemble import Ensemble
-from fxkit.errors import ConfigError
+from fxkit.errors import ConfigError, DataError
 from fxkit.evaluate import evaluate_run
 from fxkit.model import Classifier, build_classifier, set_trainable
 from fxkit.out_of_fold import OutOfFold, figures_of_folds, pool, write_out_of_fold
@@ -69,13 +69,18 @@ def check_folds(records: Sequence[Record], folds: int, *, allow_leaks: bool = Fa
     Raises:
         DataError: a class is missing in a fold, or the split or a fold leaks.
     """
+    classes = check_records(records, ())
+    held = {(r.fold, r.label) for r in usable(records)}
+    lacking = [(fold, name) for fold in range(folds) for name in classes if (str(fold), name) not in held]
+    if lacking:
+        raise DataError(
+            f"fold {lacking[0][0]} has no usable film of class {lacking[0][1]!r}; expected some of every class; make "
+            "fewer folds, or leave the manifest's out"
+        )
     if not allow_leaks:
         refuse_leaks(records)
-    for fold in range(folds):
-        member = member_records(records, fold, folds)
-        classes = check_records(member, ("train", "val", "test"))
-        if not allow_leaks:
-            refuse_leaks(member, where=f"fold {fold}")
+        for fold in range(folds):
+            refuse_leaks(member_records(records, fold, folds), where=f"fold {fold}")
     return classes
 
 
