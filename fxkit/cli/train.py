@@ -62,6 +62,12 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.option("--name", help="Of the run's folder; BACKBONE-seedN if not given.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of the run of that name.")
 @click.option("--overwrite", is_flag=True, help="Delete the run of that name first.")
+@click.option(
+    "--folds",
+    type=click.IntRange(3),
+    metavar="K",
+    help="Train K models on train and val, each with one fold held out; the run's model is their mean.",
+)
 @click.option("--allow-leaks", is_flag=True, help="Train on a leaking split all the same; every figure says so.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(
@@ -72,6 +78,7 @@ def train(
     name: str | None,
     resume: bool,
     overwrite: bool,
+    folds: int | None,
     allow_leaks: bool,
     quiet: bool,
     **options: Any,
@@ -79,6 +86,9 @@ def train(
     """Train a classifier: its head first, then the backbone's later stages.
 
     Leaves a run folder with the model, its settings and its history.
+
+    With --folds K, train and val are divided by group. Of each fold a model is tested that did not see it; the fold
+    after it chose that model's epoch. The test films are left alone, for `fxkit evaluate`.
 
     Example: fxkit train --data xrays --backbone resnet50
     """
@@ -93,16 +103,13 @@ def train(
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
-    result = run_training(
-        config,
-        image_root,
-        records,
-        folder,
-        resume=resume,
-        overwrite=overwrite,
-        allow_leaks=allow_leaks,
-        progress=not quiet,
-    )
+    how = {"resume": resume, "overwrite": overwrite, "allow_leaks": allow_leaks, "progress": not quiet}
+    if folds is not None:
+        from fxkit.cli.folds import train_and_print
+
+        train_and_print(config, image_root, records, folder, folds, **how)
+        return
+    result = run_training(config, image_root, records, folder, **how)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
     stamp = stamp_of(records)

@@ -16,6 +16,7 @@ from fxkit.report.findings import (
     read_scores,
     read_scores_below,
 )
+from fxkit.report.folds import Folds, read_folds
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
 from preprocess.errors import one_line
 from preprocess.images import write_atomic
@@ -36,6 +37,7 @@ class Report:
     cleaning: Cleaning | None
     training: Training | None
     scores: Scores | None
+    folds: Folds | None
     splits: tuple[Scores, ...]  # of the run's own films that are not its test films
     others: tuple[Scores, ...]
     ablation: Ablation | None
@@ -45,6 +47,7 @@ class Report:
     def stamps(self) -> list[str]:
         """What leaks: in the run's own split, in other data it was tested on, and in its ablation; each once."""
         parts = [self.data.stamp if self.data else "", self.scores.stamp if self.scores else ""]
+        parts.append(self.folds.scores.stamp if self.folds else "")
         parts += [scores.stamp for scores in (*self.splits, *self.others)]
         parts.append(self.ablation.stamp if self.ablation else "")
         return list(dict.fromkeys(filter(None, parts)))
@@ -77,6 +80,7 @@ def read_report(run: Path) -> Report:
         cleaning=read_cleaning(run),
         training=read_training(run, data.stamp if data else ""),
         scores=read_scores(run),
+        folds=read_folds(run),
         splits=read_scores_below(run / "splits"),
         others=read_scores_below(run / "evaluations"),
         ablation=read_ablation(run),

@@ -122,10 +122,12 @@ class Attention:
 
 def read_scores(folder: Path, name: str = "") -> Scores | None:
     """Read metrics.json and the pictures that were drawn with it."""
-    scores = read_part(folder / "metrics.json", lambda values: _scores(values, name))
-    if scores is None:
-        return None
-    drawn = folder / "figures"
+    scores = read_part(folder / "metrics.json", lambda values: scores_of(values, name))
+    return None if scores is None else with_pictures(scores, folder / "figures")
+
+
+def with_pictures(scores: Scores, drawn: Path) -> Scores:
+    """Return the scores with the pictures in a folder."""
     return replace(
         scores,
         roc=picture_uri(drawn / "roc.png"),
@@ -141,7 +143,8 @@ def read_scores_below(folder: Path) -> tuple[Scores, ...]:
     return tuple(scores for scores in found if scores is not None)
 
 
-def _scores(values: dict[str, Any], name: str) -> Scores:
+def scores_of(values: dict[str, Any], name: str) -> Scores:
+    """Build the scores of what metrics.json holds."""
     classes = tuple(map(str, values["classes"]))
     overlap = values.get("overlap") or {"files": 0, "films": 0}
     return Scores(

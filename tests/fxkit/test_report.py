@@ -11,6 +11,7 @@ from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import RunError
 from fxkit.evaluate import write_pictures
 from fxkit.metrics import evaluate_predictions
+from fxkit.out_of_fold import figures_of_folds, write_out_of_fold
 from fxkit.predictions import Predictions
 from fxkit.report import build_report
 from fxkit.report.findings import read_attention
@@ -509,3 +510,20 @@ def test_a_large_picture_is_made_smaller(tmp_path):
     assert uri.startswith("data:image/jpeg;base64,")
     assert len(uri) < (tmp_path / "big.png").stat().st_size
     assert picture_uri(tmp_path / "none.png") is None
+
+
+def test_folds_are_reported_with_their_mean_and_what_leaks(tmp_path):
+    run = write_run(tmp_path / "run")
+    assert "Out of fold" not in Page(build_report(run)).text
+    told = predictions()
+    parts = [told.take(np.arange(8)), told.take(np.arange(8, 16))]
+    found = figures_of_folds(parts, stamp="leaking folds: fold 1")
+    write_out_of_fold(run, told, found)
+    page = Page(build_report(run))
+    assert "This run's model is the mean of 2, each trained with a part" in page.text
+    for name, figure in (("fold 0", found.folds[0].found), ("mean of folds", found.mean), ("pooled", found.headline)):
+        assert f"{name} {figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})" in page.text
+    assert page.text.count("Leaking folds: fold 1") == 2  # in the banner, and with the figures
+    (run / "metrics_out_of_fold.json").write_text("{}")
+    with pytest.raises(RunError, match=r"metrics_out_of_fold\.json: cannot be read"):
+        build_report(run)
