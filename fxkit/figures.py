@@ -49,7 +49,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *
     axes.set(xlabel="decision", ylabel="truth")
     if len(classes) <= CELLS:
         _write_cells(axes, counts, shares)
-    return _png(figure, stamp)
+    return png(figure, stamp)
 
 
 def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
@@ -77,7 +77,7 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
         axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
     _square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
     _legend(axes, "lower right")
-    return _png(figure, stamp)
+    return png(figure, stamp)
 
 
 def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
@@ -128,7 +128,7 @@ def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes
         axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
     _square(axes, "recall (sensitivity)", "precision (PPV)")
     _legend(axes, "lower left")
-    return _png(figure, stamp)
+    return png(figure, stamp)
 
 
 def precision_recall_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
@@ -172,7 +172,7 @@ def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
         if axes.get_lines():
             _legend(axes, "best")
     right.set_ylim(0, 1.02)
-    return _png(figure, stamp)
+    return png(figure, stamp)
 
 
 def _line(axes: "Axes", name: str, values: Sequence[float]) -> None:
@@ -214,7 +214,7 @@ def _start(width: float, height: float) -> "tuple[Figure, Axes]":
 
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes)
+    style(axes)
     return figure, axes
 
 
@@ -224,12 +224,13 @@ def _start_pair() -> "tuple[Figure, tuple[Axes, Axes]]":
     figure = Figure(figsize=(8.4, 3.3), layout="constrained")
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     for axes in (left, right):
-        _style(axes)
+        style(axes)
         axes.grid(axis="y", color="#e3e8ec", lw=0.8)
     return figure, (left, right)
 
 
-def _style(axes: "Axes") -> None:
+def style(axes: "Axes") -> None:
+    """Give axes the look of all figures, in place."""
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -264,7 +265,8 @@ def write_stamp(figure: "Figure", stamp: str) -> None:
     figure.suptitle(textwrap.fill(stamp, columns).replace("$", r"\$"), color=WARNING, fontsize=8, fontweight="bold")
 
 
-def _png(figure: "Figure", stamp: str) -> bytes:
+def png(figure: "Figure", stamp: str = "") -> bytes:
+    """Return a figure, bearing the stamp where there is one, as PNG bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     if stamp:

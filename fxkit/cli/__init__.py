@@ -19,6 +19,7 @@ from fxkit.cli.index import index_command
 from fxkit.cli.markernet import markernet
 from fxkit.cli.predict import predict
 from fxkit.cli.report import report
+from fxkit.cli.search import search
 from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
 from preprocess.errors import KnownError
@@ -42,6 +43,7 @@ COMMANDS = (
     clean_labels,
     markernet,
     train,
+    search,
     evaluate,
     predict,
     cam,
