@@ -97,10 +97,13 @@ def draw_search(result: SearchResult, space: Space) -> bytes:
 
 
 def _draw_order(axes: "Axes", result: SearchResult) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     _points(axes, result, [trial.number + 1 for trial in result.trials])
     better = np.fmax if result.objective == "auroc" else np.fmin
     scores = [trial.score if trial.state == "complete" else np.nan for trial in result.trials]
     axes.plot(range(1, len(scores) + 1), better.accumulate(scores), color=FAINT, lw=1.2, drawstyle="steps-post")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
 
 
@@ -112,6 +115,7 @@ def _draw_setting(axes: "Axes", result: SearchResult, key: str, knob: Any) -> No
         choices = list(knob.choices)
         _points(axes, result, [choices.index(trial.settings[key]) for trial in result.trials])
         axes.set_xticks(range(len(choices)), [str(choice) for choice in choices], fontsize=7)
+        axes.set_xlim(-0.5, len(choices) - 0.5)
     axes.set_xlabel(key, fontsize=8)
 
 

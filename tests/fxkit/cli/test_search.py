@@ -1,0 +1,52 @@
+"""`fxkit search`: what it prints, that its preset trains, and that a missing Optuna is told."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fxkit.cli import fxkit
+from fxkit.config import load_config
+from fxkit.data.index import index_data
+from fxkit.data.manifest import write_manifest
+from fxkit.errors import ConfigError
+from fxkit.run import open_run
+from fxkit.synth import Synthetic
+from preprocess.errors import OutputError
+
+SETTINGS = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0"]
+
+
+def test_the_best_settings_train(made: Synthetic, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.csv", index_data(made.root, copies=False).records)
+    (tmp_path / "space.yaml").write_text("optim.head_lr: {low: 1e-3, high: 1e-2, log: true}\n")
+    source = ["--manifest", str(tmp_path / "m.csv"), "--root", str(made.root)]
+    out = tmp_path / "s"
+    options = ["--space", str(tmp_path / "space.yaml"), "--trials", "2", "--folds", "3", "--out", str(out)]
+    done = CliRunner().invoke(fxkit, ["search", *source, *SETTINGS, *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("2 trials: 0 stopped early, 0 failed\nauroc by film, mean of folds out of fold:\n")
+    assert "optim.head_lr=0.003  (the settings as they stood)" in done.stdout
+    assert "The best figure is optimistic: it is the best of 2, chosen by the films" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"next: fxkit train --config {out / 'best.yaml'}, then fxkit evaluate"
+    assert "trial 2 of 2, fold 3 of 3: optim.head_lr=" in done.stderr
+    train = ["train", *source, "--config", str(out / "best.yaml"), "--runs", str(tmp_path), "--name", "r", "--quiet"]
+    assert CliRunner().invoke(fxkit, train, catch_exceptions=False).exit_code == 0
+    assert open_run(tmp_path / "r").config == load_config(out / "best.yaml")
+
+
+def test_a_missing_optuna_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("fxkit.search", "fxkit.search_space", "fxkit.search_results"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    result = CliRunner().invoke(fxkit, ["search", "--data", "a"])
+    assert isinstance(result.exception, ConfigError)
+    assert "fxkit search needs optuna, which is not installed; install it with: pip install" in str(result.exception)
+
+
+def test_what_does_not_go_together_is_refused(made: Synthetic) -> None:
+    both = CliRunner().invoke(fxkit, ["search", "--data", "a", "--resume", "--overwrite"])
+    assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
+    inside = CliRunner().invoke(fxkit, ["search", "--data", str(made.root), "--out", str(made.root / "s")])
+    assert isinstance(inside.exception, OutputError)
