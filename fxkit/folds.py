@@ -30,6 +30,7 @@ class FoldsResult:
     folder: Path
     found: OutOfFold
     stamp: str  # the line that the run's other figures bear; "" where its split does not leak
+    n_test: int  # files of the run's own test part, which no fold has seen
 
 
 def with_folds(records: Sequence[Record], folds: int, seed: int = 0) -> Divided:
@@ -166,4 +167,4 @@ def train_folds(
     stamp = "; ".join(filter(None, [stamp_of_folds(records, folds), stamp_of(records)]))
     found = figures_of_folds(parts, threshold=model.card.threshold, stamp=stamp)
     write_out_of_fold(folder, pool(parts, [r.path for r in records]), found)
-    return FoldsResult(folder, found, stamp_of(records))
+    return FoldsResult(folder, found, stamp_of(records), len(usable(records, "test")))

@@ -23,7 +23,9 @@ def train_and_print(*source: Any, **how: Any) -> None:
     click.echo(f"  mean of folds  {_shown(found.mean)}, standard deviation of the folds {found.spread:.3f}")
     click.echo(f"  pooled         {_shown(found.headline)}, fair only where the models' probabilities are calibrated")
     click.echo(f"figures: {result.folder / 'metrics_out_of_fold.json'}")
-    click.echo(f"run: {result.folder} (the mean of {len(found.folds)} models)\nnext: fxkit evaluate {result.folder}")
+    other = "" if result.n_test else " --data OTHER, as there are no test films"
+    click.echo(f"run: {result.folder} (the mean of {len(found.folds)} models)")
+    click.echo(f"next: fxkit evaluate {result.folder}{other}")
 
 
 def _shown(found: "Interval") -> str:

@@ -79,6 +79,7 @@ def test_a_run_of_folds_leaves_a_run_a_fold_and_their_figures(run: FoldsResult, 
     assert names >= {"fold-0", "fold-1", "fold-2", "model.safetensors", "model.json", "out_of_fold.csv", "config.yaml"}
     opened = open_run(run.folder)
     assert (opened.folds, opened.config) == (3, TINY.on_one_device())
+    assert (opened.config.trainer.devices, run.n_test) == (1, len(usable(source[1], "test")))
     for fold in range(3):
         member = open_run(run.folder / f"fold-{fold}")
         assert list(member.records) == member_records(opened.records, fold, 3)

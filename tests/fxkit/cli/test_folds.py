@@ -63,3 +63,12 @@ def test_two_folds_are_too_few() -> None:
     result = CliRunner().invoke(fxkit, ["train", "--data", "a", "--folds", "2"])
     assert result.exit_code == 2
     assert "2 is not in the range x>=3" in result.stderr
+
+
+def test_without_test_films_other_data_are_asked_for(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False, folds=3, fractions=(1.0, 0.0, 0.0))
+    write_manifest(tmp_path / "manifest.csv", found.records)
+    source = ["--manifest", tmp_path / "manifest.csv", "--root", made.root, "--runs", tmp_path, "--name", "run"]
+    tiny = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
+    last = invoke("train", *source, *tiny, "--folds", 3).splitlines()[-1]
+    assert last == f"next: fxkit evaluate {tmp_path / 'run'} --data OTHER, as there are no test films"
