@@ -11,11 +11,12 @@ from scipy import stats
 
 from fxkit.errors import DataError
 from fxkit.predictions import Predictions
-from fxkit.scores import Floats, Metric, Scored, scored
+from fxkit.scores import Floats, Mask, Metric, Scored, scored
 
 RESAMPLES = 1000
 LEVEL = 0.95
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+Limits = tuple[float, float]
 CHUNK = 4_000_000  # weights held at once: 32 MB
 
 
@@ -26,6 +27,7 @@ class Interval:
     Attributes:
         n_groups: independent groups behind the value (for the sensitivity: those with a positive file).
         left_out: resamples in which the value was undefined and which were left out.
+        n: files (or films, or groups: what a row of the predictions is) behind the value.
     """
 
     value: float
@@ -33,6 +35,7 @@ class Interval:
     high: float
     n_groups: int
     left_out: int = 0
+    n: int = 0
 
 
 def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
@@ -111,7 +114,7 @@ def intervals(
     repetitions on made scores of 10 to 100 groups, where percentiles of the same resamples hold it in 81 to 96 %,
     least often near 1.0 and for few groups (benchmarks/interval_coverage.py).
     Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
-    clustered surveys", which compares such intervals.
+    clustered surveys", which compares such intervals. A metric outside 0..1 has t quantiles instead.
     """
     runs = _aligned(predictions)
     parts = [scored(run, threshold) for run in runs]
@@ -120,7 +123,7 @@ def intervals(
     draws = [_values(metrics, parts, w) for w in resampled_weights(runs[0].groups, resamples, seed)]
     spread = np.concatenate(draws, axis=1)
     return {
-        metric.name: _interval(float(values[i, 0]), spread[i], _support(metric, parts, groups))
+        metric.name: build_interval(float(values[i, 0]), spread[i], support_of(metric, parts, groups), metric.limits)
         for i, metric in enumerate(metrics)
     }
 
@@ -151,14 +154,14 @@ def paired_difference(
     parts_a, parts_b = ([scored(run.known(), threshold) for run in runs] for runs in (runs_a, runs_b))
     known = runs_a[0].known()
     groups = np.asarray(known.groups, object).astype(str)
-    support = _support(metric, parts_a + parts_b, groups)
+    support = support_of(metric, parts_a + parts_b, groups)
 
     def difference(weights: Floats) -> Floats:
         return np.asarray(_values([metric], parts_a, weights)[0] - _values([metric], parts_b, weights)[0])
 
     value = float(difference(np.ones((1, len(groups))))[0])
     spread = np.concatenate([difference(w) for w in resampled_weights(known.groups, resamples, seed)])
-    return _difference_interval(value, spread, support)
+    return build_difference(value, spread, support, metric.limits)
 
 
 def _as_runs(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
@@ -194,14 +197,22 @@ class Support:
     smallest: int  # groups in the smallest set of files that it needs
     freedom: int  # degrees of freedom: groups less one a set
     trials: float  # no more independent trials than these
+    rows: int = 0  # files that it needs
 
 
-def _support(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Support:
+def support_of(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Support:
+    """Return what stands behind a metric of parts that are of the same files."""
     masks = [mask for part in parts for mask in metric.support(part)]
+    return support_of_masks(masks, groups, len(metric.support(parts[0])), metric.is_share)
+
+
+def support_of_masks(masks: Sequence[Mask], groups: NDArray[np.str_], sets: int, is_share: bool) -> Support:
+    """Return what stands behind a figure that needs each of these sets of files; `sets` of them are distinct."""
     together = np.any(masks, axis=0)
     sizes = [len(np.unique(groups[mask])) for mask in (together, *masks)]
-    freedom = max(1, min(sizes) - 1, sizes[0] - len(metric.support(parts[0])))
-    return Support(sizes[0], min(sizes), freedom, float(together.sum()) if metric.is_share else math.inf)
+    freedom = max(1, min(sizes) - 1, sizes[0] - sets)
+    rows = int(together.sum())
+    return Support(sizes[0], min(sizes), freedom, float(rows) if is_share else math.inf, rows)
 
 
 def _variance(spread: Floats) -> float:
@@ -210,21 +221,27 @@ def _variance(spread: Floats) -> float:
     return float(defined.var()) if 2 * len(defined) >= len(spread) and len(defined) else 0.0
 
 
-def _interval(value: float, spread: Floats, support: Support) -> Interval:
-    left_out = int(np.isnan(spread).sum())
-    if math.isnan(value):
-        return Interval(value, math.nan, math.nan, support.groups, left_out)
-    low, high = wilson(value, effective_size(value, _variance(spread), support))
-    return Interval(value, low, high, support.groups, left_out)
+def build_interval(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
+    """Return a value with Wilson's limits where it lies in 0..1; other values with those of `build_difference`."""
+    if limits != (0.0, 1.0):
+        return _t_interval(value, spread, support, limits, unknown=math.inf)
+    low, high = math.nan, math.nan
+    if not math.isnan(value):
+        low, high = wilson(value, effective_size(value, _variance(spread), support))
+    return Interval(value, low, high, support.groups, int(np.isnan(spread).sum()), support.rows)
 
 
-def _difference_interval(value: float, spread: Floats, support: Support) -> Interval:
-    left_out = int(np.isnan(spread).sum())
-    if math.isnan(value):
-        return Interval(value, math.nan, math.nan, support.groups, left_out)
-    n, variance = support.smallest, _variance(spread)
-    if n < 2 or variance < 1e-12:
-        half = 1 - wilson(1.0, max(1, n))[0]
-    else:
+def build_difference(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
+    """Return a difference of two values within limits, with t quantiles; Newcombe's where all resamples agree."""
+    most = limits[1] - limits[0]
+    unknown = 1 - wilson(1.0, max(1, support.smallest))[0] if math.isfinite(most) else math.inf
+    return _t_interval(value, spread, support, (-most, most), unknown)
+
+
+def _t_interval(value: float, spread: Floats, support: Support, limits: Limits, unknown: float) -> Interval:
+    """Limits by t quantiles; `unknown` to both sides where the resamples do not tell."""
+    half, n, variance = unknown, support.smallest, _variance(spread)
+    if n >= 2 and variance >= 1e-12:
         half = float(stats.t.ppf((1 + LEVEL) / 2, support.freedom)) * math.sqrt(variance * n / (n - 1))
-    return Interval(value, max(-1.0, value - half), min(1.0, value + half), support.groups, left_out)
+    low, high = (float(np.clip(end, *limits)) for end in (value - half, value + half))
+    return Interval(value, low, high, support.groups, int(np.isnan(spread).sum()), support.rows)

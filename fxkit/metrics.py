@@ -1,4 +1,4 @@
-"""All figures of one set of predictions, by file and by film, with intervals over groups.
+"""All figures of one set of predictions, by file, by film and by group, with intervals over groups.
 
 The formulas stand in `fxkit.scores`, the intervals in `fxkit.bootstrap`.
 """
@@ -16,7 +16,7 @@ from fxkit.scores import Ints, metrics_for
 
 @dataclass(frozen=True)
 class Level:
-    """The figures at one level: each file counted, or each film."""
+    """The figures at one level: each file counted, or each film, or each group."""
 
     n: int
     n_groups: int
@@ -28,7 +28,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All figures of one set of predictions, by file and by film (mean probability over a film's copies)."""
+    """All figures of one set of predictions by file, film (mean over its copies) and group (mean over its films)."""
 
     classes: tuple[str, ...]
     threshold: float
@@ -40,6 +40,8 @@ class Evaluation:
     n_unknown: int
     file: Level
     film: Level
+    group: Level | None  # None where no group has a class of its own
+    n_mixed: int  # groups with films of several classes, which no figure by group counts
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and numbers for metrics.json; undefined figures are None."""
@@ -61,7 +63,7 @@ def as_json(value: Any) -> Any:
 def evaluate_predictions(
     predictions: Predictions, *, threshold: float = 0.5, seed: int = 0, resamples: int = RESAMPLES
 ) -> Evaluation:
-    """Return all figures by file and by film, with intervals over groups.
+    """Return all figures by file, by film and by group, with intervals over groups.
 
     Rows of unknown class are counted, and else left out.
 
@@ -69,8 +71,12 @@ def evaluate_predictions(
         DataError: no row has a known class.
     """
     known = predictions.known()
-    films = known.by_film()
-    levels = (_level(part, threshold=threshold, seed=seed, resamples=resamples) for part in (known, films))
+    films, groups = known.by_film(), known.by_group()
+    pure = groups.known()
+
+    def level(part: Predictions) -> Level:
+        return _level(part, threshold=threshold, seed=seed, resamples=resamples)
+
     return Evaluation(
         classes=predictions.classes,
         threshold=threshold,
@@ -78,10 +84,12 @@ def evaluate_predictions(
         resamples=resamples,
         n_files=len(known),
         n_films=len(films),
-        n_groups=len(set(known.groups)),
+        n_groups=len(groups),
         n_unknown=len(predictions) - len(known),
-        file=next(levels),
-        film=next(levels),
+        file=level(known),
+        film=level(films),
+        group=level(pure) if len(pure) else None,
+        n_mixed=len(groups) - len(pure),
     )
 
 

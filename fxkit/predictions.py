@@ -84,6 +84,29 @@ class Predictions:
             groups=tuple(group for _, group, _ in number),
         )
 
+    def by_group(self) -> "Predictions":
+        """Return one row a group, with the mean probability of its films; its path is the group's name.
+
+        A group with films of several classes has no class of its own (-1): of a patient with a broken and a whole
+        bone, no single probability is right.
+        """
+        films = self.by_film()
+        names, members = np.unique(np.asarray(films.groups, object).astype(str), return_inverse=True)
+        sums = np.zeros((len(names), len(self.classes)))
+        np.add.at(sums, members, films.probabilities)
+        low, high = (np.full(len(names), start, np.int64) for start in (len(self.classes), UNKNOWN))
+        np.minimum.at(low, members, films.labels)
+        np.maximum.at(high, members, films.labels)
+        groups = tuple(map(str, names))
+        return Predictions(
+            classes=self.classes,
+            paths=groups,
+            labels=np.where(low == high, low, UNKNOWN),
+            probabilities=sums / np.bincount(members, minlength=len(names))[:, None],
+            films=groups,
+            groups=groups,
+        )
+
     def write_csv(self, path: str | Path, *, threshold: float = 0.5) -> None:
         """Write path, label, film, group, prediction and p_<class>...; an unknown label is an empty field.
 

@@ -4,6 +4,7 @@ A bootstrap resample of groups is a weighting of files, so one formula gives the
 thousand resamples at once. The tests hold each against scikit-learn's with `sample_weight`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -35,12 +36,14 @@ class Metric:
         compute: (scored, weights (B, N) >= 0) -> (B,), NaN where the weighted files leave it undefined.
         support: scored -> the sets of files that it needs, as masks; the smallest set limits its certainty.
         is_share: as uncertain as a share of as many files; a mean of squares is less so.
+        limits: its least and greatest value.
     """
 
     name: str
     compute: Callable[[Scored, Floats], Floats]
     support: Callable[[Scored], Sequence[Mask]]
     is_share: bool = True
+    limits: tuple[float, float] = (0.0, 1.0)
 
 
 def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
@@ -107,6 +110,16 @@ def _brier(s: Scored, weights: Floats) -> Floats:
     return _ratio(weights @ (s.probabilities[:, 1] - truth) ** 2, weights.sum(axis=1))
 
 
+def log_losses(probabilities: Floats, labels: Ints) -> Floats:
+    """Return (N,) minus the natural logarithm of the true class's probability, which is taken as no less than 2e-16."""
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.clip(of_truth, np.finfo(float).eps, 1)))
+
+
+def _log_loss(s: Scored, weights: Floats) -> Floats:
+    return _ratio(weights @ log_losses(s.probabilities, s.labels), weights.sum(axis=1))
+
+
 def _macro_auroc(s: Scored, weights: Floats) -> Floats:
     areas = [weighted_auroc(weights, s.labels == k, s.probabilities[:, k]) for k in np.unique(s.labels)]
     return _mean(areas)
@@ -162,6 +175,7 @@ PPV = precision("ppv", 1)
 NPV = precision("npv", 0)
 F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _each_class)
 BRIER = Metric("brier", _brier, _all_files, is_share=False)
+LOG_LOSS = Metric("log_loss", _log_loss, _all_files, is_share=False, limits=(0.0, math.inf))
 MACRO_AUROC = Metric("macro_auroc", _macro_auroc, _each_class)
 MACRO_F1 = Metric("macro_f1", _macro_f1, _each_class)
 
@@ -176,8 +190,9 @@ BINARY = (
     NPV,
     F1,
     BRIER,
+    LOG_LOSS,
 )
-MULTI_CLASS = (MACRO_AUROC, MACRO_F1, ACCURACY, BALANCED_ACCURACY)
+MULTI_CLASS = (MACRO_AUROC, MACRO_F1, ACCURACY, BALANCED_ACCURACY, LOG_LOSS)
 
 
 def metrics_for(classes: Sequence[str]) -> tuple[Metric, ...]:

@@ -65,13 +65,21 @@ def evaluate(
         click.echo(f"by {name_of_level}:")
         _print_figures(level)
         _print_classes(level, evaluation.classes)
+    if evaluation.group:
+        click.echo(f"by group:{_mixed(evaluation.n_mixed)}")
+        _print_figures(evaluation.group)
     click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
+
+
+def _mixed(groups: int) -> str:
+    return f" ({groups} with films of several classes left out)" if groups else ""
 
 
 def _print_figures(level: "Level") -> None:
     for metric, found in level.figures.items():
         shown = f"{found.value:.3f}  ({found.low:.3f} to {found.high:.3f})"
-        click.echo(f"  {metric:<20} {shown if found.value == found.value else 'undefined'}")
+        behind = f"{found.n} in {found.n_groups} groups"
+        click.echo(f"  {metric:<20} {shown if found.value == found.value else 'undefined':<26} {behind}")
 
 
 def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:

@@ -74,6 +74,7 @@ def test_each_formula_agrees_with_scikit_learn_under_weights(rows):
         "npv": reference.precision_score(truth, s.decisions, pos_label=0, zero_division=np.nan, **given_weights),
         "f1": reference.f1_score(truth, s.decisions, **given_weights),
         "brier": reference.brier_score_loss(truth, p, **given_weights),
+        "log_loss": reference.log_loss(truth, p, labels=[0, 1], **given_weights),
     }
     for metric in scores.BINARY:
         found = metric.compute(s, weights[None])[0]
@@ -114,11 +115,12 @@ def test_a_class_without_files_does_not_spoil_the_macro_figures():
 
 def test_metrics_and_headline_follow_the_number_of_classes():
     assert metrics_for(("a", "b")) == scores.BINARY
-    assert [m.name for m in metrics_for(("a", "b", "c"))][:5] == [
+    assert [m.name for m in metrics_for(("a", "b", "c"))][:6] == [
         "macro_auroc",
         "macro_f1",
         "accuracy",
         "balanced_accuracy",
+        "log_loss",
         "recall_a",
     ]
     assert ranking_metric(("a", "b")).name == "auroc"
@@ -187,7 +189,8 @@ def test_limits_enclose_the_value_within_0_and_1(rows, threshold):
     figures = intervals(scores.BINARY, binary(labels, p, groups), threshold=threshold, resamples=50)
     for name, found in figures.items():
         if not math.isnan(found.value):
-            assert 0 <= found.low <= found.value <= found.high <= 1, name
+            assert 0 <= found.low <= found.value <= found.high, name
+            assert found.high <= 1 or name == "log_loss", name
 
 
 @settings(max_examples=30, deadline=None)
@@ -301,6 +304,31 @@ def test_an_evaluation_counts_files_films_and_groups():
     assert found.film.counts == {"intact": 2, "fractured": 2, "tn": 1, "fp": 1, "fn": 1, "tp": 1}
     assert found.film.figures["sensitivity"].value == 0.5
     assert found.file.figures["sensitivity"].n_groups == 1
+
+
+def test_figures_by_group_take_the_mean_of_its_films_and_leave_mixed_groups_out():
+    p = binary([1, 1, 1, 0, 0, 1], [0.9, 0.7, 0.2, 0.4, 0.1, 0.8], "PPPQRR", "AABCDE")
+    assert p.by_group().labels.tolist() == [1, 0, -1]
+    assert p.by_group().probabilities[:, 1] == pytest.approx([0.5, 0.4, 0.45])
+    found = evaluate_predictions(p)
+    assert (found.group.n, found.group.n_groups, found.n_mixed, found.n_groups) == (2, 2, 1, 3)
+    assert found.group.figures["sensitivity"].value == 1
+    assert (found.group.figures["sensitivity"].n, found.film.figures["sensitivity"].n) == (1, 3)
+    mixed = evaluate_predictions(binary([0, 1], [0.1, 0.9], "PP", "AB"))
+    assert (mixed.group, mixed.n_mixed, mixed.to_dict()["group"]) == (None, 1, None)
+
+
+def test_an_unbounded_figure_has_t_limits_and_none_where_groups_do_not_tell():
+    rng = np.random.default_rng(8)
+    p = binary(rng.integers(0, 2, 80), rng.uniform(0.01, 0.99, 80))
+    found = interval(scores.LOG_LOSS, p, resamples=4000)
+    losses = scores.log_losses(p.probabilities, p.labels)
+    half = stats.t.ppf(0.975, 79) * losses.std(ddof=1) / math.sqrt(80)
+    assert (found.low, found.high) == pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03)
+    alone = interval(scores.LOG_LOSS, binary([1, 1], [0.8, 0.8], "PP"))
+    assert (alone.low, alone.high) == (0, math.inf)
+    plain = evaluate_predictions(binary([1, 1], [0.8, 0.8], "PP")).to_dict()
+    assert plain["film"]["figures"]["log_loss"]["high"] is None
 
 
 def test_an_evaluation_becomes_json_with_none_for_undefined():
