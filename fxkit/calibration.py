@@ -1,0 +1,169 @@
+"""Calibration: do the probabilities mean what they say? Bins of equal mass, expected error, logistic recalibration."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from fxkit.bootstrap import RESAMPLES, Interval, build_interval, resampled_weights, support_of_masks
+from fxkit.errors import DataError
+from fxkit.predictions import Predictions
+from fxkit.scores import Floats, Ints, Mask
+
+BINS = 10
+PER_BIN = 5  # fewer rows a bin tell nothing: then there are fewer bins
+EDGE = 1e-6  # probabilities are moved this far from 0 and 1 before their logit is taken
+FARTHEST = 15.0  # a slope or intercept beyond it grows without end: the classes can be parted
+ANY = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows of neighbouring probabilities.
+
+    Attributes:
+        mean: mean probability.
+        share: how many of the rows are as predicted, with its interval over groups.
+    """
+
+    mean: float
+    share: Interval
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well probabilities and shares agree.
+
+    Attributes:
+        of: what the probabilities are of: the positive class, or of more than two classes the one decided for.
+        ece: expected calibration error over bins of equal mass: mean distance of share and probability, by rows.
+            It is above 0 even for perfect probabilities, the more so the fewer the groups.
+        error: the root of the mean square of these distances, less what chance adds to it; 0 is right.
+        slope: of the logistic recalibration; 1 is right, less is overconfident. None for more than two classes.
+        intercept: calibration in the large: log odds that are missing on average; 0 is right, above 0 too low
+            probabilities. None for more than two classes.
+        bins: from low to high probability.
+    """
+
+    of: str
+    ece: float
+    error: Interval
+    slope: Interval | None
+    intercept: Interval | None
+    bins: tuple[Bin, ...]
+
+
+def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Calibration:
+    """Return the calibration of the rows of known class, with intervals over groups.
+
+    Raises:
+        DataError: no row has a known class.
+    Source: bins: Guo 2017, "On calibration of modern neural networks", of equal mass as Nixon 2019, "Measuring
+    calibration in deep learning"; error: Kumar 2019, "Verified uncertainty calibration", section 5, with the variance
+    over groups; slope and intercept: Cox 1958, "Two further applications of a model for binary
+    regression", as Van Calster 2019, "Calibration: the Achilles heel of predictive analytics".
+    """
+    known = part.known()
+    if not len(known):
+        raise DataError("predictions: no file has a known class; expected some; give data with class labels")
+    p, hit = predicted(known)
+    bins = bin_rows(p)
+    groups = np.asarray(known.groups, object).astype(str)
+    draws = list(resampled_weights(known.groups, resamples, seed))
+    lines = _lines(p, hit, groups, draws) if len(known.classes) == 2 else (None, None)
+    gaps, spread = _spread(lambda weights: bin_gaps(weights, p, hit, bins), draws)
+    return Calibration(
+        of=known.classes[1] if len(known.classes) == 2 else "the class decided for",
+        ece=float(np.abs(gaps).sum()),
+        error=_squared_error(gaps[:, 0], spread, np.bincount(bins) / len(bins), groups),
+        slope=lines[0],
+        intercept=lines[1],
+        bins=tuple(_bin(p, hit, bins == k, groups, draws) for k in range(int(bins.max()) + 1)),
+    )
+
+
+def predicted(known: Predictions) -> tuple[Floats, Mask]:
+    """Return (N,) probabilities and whether each came true: of the positive class, or of more the likeliest one."""
+    if len(known.classes) == 2:
+        return known.probabilities[:, 1], known.labels == 1
+    likeliest = known.probabilities.argmax(axis=1)
+    return known.probabilities.max(axis=1), known.labels == likeliest
+
+
+def bin_rows(p: Floats) -> Ints:
+    """Return each row's bin from 0: bins of equal mass; equal probabilities share one."""
+    n_bins = max(1, min(BINS, len(p) // PER_BIN))
+    edges = np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1])
+    return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1].astype(np.int64)
+
+
+def bin_gaps(weights: Floats, p: Floats, hit: Mask, bins: Ints) -> Floats:
+    """Return (K, B): each bin's probability less its share, times its part of the rows, under weights (B, N).
+
+    The sum of their absolute values is the expected calibration error.
+    """
+    member = bins[:, None] == np.arange(bins.max() + 1)
+    return np.asarray(((weights * (p - hit)) @ member.astype(float) / weights.sum(axis=1)[:, None]).T)
+
+
+def _squared_error(gaps: Floats, spread: Floats, shares: Floats, groups: NDArray[np.str_]) -> Interval:
+    """The debiased root mean square of the bins' gaps: (K,), of resamples (K, B), each times its share (K,)."""
+    support = support_of_masks([np.ones(len(groups), bool)], groups, 1, False)
+    chance = (spread.var(axis=1) / shares).sum()
+    square = (gaps**2 / shares).sum() - chance
+    resampled = (spread**2 / shares[:, None]).sum(axis=0) - 2 * chance
+    found = build_interval(float(square), resampled, support, ANY)
+    value, low, high = (math.sqrt(max(0.0, end)) for end in (found.value, found.low, found.high))
+    return Interval(value, low, high, found.n_groups, found.left_out, found.n)
+
+
+def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = True, steps: int = 30) -> Floats:
+    """Fit logit P(hit) = intercept + slope * logit(p) by Newton's method under weights (B, N).
+
+    Returns:
+        (2, B): slope and intercept; NaN where the classes can be parted and there is no best fit. Without a slope
+        to fit it is 1, and the intercept is calibration in the large.
+    """
+    x = logit(np.clip(p, EDGE, 1 - EDGE))
+    slope, intercept = np.ones(len(weights)), np.zeros(len(weights))
+    for _ in range(steps):
+        mean = expit(intercept[:, None] + slope[:, None] * x)
+        missing, curved = weights * (hit - mean), weights * mean * (1 - mean)
+        g0, g1 = missing.sum(axis=1), missing @ x
+        h00, h01, h11 = curved.sum(axis=1), curved @ x, curved @ (x * x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            det = h00 * h11 - h01 * h01
+            down, across = ((h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det) if with_slope else (g0 / h00, 0)
+        intercept, slope = intercept + np.clip(down, -4, 4), slope + np.clip(across, -4, 4)
+    found = np.array([slope, intercept])
+    settled = (np.abs(found) < FARTHEST).all(axis=0)
+    found[:, ~settled | ~(np.abs(g0) + (np.abs(g1) if with_slope else 0) < 1e-6 * (1 + weights.sum(axis=1)))] = np.nan
+    return found
+
+
+def _lines(p: Floats, hit: Mask, groups: NDArray[np.str_], draws: Sequence[Floats]) -> tuple[Interval, Interval]:
+    support = support_of_masks([hit, ~hit], groups, 2, False)
+    slope = _spread(lambda weights: recalibration(weights, p, hit)[0], draws)
+    large = _spread(lambda weights: recalibration(weights, p, hit, with_slope=False)[1], draws)
+    found = [build_interval(float(value[0]), spread, support, ANY) for value, spread in (slope, large)]
+    return found[0], found[1]
+
+
+def _spread(figure: Callable[[Floats], Floats], draws: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """A figure (.., 1), and what it is in the resamples (.., B)."""
+    whole = figure(np.ones((1, draws[0].shape[1])))
+    return whole, np.concatenate([figure(weights) for weights in draws], axis=-1)
+
+
+def _bin(p: Floats, hit: Mask, member: Mask, groups: NDArray[np.str_], draws: Sequence[Floats]) -> Bin:
+    def share(weights: Floats) -> Floats:
+        inside = weights[:, member]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(inside @ hit[member].astype(float) / inside.sum(axis=1))
+
+    support = support_of_masks([member], groups, 1, True)
+    value, spread = _spread(share, draws)
+    return Bin(float(p[member].mean()), build_interval(float(value[0]), spread, support))
