@@ -163,8 +163,13 @@ def save_model(folder: Path, model: Model) -> None:
     """Write model.safetensors and model.json."""
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.classifier.state_dict().items()}
     write_atomic(folder / "model.safetensors", save(state))
-    card = asdict(model.card) | {"model": model.card.model.model_dump(mode="json"), "format": FORMAT}
-    write_json(folder / "model.json", card | {"fxkit": __version__})
+    write_card(folder, model.card)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write model.json."""
+    values = asdict(card) | {"model": card.model.model_dump(mode="json"), "format": FORMAT}
+    write_json(folder / "model.json", values | {"fxkit": __version__})
 
 
 def load_model(folder: str | Path) -> Model:

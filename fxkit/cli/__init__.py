@@ -11,6 +11,7 @@ import click
 
 from fxkit import __version__
 from fxkit.cli.ablate import ablate
+from fxkit.cli.calibrate import calibrate
 from fxkit.cli.cam import cam
 from fxkit.cli.clean_labels import clean_labels
 from fxkit.cli.doctor import doctor
@@ -45,6 +46,7 @@ COMMANDS = (
     train,
     search,
     evaluate,
+    calibrate,
     predict,
     cam,
     ablate,
