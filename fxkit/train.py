@@ -17,6 +17,7 @@ from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import build_classifier, set_trainable
 from fxkit.run import Model, ModelCard, check_same, create_run, save_model, write_json
+from fxkit.temperature import as_json, calibrated
 from fxkit.training.films import PHASES, Films, check_records
 from fxkit.training.phases import TrainResult, check_trainer, has_started, load_best, quiet_lightning, run_phase
 from preprocess.settings import read_clean_settings
@@ -75,9 +76,10 @@ def train(
     if _rank() != 0:
         return best
     model = Model(classifier.eval(), ModelCard(classes, config.model, preprocessing, cleaning))
-    save_model(folder, model)
     validation = predict_records(model, root, usable(records, "val"), config.data)
-    more = leaks_as_json(records, stamp_of(records))
+    model, validation, fit = calibrated(model, validation)
+    save_model(folder, model)
+    more = leaks_as_json(records, stamp_of(records)) | as_json(fit)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
     return best
 
