@@ -14,6 +14,7 @@ from fxkit.cli.ablate import ablate
 from fxkit.cli.calibrate import calibrate
 from fxkit.cli.cam import cam
 from fxkit.cli.clean_labels import clean_labels
+from fxkit.cli.compare import compare
 from fxkit.cli.doctor import doctor
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.index import index_command
@@ -46,6 +47,7 @@ COMMANDS = (
     train,
     search,
     evaluate,
+    compare,
     calibrate,
     predict,
     cam,
