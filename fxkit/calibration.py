@@ -1,7 +1,6 @@
 """Calibration: do the probabilities mean what they say? Bins of equal mass, expected error, logistic recalibration."""
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,17 +71,39 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     p, hit = predicted(known)
     bins = bin_rows(p)
     groups = np.asarray(known.groups, object).astype(str)
-    draws = list(resampled_weights(known.groups, resamples, seed))
-    lines = _lines(p, hit, groups, draws) if len(known.classes) == 2 else (None, None)
-    gaps, spread = _spread(lambda weights: bin_gaps(weights, p, hit, bins), draws)
+    binary = len(known.classes) == 2
+    value, spread = _spread(known, p, hit, bins, binary, seed, resamples)
+    k = int(bins.max()) + 1
+    both = support_of_masks([hit, ~hit], groups, 2, False)
+    lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (2 * k, 2 * k + 1)]
     return Calibration(
-        of=known.classes[1] if len(known.classes) == 2 else "the class decided for",
-        ece=float(np.abs(gaps).sum()),
-        error=_squared_error(gaps[:, 0], spread, np.bincount(bins) / len(bins), groups),
+        of=known.classes[1] if binary else "the class decided for",
+        ece=float(np.abs(value[:k]).sum()),
+        error=_squared_error(value[:k], spread[:k], np.bincount(bins) / len(bins), groups),
         slope=lines[0],
         intercept=lines[1],
-        bins=tuple(_bin(p, hit, bins == k, groups, draws) for k in range(int(bins.max()) + 1)),
+        bins=tuple(_bin(p, bins == i, float(value[k + i]), spread[k + i], groups) for i in range(k)),
     )
+
+
+def _spread(
+    known: Predictions, p: Floats, hit: Mask, bins: Ints, binary: bool, seed: int, resamples: int
+) -> tuple[Floats, Floats]:
+    """Gap and share of each bin, then slope and intercept: of the films (M,) and of the resamples (M, B)."""
+
+    def figures(weights: Floats) -> Floats:
+        parts = [bin_gaps(weights, p, hit, bins), _shares(weights, hit, bins)]
+        if binary:
+            large = recalibration(weights, p, hit, with_slope=False)[1:]
+            parts += [recalibration(weights, p, hit)[:1], large]
+        return np.concatenate(parts)
+
+    draws = [figures(weights) for weights in resampled_weights(known.groups, resamples, seed)]
+    return figures(np.ones((1, len(p))))[:, 0], np.concatenate(draws, axis=1)
+
+
+def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[np.str_]) -> Bin:
+    return Bin(float(p[member].mean()), build_interval(share, spread, support_of_masks([member], groups, 1, True)))
 
 
 def predicted(known: Predictions) -> tuple[Floats, Mask]:
@@ -107,6 +128,13 @@ def bin_gaps(weights: Floats, p: Floats, hit: Mask, bins: Ints) -> Floats:
     """
     member = bins[:, None] == np.arange(bins.max() + 1)
     return np.asarray(((weights * (p - hit)) @ member.astype(float) / weights.sum(axis=1)[:, None]).T)
+
+
+def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
+    """(K, B): each bin's share of rows that came true."""
+    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((weights * hit) @ member / (weights @ member)).T)
 
 
 def _squared_error(gaps: Floats, spread: Floats, shares: Floats, groups: NDArray[np.str_]) -> Interval:
@@ -138,32 +166,9 @@ def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = T
             det = h00 * h11 - h01 * h01
             down, across = ((h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det) if with_slope else (g0 / h00, 0)
         intercept, slope = intercept + np.clip(down, -4, 4), slope + np.clip(across, -4, 4)
+        if np.nanmax(np.abs(np.concatenate([down, np.atleast_1d(across)])), initial=0) < 1e-9:
+            break
     found = np.array([slope, intercept])
     settled = (np.abs(found) < FARTHEST).all(axis=0)
     found[:, ~settled | ~(np.abs(g0) + (np.abs(g1) if with_slope else 0) < 1e-6 * (1 + weights.sum(axis=1)))] = np.nan
     return found
-
-
-def _lines(p: Floats, hit: Mask, groups: NDArray[np.str_], draws: Sequence[Floats]) -> tuple[Interval, Interval]:
-    support = support_of_masks([hit, ~hit], groups, 2, False)
-    slope = _spread(lambda weights: recalibration(weights, p, hit)[0], draws)
-    large = _spread(lambda weights: recalibration(weights, p, hit, with_slope=False)[1], draws)
-    found = [build_interval(float(value[0]), spread, support, ANY) for value, spread in (slope, large)]
-    return found[0], found[1]
-
-
-def _spread(figure: Callable[[Floats], Floats], draws: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """A figure (.., 1), and what it is in the resamples (.., B)."""
-    whole = figure(np.ones((1, draws[0].shape[1])))
-    return whole, np.concatenate([figure(weights) for weights in draws], axis=-1)
-
-
-def _bin(p: Floats, hit: Mask, member: Mask, groups: NDArray[np.str_], draws: Sequence[Floats]) -> Bin:
-    def share(weights: Floats) -> Floats:
-        inside = weights[:, member]
-        with np.errstate(invalid="ignore"):
-            return np.asarray(inside @ hit[member].astype(float) / inside.sum(axis=1))
-
-    support = support_of_masks([member], groups, 1, True)
-    value, spread = _spread(share, draws)
-    return Bin(float(p[member].mean()), build_interval(float(value[0]), spread, support))

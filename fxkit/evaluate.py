@@ -7,6 +7,7 @@ from typing import Any
 
 from fxkit.data.leaks import SEEN_BY, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.details import Asked, Details, find_details, write_pictures_of
 from fxkit.errors import DataError, RunError
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.inference import predict_records
@@ -39,6 +40,7 @@ class Overlap:
 class EvaluationResult:
     folder: Path  # holds predictions.csv and metrics.json
     evaluation: Evaluation
+    details: Details
     stamp: str  # the line that all its figures bear; "" where nothing leaks
 
 
@@ -50,6 +52,7 @@ def evaluate_run(
     raw: bool = False,
     allow_leaks: bool = False,
     device: str = "auto",
+    asked: Asked = Asked(),  # noqa: B008  frozen
 ) -> EvaluationResult:
     """Evaluate a run on a split of its own manifest; write predictions.csv and metrics.json into it.
 
@@ -58,9 +61,10 @@ def evaluate_run(
         split: test, val or train; of another than test the files go to splits/<split>/.
         raw: images that were not cleaned are right, though the model was trained on cleaned ones.
         allow_leaks: evaluate on a split that training has seen something of; all figures then say so.
+        asked: operating points, prevalence and subgroups; thresholds are chosen on the run's validation films.
     Raises:
-        DataError: the split is empty or leaks, root is not cleaned as the model's images were, or the run is one of
-            folds and the split is not test.
+        DataError: the split is empty or leaks, what was asked for cannot be found, root is not cleaned as the model's
+            images were, or the run is one of folds and the split is not test.
     """
     run, model = open_run(run_folder), load_model(run_folder)
     if run.folds and split != "test":
@@ -77,8 +81,24 @@ def evaluate_run(
     _check_cleaning(model, place, raw)
     predictions = predict_records(model, place, records, run.config.data, device=device)
     folder = run.folder if split == "test" else run.folder / "splits" / split
+    details = find_details(
+        predictions,
+        records,
+        asked,
+        threshold=model.card.threshold,
+        validation=lambda: _validation(run, model, run.root if raw else place, device),
+    )
     more = leaks_as_json(run.records, run.stamp)
-    return EvaluationResult(folder, write_evaluation(folder, model, predictions, run.stamp, **more), run.stamp)
+    evaluation = write_evaluation(folder, model, predictions, details, run.stamp, **more)
+    return EvaluationResult(folder, evaluation, details, run.stamp)
+
+
+def _validation(run: Run, model: Model, place: Path, device: str) -> Predictions:
+    """The run's validation films, as the model predicts them now."""
+    records = usable(run.records, "val")
+    if not records:
+        raise DataError(f"{run.folder / 'manifest.csv'}: split 'val' has no usable file; give --target a threshold")
+    return predict_records(model, place, records, run.config.data, device=device)
 
 
 def evaluate_other(
@@ -90,11 +110,13 @@ def evaluate_other(
     raw: bool = False,
     allow_leaks: bool = False,
     device: str = "auto",
+    asked: Asked = Asked(),  # noqa: B008  frozen
 ) -> EvaluationResult:
     """Evaluate a run on all usable files of other data; the files go to evaluations/<name>/.
 
     Args:
         allow_leaks: evaluate also on files that training has seen; all figures then say so.
+        asked: as `evaluate_run`.
     Raises:
         DataError: a class that the model does not know, no usable file, files that training has seen, or files not
             cleaned as the model's were.
@@ -114,7 +136,15 @@ def evaluate_other(
     predictions = predict_records(model, root, records, run.config.data, device=device)
     stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
     more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)} | leaks_as_json(run.records, stamp)
-    return EvaluationResult(folder, write_evaluation(folder, model, predictions, stamp, **more), stamp)
+    details = find_details(
+        predictions,
+        records,
+        asked,
+        threshold=model.card.threshold,
+        validation=lambda: _validation(run, model, run.root, device),
+    )
+    evaluation = write_evaluation(folder, model, predictions, details, stamp, **more)
+    return EvaluationResult(folder, evaluation, details, stamp)
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
@@ -142,7 +172,9 @@ def _folder_of(run: Run, name: str, root: Path) -> Path:
     return folder
 
 
-def write_evaluation(folder: Path, model: Model, predictions: Predictions, stamp: str = "", **more: Any) -> Evaluation:
+def write_evaluation(
+    folder: Path, model: Model, predictions: Predictions, details: Details, stamp: str = "", **more: Any
+) -> Evaluation:
     """Compute all figures; write predictions.csv, the pictures, and metrics.json with what else is to be known.
 
     Args:
@@ -151,7 +183,8 @@ def write_evaluation(folder: Path, model: Model, predictions: Predictions, stamp
     evaluation = evaluate_predictions(predictions, threshold=model.card.threshold)
     predictions.write_csv(folder / "predictions.csv", threshold=model.card.threshold)
     write_pictures(folder / "figures", evaluation, predictions, stamp)
-    write_json(folder / "metrics.json", evaluation.to_dict() | more)
+    write_pictures_of(folder / "figures", details, stamp)
+    write_json(folder / "metrics.json", evaluation.to_dict() | details.to_dict() | more)
     return evaluation
 
 

@@ -36,7 +36,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.6 + 0.55 * len(classes)
-    figure, axes = _start(side + 0.4, side)
+    figure, axes = start_figure(side + 0.4, side)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -67,7 +67,7 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
     has a curve against the others, without bands.
     """
     known = predictions.known()
-    figure, axes = _start(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (2, 3)))
     axes.text(0.62, 0.6, "chance", color=FAINT, fontsize=8, rotation=42, va="top")
     if len(known.classes) == 2:
@@ -75,8 +75,8 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
     for name, positive, scores, colour, style in _curves(known):
         down, up = roc_points(positive, scores)
         axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
-    _square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
-    _legend(axes, "lower right")
+    frame_square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
+    draw_legend(axes, "lower right")
     return png(figure, stamp)
 
 
@@ -118,7 +118,7 @@ def _rates(weights: Floats) -> Floats:
 def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes:
     """Draw precision against recall, and chance where there are two classes; return PNG bytes."""
     known = predictions.known()
-    figure, axes = _start(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
     if len(known.classes) == 2 and len(known):
         share = float((known.labels == 1).mean())
         axes.axhline(share, color=FAINT, lw=1, ls=(0, (2, 3)))
@@ -126,8 +126,8 @@ def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes
     for name, positive, scores, colour, style in _curves(known):
         recall, precision = precision_recall_points(positive, scores)
         axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
-    _square(axes, "recall (sensitivity)", "precision (PPV)")
-    _legend(axes, "lower left")
+    frame_square(axes, "recall (sensitivity)", "precision (PPV)")
+    draw_legend(axes, "lower left")
     return png(figure, stamp)
 
 
@@ -170,7 +170,7 @@ def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
         axes.set_xlabel("epoch, both phases counted")
         axes.set_title(title, fontsize=10)
         if axes.get_lines():
-            _legend(axes, "best")
+            draw_legend(axes, "best")
     right.set_ylim(0, 1.02)
     return png(figure, stamp)
 
@@ -209,7 +209,8 @@ def _read_history(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _start(width: float, height: float) -> "tuple[Figure, Axes]":
+def start_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """Return a figure of this size in inches, and its axes, in the common style."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -239,12 +240,14 @@ def style(axes: "Axes") -> None:
     axes.tick_params(colors=INK, labelsize=9)
 
 
-def _square(axes: "Axes", x: str, y: str) -> None:
+def frame_square(axes: "Axes", x: str, y: str) -> None:
+    """Name the axes, and let both run from 0 to 1."""
     axes.set(xlabel=x, ylabel=y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
     axes.grid(color="#e3e8ec", lw=0.8)
 
 
-def _legend(axes: "Axes", place: str) -> None:
+def draw_legend(axes: "Axes", place: str) -> None:
+    """Name the curves inside the axes, or beside them where there are many."""
     look: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5}
     names = axes.get_legend_handles_labels()[1]
     if len(names) > INSIDE:

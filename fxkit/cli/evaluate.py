@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fxkit.cli.evaluate_details import interval_text, print_details
+
 if TYPE_CHECKING:
     from fxkit.metrics import Level
 
@@ -26,6 +28,26 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-leaks", is_flag=True, help="Evaluate on films that training has seen all the same; every figure says so."
 )
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="sensitivity=0.95, specificity=0.9, youden or a threshold: an operating point chosen on the run's validation "
+    "films; may be given several times.",
+)
+@click.option(
+    "--prevalence", type=float, help="Share of positives, such as 0.1, where PPV, NPV and net benefit shall hold."
+)
+@click.option(
+    "--markers", type=click.Path(path_type=Path), help="Subgroups by marker: cleaned folder, ledger.jsonl or COCO file."
+)
+@click.option(
+    "--subgroups",
+    "table",
+    type=click.Path(path_type=Path),
+    help="Subgroups by the columns of a CSV file with a row for each film, such as the manifest.",
+)
+@click.option("--by", "columns", multiple=True, help="Column of --subgroups to take; may be given several times.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     run: Path,
@@ -36,6 +58,11 @@ def evaluate(
     split: str,
     raw: bool,
     allow_leaks: bool,
+    targets: tuple[str, ...],
+    prevalence: float | None,
+    markers: Path | None,
+    table: Path | None,
+    columns: tuple[str, ...],
     device: str,
 ) -> None:
     """Evaluate a run on its test films, or on other data, and write its report.
@@ -44,19 +71,26 @@ def evaluate(
 
     Example: fxkit evaluate runs/resnet50-seed0
     """
+    from fxkit.details import Asked
     from fxkit.evaluate import evaluate_other, evaluate_run
+    from fxkit.operating import parse_target
     from fxkit.report import build_report
 
+    if columns and table is None:
+        raise click.UsageError("--by needs --subgroups: the CSV file that the column is in")
     if raw and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
+    asked = Asked(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
     if data is None and manifest is None:
-        result = evaluate_run(run, root=root, split=split, raw=raw, allow_leaks=allow_leaks, device=device)
+        result = evaluate_run(run, root=root, split=split, raw=raw, allow_leaks=allow_leaks, device=device, asked=asked)
     else:
         from fxkit.cli.source import load_source
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
-        result = evaluate_other(run, records, place, called, raw=raw, allow_leaks=allow_leaks, device=device)
+        result = evaluate_other(
+            run, records, place, called, raw=raw, allow_leaks=allow_leaks, device=device, asked=asked
+        )
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
@@ -68,6 +102,7 @@ def evaluate(
     if evaluation.group:
         click.echo(f"by group:{_mixed(evaluation.n_mixed)}")
         _print_figures(evaluation.group)
+    print_details(result.details)
     click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
 
 
@@ -77,9 +112,7 @@ def _mixed(groups: int) -> str:
 
 def _print_figures(level: "Level") -> None:
     for metric, found in level.figures.items():
-        shown = f"{found.value:.3f}  ({found.low:.3f} to {found.high:.3f})"
-        behind = f"{found.n} in {found.n_groups} groups"
-        click.echo(f"  {metric:<20} {shown if found.value == found.value else 'undefined':<26} {behind}")
+        click.echo(f"  {metric:<20} {interval_text(found):<26} {found.n} in {found.n_groups} groups")
 
 
 def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from fxkit.report.findings import (
     Ablation,
     Attention,
     Scores,
+    metric_name,
     read_ablation,
     read_attention,
     read_scores,
@@ -91,7 +92,7 @@ def read_report(run: Path) -> Report:
 def render(report: Report) -> str:
     """Return the page; all names and texts in it are escaped."""
     page = load_template("report.html")
-    return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, version=__version__)
+    return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, metric_name=metric_name, version=__version__)
 
 
 def load_template(name: str) -> jinja2.Template:

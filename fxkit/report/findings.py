@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.errors import RunError
+from fxkit.report.details import Details, read_details
 from fxkit.report.reading import Estimate, estimate, picture_uri, read_part
 
 NAMES = {
@@ -19,6 +20,7 @@ NAMES = {
     "npv": "NPV",
     "f1": "F1",
     "brier": "Brier score (lower is better)",
+    "log_loss": "log loss (lower is better)",
     "macro_auroc": "AUROC, mean over classes",
     "macro_f1": "F1, mean over classes",
 }
@@ -61,6 +63,7 @@ class Scores:
     roc: str | None = None
     precision_recall: str | None = None
     confusion: str | None = None
+    details: Details | None = None
 
     @property
     def rows(self) -> list[tuple[Estimate, Estimate]]:
@@ -122,18 +125,7 @@ class Attention:
 
 def read_scores(folder: Path, name: str = "") -> Scores | None:
     """Read metrics.json and the pictures that were drawn with it."""
-    scores = read_part(folder / "metrics.json", lambda values: scores_of(values, name))
-    return None if scores is None else with_pictures(scores, folder / "figures")
-
-
-def with_pictures(scores: Scores, drawn: Path) -> Scores:
-    """Return the scores with the pictures in a folder."""
-    return replace(
-        scores,
-        roc=picture_uri(drawn / "roc.png"),
-        precision_recall=picture_uri(drawn / "precision_recall.png"),
-        confusion=picture_uri(drawn / "confusion.png"),
-    )
+    return read_part(folder / "metrics.json", lambda values: scores_of(values, name, folder / "figures"))
 
 
 def read_scores_below(folder: Path) -> tuple[Scores, ...]:
@@ -143,8 +135,12 @@ def read_scores_below(folder: Path) -> tuple[Scores, ...]:
     return tuple(scores for scores in found if scores is not None)
 
 
-def scores_of(values: dict[str, Any], name: str) -> Scores:
-    """Build the scores of what metrics.json holds."""
+def scores_of(values: dict[str, Any], name: str, drawn: Path) -> Scores:
+    """Build the scores of what metrics.json holds.
+
+    Args:
+        drawn: folder of the pictures.
+    """
     classes = tuple(map(str, values["classes"]))
     overlap = values.get("overlap") or {"files": 0, "films": 0}
     return Scores(
@@ -160,6 +156,10 @@ def scores_of(values: dict[str, Any], name: str) -> Scores:
         stamp=str((values.get("leaks") or {}).get("stamp", "")),
         seen_files=int(overlap["files"]),
         seen_films=int(overlap["films"]),
+        roc=picture_uri(drawn / "roc.png"),
+        precision_recall=picture_uri(drawn / "precision_recall.png"),
+        confusion=picture_uri(drawn / "confusion.png"),
+        details=read_details(values, drawn),
     )
 
 

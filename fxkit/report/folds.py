@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fxkit.report.findings import Scores, metric_name, scores_of, with_pictures
+from fxkit.report.findings import Scores, metric_name, scores_of
 from fxkit.report.reading import Estimate, estimate, read_part
 
 
@@ -28,17 +28,15 @@ class Folds:
 
 def read_folds(run: Path) -> Folds | None:
     """Read RUN/metrics_out_of_fold.json and its pictures; None where the run is not one of folds."""
-    found = read_part(run / "metrics_out_of_fold.json", _folds)
-    if found is None:
-        return None
-    return replace(found, scores=with_pictures(found.scores, run / "figures" / "out_of_fold"))
+    drawn = run / "figures" / "out_of_fold"
+    return read_part(run / "metrics_out_of_fold.json", lambda values: _folds(values, drawn))
 
 
-def _folds(values: dict[str, Any]) -> Folds:
+def _folds(values: dict[str, Any], drawn: Path) -> Folds:
     folds = values["folds"]
     metric = metric_name(str(folds["metric"]))
     return Folds(
-        scores=scores_of(values, ""),
+        scores=scores_of(values, "", drawn),
         metric=metric,
         mean=estimate(metric, folds["mean"]),
         spread=estimate("standard deviation", {"value": folds["spread"]}),
