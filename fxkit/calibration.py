@@ -140,9 +140,13 @@ def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
 def _squared_error(gaps: Floats, spread: Floats, shares: Floats, groups: NDArray[np.str_]) -> Interval:
     """The debiased root mean square of the bins' gaps: (K,), of resamples (K, B), each times its share (K,)."""
     support = support_of_masks([np.ones(len(groups), bool)], groups, 1, False)
-    chance = (spread.var(axis=1) / shares).sum()
-    square = (gaps**2 / shares).sum() - chance
-    resampled = (spread**2 / shares[:, None]).sum(axis=0) - 2 * chance
+    noise = spread.var(axis=1) / shares
+    square = (gaps**2 / shares).sum() - noise.sum()
+    resampled = (spread**2 / shares[:, None]).sum(axis=0)
+    # A resample's gaps hold the noise twice: of the variance of their squares, 4 * noise**2 of each bin is too much.
+    least, too_much = 2 * (noise**2).sum(), 4 * (noise**2).sum()
+    variance = max(least, resampled.var() - too_much)
+    resampled = (resampled - resampled.mean()) * math.sqrt(variance / max(resampled.var(), 1e-300))
     found = build_interval(float(square), resampled, support, ANY)
     value, low, high = (math.sqrt(max(0.0, end)) for end in (found.value, found.low, found.high))
     return Interval(value, low, high, found.n_groups, found.left_out, found.n)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fxkit.bootstrap import RESAMPLES, Interval, intervals
+from fxkit.bootstrap import RESAMPLES, Interval, build_interval, resampled_weights, support_of_masks
 from fxkit.predictions import Predictions
-from fxkit.scores import Floats, Metric, Scored
+from fxkit.scores import Floats
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
@@ -41,34 +41,70 @@ def decision_curve(
 ) -> DecisionCurve:
     """Return the net benefits of rows of known class, of two classes, with intervals over groups.
 
+    Net benefit is the share of true positives less that of false ones times the odds of the threshold. Its limits
+    come from those of both shares and their correlation.
+
     Args:
         thresholds: above 0 and below 1.
+    Source: limits of a difference: Zou and Donner 2008, "Construction of confidence limits about effect measures: a
+    general approach", equation 5, with Wilson's limits of each share.
     """
-    model = [net_benefit(t, prevalence) for t in thresholds]
-    everybody = [net_benefit(t, prevalence, everybody=True) for t in thresholds]
-    found = intervals([*model, *everybody], part, seed=seed, resamples=resamples)
+    known = part.known()
+    groups = np.asarray(known.groups, object).astype(str)
+    positive, p = known.labels == 1, known.probabilities[:, 1]
+    called = np.array([p >= t for t in thresholds] + [p >= 0])
+
+    def shares(weights: Floats) -> Floats:
+        """(2, T + 1, B): true and false positives, of all films or of those of their class."""
+        parts = []
+        for member in (positive, ~positive):
+            found = (called & member).astype(float) @ weights.T
+            among = weights.sum(axis=1) if prevalence is None else weights @ member.astype(float)
+            with np.errstate(invalid="ignore"):
+                parts.append(found / among)
+        return np.array(parts)
+
+    values = shares(np.ones((1, len(p))))[:, :, 0]
+    spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
+    everything = np.ones(len(p), bool)
+    sets = (everything, everything) if prevalence is None else (positive, ~positive)
+    supports = [support_of_masks([member], groups, 1, True) for member in sets]
+    found = [
+        [build_interval(float(values[k, i]), spread[k, i], supports[k]) for k in (0, 1)]
+        for i in range(len(thresholds) + 1)
+    ]
+    together = [_correlation(spread[:, i]) for i in range(len(thresholds) + 1)]
+    up, down = (1.0, 1.0) if prevalence is None else (prevalence, 1 - prevalence)
+
+    def benefit(i: int, threshold: float) -> Interval:
+        odds = threshold / (1 - threshold)
+        return _difference(found[i], up, down * odds, together[i])
+
     return DecisionCurve(
         tuple(thresholds),
         prevalence,
-        tuple(found[metric.name] for metric in model),
-        tuple(found[metric.name] for metric in everybody),
+        tuple(benefit(i, t) for i, t in enumerate(thresholds)),
+        tuple(benefit(len(thresholds), t) for t in thresholds),
     )
 
 
-def net_benefit(threshold: float, prevalence: float | None = None, *, everybody: bool = False) -> Metric:
-    """Build the metric: share of true positives less that of false ones times the odds of the threshold."""
-    odds = threshold / (1 - threshold)
+def _correlation(spread: Floats) -> float:
+    """Of the two rows of (2, B), over the resamples where both are defined; 0 where one does not vary."""
+    kept = spread[:, ~np.isnan(spread).any(axis=0)]
+    if kept.shape[1] < 2 or kept.std(axis=1).min() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(kept)[0, 1])
 
-    def compute(s: Scored, weights: Floats) -> Floats:
-        positive = s.labels == 1
-        called = (s.probabilities[:, 1] >= threshold) | everybody
-        right, wrong = weights @ (called & positive).astype(float), weights @ (called & ~positive).astype(float)
-        if prevalence is None:
-            return np.asarray((right - odds * wrong) / weights.sum(axis=1))
-        up, down = weights @ positive.astype(float), weights @ (~positive).astype(float)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(prevalence * right / up - (1 - prevalence) * odds * wrong / down)
 
-    name = f"{'everybody' if everybody else 'model'} {threshold}"
-    sets = (lambda s: (s.labels == 1, s.labels != 1)) if prevalence else (lambda s: (np.ones(len(s.labels), bool),))
-    return Metric(name, compute, sets, is_share=False, limits=(-math.inf, 1.0))
+def _difference(shares: Sequence[Interval], up: float, down: float, together: float) -> Interval:
+    """up * the first share - down * the second."""
+    a, b = shares
+    low = _distance(up * (a.value - a.low), down * (b.high - b.value), together)
+    high = _distance(up * (a.high - a.value), down * (b.value - b.low), together)
+    value = up * a.value - down * b.value
+    behind = min(a, b, key=lambda share: share.n_groups)
+    return Interval(value, value - low, value + high, behind.n_groups, max(a.left_out, b.left_out), behind.n)
+
+
+def _distance(a: float, b: float, together: float) -> float:
+    return math.sqrt(max(0.0, a * a - 2 * together * a * b + b * b))

@@ -24,14 +24,12 @@ def print_details(details: "Details") -> None:
     found = details.calibration["film"]
     click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {interval_text(found.error)}")
     if found.slope and found.intercept:
-        click.echo(
-            f"  slope (1 is right) {interval_text(found.slope)}, in the large (0 is right) {interval_text(found.intercept)}"
-        )
+        slope, large = interval_text(found.slope), interval_text(found.intercept)
+        click.echo(f"  slope (1 is right) {slope}, in the large (0 is right) {large}")
     for point in details.operating_points:
-        chosen = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
-        click.echo(
-            f"operating point {point.target}, {chosen if point.chosen_on else 'given'}: p >= {point.threshold:.4f}"
-        )
+        films = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
+        origin = films if point.chosen_on else "given"
+        click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
         for name, figure in point.levels["film"].items():
             called = name.replace("_at_prevalence", f" at {point.prevalence}")
             click.echo(f"  {called:<20} {interval_text(figure):<26} {figure.n} in {figure.n_groups} groups")

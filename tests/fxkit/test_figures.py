@@ -151,3 +151,22 @@ def test_drawing_leaves_pyplot_and_its_state_alone():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_reliability_and_decision_curve_are_drawn_of_what_was_found():
+    from fxkit.calibration import calibration
+    from fxkit.decision_curve import decision_curve
+    from fxkit.probability_figures import draw_decision_curve, draw_reliability
+
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 0.9, 60)
+    names = tuple(map(str, range(60)))
+    found = Predictions(("intact", "a $x$ broken"), names, np.arange(60) % 2, np.stack([1 - p, p], 1), names, names)
+    pictures = [
+        draw_reliability(calibration(found, resamples=20)),
+        draw_reliability(calibration(found, resamples=20), stamp="leaking split: 4 files"),
+        draw_decision_curve(decision_curve(found, resamples=20)),
+        draw_decision_curve(decision_curve(found.take(np.arange(0, 60, 2)), prevalence=0.1, resamples=20)),
+    ]
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert len(set(pictures)) == 4

@@ -69,7 +69,7 @@ def test_subgroups_come_from_markers_and_columns(folder: Path, trained: Run, mad
 def test_a_wrong_target_table_or_use_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="target 'best': expected sensitivity=X"):
         run(folder, "--target", "best")
-    with pytest.raises(DataError, match="nowhere.csv: cannot be read"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read"):
         run(folder, "--subgroups", tmp_path / "nowhere.csv")
     done = CliRunner().invoke(evaluate, [str(folder), "--by", "site"])
     assert done.exit_code == 2
