@@ -11,7 +11,7 @@ import numpy as np
 
 from fxkit.bootstrap import RESAMPLES, Interval, build_interval, resampled_weights, support_of_masks
 from fxkit.predictions import Predictions
-from fxkit.scores import Floats
+from fxkit.scores import Floats, Mask
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
@@ -50,35 +50,14 @@ def decision_curve(
     general approach", equation 5, with Wilson's limits of each share.
     """
     known = part.known()
-    groups = np.asarray(known.groups, object).astype(str)
-    positive, p = known.labels == 1, known.probabilities[:, 1]
-    called = np.array([p >= t for t in thresholds] + [p >= 0])
-
-    def shares(weights: Floats) -> Floats:
-        """(2, T + 1, B): true and false positives, of all films or of those of their class."""
-        parts = []
-        for member in (positive, ~positive):
-            found = (called & member).astype(float) @ weights.T
-            among = weights.sum(axis=1) if prevalence is None else weights @ member.astype(float)
-            with np.errstate(invalid="ignore"):
-                parts.append(found / among)
-        return np.array(parts)
-
-    values = shares(np.ones((1, len(p))))[:, :, 0]
-    spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
-    everything = np.ones(len(p), bool)
-    sets = (everything, everything) if prevalence is None else (positive, ~positive)
-    supports = [support_of_masks([member], groups, 1, True) for member in sets]
-    found = [
-        [build_interval(float(values[k, i]), spread[k, i], supports[k]) for k in (0, 1)]
-        for i in range(len(thresholds) + 1)
-    ]
-    together = [_correlation(spread[:, i]) for i in range(len(thresholds) + 1)]
+    positive = known.labels == 1
+    called = np.array([known.probabilities[:, 1] >= t for t in thresholds] + [np.ones(len(known), bool)])
+    sets = (np.ones(len(known), bool),) * 2 if prevalence is None else (positive, ~positive)
+    hits, together = _shares(known, called, sets, seed, resamples)
     up, down = (1.0, 1.0) if prevalence is None else (prevalence, 1 - prevalence)
 
     def benefit(i: int, threshold: float) -> Interval:
-        odds = threshold / (1 - threshold)
-        return _difference(found[i], up, down * odds, together[i])
+        return _difference(hits[i], up, down * threshold / (1 - threshold), together[i])
 
     return DecisionCurve(
         tuple(thresholds),
@@ -88,12 +67,35 @@ def decision_curve(
     )
 
 
+def _shares(
+    known: Predictions, called: Mask, sets: Sequence[Mask], seed: int, resamples: int
+) -> tuple[list[list[Interval]], list[float]]:
+    """For each row of called (M, N): shares of true and of false positives among the sets, and their correlation."""
+    groups = np.asarray(known.groups, object).astype(str)
+    hits = [(called & member).astype(float) for member in (known.labels == 1, known.labels != 1)]
+    members = [of.astype(float) for of in sets]
+
+    def shares(weights: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):
+            return np.array(
+                [hit @ weights.T / (weights @ of.astype(float)) for hit, of in zip(hits, sets, strict=True)]
+            )
+
+    values = shares(np.ones((1, len(known))))[:, :, 0]
+    spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
+    supports = [support_of_masks([of], groups, 1, True) for of in sets]
+    found = [
+        [build_interval(float(values[k, i]), spread[k, i], supports[k]) for k in (0, 1)] for i in range(len(called))
+    ]
+    return found, [_correlation(spread[:, i]) for i in range(len(called))]
+
+
 def _correlation(spread: Floats) -> float:
     """Of the two rows of (2, B), over the resamples where both are defined; 0 where one does not vary."""
     kept = spread[:, ~np.isnan(spread).any(axis=0)]
     if kept.shape[1] < 2 or kept.std(axis=1).min() < 1e-9:
         return 0.0
-    return float(np.corrcoef(kept)[0, 1])
+    return float(np.asarray(np.corrcoef(kept))[0, 1])
 
 
 def _difference(shares: Sequence[Interval], up: float, down: float, together: float) -> Interval:
