@@ -77,9 +77,8 @@ def _shares(
 
     def shares(weights: Floats) -> Floats:
         with np.errstate(invalid="ignore"):
-            return np.array(
-                [hit @ weights.T / (weights @ of.astype(float)) for hit, of in zip(hits, sets, strict=True)]
-            )
+            parts = [hit @ weights.T / (weights @ of) for hit, of in zip(hits, members, strict=True)]
+        return np.array(parts)
 
     values = shares(np.ones((1, len(known))))[:, :, 0]
     spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
