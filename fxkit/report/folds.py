@@ -1,6 +1,6 @@
 """The out-of-fold figures of a run of folds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 

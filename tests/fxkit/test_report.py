@@ -527,3 +527,38 @@ def test_folds_are_reported_with_their_mean_and_what_leaks(tmp_path):
     (run / "metrics_out_of_fold.json").write_text("{}")
     with pytest.raises(RunError, match=r"metrics_out_of_fold\.json: cannot be read"):
         build_report(run)
+
+
+def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
+    from fxkit.calibration import calibration
+    from fxkit.decision_curve import decision_curve
+    from fxkit.details import Details, write_pictures_of
+    from fxkit.operating import Target, operating_points
+    from fxkit.subgroups import subgroups
+
+    run, found = write_run(tmp_path / "run"), predictions()
+    points = operating_points(found, [Target("youden")], found, prevalence=0.1, resamples=20)
+    parts = subgroups(found, {BAD: {path: str(int(path) // 8) for path in found.paths}}, resamples=20)
+    films = found.by_film()
+    curve = decision_curve(films, prevalence=0.1, resamples=20)
+    details = Details({"film": calibration(films, resamples=20)}, points, curve, parts)
+    write_scores(run, found, **details.to_dict())
+    write_pictures_of(run / "figures", details)
+    page = Page(build_report(run))
+    assert f"youden {points[0].threshold:.3f} 8 validation films of 8 groups" in page.text
+    assert "PPV at 0.1" in page.text
+    assert f"{BAD} = 0 (few groups)" in page.text
+    assert details.to_dict()["multiplicity"] in page.text
+    assert "calibration slope" in page.text
+    assert "By group: 8 groups" in page.text
+    alts = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    assert alts == ["Reliability diagram by film", "Decision curve by film"]
+
+
+def test_a_run_evaluated_before_there_were_details_is_still_shown(tmp_path):
+    run = write_run(tmp_path / "run")
+    values = json.loads((run / "metrics.json").read_text())
+    values.pop("group")
+    values.pop("n_mixed")
+    (run / "metrics.json").write_text(json.dumps(values))
+    assert "By group:" not in Page(build_report(run)).text
