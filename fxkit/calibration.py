@@ -142,11 +142,7 @@ def _squared_error(gaps: Floats, spread: Floats, shares: Floats, groups: NDArray
     support = support_of_masks([np.ones(len(groups), bool)], groups, 1, False)
     noise = spread.var(axis=1) / shares
     square = (gaps**2 / shares).sum() - noise.sum()
-    resampled = (spread**2 / shares[:, None]).sum(axis=0)
-    # A resample's gaps hold the noise twice: of the variance of their squares, 4 * noise**2 of each bin is too much.
-    least, too_much = 2 * (noise**2).sum(), 4 * (noise**2).sum()
-    variance = max(least, resampled.var() - too_much)
-    resampled = (resampled - resampled.mean()) * math.sqrt(variance / max(resampled.var(), 1e-300))
+    resampled = (spread**2 / shares[:, None]).sum(axis=0)  # holds the noise twice: its limits are wide
     found = build_interval(float(square), resampled, support, ANY)
     value, low, high = (math.sqrt(max(0.0, end)) for end in (found.value, found.low, found.high))
     return Interval(value, low, high, found.n_groups, found.left_out, found.n)
