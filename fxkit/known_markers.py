@@ -20,6 +20,7 @@ class KnownMarkers:
 
     images: Mapping[str, MarkedImage]
     settings: CleanSettings
+    place: str = "markers"  # where they were read, for errors
 
     def find(self, path: str) -> MarkedImage | None:
         """Return the image with this path, or else with the longest path that this one ends in; None if unknown."""
@@ -39,8 +40,8 @@ def read_known_markers(place: Path) -> KnownMarkers:
         OutputError, MarkerFileError: the file cannot be read.
     """
     if place.suffix == ".json":
-        return KnownMarkers(read_coco(place), CleanSettings())
+        return KnownMarkers(read_coco(place), CleanSettings(), str(place))
     folder = place if place.is_dir() else place.parent
     rows = read_ledger(place).values()
     images = {r.path: MarkedImage(r.width, r.height, r.markers) for r in rows if r.status != "failed"}
-    return KnownMarkers(images, read_clean_settings(folder) or CleanSettings())
+    return KnownMarkers(images, read_clean_settings(folder) or CleanSettings(), str(place))

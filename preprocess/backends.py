@@ -22,6 +22,7 @@ from preprocess.one_file import Plan, Task, clean_file
 from preprocess.settings import SETTINGS_FILE
 
 BACKENDS = ("loky", "dask")
+LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "CancelledError")  # of a cluster, as Dask says
 WAIT_S = 10  # for a scheduler to answer, then for its first worker
 
 Run = Callable[[Plan, Iterable[Task]], Iterator[LedgerRow]]  # rows come as they are done, in any order
@@ -38,15 +39,46 @@ def open_backend(backend: str, jobs: int, scheduler: str | None) -> Iterator[Run
     Raises:
         WorkerError: the backend is unknown, its extra is missing, or there is no scheduler or worker.
     """
+    with _cluster(backend, scheduler) as client:
+        yield partial(_on_cluster, client) if client else partial(_here, jobs)
+
+
+@contextmanager
+def open_workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[int]:
+    """Let joblib's Parallel run here or on a cluster while this is open; give the number of processes to ask it for.
+
+    Args:
+        backend, jobs, scheduler: as of `open_backend`.
+    Raises:
+        WorkerError: as of `open_backend`, or processes or the cluster were lost.
+    """
+    with _cluster(backend, scheduler) as client:
+        try:
+            if client is None:
+                yield jobs
+            else:
+                with joblib.parallel_config(backend="dask", client=client):
+                    yield sum(client.nthreads().values())
+        except Exception as error:
+            if not isinstance(error, TerminatedWorkerError) and type(error).__name__ not in LOST:
+                raise
+            what = "the processes gave up" if client is None else "the cluster gave up"
+            reason = " ".join(str(error).split())[:300]
+            raise WorkerError(f"{what} ({type(error).__name__}: {reason}); start again, to go on") from error
+
+
+@contextmanager
+def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
+    """Give a cluster's client, or None where processes of this machine are to work."""
     if backend not in BACKENDS:
         raise WorkerError(f"backend {backend!r} is unknown; use {' or '.join(BACKENDS)}")
     if backend == "dask":
         with _client(scheduler) as client:
-            yield partial(_on_cluster, client)
+            yield client
     elif scheduler is not None:
         raise WorkerError(f"scheduler {scheduler}: only a cluster has one; add --backend dask")
     else:
-        yield partial(_here, jobs)
+        yield None
 
 
 def _here(jobs: int, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:

@@ -289,9 +289,11 @@ def _to_uint16(path: Path, values: Array) -> Array:
     return values.astype(np.uint16)
 
 
-def open_dicom(path: str | Path, data: bytes) -> Any:
+def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
     """Return a DICOM file as pydicom's dataset; its pixels are not decoded.
 
+    Args:
+        pixels: read on to the end; without them only what stands before.
     Raises:
         ImageError: the extra is missing, or not DICOM.
     """
@@ -300,7 +302,7 @@ def open_dicom(path: str | Path, data: bytes) -> Any:
     except ImportError as error:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
-        return pydicom.dcmread(io.BytesIO(data))
+        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
     except Exception as error:
         raise ImageError(f"{path}: not a DICOM file ({error})") from error
 

@@ -1,14 +1,18 @@
 """`fxkit index`: which films there are, which belong together, and how they are split."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.index import Count, Index
+    from fxkit.data.index import Index, Part
+    from fxkit.known_markers import KnownMarkers
+
+
+BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
 
 
 def parse_fractions(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
@@ -68,7 +72,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
 @click.option(
     "--markers",
     type=click.Path(path_type=Path),
-    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker and the pages.",
+    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker, and for the pages.",
 )
 @click.option(
     "--frozen",
@@ -79,6 +83,12 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
 @click.option("--hold-out", metavar="SITE", default="", help="Make this site test; divide the others in train and val.")
 @click.option(
     "--copies/--no-copies", default=True, show_default=True, help="Find copies by their pixels, not by names alone."
+)
+@click.option(
+    "--dicom-ids/--no-dicom-ids",
+    default=True,
+    show_default=True,
+    help="Group by the patients, studies and films that DICOM files name.",
 )
 @click.option(
     "--accept", type=click.Path(path_type=Path), metavar="CSV", help="Pairs that are copies, as groups.html saves them."
@@ -104,28 +114,20 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     help="Refuse larger images.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--backend", type=click.Choice(["loky", "dask"]), default="loky", show_default=True, help=BACKEND_HELP)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://host:8786.")
 @click.option("--overwrite", is_flag=True, help="Replace a manifest with other rows.")
 def index_command(
     data: tuple[Path, ...],
     out: Path,
-    root: Path | None,
     split: str,
     keep_split: bool,
-    fractions: tuple[float, ...],
     folds: int | None,
-    stratify: tuple[str, ...],
     markers: Path | None,
-    frozen: Path | None,
-    hold_out: str,
-    copies: bool,
-    accept: Path | None,
-    reject: Path | None,
     cache: Path | None,
     pages: bool,
-    seed: int,
-    max_pixels: int,
-    jobs: int,
     overwrite: bool,
+    **options: Any,
 ) -> None:
     """Read every film of DATA, group its copies, split by group and write a manifest.
 
@@ -142,9 +144,12 @@ def index_command(
     from fxkit.cli import one_line
     from fxkit.data.index import count_splits, index_data, write_index
     from fxkit.data.manifest import OK
+    from fxkit.known_markers import read_known_markers
+    from fxkit.report.leak_page import remove_old_leaks
 
     if keep_split and split == "random":
         raise click.UsageError("--keep-split and --split random exclude each other")
+    known = read_known_markers(markers) if markers else None
     with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def show(what: str, done: int, total: int) -> None:
@@ -153,28 +158,17 @@ def index_command(
 
         index = index_data(
             data,
-            root=root,
             split="keep" if keep_split else split,
-            fractions=fractions,
-            seed=seed,
             folds=folds or 0,
-            stratify=stratify,
-            markers=markers,
-            frozen=frozen,
-            hold_out=hold_out,
-            max_pixels=max_pixels,
-            jobs=jobs,
-            copies=copies,
+            markers=known,
             cache=cache or out.with_suffix(".cache"),
-            accept=accept,
-            reject=reject,
             progress=show,
+            **options,
         )
-        write_index(out, index, overwrite=overwrite)
-        may_leak = keep_split or split == "random"
-        told, written = (
-            _write_pages(out.parent, index, markers, may_leak, max_pixels, jobs, show) if pages else ([], [])
-        )
+    write_index(out, index, overwrite=overwrite)
+    remove_old_leaks(out.parent)
+    may_leak = keep_split or split == "random"
+    told, written = _write_pages(out.parent, index, known, may_leak, options["max_pixels"]) if pages else ([], [])
     for line in told:
         click.echo(one_line(line))
     bad = [record for record in index.records if record.status != OK]
@@ -190,33 +184,16 @@ def index_command(
 
 
 def _write_pages(
-    folder: Path,
-    index: "Index",
-    markers: Path | None,
-    may_leak: bool,
-    max_pixels: int,
-    jobs: int,
-    show: Callable[[str, int, int], None],
+    folder: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
 ) -> tuple[list[str], list[Path]]:
     """Write the pages; return what the data card says first, and where they are."""
     from fxkit.datacard.page import PAGE, card_lines, write_card
-    from fxkit.known_markers import read_known_markers
     from fxkit.report.groups_page import write_groups
     from fxkit.report.leak_page import write_leaks
 
-    known = read_known_markers(markers) if markers else None
     found = {record.path: known.find(record.path) for record in index.records} if known else {}
     texts = {path: [marker.text for marker in image.markers] for path, image in found.items() if image}
-    card = write_card(
-        folder,
-        index.records,
-        index.root,
-        markers=markers,
-        jobs=jobs,
-        notes=index.notes,
-        max_pixels=max_pixels,
-        progress=lambda done, total: show("facts", done, total),
-    )
+    card = write_card(folder, index, known)
     written = [folder / PAGE]
     written.append(write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels))
     if may_leak:
@@ -224,12 +201,12 @@ def _write_pages(
     return card_lines(card), written
 
 
-def table(counts: Sequence["Count"]) -> list[str]:
+def table(parts: Sequence["Part"]) -> list[str]:
     """Return the counts as lines of aligned text."""
     from fxkit.cli import one_line
 
-    rows = [["split", "files", "films", "groups", *map(one_line, counts[0].by_class)]]
-    for count in counts:
-        rows.append([count.split, *map(str, (count.files, count.films, count.groups, *count.by_class.values()))])
+    rows = [["split", "files", "films", "groups", *map(one_line, parts[0].by_class)]]
+    for part in parts:
+        rows.append([part.split, *map(str, (part.files, part.films, part.groups, *part.by_class.values()))])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from fxkit.copies.candidates import candidates
@@ -60,7 +60,7 @@ def find_copies(
     """
     known = store.known()
     names = sorted({*hashes} & known)
-    possible = candidates(list(store.descriptors(names)), threads=jobs)
+    possible = candidates(list(store.descriptors(names)), threads=min(jobs, cpu_count()))
     seen: dict[Pair, Evidence] = {}
 
     def look(pairs: Sequence[Pair]) -> list[Evidence | None]:

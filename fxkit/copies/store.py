@@ -4,7 +4,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,21 @@ from numpy.typing import NDArray
 
 from fxkit.copies.compare import Evidence
 from fxkit.copies.features import Features
+from fxkit.datacard.facts import FileFacts
 from fxkit.errors import DataError
+from preprocess.dicom_ids import DicomIds
 from preprocess.images import decode_image, encode_jpeg, to_grey8
 
-FORMAT = 1  # of the file; another is made anew
+MAGIC, OURS = b"SQLite format 3\0", b"fxki"  # what a cache begins with, and its application_id
+FORMAT = 2  # of the file; another is made anew
 QUALITY = 95  # of the pictures, as JPEG: a film takes some 35 kB
 TABLES = """
-CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, state TEXT, sha256 TEXT, width INT, height INT, status BLOB);
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, state TEXT, sha256 TEXT, width INT, height INT, status BLOB, facts TEXT, ids TEXT
+);
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, picture BLOB, points BLOB, descriptors BLOB);
 CREATE TABLE IF NOT EXISTS evidence (pair TEXT PRIMARY KEY, found TEXT);
+CREATE TABLE IF NOT EXISTS candidates (films TEXT PRIMARY KEY, pairs BLOB);
 """
 
 Hashes = tuple[str, str]
@@ -36,6 +42,8 @@ class Reading:
     width: int
     height: int
     status: str  # "ok", or why it cannot be read
+    facts: FileFacts | None = None  # None where it cannot be read
+    ids: DicomIds | None = None  # None where it is no DICOM
 
 
 class Store:
@@ -46,16 +54,20 @@ class Store:
 
     def readings(self) -> dict[str, tuple[str, Reading]]:
         """Return state and reading of every known path."""
-        rows = self._database.execute("SELECT path, state, sha256, width, height, status FROM files")
+        rows = self._database.execute("SELECT path, state, sha256, width, height, status, facts, ids FROM files")
         return {
-            _text(path): (state, Reading(sha256, width, height, _text(status)))
-            for path, state, sha256, width, height, status in rows
+            _text(path): (state, Reading(sha256, width, height, _text(status), _facts(_text(path), facts), _ids(ids)))
+            for path, state, sha256, width, height, status, facts, ids in rows
         }
 
     def add_file(self, path: str, state: str, reading: Reading, features: Features | None) -> None:
         """Keep what was read of a file."""
+        facts = reading.facts and {name: value for name, value in asdict(reading.facts).items() if name != "path"}
+        ids = reading.ids and asdict(reading.ids)
         row = (_bytes(path), state, reading.sha256, reading.width, reading.height, _bytes(reading.status))
-        self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._database.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, json.dumps(facts), json.dumps(ids))
+        )
         if features is not None:
             picture = encode_jpeg(features.picture, QUALITY)
             packed = (zlib.compress(array.tobytes(), 1) for array in (features.points, features.descriptors))
@@ -104,6 +116,16 @@ class Store:
         self._database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
 
 
+def _facts(path: str, found: str) -> FileFacts | None:
+    values = json.loads(found)
+    return None if values is None else FileFacts(path, **values)
+
+
+def _ids(found: str) -> DicomIds | None:
+    values = json.loads(found)
+    return None if values is None else DicomIds(**values)
+
+
 def _descriptors(packed: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(-1, 128)
 
@@ -126,20 +148,45 @@ def open_store(path: Path | None) -> Iterator[Store]:
     """Open the file, made with its folder if need be; with None, all is kept in memory.
 
     Raises:
-        DataError: it cannot be opened, or is no such file.
+        DataError: it cannot be opened, is no cache of ours, or fails while it is used.
     """
+    if path is not None:
+        _prepare(path)
     try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path or ":memory:")
-        (known,) = database.execute("PRAGMA user_version").fetchone()
-        if known not in (0, FORMAT):
-            database.executescript("DROP TABLE files; DROP TABLE features; DROP TABLE evidence;")
-        database.executescript(TABLES + f"PRAGMA user_version = {FORMAT};")
-    except (sqlite3.Error, OSError) as error:
-        raise DataError(f"{path}: cannot be used as a cache ({error}); delete it, or give another --cache") from error
+        with closing(sqlite3.connect(path or ":memory:")) as database:
+            marks = f"PRAGMA application_id = {int.from_bytes(OURS, 'big')}; PRAGMA user_version = {FORMAT};"
+            database.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+            yield Store(database)
+            database.commit()
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path | None, error: Exception) -> DataError:
+    return DataError(f"{path}: cannot be used as a cache ({error}); delete it, or give another --cache")
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder; refuse another program's file, and remove a cache of another format."""
     try:
-        yield Store(database)
-        database.commit()
-    finally:
-        database.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and _format_of(path) not in (0, FORMAT):
+            path.unlink()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _format_of(path: Path) -> int:
+    """Return the format of a cache, 0 of an empty file.
+
+    Only the head is looked at, as SQLite itself may change a file, such as one that another program is at work on.
+
+    Source: "Database File Format" of SQLite, section 1.3.
+    """
+    with path.open("rb") as file:
+        head = file.read(100)
+    if head and (head[:16] != MAGIC or head[68:72] != OURS):
+        raise DataError(
+            f"{path}: not a cache that fxkit made, so it is left as it is; give the name of a new file with --cache"
+        )
+    return int.from_bytes(head[60:64], "big")

@@ -9,8 +9,12 @@ from fxkit.data.manifest import OK, Record
 from fxkit.data.scan import Found, film_path, some
 
 
-def copy_notes(records: Sequence[Record], files: Sequence[Found], copies: Copies) -> list[str]:
-    """Tell what was found by pixels alone, and where they contradict patients, classes or names."""
+def copy_notes(records: Sequence[Record], files: Sequence[Found], copies: Copies, ids: Sequence[str] = ()) -> list[str]:
+    """Tell what was found by pixels alone, and where they contradict patients, classes or names.
+
+    Args:
+        ids: of the patient that each DICOM file names.
+    """
     sets: dict[str, list[int]] = defaultdict(list)
     for number, record in enumerate(records):
         if record.sha256 in copies.groups:
@@ -24,12 +28,16 @@ def copy_notes(records: Sequence[Record], files: Sequence[Found], copies: Copies
             f"{sum(map(len, by_pixels.values()))} films of different names are copies of each other by their pixels, "
             f"in {len(by_pixels)} sets: {some(' = '.join(called) for called in by_pixels.values())}"
         )
-    notes += _at_odds("patient", "patients", [[records[n].patient for n in set_] for set_ in sets.values()], films)
-    notes += _at_odds("label", "classes", [[records[n].label for n in set_] for set_ in sets.values()], films)
+    for mend, called, values in (
+        ("correct the column patient", "patients", [file.patient for file in files]),
+        ("find out how the files were anonymised", "PatientIDs", ids or [""] * len(files)),
+        ("correct the column label", "classes", [record.label for record in records]),
+    ):
+        notes += _at_odds(mend, called, [[values[n] for n in numbers] for numbers in sets.values()], films)
     return notes + _names_alone(records, names, copies)
 
 
-def _at_odds(column: str, called: str, values: Sequence[Sequence[str]], films: dict[str, list[str]]) -> list[str]:
+def _at_odds(mend: str, called: str, values: Sequence[Sequence[str]], films: dict[str, list[str]]) -> list[str]:
     torn = [
         f"{' = '.join(names[:2])} ({some(sorted({*known} - {''}))})"
         for known, names in zip(values, films.values(), strict=True)
@@ -39,7 +47,7 @@ def _at_odds(column: str, called: str, values: Sequence[Sequence[str]], films: d
         return []
     return [
         f"WARNING: {len(torn)} sets of copies, by their pixels, stand under different {called}: {some(torn)}; each set "
-        f"is kept in one group; look at groups.html and correct the column {column}, or reject the pair"
+        f"is kept in one group; look at groups.html and {mend}, or reject the pair"
     ]
 
 

@@ -15,6 +15,7 @@ from fxkit.data.scan import Found, some
 from fxkit.data.split import FRACTIONS, assign_parts, assign_splits, check_fractions
 from fxkit.data.strata import Strata, read_strata
 from fxkit.errors import ConfigError, DataError
+from fxkit.known_markers import KnownMarkers
 
 WAYS = ("grouped", "keep", "random", "none")
 STRATA = ("site", "marker")
@@ -32,7 +33,7 @@ class Division:
         fractions: of train, val and test.
         folds: into which the files of train and val are divided, by group; 0 for none, or as many as `frozen` has.
         stratify: "site" and "marker", to balance beside the class.
-        markers: a cleaned folder, its ledger, or a COCO file, for "marker".
+        markers: known ones, for "marker".
         frozen: an older manifest, whose groups keep their split and fold.
         hold_out: the site that is test; the rest is train and val by their fractions.
     """
@@ -42,7 +43,7 @@ class Division:
     seed: int = 0
     folds: int = 0
     stratify: tuple[str, ...] = ()
-    markers: Path | None = None
+    markers: KnownMarkers | None = None
     frozen: Path | None = None
     hold_out: str = ""
 
@@ -62,8 +63,8 @@ def check_division(how: Division) -> None:
         raise ConfigError(f"--stratify {unknown[0]!r}; expected {' or '.join(STRATA)}")
     if how.folds < 0 or how.folds == 1:
         raise ConfigError(f"--folds {how.folds}; expected 2 or more")
-    if ("marker" in how.stratify) != (how.markers is not None):
-        raise ConfigError("--stratify marker and --markers need each other; give both or neither")
+    if "marker" in how.stratify and how.markers is None:
+        raise ConfigError("--stratify marker needs the films' markers; give them with --markers")
     given = {"--stratify": how.stratify, "--frozen": how.frozen, "--hold-out": how.hold_out, "--folds": how.folds}
     others = [name for name, value in given.items() if value and (name != "--folds" or how.way != "keep")]
     if how.way != "grouped" and others:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 SUFFIXES = "jpe?g|png|bmp|tiff?|webp|dcm"
 COPY_TAILS = tuple(
@@ -90,19 +90,29 @@ def part_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
     return [film if len(owners[film]) == 1 else f"{film} of {group}" for film, group in zip(films, groups, strict=True)]
 
 
+def join_all(names: Sequence[str], marks: Iterable[Sequence[str]]) -> list[str]:
+    """Join names by marks of several kinds, one kind after the other."""
+    for kind in marks:
+        names = join(names, kind)
+    return list(names)
+
+
 def assign_groups(
-    paths: Sequence[str], patients: Sequence[str], hashes: Sequence[str], copies: Sequence[str] = ()
+    names: Sequence[str],
+    patients: Sequence[str],
+    same_film: Sequence[Sequence[str]],
+    same_group: Sequence[Sequence[str]] = (),
 ) -> tuple[list[str], list[str]]:
     """Return film and group of every file.
 
     Args:
-        paths: relative, without a leading split folder.
+        names: of films, as `film_keys` gives them.
         patients: empty where unknown; then the film is the group.
-        hashes: of the files' bytes; equal ones make one film and one group. Empty where a file is unreadable.
-        copies: names of the sets of copies that pixels tell, with the same effect; all empty by default.
+        same_film: marks of every file, such as the hash of its bytes; files that share one that is not empty are one
+            film and one group.
+        same_group: marks, such as of a study, with which files are one group.
     """
-    copies = copies or [""] * len(paths)
-    films = join(join(film_keys(paths), hashes), copies)
+    films = join_all(names, same_film)
     groups = [patient or film for patient, film in zip(patients, films, strict=True)]
-    groups = join(join(groups, hashes), copies)
+    groups = join_all(groups, [*same_film, *same_group])
     return part_films(films, groups), groups

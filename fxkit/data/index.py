@@ -1,8 +1,7 @@
 """Index a data set: find its files, read every one, group copies, split by group, and say what was found."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,19 +9,23 @@ from fxkit.copies.find import NO_COPIES, Copies, find_copies
 from fxkit.copies.store import Reading, Store, open_store
 from fxkit.copies.verdicts import Verdicts, read_verdicts
 from fxkit.data.copy_notes import copy_notes
+from fxkit.data.dicom import Marks, marks_of
 from fxkit.data.divide import Division, check_division, divide
-from fxkit.data.groups import assign_groups
-from fxkit.data.leaks import leaks
-from fxkit.data.manifest import SPLITS, Record, identical_files, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.groups import assign_groups, film_keys, join_all
+from fxkit.data.manifest import SPLITS, Count, Record, count, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.notes import leak_notes, torn_names, twin_notes, unknown_patients
 from fxkit.data.readings import read_files
 from fxkit.data.roots import scan_roots
-from fxkit.data.scan import Scan, film_path, scan, some
+from fxkit.data.scan import Found, Scan, film_path, scan, some
 from fxkit.data.split import FRACTIONS
+from fxkit.datacard.facts import FileFacts
 from fxkit.errors import DataError
+from fxkit.known_markers import KnownMarkers
+from preprocess.backends import open_workers
 from preprocess.errors import OutputError
 from preprocess.images import MAX_PIXELS
 
-__all__ = ["Count", "Index", "count_splits", "index_data", "write_index"]
+__all__ = ["Index", "Part", "count_splits", "index_data", "write_index"]
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,15 @@ class Index:
     root: Path
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    facts: tuple[FileFacts, ...] = ()  # of the files that can be read
     copies: Copies = NO_COPIES  # by pixels
 
 
 @dataclass(frozen=True)
-class Count:
-    """How much a split holds."""
+class Part(Count):
+    """How much a split or fold holds."""
 
     split: str
-    files: int
-    films: int
-    groups: int
     by_class: dict[str, int]  # files
 
 
@@ -55,12 +56,15 @@ def index_data(
     seed: int = 0,
     folds: int = 0,
     stratify: Sequence[str] = (),
-    markers: Path | None = None,
+    markers: KnownMarkers | None = None,
     frozen: Path | None = None,
     hold_out: str = "",
     max_pixels: int = MAX_PIXELS,
     jobs: int = 1,
+    backend: str = "loky",
+    scheduler: str | None = None,
     copies: bool = True,
+    dicom_ids: bool = True,
     cache: Path | None = None,
     accept: Path | None = None,
     reject: Path | None = None,
@@ -79,7 +83,9 @@ def index_data(
             for testing on.
         fractions: of train, val and test.
         folds, stratify, markers, frozen, hold_out: see `Division`.
+        jobs, backend, scheduler: processes, or a cluster; see `open_workers`.
         copies: find copies by their pixels, too.
+        dicom_ids: group by the patients, studies and films that DICOM files name, too.
         cache: SQLite file that keeps what was read and compared, so that the next run need not; None keeps nothing.
         accept, reject: CSV files of pairs that the user says are copies, or are not; see `read_verdicts`.
         progress: called with "files" or "copies", what is done of them and how many they are.
@@ -92,15 +98,18 @@ def index_data(
     check_division(how)
     found, data = _scan(data, root)
     paths = [file.path for file in found.found]
-    with open_store(cache) as store:
-        readings = read_files(store, found.root, paths, max_pixels, jobs, progress and partial(progress, "files"))
-        same = _copies(store, paths, readings, copies, jobs, accept, reject, progress)
-    records = _group(found, readings, same)
+    with open_store(cache) as store, open_workers(backend, jobs, scheduler) as workers:
+        readings = read_files(store, found.root, paths, max_pixels, workers, progress and partial(progress, "files"))
+        same = _copies(store, paths, readings, copies, workers, accept, reject, progress)
+    names = film_keys([film_path(file) for file in found.found])
+    alike = [[r.sha256 for r in readings], [same.groups.get(r.sha256, "") for r in readings]]
+    marks = marks_of(found.found, [r.ids if dicom_ids else None for r in readings], join_all(names, alike))
+    records = _group(found.found, readings, names, alike, marks)
     if split != "none":
         _check_usable(data, records)
-    notes = [*found.notes, *_twins(records), *copy_notes(records, found.found, same)]
+    notes = [*found.notes, *twin_notes(records), *copy_notes(records, found.found, same, marks.patients), *marks.notes]
     if split != "none":
-        notes += [*_unknown_patients(records), *_contradicting_patients(records)]
+        notes += [*unknown_patients(records), *torn_names(records)]
     if split == "grouped" and any(file.split for file in found.found):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
@@ -109,8 +118,9 @@ def index_data(
         raise DataError(f"{data}: {error}") from error
     notes += more
     if split in ("keep", "random"):
-        notes += _leak_notes(records, split)
-    return Index(found.root, tuple(records), tuple(notes), same)
+        notes += leak_notes(records, split)
+    facts = tuple(reading.facts for reading in readings if reading.facts)
+    return Index(found.root, tuple(records), tuple(notes), facts, same)
 
 
 def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[Scan, str]:
@@ -144,29 +154,34 @@ def _copies(
     return find_copies(store, shown, verdicts, jobs=jobs, progress=progress and partial(progress, "copies"))
 
 
-def _group(found: Scan, readings: Sequence[Reading], copies: Copies) -> list[Record]:
-    files = found.found
+def _group(
+    files: Sequence[Found],
+    readings: Sequence[Reading],
+    names: Sequence[str],
+    alike: Sequence[Sequence[str]],
+    marks: Marks,
+) -> list[Record]:
     films, groups = assign_groups(
-        [film_path(file) for file in files],
-        [file.patient for file in files],
-        [reading.sha256 for reading in readings],
-        [copies.groups.get(reading.sha256, "") for reading in readings],
+        names,
+        [file.patient or patient for file, patient in zip(files, marks.patients, strict=True)],
+        [*alike, marks.films],
+        [marks.patients, marks.studies],
     )
     return [
         Record(
             path=file.path,
             label=file.label,
-            group=group,
+            group=groups[n],
             split="",
             sha256=reading.sha256,
             width=reading.width,
             height=reading.height,
             status=reading.status,
-            film=film,
-            patient=file.patient,
-            site=file.site,
+            film=films[n],
+            patient=file.patient or marks.patients[n],
+            site=file.site or marks.sites[n],
         )
-        for file, reading, film, group in zip(files, readings, films, groups, strict=True)
+        for n, (file, reading) in enumerate(zip(files, readings, strict=True))
     ]
 
 
@@ -183,71 +198,7 @@ def _check_usable(data: str, records: Sequence[Record]) -> None:
         )
 
 
-def _twins(records: Sequence[Record]) -> list[str]:
-    """Tell of byte-identical files, above all of those under two classes."""
-    twins = identical_files(records)
-    notes = []
-    if twins:
-        notes.append(f"{sum(map(len, twins))} files are byte-identical to another; each set is kept in one group")
-    torn = [files for files in twins if len({r.label for r in files}) > 1]
-    if torn:
-        shown = some([" = ".join(r.path for r in files) for files in torn])
-        notes.append(
-            f"WARNING: {sum(map(len, torn))} byte-identical files stand under different classes: "
-            f"{shown}; find out which label is right"
-        )
-    return notes
-
-
-def _unknown_patients(records: Sequence[Record]) -> list[str]:
-    without = sum(not r.patient for r in records)
-    if not without:
-        return []
-    if without == len(records):
-        return [
-            "no patients are known: films of one patient may stand in several splits; a CSV file with a column "
-            "patient prevents that"
-        ]
-    return [f"{without} of {len(records)} files have no patient: they are grouped by film instead"]
-
-
-def _contradicting_patients(records: Sequence[Record]) -> list[str]:
-    """Tell of copies, by their names, that `part_films` had to part."""
-    owners: dict[str, set[str]] = defaultdict(set)
-    for record in records:
-        name = record.film.removesuffix(f" of {record.group}")
-        if name != record.film:
-            owners[name].add(record.patient or "none")
-    torn = [f"{name} ({some(sorted(owners[name]))})" for name in sorted(owners) if len(owners[name]) > 1]
-    if not torn:
-        return []
-    return [
-        f"{len(torn)} films have copies, by their names, of different patients: {some(torn)}; they count as different "
-        "films and may stand in different splits; correct the column patient if they are copies"
-    ]
-
-
-def _leak_notes(records: Sequence[Record], way: str) -> list[str]:
-    found = leaks(records)
-    if not found.files:
-        return []
-    told = "the given split" if way == "keep" else "this random split of files"
-    text = (
-        f"{told}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
-        f"training; {_share(found.grouped_files, found.files)} share their group (patient or film); "
-        f"{found.leaked_films} of {found.films} test films and {found.leaked_groups} of "
-        f"{found.groups} test groups are affected"
-    )
-    if not found.grouped_files:
-        return [text]
-    return [f"WARNING: {text}. Scores on this test split are not honest"]
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({100 * part / whole:.1f} %)"
-
-
-def count_splits(records: Sequence[Record]) -> list[Count]:
+def count_splits(records: Sequence[Record]) -> list[Part]:
     """Count files, films, groups and files a class of every split and fold that holds any, then of all ("all")."""
     good = usable(records)
     classes = order_classes(r.label for r in good)
@@ -255,12 +206,10 @@ def count_splits(records: Sequence[Record]) -> list[Count]:
     folds = sorted({r.fold for r in good if r.fold}, key=int)
     parts += [(f"fold {fold}", [r for r in good if r.fold == fold]) for fold in folds]
     return [
-        Count(
-            name,
-            len(part),
-            len({r.film for r in part}),
-            len({r.group for r in part}),
-            {label: sum(r.label == label for r in part) for label in classes},
+        Part(
+            **asdict(count(part)),
+            split=name,
+            by_class={label: sum(r.label == label for r in part) for label in classes},
         )
         for name, part in [*parts, ("all", good)]
         if part

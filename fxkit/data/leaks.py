@@ -1,11 +1,11 @@
 """What leaks: files of one part of a split whose film or group lies in a part that the model was made with."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fxkit.data.groups import film_keys
-from fxkit.data.manifest import Record, usable
+from fxkit.data.manifest import Record, count, usable
 from fxkit.data.scan import without_split
 from fxkit.errors import DataError
 
@@ -80,33 +80,43 @@ def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
     return found
 
 
-def leaks(records: Sequence[Record], part: str = "test") -> Leaks:
-    """Count the files of a part that have a copy of their film, or a film of their group, in training."""
+def leaks(records: Sequence[Record], part: str = "test", found: Sequence[Leak] | None = None) -> Leaks:
+    """Count the files of a part that have a copy of their film, or a film of their group, in training.
+
+    Args:
+        found: what `find_leaks` found of this part, where that is known.
+    """
     own = usable(records, part)
-    found = [(leak.record, leak.how) for leak in find_leaks(records, part)]
-    copies = [r for r, how in found if how != "group"]
-    films, groups = {r.film for r, _ in found}, {r.group for r, _ in found}
-    new = [r for r in own if r.film not in films and r.group not in groups]
+    found = find_leaks(records, part) if found is None else found
+    films, groups = {leak.record.film for leak in found}, {leak.record.group for leak in found}
+    whole, leaking = count(own), count([leak.record for leak in found])
+    copies = count([leak.record for leak in found if leak.how != "group"])
+    new = count([r for r in own if r.film not in films and r.group not in groups])
     return Leaks(
         part=part,
         unit="patient" if own and all(r.patient for r in own) else "group",
-        files=len(own),
-        films=len({r.film for r in own}),
-        groups=len({r.group for r in own}),
-        leaked_files=len(copies),
-        leaked_films=len({r.film for r in copies}),
-        leaked_groups=len(groups),
-        grouped_files=len(found),
-        grouped_films=len(films),
-        new_files=len(new),
-        new_films=len({r.film for r in new}),
-        new_groups=len({r.group for r in new}),
+        files=whole.files,
+        films=whole.films,
+        groups=whole.groups,
+        leaked_files=copies.files,
+        leaked_films=copies.films,
+        leaked_groups=leaking.groups,
+        grouped_files=leaking.files,
+        grouped_films=leaking.films,
+        new_files=new.files,
+        new_films=new.films,
+        new_groups=new.groups,
     )
 
 
 def stamp_of(records: Sequence[Record]) -> str:
     """Return the line that every figure of a leaking split bears; "" where no part leaks."""
-    told = [text for text in (leaks(records, part).text for part in SEEN_BY) if text]
+    return stamp([leaks(records, part) for part in SEEN_BY])
+
+
+def stamp(counts: Iterable[Leaks]) -> str:
+    """Return the same line from the leaks of the parts."""
+    told = [found.text for found in counts if found.text]
     return f"leaking split: {'; '.join(told)}" if told else ""
 
 

@@ -34,6 +34,22 @@ COLUMNS = tuple(f.name for f in fields(Record))
 REQUIRED = ("path", "label", "group", "split")
 
 
+@dataclass(frozen=True)
+class Count:
+    """How much there is of something; `patients` is 0 where none is named."""
+
+    files: int
+    films: int
+    groups: int
+    patients: int
+
+
+def count(records: Sequence[Record]) -> Count:
+    """Count files, films, groups and patients."""
+    patients = {r.patient for r in records if r.patient}
+    return Count(len(records), len({r.film for r in records}), len({r.group for r in records}), len(patients))
+
+
 def usable(records: Iterable[Record], split: str | None = None) -> list[Record]:
     """Return the records that can be read, of one split or of all."""
     return [r for r in records if r.status == OK and (split is None or r.split == split)]

@@ -1,6 +1,7 @@
 """Read the files of a data set once: is each readable, how large, which bytes, and what it is recognised by."""
 
 import hashlib
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from joblib import Parallel, delayed
 from fxkit.copies.features import Features, features_of
 from fxkit.copies.store import Reading, Store
 from fxkit.data.manifest import OK
-from preprocess.errors import ImageError
-from preprocess.images import read_image, to_grey8
+from fxkit.datacard.facts import facts_of
+from preprocess.dicom_ids import read_ids
+from preprocess.errors import ImageError, WorkerError
+from preprocess.images import decode_image, read_bytes, to_grey8
 
 KEEP_EVERY = 256  # files, after which the store is written to disk
 
@@ -28,6 +31,8 @@ def read_files(
 
     Args:
         progress: called with the number of files done and of all.
+    Raises:
+        WorkerError: a machine of a cluster does not see the folder.
     """
     known = store.readings()
     states = {path: _state(root / path, max_pixels) for path in paths}
@@ -36,7 +41,7 @@ def read_files(
     done = len(paths) - len(new)
     if progress and done:
         progress(done, len(paths))
-    tasks = (delayed(_read)(root / path, max_pixels) for path in new)
+    tasks = (delayed(read_file)(root.absolute(), path, max_pixels) for path in new)
     results = iter(Parallel(n_jobs=jobs, return_as="generator")(tasks))
     for path, (reading, features) in zip(new, results, strict=True):
         store.add_file(path, states[path], reading, features)
@@ -56,15 +61,27 @@ def _state(path: Path, max_pixels: int) -> str:
         stat = path.stat()
     except OSError:
         return "?"
-    return f"{stat.st_size} {stat.st_mtime_ns} {max_pixels}"
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {max_pixels}"
 
 
-def _read(path: Path, max_pixels: int) -> tuple[Reading, Features | None]:
+def read_file(root: Path, path: str, max_pixels: int) -> tuple[Reading, Features | None]:
+    """Read and decode the file at root / path once; tell all that the index and the data card need of it.
+
+    Raises:
+        WorkerError: there is no such root on this machine.
+    """
     cv2.setNumThreads(1)
+    place = root / path
     try:
-        image = read_image(path, max_pixels=max_pixels)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (ImageError, OSError) as error:
-        reason = " ".join(str(error).removeprefix(f"{path}: ").split())
-        return Reading("", 0, 0, reason), None
-    return Reading(digest, image.shape[1], image.shape[0], OK), features_of(to_grey8(image))
+        data = read_bytes(place)
+        image = decode_image(place, data, max_pixels=max_pixels)
+        facts, ids = facts_of(path, data, image), read_ids(place, data)
+    except ImageError as error:
+        if not root.is_dir():
+            raise WorkerError(
+                f"{root}: worker {platform.node()} does not see this folder; a cluster's machines must share the "
+                "folders of films, under the same paths"
+            ) from error
+        return Reading("", 0, 0, " ".join(str(error).removeprefix(f"{place}: ").split())), None
+    digest = hashlib.sha256(data).hexdigest()
+    return Reading(digest, image.shape[1], image.shape[0], OK, facts, ids), features_of(to_grey8(image))

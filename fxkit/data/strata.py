@@ -2,11 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
-from fxkit.known_markers import read_known_markers
+from fxkit.known_markers import KnownMarkers
 from preprocess.coco_names import name_films
 from preprocess.markers import MarkedImage, kind_of
 
@@ -15,16 +14,15 @@ UNKNOWN = "none"
 Strata = Mapping[str, Mapping[str, str]]  # kind -> path -> value
 
 
-def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: Path | None = None) -> Strata:
+def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: KnownMarkers | None = None) -> Strata:
     """Return the site ("site") and the marker style ("marker") of each file; "none" where it is not known.
 
     Args:
         kinds: of "site" and "marker", those that are wanted.
-        markers: a cleaned folder, its ledger, or a COCO file; needed for "marker".
+        markers: needed for "marker".
 
     Raises:
         DataError: no file has a site, or none has known markers.
-        OutputError, MarkerFileError: the markers cannot be read.
     """
     strata: dict[str, dict[str, str]] = {}
     if "site" in kinds:
@@ -38,12 +36,12 @@ def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: Path |
     return strata
 
 
-def _read_styles(records: Sequence[Record], markers: Path) -> dict[str, str]:
-    images = name_films(read_known_markers(markers).images, [r.path for r in records], str(markers))
+def _read_styles(records: Sequence[Record], markers: KnownMarkers) -> dict[str, str]:
+    images = name_films(markers.images, [r.path for r in records], markers.place)
     if not any(r.path in images for r in records):
         raise DataError(
-            f"{markers}: has none of the {len(records)} films, such as {records[0].path}; expected their markers; "
-            "run `fxkit clean-labels` on the same films"
+            f"{markers.place}: has none of the {len(records)} films, such as {records[0].path}; expected their "
+            "markers; run `fxkit clean-labels` on the same films"
         )
     return marker_styles(records, images)
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.data.leaks import Leaks, leaks
-from fxkit.data.manifest import OK, SPLITS, Record, identical_files, order_classes, usable
+from fxkit.data.manifest import OK, SPLITS, Count, Record, count, identical_files, order_classes, usable
 from fxkit.datacard.baseline import Baseline, metadata_baseline
-from fxkit.datacard.facts import FileFacts, Unread
+from fxkit.datacard.facts import FileFacts
 from fxkit.datacard.marking import Marking
 from fxkit.datacard.metadata import film_of
 from fxkit.scores import Floats, weighted_auroc
@@ -18,16 +18,6 @@ from fxkit.scores import Floats, weighted_auroc
 Names = NDArray[np.object_]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-@dataclass(frozen=True)
-class Count:
-    """How much of something there is; `patients` is 0 where none is named."""
-
-    files: int
-    films: int
-    groups: int
-    patients: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +55,14 @@ class Spread:
     quantiles: Mapping[str, tuple[float, ...]]
     auroc: float
     higher: str
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file of which nothing can be said, and why."""
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,15 @@ def build_card(
     name: str,
     records: Sequence[Record],
     facts: Sequence[FileFacts],
-    unread: Sequence[Unread] = (),
     markings: Mapping[str, Marking] | None = None,
     notes: Sequence[str] = (),
 ) -> Card:
-    """Count and compare; `unread` are files that the manifest calls readable and that were not so any more."""
+    """Count and compare the files that can be read; `facts` are theirs."""
     by_path = {fact.path: fact for fact in facts}
-    good = [record for record in usable(records) if record.path in by_path]
+    good = usable(records)
     classes = order_classes(record.label for record in good)
     twins = _twins(good)
     label = {record.path: record.label for record in good}
-    bad = [Unread(record.path, record.status) for record in records if record.status != OK]
     return Card(
         name=name,
         classes=classes,
@@ -134,16 +130,10 @@ def build_card(
         twins=twins,
         torn=tuple(paths for paths in twins if len({label[path] for path in paths}) > 1),
         copies=_copies(good, classes),
-        unreadable=tuple(sorted([*bad, *unread], key=lambda file: file.path)),
+        unreadable=tuple(Unread(r.path, r.status) for r in sorted(records, key=lambda r: r.path) if r.status != OK),
         files=tuple(sorted(facts, key=lambda fact: fact.path)),
         markings=tuple(marking for _, marking in sorted((markings or {}).items())),
     )
-
-
-def count(records: Sequence[Record]) -> Count:
-    """Count files, films, groups and patients."""
-    films, groups = {(r.film, r.group) for r in records}, {r.group for r in records}
-    return Count(len(records), len(films), len(groups), len({r.patient for r in records if r.patient}))
 
 
 def _by_class(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:

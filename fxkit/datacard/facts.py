@@ -1,18 +1,15 @@
 """What can be said of an image file without looking at the film: its size, encoding, exposure and border."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from preprocess.errors import ImageError
-from preprocess.images import MAX_PIXELS, decode_image, is_dicom, open_dicom, open_picture, read_bytes, to_grey8
+from preprocess.images import is_dicom, open_dicom, open_picture, to_grey8
 
 FRAME = 0.02  # of the shorter side: how wide the frame is whose pixels are the border
 CORNER = 0.08  # of the shorter side: legs of the corner triangles, which turning a film leaves black
@@ -67,60 +64,12 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
-class Unread:
-    """A file of which nothing can be said, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Head:
     format: str
     bits: int | None  # None: as the pixels show
     jpeg_quality: int | None
     tagged: bool
     software: str
-
-
-def read_all_facts(
-    root: Path,
-    paths: Sequence[str],
-    *,
-    jobs: int = 1,
-    max_pixels: int = MAX_PIXELS,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[FileFacts], list[Unread]]:
-    """Read files below root, each once; return the facts of those that can be read, and why others cannot."""
-    facts: list[FileFacts] = []
-    unread: list[Unread] = []
-    tasks = (delayed(_try)(root, path, max_pixels) for path in paths)
-    for found in Parallel(n_jobs=jobs, return_as="generator")(tasks):
-        if isinstance(found, FileFacts):
-            facts.append(found)
-        else:
-            unread.append(found)
-        if progress:
-            progress(len(facts) + len(unread), len(paths))
-    return facts, unread
-
-
-def _try(root: Path, path: str, max_pixels: int) -> FileFacts | Unread:
-    try:
-        return read_facts(root, path, max_pixels=max_pixels)
-    except ImageError as error:
-        return Unread(path, " ".join(str(error).removeprefix(f"{root / path}: ").split()))
-
-
-def read_facts(root: str | Path, path: str, *, max_pixels: int = MAX_PIXELS) -> FileFacts:
-    """Read the file at root / path and return its facts.
-
-    Raises:
-        ImageError: it cannot be read or decoded.
-    """
-    place = Path(root) / path
-    data = read_bytes(place)
-    return facts_of(path, data, decode_image(place, data, max_pixels=max_pixels))
 
 
 def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
@@ -159,7 +108,7 @@ def _software(picture: Image.Image) -> str:
 
 
 def _dicom_head(path: str, data: bytes) -> _Head:
-    dataset = open_dicom(path, data)
+    dataset = open_dicom(path, data, pixels=False)
     names = (dataset.get(key) for key in ("Manufacturer", "ManufacturerModelName"))
     software = " ".join(" ".join(str(name) for name in names if name).split())
     return _Head("DICOM", int(dataset.BitsStored), None, bool(software), software)

@@ -1,7 +1,7 @@
 """Write the data card: data.html to read, which needs nothing else, and data.json, which holds all of it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,16 @@ from typing import Any
 import jinja2
 
 from fxkit import __version__, report
-from fxkit.data.manifest import Record, usable
+from fxkit.data.index import Index
+from fxkit.data.manifest import usable
 from fxkit.datacard import baseline as limits
 from fxkit.datacard.baseline import ABOVE, FAR_ABOVE, NONE, Alone, Baseline
 from fxkit.datacard.card import QUANTILES, Card, Spread, build_card
-from fxkit.datacard.facts import read_all_facts
 from fxkit.datacard.marking import markings_of
-from fxkit.known_markers import read_known_markers
+from fxkit.known_markers import KnownMarkers
 from fxkit.metrics import as_json
 from fxkit.report.reading import Estimate
-from preprocess.images import MAX_PIXELS, write_atomic
+from preprocess.images import write_atomic
 
 PAGE, FACTS = "data.html", "data.json"
 SHOWN = 12  # values of a property on the page; data.json has all
@@ -28,36 +28,17 @@ SCALE = "(AUROC, 0.5 is chance)"
 FILES_APART = ("files", "markings")
 
 
-def write_card(
-    folder: str | Path,
-    records: Sequence[Record],
-    root: str | Path,
-    *,
-    markers: str | Path | None = None,
-    jobs: int = 1,
-    notes: Sequence[str] = (),
-    max_pixels: int = MAX_PIXELS,
-    progress: Callable[[int, int], None] | None = None,
-) -> Card:
-    """Read every usable file of a manifest once and write FOLDER/data.html and FOLDER/data.json.
-
-    The same files give the same bytes.
+def write_card(folder: str | Path, index: Index, markers: KnownMarkers | None = None) -> Card:
+    """Write FOLDER/data.html and FOLDER/data.json of what `index_data` found; the same films give the same bytes.
 
     Args:
-        root: what the records' paths are relative to.
-        markers: a cleaned folder, its ledger.jsonl, or a COCO file; adds the markers' style and place.
-        jobs: processes that read.
-        notes: what the index told; shown as they are.
-        progress: called with the number of files read and of all.
+        markers: add the markers' style and place.
 
     Raises:
-        OutputError, MarkerFileError: the markers cannot be read, or the card cannot be written.
+        OutputError: the card cannot be written.
     """
-    known = read_known_markers(Path(markers)) if markers else None
-    paths = [record.path for record in usable(records)]
-    facts, unread = read_all_facts(Path(root), paths, jobs=jobs, max_pixels=max_pixels, progress=progress)
-    markings = markings_of(usable(records), known) if known else None
-    card = build_card(Path(root).resolve().name, records, facts, unread, markings, notes)
+    markings = markings_of(usable(index.records), markers) if markers else None
+    card = build_card(index.root.resolve().name, index.records, index.facts, markings, index.notes)
     write_atomic(Path(folder) / FACTS, card_json(card))
     write_atomic(Path(folder) / PAGE, render_card(card))
     return card

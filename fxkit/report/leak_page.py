@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fxkit import __version__
-from fxkit.data.leaks import SEEN_BY, Leak, Leaks, find_leaks, leaks, percent, stamp_of
-from fxkit.data.manifest import SPLITS, Record, manifest_hash, usable
+from fxkit.data.leaks import SEEN_BY, Leak, Leaks, find_leaks, leaks, percent, stamp
+from fxkit.data.manifest import SPLITS, Record, count, manifest_hash, usable
 from fxkit.report.build import load_template
 from preprocess.errors import KnownError, one_line
 from preprocess.images import MAX_PIXELS, read_image, write_atomic
+from preprocess.one_file import sha256_of
 from preprocess.thumbnail import thumbnail_uri
 
 PAIRS = 60  # examples with pictures, about 20 kB each,
@@ -78,9 +79,10 @@ def write_leaks(
     Raises:
         OutputError: the folder cannot be written.
     """
-    counts = [leaks(records, part) for part in SEEN_BY]
+    by_part = {part: find_leaks(records, part) for part in SEEN_BY}
+    counts = [leaks(records, part, own) for part, own in by_part.items()]
     units = {count.part: count.unit for count in counts}
-    found = [leak for part in SEEN_BY for leak in find_leaks(records, part)]
+    found = [leak for own in by_part.values() for leak in own]
     folder = Path(folder)
     write_atomic(folder / "leaks.json", json.dumps(_as_json(records, counts, found), indent=1) + "\n")
     rows = _film_rows(found, units)
@@ -96,6 +98,18 @@ def write_leaks(
     )
     write_atomic(folder / "leaks.html", page + "\n")
     return folder / "leaks.html"
+
+
+def remove_old_leaks(folder: str | Path) -> None:
+    """Remove the two files where no manifest beside them is the one that they are of."""
+    page, figures = Path(folder, "leaks.html"), Path(folder, "leaks.json")
+    try:
+        known = json.loads(figures.read_bytes())["manifest_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there is none, or another program's
+    if known not in {sha256_of(path) for path in Path(folder).glob("*.csv") if path.is_file()}:
+        page.unlink(missing_ok=True)
+        figures.unlink()
 
 
 def verdict(count: Leaks) -> str:
@@ -133,8 +147,8 @@ def sizes(records: Sequence[Record], counts: Sequence[Leaks]) -> list[Size]:
     leaking = {count.part: count for count in counts if count.grouped_files}
     found = []
     for name in SPLITS:
-        part = usable(records, name)
-        found.append(Size(name, len(part), len({r.film for r in part}), len({r.group for r in part})))
+        whole = count(usable(records, name))
+        found.append(Size(name, whole.files, whole.films, whole.groups))
         if name in leaking:
             left = leaking[name]
             found.append(Size(f"{name} without leaks", left.new_files, left.new_films, left.new_groups))
@@ -185,7 +199,7 @@ def _uri(path: Path, max_pixels: int) -> str:
 def _as_json(records: Sequence[Record], counts: Sequence[Leaks], found: Sequence[Leak]) -> dict[str, Any]:
     return {
         "manifest_sha256": manifest_hash(records),
-        "stamp": stamp_of(records),
+        "stamp": stamp(counts),
         "verdict": " ".join(verdict(count) for count in counts if count.files or count.part == "test"),
         "parts": [asdict(count) for count in counts],
         "sizes": [asdict(size) for size in sizes(records, counts)],

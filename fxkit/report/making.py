@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.config import read_yaml
-from fxkit.data.index import Count, count_splits
+from fxkit.data.index import Part, count_splits
 from fxkit.data.leaks import Leaks, leaks, stamp_of
 from fxkit.data.manifest import order_classes, read_manifest, usable
 from fxkit.report.reading import data_uri, read_part
@@ -18,7 +18,7 @@ from preprocess.ledger import LedgerRow, read_ledger
 @dataclass(frozen=True)
 class Data:
     classes: tuple[str, ...]
-    rows: tuple[Count, ...]
+    rows: tuple[Part, ...]
     films: Mapping[tuple[str, str], int]  # (split, class) -> films
     left_out: int  # files that could not be read
     leak: Leaks

@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,14 @@ from fxkit.copies import store as module
 from fxkit.copies.compare import Evidence
 from fxkit.copies.features import Features, features_of
 from fxkit.copies.store import Reading, open_store
+from fxkit.datacard.facts import facts_of
 from fxkit.errors import DataError
+from preprocess.dicom_ids import DicomIds
+from preprocess.images import encode_image
 
 Films = Callable[[int], NDArray[np.uint8]]
-READ = Reading("aa", 240, 300, "ok")
+FACTS = facts_of("a.png", encode_image("a.png", np.eye(9, dtype=np.uint8)), np.eye(9, dtype=np.uint8))
+READ = Reading("aa", 240, 300, "ok", replace(FACTS, path="a/Röntgen.png"), DicomIds(patient="Müller 7"))
 SEEN = Evidence(31, 0.97, 0.81, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)))
 
 
@@ -83,10 +89,20 @@ def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyte
 def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "manifest.csv"
     place.write_text("path,label\n" * 100)
-    text = r"manifest\.csv: cannot be used as a cache \(file is not a database\); delete it, or give another --cache"
+    text = r"manifest\.csv: not a cache that fxkit made, so it is left as it is; give the name of a new file"
     with pytest.raises(DataError, match=text), open_store(place):
         pass
     assert place.read_text() == "path,label\n" * 100
+
+
+def test_a_cache_that_is_damaged_is_told_of(tmp_path: Path) -> None:
+    place = tmp_path / "m.cache"
+    with open_store(place):
+        pass
+    place.write_bytes(place.read_bytes()[:3000].ljust(9000, b"x"))
+    with pytest.raises(DataError, match=r"m\.cache: cannot be used as a cache \(.+\); delete it, or give"):  # noqa: SIM117
+        with open_store(place) as store:
+            store.readings()
 
 
 def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -96,13 +112,20 @@ def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
             pass
 
 
-def test_another_program_s_database_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [0, module.FORMAT, 77])
+def test_another_program_s_database_is_refused(tmp_path: Path, version: int) -> None:
     place = tmp_path / "other.db"
-    database = sqlite3.connect(place)
-    database.executescript("CREATE TABLE mine (x INT); PRAGMA user_version = 77;")
-    database.close()
-    with pytest.raises(DataError, match="cannot be used as a cache"), open_store(place):
-        pass
-    database = sqlite3.connect(place)
-    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
-    database.close()
+    with closing(sqlite3.connect(place)) as database:
+        database.executescript(f"PRAGMA journal_mode = WAL; CREATE TABLE files (x); PRAGMA user_version = {version};")
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        with pytest.raises(DataError, match=r"other\.db: not a cache that fxkit made"), open_store(place):
+            pass
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_empty_file_becomes_a_cache(tmp_path: Path) -> None:
+    (tmp_path / "m.cache").touch()
+    with open_store(tmp_path / "m.cache") as store:
+        store.add_file("a.png", "1", READ, None)
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"a.png"}

@@ -65,13 +65,13 @@ def test_join_does_not_depend_on_the_order(pairs: list[tuple[str, str]]) -> None
 
 def test_patients_make_the_groups_and_identical_bytes_join_them() -> None:
     paths = ["a/1.png", "a/1-rotated1.png", "b/7.png", "b/8.png", "b/9.png"]
-    films, groups = assign_groups(paths, ["p1", "p1", "p1", "p2", ""], ["h1", "h2", "h3", "h4", "h4"])
+    films, groups = assign_groups(film_keys(paths), ["p1", "p1", "p1", "p2", ""], [["h1", "h2", "h3", "h4", "h4"]])
     assert groups == ["p1", "p1", "p1", "b/8", "b/8"]
     assert films == ["a/1", "a/1", "b/7", "b/8", "b/8"]
 
 
 def test_unreadable_files_are_not_alike() -> None:
-    assert assign_groups(["a/1.png", "a/2.png"], ["", ""], ["", ""])[1] == ["a/1", "a/2"]
+    assert assign_groups(["a/1", "a/2"], ["", ""], [["", ""]])[1] == ["a/1", "a/2"]
 
 
 def test_one_name_under_two_patients_is_two_films() -> None:

@@ -43,7 +43,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
     paths, seen = folder(tmp_path / "films"), []
     with open_store(tmp_path / "m.cache") as store:
         first = read_files(store, tmp_path / "films", paths[:4], LIMIT)
-    monkeypatch.setattr(module, "read_image", no_reading)
+    monkeypatch.setattr(module, "decode_image", no_reading)
     with open_store(tmp_path / "m.cache") as store:
         assert (
             read_files(

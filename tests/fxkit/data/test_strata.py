@@ -7,6 +7,7 @@ import pytest
 from fxkit.data.manifest import Record
 from fxkit.data.strata import marker_styles, read_strata
 from fxkit.errors import DataError
+from fxkit.known_markers import read_known_markers
 from fxkit.synth import Synthetic
 from preprocess.coco import write_coco
 from preprocess.markers import MarkedImage, Marker, box_quad
@@ -49,7 +50,8 @@ def test_no_site_at_all_is_refused() -> None:
 
 def test_styles_are_read_from_a_coco_file(made: Synthetic) -> None:
     paths = [path.relative_to(made.root).as_posix() for path in sorted(made.root.glob("*/*.png"))]
-    styles = read_strata([film(path) for path in paths], ["marker"], made.root / "markers.json")["marker"]
+    known = read_known_markers(made.root / "markers.json")
+    styles = read_strata([film(path) for path in paths], ["marker"], known)["marker"]
     assert set(styles) == set(paths)
     assert len(set(styles.values())) > 2
 
@@ -57,4 +59,4 @@ def test_styles_are_read_from_a_coco_file(made: Synthetic) -> None:
 def test_markers_of_other_films_are_refused(tmp_path: Path) -> None:
     write_coco(tmp_path / "m.json", {"other.png": MarkedImage(9, 9)})
     with pytest.raises(DataError, match=r"m\.json: has none of the 1 films, such as 1\.png; expected their markers; r"):
-        read_strata([film("1.png")], ["marker"], tmp_path / "m.json")
+        read_strata([film("1.png")], ["marker"], read_known_markers(tmp_path / "m.json"))

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from fxkit.bootstrap import Interval
-from fxkit.data.index import index_data
-from fxkit.data.manifest import Record
-from fxkit.datacard import Card, baseline, card_lines, write_card
+from fxkit.data.index import Index, index_data
+from fxkit.datacard import baseline
 from fxkit.datacard.baseline import ABOVE, NONE, Alone, Baseline
-from fxkit.datacard.page import headline
+from fxkit.datacard.card import Card
+from fxkit.datacard.page import card_lines, headline, write_card
+from fxkit.known_markers import read_known_markers
 from fxkit.synth import Synthetic
-from preprocess.errors import OutputError
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +27,15 @@ def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline, "REPEATS", 1)
 
 
-def films(root: Path, quality: dict[str, int], count: int = 24) -> list[Record]:
-    """Write grey noise as JPEG, each class with its own quality; return their records."""
+def films(root: Path, quality: dict[str, int], count: int = 24) -> Index:
+    """Write grey noise as JPEG, each class with its own quality; return their index."""
     rng = np.random.default_rng(0)
     for label, number in quality.items():
         for n in range(count // len(quality)):
             path = root / label / f"{n}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (24, 24), np.uint8)).save(path, quality=number)
-    return list(index_data(root).records)
+    return index_data(root)
 
 
 def read(folder: Path) -> str:
@@ -43,7 +43,7 @@ def read(folder: Path) -> str:
 
 
 def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
-    card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}), tmp_path / "films")
+    card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}))
     (line,) = card_lines(card)
     assert line.startswith("WARNING: Metadata alone predict the class far above chance (AUROC, 0.5 is chance): ")
     assert "all metadata 1.00 (0." in line
@@ -54,7 +54,7 @@ def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
 
 
 def test_films_without_a_difference_are_not_warned_of(tmp_path: Path) -> None:
-    card = write_card(tmp_path, films(tmp_path / "films", {"a": 80, "b": 80}), tmp_path / "films")
+    card = write_card(tmp_path, films(tmp_path / "films", {"a": 80, "b": 80}))
     assert card.baseline is not None
     quality = next(figure for figure in card.baseline.figures if figure.kind == "JPEG quality")
     assert quality.found.low <= 0.5 <= quality.found.high
@@ -64,7 +64,8 @@ def test_films_without_a_difference_are_not_warned_of(tmp_path: Path) -> None:
 
 def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Path) -> None:
     index = index_data(made.root / "truth.csv")
-    card = write_card(tmp_path, index.records, made.root, markers=made.root / "markers.json", notes=["told <before>"])
+    index = replace(index, notes=("told <before>",))
+    card = write_card(tmp_path, index, read_known_markers(made.root / "markers.json"))
     assert (card.total.files, card.total.films) == (made.files, 24)
     assert card.counts["all"].keys() == {"fractured", "not_fractured"}
     assert sum(count.films for count in card.counts["all"].values()) == 24
@@ -79,9 +80,9 @@ def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Pat
 
 
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
+    films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     for folder, jobs in (("one", 1), ("two", 2)):
-        write_card(tmp_path / folder, records, tmp_path / "films", jobs=jobs)
+        write_card(tmp_path / folder, index_data(tmp_path / "films", jobs=jobs))
     for name in ("data.html", "data.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -95,7 +96,7 @@ def test_a_spread_does_not_tell_the_number_of_copies(tmp_path: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pixels = np.full((24, 24), 9 * n + copy + 50 * (label == "a"), np.uint8)
                 Image.fromarray(pixels).save(path, quality=80 if copy else 95)
-    card = write_card(tmp_path, index_data(tmp_path / "films", split="none").records, tmp_path / "films")
+    card = write_card(tmp_path, index_data(tmp_path / "films", split="none"))
     quality = next(spread for spread in card.spreads if spread.name == "JPEG quality")
     assert quality.quantiles == {"a": (80, 80, 80, 95, 95), "b": (80, 80, 80, 80, 95)}
     assert 0.5 < quality.auroc < 0.7
@@ -127,12 +128,12 @@ class Tags(HTMLParser):
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     root = tmp_path / "films"
-    records = films(root, {"<b>a&b</b>".replace("/", "-"): 80, "b": 80}, 12)
+    before = films(root, {"<b>a&b</b>".replace("/", "-"): 80, "b": 80}, 12)
     odd = "b/<script>alert(1)<\u2044script> " + os.fsdecode(b"\xff") + ".jpg"
     (root / odd).write_text("no image")
     (root / "b" / "copy.jpg").write_bytes((root / "b" / "0.jpg").read_bytes())
-    card = write_card(tmp_path, index_data(root).records, root, notes=["<i>note</i>"])
-    assert len(records) + 2 == len(card.files) + len(card.unreadable)
+    card = write_card(tmp_path, replace(index_data(root), notes=("<i>note</i>",)))
+    assert len(before.records) + 2 == len(card.files) + len(card.unreadable)
     page = read(tmp_path)
     assert "<script" not in page
     assert "<i>note" not in page
@@ -151,33 +152,24 @@ def test_identical_files_of_two_classes_are_warned_of(tmp_path: Path) -> None:
     root = tmp_path / "films"
     films(root, {"a": 80, "b": 80}, 12)
     (root / "b" / "again.jpg").write_bytes((root / "a" / "0.jpg").read_bytes())
-    card = write_card(tmp_path, index_data(root).records, root)
+    card = write_card(tmp_path, index_data(root))
     assert card.torn == card.twins == (("a/0.jpg", "b/again.jpg"),)
     assert "Identical files under several classes" in read(tmp_path)
 
 
-def test_files_that_went_away_since_are_listed(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
-    (tmp_path / "films" / records[0].path).unlink()
-    card = write_card(tmp_path, records, tmp_path / "films")
-    assert [(file.path, file.reason) for file in card.unreadable] == [
-        (records[0].path, "cannot be read (No such file or directory)")
-    ]
-    assert card.total.files == len(records) - 1
-
-
 def test_one_class_or_none_has_a_card_too(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
-    one = write_card(tmp_path, [r for r in records if r.label == "a"], tmp_path / "films")
+    index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
+    one = write_card(tmp_path, replace(index, records=tuple(r for r in index.records if r.label == "a")))
     assert card_lines(one) == ["Whether metadata alone predict the class was not tested: there is one class only."]
-    none = write_card(tmp_path, [replace(r, status="gone", split="") for r in records], tmp_path / "films")
+    gone = tuple(replace(r, status="gone", split="") for r in index.records)
+    none = write_card(tmp_path, replace(index, records=gone, facts=()))
     assert (none.total.files, len(none.unreadable)) == (0, 8)
 
 
 def test_sites_are_counted(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
-    sited = [replace(r, site="x" if r.label == "a" else "") for r in records]
-    card = write_card(tmp_path, sited, tmp_path / "films")
+    index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
+    sited = tuple(replace(r, site="x" if r.label == "a" else "") for r in index.records)
+    card = write_card(tmp_path, replace(index, records=sited))
     (sites,) = (tally for tally in card.tallies if tally.name == "site")
     assert {site: {label: n.files for label, n in counts.items()} for site, counts in sites.values.items()} == {
         "not told": {"a": 0, "b": 4},
@@ -185,15 +177,8 @@ def test_sites_are_counted(tmp_path: Path) -> None:
     }
 
 
-def test_markers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
-    with pytest.raises(OutputError, match="no ledger can be read"):
-        write_card(tmp_path, records, tmp_path / "films", markers=tmp_path)
-
-
 def test_every_verdict_has_its_words(tmp_path: Path) -> None:
-    records = films(tmp_path / "films", {"a": 70, "b": 90}, 16)
-    card = write_card(tmp_path, records, tmp_path / "films")
+    card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}, 16))
     assert card.baseline is not None
 
     def line(verdict: str) -> str:
