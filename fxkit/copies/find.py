@@ -1,17 +1,21 @@
 """Find which of the films of a store are copies of each other."""
 
+import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
+import faiss
 from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
-from fxkit.copies.candidates import candidates
+from fxkit.copies import candidates as votes
+from fxkit.copies import features
 from fxkit.copies.compare import Evidence, compare
 from fxkit.copies.features import Features
 from fxkit.copies.grow import Pair, grow, score
-from fxkit.copies.store import Hashes, Store
+from fxkit.copies.store import Candidate, Hashes, Store
 from fxkit.copies.verdicts import NO_VERDICTS, Verdicts
 
 PART = 60  # comparisons handed out at once; each film's features are some 100 kB
@@ -60,7 +64,7 @@ def find_copies(
     """
     known = store.known()
     names = sorted({*hashes} & known)
-    possible = candidates(list(store.descriptors(names)), threads=min(jobs, cpu_count()))
+    possible = _candidates(store, names, threads=min(jobs, cpu_count()))
     seen: dict[Pair, Evidence] = {}
 
     def look(pairs: Sequence[Pair]) -> list[Evidence | None]:
@@ -85,6 +89,18 @@ def find_copies(
     )
 
 
+def _candidates(store: Store, names: Sequence[str], threads: int) -> list[Candidate]:
+    """Find candidates, or take those of the last run over the same films by the same code."""
+    marks = [inspect.getsource(features), inspect.getsource(votes), faiss.__version__, *names]
+    key = hashlib.sha256("\n".join(marks).encode()).hexdigest()
+    found = store.candidates(key)
+    if found is None:
+        found = votes.candidates(list(store.descriptors(names)), threads=threads)
+        store.keep_candidates(key, found)
+        store.commit()
+    return found
+
+
 def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[Evidence | None]:
     """Compare pairs of files, but for those whose evidence is known; keep it in the store."""
     known = store.evidence(pairs)
@@ -103,6 +119,6 @@ def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[
     return [known[pair] for pair in pairs]
 
 
-def _compare(features: Mapping[str, Features], pairs: Sequence[Hashes]) -> list[Evidence | None]:
+def _compare(films: Mapping[str, Features], pairs: Sequence[Hashes]) -> list[Evidence | None]:
     cv2.setNumThreads(1)  # films are many; threads within one would only get in each other's way
-    return [compare(features[first], features[second]) for first, second in pairs]
+    return [compare(films[first], films[second]) for first, second in pairs]

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS candidates (films TEXT PRIMARY KEY, pairs BLOB);
 """
 
 Hashes = tuple[str, str]
+Candidate = tuple[int, int, float]  # two films by their numbers, and the votes for them
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,20 @@ class Store:
                 "SELECT descriptors FROM features WHERE sha256 = ?", (sha256,)
             ).fetchone()
             yield _descriptors(packed)
+
+    def candidates(self, films: str) -> list[Candidate] | None:
+        """Return what `keep_candidates` kept under this name of a set of films; None where that was another."""
+        row = self._database.execute("SELECT pairs FROM candidates WHERE films = ?", (films,)).fetchone()
+        if row is None:
+            return None
+        values = np.frombuffer(zlib.decompress(row[0]), np.float64).reshape(-1, 3)
+        return [(int(low), int(high), weight) for low, high, weight in values.tolist()]
+
+    def keep_candidates(self, films: str, found: Sequence[Candidate]) -> None:
+        """Keep the candidates among a set of films in place of those of any other."""
+        self._database.execute("DELETE FROM candidates")
+        packed = zlib.compress(np.array(found, np.float64).tobytes(), 1)
+        self._database.execute("INSERT INTO candidates VALUES (?, ?)", (films, packed))
 
     def evidence(self, pairs: Sequence[Hashes]) -> dict[Hashes, Evidence | None]:
         """Return what is known of pairs; None where films were found to share too little."""

@@ -74,9 +74,19 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
     calls: list[tuple[Features, Features]] = []
     compare = module.compare
     monkeypatch.setattr(module, "compare", lambda a, b: calls.append((a, b)) or compare(a, b))
+    counted: list[int] = []
+    candidates = module.votes.candidates
+    monkeypatch.setattr(
+        module.votes, "candidates", lambda found, threads: counted.append(len(found)) or candidates(found, threads)
+    )
     with opened(*scrambled) as (store, owner):
         assert find_copies(store, owner) == first
         assert not calls
+        assert not counted
+        fewer = sorted(owner)[1:]
+        assert set(find_copies(store, fewer).groups) == set(fewer)
+        assert counted == [len(fewer)]
+        calls.clear()
     with open_store(None) as fresh:
         read_files(fresh, scrambled[0], list(scrambled[1]), 10**6)
         compare_pairs(fresh, [(min(owner), max(owner))])

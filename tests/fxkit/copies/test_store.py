@@ -52,6 +52,17 @@ def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
         assert store.evidence([("aa", "bb"), ("aa", "cc"), ("bb", "cc")]) == {("aa", "bb"): SEEN, ("aa", "cc"): None}
 
 
+def test_the_candidates_of_the_last_films_are_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.keep_candidates("first", [(0, 1, 2.5)])
+        store.keep_candidates("second", [(3, 7, 1 / 3), (0, 70_000, 2.0)])
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.candidates("second") == [(3, 7, 1 / 3), (0, 70_000, 2.0)]
+        assert store.candidates("first") is None
+        store.keep_candidates("none", [])
+        assert store.candidates("none") == []
+
+
 def test_a_film_without_points_is_kept(features: Features) -> None:
     blank = features_of(np.zeros((50, 50), np.uint8))
     with open_store(None) as store:
