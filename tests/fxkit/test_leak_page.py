@@ -12,7 +12,7 @@ from fxkit.cli.index import index_command
 from fxkit.data.index import index_data
 from fxkit.data.leaks import find_leaks, leaks, stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest
-from fxkit.report.leak_page import A_FILM, PAIRS, Size, choose, sizes, verdict, write_leaks
+from fxkit.report.leak_page import A_FILM, PAIRS, Size, choose, remove_old_leaks, sizes, verdict, write_leaks
 from fxkit.synth import Synthetic
 from preprocess.images import write_image
 
@@ -163,6 +163,25 @@ def test_index_writes_the_page_for_splits_that_may_leak(
     assert (f"leaks: {tmp_path / 'leaks.html'}" in result.stdout.splitlines()) == written
     if written:
         assert json.loads((tmp_path / "leaks.json").read_text())["stamp"] == stamp_of(read_manifest(out))
+
+
+def test_leaks_of_a_manifest_that_is_gone_go_too(made: Synthetic, tmp_path: Path) -> None:
+    def index(name: str, *arguments: str) -> set[str]:
+        more = ["--out", str(tmp_path / name), "--cache", str(tmp_path / "cache"), "--no-copies", "--overwrite"]
+        result = CliRunner().invoke(index_command, [str(made.root), *more, *arguments], catch_exceptions=False)
+        assert result.exit_code == 0
+        return {path.name for path in tmp_path.iterdir()} & {"leaks.html", "leaks.json"}
+
+    assert len(index("random.csv", "--split", "random")) == 2
+    assert len(index("grouped.csv", "--no-pages")) == 2  # they are of random.csv, which is still there
+    assert not index("random.csv", "--no-pages")
+
+
+def test_another_program_s_leaks_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "leaks.json").write_text("[]")
+    (tmp_path / "leaks.html").write_text("mine")
+    remove_old_leaks(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"leaks.html", "leaks.json"}
 
 
 def test_real_copies_in_an_official_split_are_found(shared_data: Path, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 
 from preprocess import backends
-from preprocess.backends import _known, clean_on_worker
+from preprocess.backends import _known, clean_on_worker, open_workers
 from preprocess.clean import clean_folder
 from preprocess.errors import OutputError, WorkerError
 from preprocess.ledger import LedgerRow
@@ -22,16 +23,6 @@ from preprocess.settings import CleanSettings
 from .conftest import contents
 
 Films = Callable[..., tuple[Path, Path]]
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two worker processes of one thread each, on this machine alone."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    ) as made:
-        yield made
 
 
 def test_a_cluster_makes_the_same_bytes(films: Films, tmp_path: Path, cluster: Any, monkeypatch: Any) -> None:
@@ -192,3 +183,40 @@ def test_each_thread_of_a_worker_builds_its_own_detector_once() -> None:
     assert first is again
     assert second is once_more
     assert first is not second
+
+
+def end_process(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_lost_processes_are_told() -> None:
+    with (
+        pytest.raises(
+            WorkerError, match=r"^the processes gave up \(TerminatedWorkerError: .*\); start again, to go on"
+        ),
+        open_workers("loky", 2, None) as jobs,
+    ):
+        joblib.Parallel(n_jobs=jobs)(joblib.delayed(end_process)(n) for n in range(4))
+
+
+def test_workers_do_the_work_and_a_lost_cluster_is_told(cluster: Any) -> None:
+    distributed = pytest.importorskip("distributed")
+    with open_workers("dask", 1, cluster.scheduler_address) as jobs:
+        assert jobs == 2
+        done = joblib.Parallel(n_jobs=jobs)(joblib.delayed(os.getpid)() for _ in range(20))
+    assert set(done) <= {worker.pid for worker in cluster.workers.values()}
+    with (
+        pytest.raises(WorkerError, match=r"^the cluster gave up \(KilledWorker: .*\); start again"),
+        open_workers("dask", 1, cluster.scheduler_address),
+    ):
+        raise distributed.KilledWorker("task", "tcp://127.0.0.1:1", 3)
+
+
+def test_errors_of_the_work_itself_pass() -> None:
+    with pytest.raises(ValueError, match="mine"), open_workers("loky", 1, None):
+        raise ValueError("mine")
+    with (
+        pytest.raises(WorkerError, match=r"backend 'slurm' is unknown; use loky or dask"),
+        open_workers("slurm", 1, None),
+    ):
+        pass

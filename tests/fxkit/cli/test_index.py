@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from fxkit.cli import main
 from fxkit.cli.index import index_command
+from fxkit.data import readings
 from fxkit.data.manifest import read_manifest
 from fxkit.synth import Synthetic
 from preprocess.images import write_image
@@ -122,6 +124,32 @@ def test_folders_are_sites_of_which_one_is_held_out(made: Synthetic, tmp_path: P
     )
     assert again.exit_code == 0, again.output
     assert (tmp_path / "n.csv").read_bytes() == out.read_bytes()
+
+
+def test_a_cluster_writes_the_same_manifest_and_pages(
+    made: Synthetic, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(made.root, raw)
+    (raw / "fractured" / "empty.png").touch()
+    monkeypatch.chdir(tmp_path)  # workers stand in another folder
+    for name, more in (("one", []), ("two", ["--backend", "dask", "--scheduler", cluster.scheduler_address])):
+        result = CliRunner().invoke(index_command, ["raw", "--out", f"{name}/m.csv", *more], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    for file in ("m.csv", "data.json", "groups.json", "groups.html"):
+        assert (tmp_path / "two" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
+
+
+def test_a_second_run_decodes_nothing_for_manifest_and_card(
+    made: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [str(made.root / "truth.csv"), "--out", str(tmp_path / "m.csv")]
+    first = CliRunner().invoke(index_command, arguments, catch_exceptions=False)
+    before = {name: (tmp_path / name).read_bytes() for name in ("m.csv", "data.json")}
+    monkeypatch.setattr(readings, "decode_image", None)
+    second = CliRunner().invoke(index_command, arguments, catch_exceptions=False)
+    assert second.stdout == first.stdout
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 @pytest.mark.parametrize(

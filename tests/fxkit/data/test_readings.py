@@ -9,7 +9,8 @@ import pytest
 
 from fxkit.copies.store import open_store
 from fxkit.data import readings as module
-from fxkit.data.readings import read_files
+from fxkit.data.readings import read_file, read_files
+from preprocess.errors import WorkerError
 from preprocess.images import write_image
 
 LIMIT = 10_000
@@ -93,3 +94,24 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.
         seen: list[int] = []
         read_files(store, tmp_path / "films", paths, LIMIT, progress=lambda done, total: seen.append(done))
     assert seen == [2, 3]
+
+
+def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        WorkerError, match=r"films: worker .* does not see this folder; a cluster's machines must share"
+    ):
+        read_file(tmp_path / "films", "a.png", LIMIT)
+
+
+def test_a_file_in_the_place_of_another_is_read_again(tmp_path: Path) -> None:
+    paths = folder(tmp_path)[:2]
+    with open_store(None) as store:
+        first = read_files(store, tmp_path, paths, LIMIT)
+        old = (tmp_path / "1.png").stat()
+        changed = (tmp_path / "1.png").read_bytes().replace(b"IEND", b"IENE")
+        (tmp_path / "new").write_bytes(changed)
+        os.utime(tmp_path / "new", ns=(old.st_atime_ns, old.st_mtime_ns))
+        (tmp_path / "new").replace(tmp_path / "1.png")
+        second = read_files(store, tmp_path, paths, LIMIT)
+    assert second[0] == first[0]
+    assert second[1] != first[1]
