@@ -209,7 +209,7 @@ def test_workers_do_the_work_and_a_lost_cluster_is_told(cluster: Any) -> None:
         pytest.raises(WorkerError, match=r"^the cluster gave up \(CommClosedError: in transit\); start again"),
         open_workers("dask", 1, cluster.scheduler_address),
     ):
-        raise distributed.CommClosedError("in  transit")
+        raise distributed.comm.CommClosedError("in  transit")
 
 
 def test_errors_of_the_work_itself_pass() -> None:
