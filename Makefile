@@ -21,7 +21,7 @@ demo: venv
 	$(FXKIT) train --manifest demo/manifest.csv --root demo/films --config demo --runs demo --name run --quiet
 	$(FXKIT) evaluate demo/run
 	$(FXKIT) ablate masked-vs-raw --manifest demo/manifest.csv --root demo/films --cleaned demo/films-clean \
-		--config demo --seeds 0 --out demo/run
+		--config demo --full --folds 0 --seeds 0 --out demo/run
 	$(FXKIT) cam demo/run
 	@$(FXKIT) report demo/run
 

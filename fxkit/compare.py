@@ -147,29 +147,30 @@ def p_value(metric: Metric, a: Scored, b: Scored, groups: Sequence[str], *, seed
         return delong_p(a.labels == 1, a.probabilities[:, 1], b.probabilities[:, 1]), "DeLong"
     exact = len(set(groups)) <= EXACT_GROUPS
     name = "exact permutation" if exact else "permutation"
-    return permutation_p(metric, a, b, groups, seed=seed), name
+    return permutation_p(metric, [(a, b)], groups, seed=seed), name
 
 
 def permutation_p(
-    metric: Metric, a: Scored, b: Scored, groups: Sequence[str], *, swaps: int = SWAPS, seed: int = 0
+    metric: Metric, pairs: Sequence[tuple[Scored, Scored]], groups: Sequence[str], *, swaps: int = SWAPS, seed: int = 0
 ) -> float:
-    """Return the share of swaps of the models' predictions, by group, that leave as great a difference.
+    """Return the share of swaps of two sets of predictions, by group, that leave as great a difference of the metric.
 
     Of few groups all ways to swap are tried; else the own order counts as one of the random ones. Figures of ranks
     alone swap ranks, so that models of other scales can be compared.
+
+    Args:
+        pairs: both sets, of the same rows, once a seed; the difference is the mean over seeds.
     Source: Bandos 2005, "A permutation test sensitive to differences in areas for comparing ROC curves from a paired
     design", with groups in place of films.
     """
-    if metric in BY_RANK:
-        a, b = _ranked(a), _ranked(b)
     names, members = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
-    both = Scored(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("labels", "probabilities", "decisions")))
+    joined = [_joined(*map(_ranked, pair)) if metric in BY_RANK else _joined(*pair) for pair in pairs]
     exact = len(names) <= EXACT_GROUPS
 
     def difference(swapped: NDArray[np.bool_]) -> Floats:
         away = swapped[:, members].astype(float)
-        first = metric.compute(both, np.concatenate([1 - away, away], axis=1))
-        return np.asarray(first - metric.compute(both, np.concatenate([away, 1 - away], axis=1)))
+        first, second = np.concatenate([1 - away, away], axis=1), np.concatenate([away, 1 - away], axis=1)
+        return np.asarray(np.mean([metric.compute(b, first) - metric.compute(b, second) for b in joined], axis=0))
 
     own = float(difference(np.zeros((1, len(names)), bool))[0])
     if math.isnan(own):
@@ -178,6 +179,11 @@ def permutation_p(
     found = found[~np.isnan(found)]
     as_great = int((np.abs(found) >= abs(own) - 1e-9).sum())
     return as_great / len(found) if exact else (as_great + 1) / (len(found) + 1)
+
+
+def _joined(a: Scored, b: Scored) -> Scored:
+    """The rows of both, one set below the other."""
+    return Scored(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("labels", "probabilities", "decisions")))
 
 
 def _swaps(n_groups: int, n_rows: int, exact: bool, swaps: int, seed: int) -> Iterator[NDArray[np.bool_]]:

@@ -181,6 +181,18 @@ def load_config(config: str | Path | None = None, settings: Sequence[str] = ()) 
     return validate(values, where)
 
 
+def with_settings(config: Config, values: Mapping[str, Any], where: str) -> Config:
+    """Return the settings with others laid over them, by their dotted keys.
+
+    Raises:
+        ConfigError: an unknown key, or a wrong type or value; the message opens with `where`.
+    """
+    merged = config.model_dump()
+    for key, value in values.items():
+        _assign(merged, key.split("."), value)
+    return validate(merged, where)
+
+
 def validate(values: Mapping[str, Any], where: str) -> Config:
     """Check nested values against Config; the error names the first wrong one by its dotted key."""
     try:

@@ -84,10 +84,11 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     going = to_erase(markers, settings)
     mask = mask_of(image.shape, going, settings)
     _guard(float(mask.mean()), settings.max_fraction)
-    return Cleaned(_filled(image, mask, settings.mode), mask, tuple(going))
+    return Cleaned(fill(image, mask, settings.mode), mask, tuple(going))
 
 
-def _filled(image: Array, mask: Mask, mode: str) -> Array:
+def fill(image: Array, mask: Mask, mode: str) -> Array:
+    """Fill the masked pixels in one of the ways of `CleanSettings.mode`; return all others unchanged."""
     if mode == "fill":
         return flat_fill(image, mask)
     if mode == "noise":

@@ -80,13 +80,24 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """How many decisions leave the truth when markers are pasted in, and when patches of background are."""
+
+    name: str
+    by_marker: str
+    by_patch: str
+    difference: Estimate
+
+
+@dataclass(frozen=True)
 class Ablation:
     name: str
     metric: str
     seeds: tuple[str, ...]
-    arms: tuple[str, ...]
+    mode: str  # quick or full
     cells: tuple[Cell, ...]
     differences: tuple[Estimate, ...]
+    flips: tuple[Flip, ...]
     verdict: str
     reason: str
     n_groups: int
@@ -94,6 +105,14 @@ class Ablation:
     n_files: int
     n_erased: int | None  # test files on which markers were erased; None where it is not told
     stamp: str = ""  # the line that its figures bear
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.trained for c in self.cells))
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.tested for c in self.cells))
 
     def cell(self, trained: str, tested: str) -> Estimate | None:
         found = [c.found for c in self.cells if (c.trained, c.tested) == (trained, tested)]
@@ -197,22 +216,21 @@ def read_ablation(run: Path) -> Ablation | None:
     The verdict is about the models trained on raw films, so the other arm and runs beside them do not take it.
     """
     own = read_part(run / "ablation.json", _ablation)
-    if own is not None or not re.fullmatch(r"raw-seed\d+", run.resolve().name):
+    if own is not None or not re.fullmatch(r"raw-seed\d+(-fold\d+)?", run.resolve().name):
         return own
     return read_part(run.resolve().parent / "ablation.json", _ablation)
 
 
 def _ablation(values: dict[str, Any]) -> Ablation:
     cells = [Cell(str(c["trained"]), str(c["tested"]), estimate("", c)) for c in values["cells"]]
-    named = {"difference": "raw minus cleaned films, same model", "between_arms": "raw arm minus cleaned arm"}
-    given = {key: values[key] for key in named if key in values}
     return Ablation(
         name=str(values["name"]),
         metric=metric_name(str(values["metric"])),
         seeds=tuple(map(str, values["seeds"])),
-        arms=tuple(dict.fromkeys(c.trained for c in cells)),
+        mode=str(values["mode"]),
         cells=tuple(cells),
-        differences=tuple(estimate(str(found.get("name") or named[key]), found) for key, found in given.items()),
+        differences=tuple(estimate(f"{c['text']} (p = {c['p']:.3f})", c) for c in values["contrasts"]),
+        flips=tuple(_flip(flip) for flip in values["flips"]),
         verdict=str(values["verdict"]),
         reason=str(values["reason"]),
         n_groups=int(values["n_groups"]),
@@ -221,6 +239,11 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         n_erased=None if values.get("n_erased") is None else int(values["n_erased"]),
         stamp=str(values.get("stamp") or ""),
     )
+
+
+def _flip(values: dict[str, Any]) -> Flip:
+    marker, patch = (f"{float(values[key]):.1%}" for key in ("by_marker", "by_patch"))
+    return Flip(str(values["name"]), marker, patch, estimate("", values["difference"]))
 
 
 def read_attention(run: Path) -> Attention | None:

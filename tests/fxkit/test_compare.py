@@ -59,7 +59,7 @@ def test_delong_is_used_where_every_group_is_a_film_and_agrees_with_the_permutat
     groups = tuple(map(str, range(120)))
     p, test = p_value(AUROC, a, b, groups)
     assert test == "DeLong"
-    assert permutation_p(AUROC, a, b, groups) == pytest.approx(p, abs=0.05)
+    assert permutation_p(AUROC, [(a, b)], groups) == pytest.approx(p, abs=0.05)
     assert p_value(AUROC, a, b, tuple(str(i // 2) for i in range(120)))[1] == "permutation"
 
 
@@ -74,13 +74,13 @@ def test_few_groups_are_swapped_in_all_ways_as_mcnemars_exact_test() -> None:
     p, test = p_value(SENSITIVITY, sides[0], sides[1], tuple("0123456789"))
     assert test == "exact permutation"
     assert p == pytest.approx(binomtest(8, 9).pvalue)
-    assert permutation_p(SENSITIVITY, sides[0], sides[0], tuple("0123456789")) == 1.0
+    assert permutation_p(SENSITIVITY, [(sides[0], sides[0])], tuple("0123456789")) == 1.0
 
 
 def test_ranks_are_swapped_so_that_a_models_scale_does_not_matter() -> None:
     a, b = pair(each=2)
     squeezed = replace(a, probabilities=np.stack([1 - a.probabilities[:, 1] ** 4, a.probabilities[:, 1] ** 4], 1))
-    own, other = (permutation_p(AUROC, scored(side), scored(b), a.groups) for side in (a, squeezed))
+    own, other = (permutation_p(AUROC, [(scored(side), scored(b))], a.groups) for side in (a, squeezed))
     assert own == other
 
 
@@ -88,7 +88,7 @@ def test_p_values_of_equal_models_hold_their_level_over_groups() -> None:
     small = 0
     for seed in range(200):
         a, b = pair(20, each=3, seed=seed)
-        small += permutation_p(BRIER, scored(a), scored(b), a.groups, swaps=200) <= 0.05
+        small += permutation_p(BRIER, [(scored(a), scored(b))], a.groups, swaps=200) <= 0.05
     assert 1 <= small <= 22  # 10 are expected; more than 22 come once in 5,000 times
 
 

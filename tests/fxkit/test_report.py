@@ -94,7 +94,9 @@ def write_ablation(folder: Path, **changes: object) -> None:
         "seeds": [0, 1],
         "metric": "auroc",
         "cells": cells,
-        "difference": {"name": "", **interval},
+        "mode": "quick",
+        "contrasts": [{"key": "markers", "text": "elsewhere minus markers erased", "p": 0.2, **interval}],
+        "flips": [{"name": "swapped", "by_marker": 0.1, "by_patch": 0.05, "difference": interval}],
         "verdict": "undecided",
         "reason": "Too few groups to tell.",
         "n_groups": 16,
@@ -229,17 +231,16 @@ def test_groups_are_called_patients_where_the_manifest_names_them(tmp_path):
     ],
 )
 def test_an_ablation_alone_is_reported_with_its_verdict(tmp_path, verdict, words):
-    between = {"value": 0.01, "low": -0.1, "high": 0.1}
-    write_ablation(tmp_path, verdict=verdict, between_arms=between)
+    write_ablation(tmp_path, verdict=verdict)
     text = Page(build_report(tmp_path)).text
     assert words in text
     assert "See the ablation" in text
     assert "Too few groups to tell." in text
     assert "trained on raw 0.77 (-0.02 to 0.10)" in text
-    assert "raw minus cleaned films, same model +0.04 (-0.02 to +0.10)" in text
-    assert "raw arm minus cleaned arm +0.01 (-0.10 to +0.10)" in text
+    assert "elsewhere minus markers erased (p = 0.200) +0.04 (-0.02 to +0.10)" in text
+    assert "in place of a film's own turn 10.0% of right decisions wrong, patches of background 5.0%" in text
     assert "mean over 2 seeds; 40 test films of 16 groups" in text
-    assert "inpainting leaves a smooth patch" in text
+    assert "a linear head on the frozen backbone's features" in text
     assert "not the training's seed" in text
     assert "Markers were erased on" not in text
 
@@ -254,6 +255,7 @@ def test_an_ablation_tells_on_how_many_files_markers_were_erased(tmp_path):
     [
         ("raw-seed0", True),
         ("raw-seed12", True),
+        ("raw-seed0-fold3", True),
         ("cleaned-seed0", False),
         ("resnet50-seed0", False),
         ("raw-seed", False),

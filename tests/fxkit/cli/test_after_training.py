@@ -93,19 +93,27 @@ def test_cam_explains_named_images(trained: Run, folder: Path, tmp_path: Path) -
 def test_ablate_without_a_name_lists_what_there_is() -> None:
     code, out, _ = invoke(ablate)
     assert code == 0
-    assert out.startswith("masked-vs-raw ")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "augment",
+        "backbone",
+        "masked-vs-raw",
+        "resolution",
+        "split",
+    ]
 
 
 def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: Path) -> None:
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
-    options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0"]
+    options = ["--config", "tiny", "--set", "data.image_size=64", "--seeds", "0", "--folds", "3"]
     places = ["--data", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
     code, out, err = invoke(ablate, "masked-vs-raw", *places, *options)
     assert code == 0
     lines = out.splitlines()
-    assert lines[0].split() == ["auroc", "by", "film", "tested", "on", "raw", "tested", "on", "cleaned"]
-    assert lines[-2].removeprefix("verdict: ") in ("reliance", "no evidence", "undecided")
-    assert lines[-1].startswith("reason: ")
+    assert lines[0].split()[:6] == ["auroc", "by", "film", "tested", "on", "raw"]
+    assert lines[-4].startswith("quick: a linear head on the frozen backbone's features")
+    assert lines[-3].removeprefix("verdict: ") in ("reliance", "no evidence", "undecided")
+    assert lines[-2].startswith("reason: ")
+    assert lines[-1].startswith("limits: ")
     assert "seed 0: training on cleaned films" in err
     assert (tmp_path / "out" / "ablation.json").is_file()
 
@@ -114,7 +122,7 @@ def test_ablate_refuses_a_leaking_split_before_it_cleans(made: Synthetic, tmp_pa
     write_manifest(tmp_path / "m.csv", index_data(made.root, split="random").records)
     places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
     with pytest.raises(DataError, match=r"^the split leaks: .*or give --allow-leaks, which stamps all figures$"):
-        invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out")
+        invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out", "--folds", "0")
     assert not (tmp_path / "clean").exists()
 
 
@@ -123,6 +131,7 @@ def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None
     write_manifest(tmp_path / "m.csv", found.records)
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
     options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0", "--allow-leaks"]
+    options += ["--full", "--folds", "0"]
     places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
     code, out, _ = invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out", *options)
     assert code == 0

@@ -1,0 +1,77 @@
+"""The insertion and swap test: how many decisions leave the truth when another class's marker is pasted in."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from fxkit.bootstrap import LEVEL, RESAMPLES, Interval, resampled_weights
+from fxkit.predictions import Predictions
+from fxkit.scores import Floats
+
+# name -> the arm before, with the marker pasted in, with a patch of background pasted in
+TESTS = {"inserted": ("raw", "inserted", "inserted-patch"), "swapped": ("raw", "swapped", "swapped-patch")}
+
+
+@dataclass(frozen=True)
+class Flips:
+    """What pasting does to the decisions of the models trained on raw films; means over seeds.
+
+    Attributes:
+        name: inserted (own markers stay) or swapped (they are erased).
+        by_marker, by_patch: share of films whose decision left their true class.
+        difference: of the two.
+        fall: of the true class's probability, by the marker minus by the patch.
+    """
+
+    name: str
+    by_marker: float
+    by_patch: float
+    difference: Interval
+    fall: Interval
+
+
+def count_flips(name: str, tested: Mapping[str, Sequence[Predictions]]) -> Flips:
+    """Compare films before and after pasting.
+
+    Args:
+        name: one of TESTS.
+        tested: arm -> the same models' predictions by film, one a seed.
+    """
+    before, marker, patch = ([_truths(p) for p in tested[arm]] for arm in TESTS[name])
+    groups = tested["raw"][0].groups
+    left_marker, left_patch = (
+        np.mean([was.right & ~now.right for was, now in zip(before, after, strict=True)], axis=0)
+        for after in (marker, patch)
+    )
+    fall = np.mean([p.p - m.p for m, p in zip(marker, patch, strict=True)], axis=0)
+    return Flips(
+        name,
+        float(left_marker.mean()),
+        float(left_patch.mean()),
+        mean_interval(left_marker - left_patch, groups),
+        mean_interval(fall, groups),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    right: np.ndarray  # (N,) bool: decided as it is
+    p: Floats  # (N,) probability of the true class
+
+
+def _truths(predictions: Predictions) -> _Truth:
+    rows = np.arange(len(predictions))
+    return _Truth(predictions.predicted() == predictions.labels, predictions.probabilities[rows, predictions.labels])
+
+
+def mean_interval(values: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """Return the mean of (N,) values with its 95 % t interval from a bootstrap over groups."""
+    n, mean = len(set(groups)), float(values.mean())
+    draws = np.concatenate([w @ values / w.sum(axis=1) for w in resampled_weights(groups, resamples, seed)])
+    if n < 2:
+        return Interval(mean, -1.0, 1.0, n)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * math.sqrt(float(draws.var()) * n / (n - 1))
+    return Interval(mean, mean - half, mean + half, n)

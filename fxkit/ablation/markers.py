@@ -1,0 +1,247 @@
+"""masked-vs-raw: does the score live off the text markers?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fxkit.ablation.flips import TESTS, count_flips
+from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, quick_fit
+from fxkit.ablation.parts import parts_of
+from fxkit.ablation.result import RESULT, Ablation, Cell, Contrast, cells_of, contrast, write_result
+from fxkit.ablation.settings import AblationSettings
+from fxkit.config import Config
+from fxkit.data.leaks import refuse_leaks, stamp_of
+from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.errors import DataError, RunError
+from fxkit.out_of_fold import pool
+from fxkit.predictions import Predictions
+from fxkit.scores import ranking_metric
+from fxkit.training.films import check_records
+from preprocess.clean import clean_folder
+from preprocess.ledger import ledger_of, read_ledger
+from preprocess.settings import read_clean_settings
+from preprocess.sources import default_out
+
+MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # trained and tested on each other
+ALPHA = 0.05
+
+# key, what minus what, and the arms (trained, tested) of both
+CONTRASTS = (
+    ("markers", "raw-trained: as much erased elsewhere minus markers erased", ("raw", "control"), ("raw", "cleaned")),
+    (
+        "swapped",
+        "raw-trained: background pasted minus others' markers",
+        ("raw", "swapped-patch"),
+        ("raw", "swapped"),
+    ),
+    ("erasing", "raw-trained: raw minus cleaned films", ("raw", "raw"), ("raw", "cleaned")),
+    ("elsewhere", "raw-trained: raw films minus as much erased elsewhere", ("raw", "raw"), ("raw", "control")),
+    ("clipping", "raw-trained: raw minus clipped films", ("raw", "raw"), ("raw", "clipped")),
+    ("between_arms", "raw arm minus cleaned arm", ("raw", "raw"), ("cleaned", "cleaned")),
+)
+LIMITS = (
+    "This is about markers alone: it says nothing of other shortcuts such as exposure, collimation, view or hardware, "
+    "and nothing of films from elsewhere"
+)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How many of the tested files bear markers that were erased."""
+
+    files: int
+    of: int
+
+
+def cleaned_records(
+    root: Path, records: Sequence[Record], cleaned: Path | None = None, *, jobs: int = 1
+) -> tuple[Path, list[Record]]:
+    """Clean the records' films where that was not done, and return the cleaned root and the records it holds.
+
+    Args:
+        cleaned: where the cleaned films are, or are to be; ROOT-clean if None.
+    """
+    out = cleaned or default_out(root)
+    wanted = [r.path for r in usable(records)]
+    done = ledger_of(out)
+    if any(path not in done for path in wanted):
+        clean_folder(root, out, paths=wanted, settings=read_clean_settings(out), jobs=jobs)
+    return out, held_by(out, records)
+
+
+def held_by(cleaned: Path, records: Sequence[Record]) -> list[Record]:
+    """Return the records whose films a cleaned folder holds: both arms use these, so that they stay paired.
+
+    Raises:
+        DataError: a film was cleaned from another file than the record's.
+    """
+    ledger = read_ledger(cleaned)
+    held = [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+    for record in held:
+        if record.sha256 and record.sha256 != ledger[record.path].sha256:
+            raise DataError(
+                f"{cleaned / record.path}: was cleaned from another file than the manifest's; clean again with "
+                "`fxkit clean-labels`, or index again"
+            )
+    return held
+
+
+def check_start(records: Sequence[Record], folder: Path, settings: AblationSettings, flags: Flags) -> None:
+    """Refuse what can't be ablated, before anything is computed.
+
+    Raises:
+        DataError: a split lacks a class, or the split leaks.
+        RunError: an ablation is in the folder already, and not to be gone on with or replaced.
+    """
+    check_records(records, () if settings.folds else ("train", "val", "test"))
+    if not (flags.allow_leaks or settings.folds):
+        refuse_leaks(records)
+    if (folder / RESULT).exists() and not (flags.resume or flags.overwrite):
+        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+
+
+def masked_vs_raw(
+    config: Config,
+    roots: Mapping[str, Path],
+    records: Sequence[Record],
+    folder: str | Path,
+    settings: AblationSettings,
+    flags: Flags = QUICK,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Ablation:
+    """Train on the films of several arms with the same records and seeds, test on all arms, write ablation.json.
+
+    Args:
+        roots: arm -> image root, as `write_arms` returns them.
+        on_step: told what is being done next.
+    Raises:
+        DataError, RunError: as `check_start`.
+        ConfigError, WeightsError: as `train`.
+    """
+    folder = Path(folder)
+    check_start(records, folder, settings, flags)
+    good = usable(records)
+    trained = settings.trained if flags.full else MATRIX
+    quick = None if flags.full else _quick(config, roots, good, flags.device, on_step)
+    tested: dict[tuple[str, str], list[Predictions]] = {}
+    for seed in settings.seeds:
+        fit = quick or full_fit(config, seed, folder, flags)
+        for arm in trained:
+            on_step(f"seed {seed}: training on {arm} films")
+            shown = tuple(roots) if arm == "raw" else MATRIX
+            for other, found in fit_parts(fit, good, settings.folds, seed, arm, roots, shown).items():
+                tested.setdefault((arm, other), []).append(found.known().by_film())
+    files = [r for r in good if settings.folds or r.split == "test"]
+    result = conclude(tested, settings, flags.mode, erased_on(roots["cleaned"], files))
+    result = replace(result, stamp="" if settings.folds else stamp_of(records))
+    write_result(folder, result)
+    return result
+
+
+def _quick(
+    config: Config, roots: Mapping[str, Path], records: Sequence[Record], device: str, on_step: Callable[[str], None]
+) -> Fit:
+    features = {}
+    for arm, root in roots.items():
+        on_step(f"features of the {arm} films")
+        features[root] = extract(config, root, records, device)
+    return quick_fit(order_classes(r.label for r in records), records, features)
+
+
+def fit_parts(
+    fit: Fit,
+    records: Sequence[Record],
+    folds: int,
+    seed: int,
+    arm: str,
+    roots: Mapping[str, Path],
+    shown: Sequence[str],
+) -> dict[str, Predictions]:
+    """Train on an arm's films, once a fold, and return the pooled predictions of the arms that are shown."""
+    parts: dict[str, list[Predictions]] = {other: [] for other in shown}
+    for number, part in enumerate(parts_of(records, folds, seed)):
+        predict = fit(part, roots[arm], f"{arm}-seed{seed}" + (f"-fold{number}" if folds else ""))
+        for other in shown:
+            parts[other].append(predict(roots[other]))
+    return {other: pool(found, [r.path for r in records]) for other, found in parts.items()}
+
+
+def conclude(
+    tested: Mapping[tuple[str, str], Sequence[Predictions]], settings: AblationSettings, mode: str, erased: Erased
+) -> Ablation:
+    """Turn predictions by film of each (trained, tested) pair of arms, one a seed, into figures and a verdict."""
+    first = tested["raw", "raw"][0]
+    metric = ranking_metric(first.classes)
+    cells = cells_of(metric, {key: runs for key, runs in tested.items() if key[1] in MATRIX})
+    contrasts = tuple(
+        contrast(metric, key, text, tested[a], tested[b])
+        for key, text, a, b in CONTRASTS
+        if a in tested and b in tested
+    )
+    raw = next(cell for cell in cells if (cell.trained, cell.tested) == ("raw", "raw"))
+    verdict, reason = judge(raw, contrasts, erased, settings.margin)
+    by_raw = {other: runs for (arm, other), runs in tested.items() if arm == "raw"}
+    return Ablation(
+        name="masked-vs-raw",
+        question=settings.question,
+        mode=mode,
+        seeds=settings.seeds,
+        folds=settings.folds,
+        metric=metric.name,
+        margin=settings.margin,
+        cells=cells,
+        contrasts=contrasts,
+        flips=tuple(count_flips(name, by_raw) for name in TESTS),
+        verdict=verdict,
+        reason=reason,
+        limits=LIMITS,
+        n_groups=len(set(first.groups)),
+        n_films=len(first),
+        n_files=erased.of,
+        n_erased=erased.files,
+    )
+
+
+def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: float) -> tuple[str, str]:
+    """Return the verdict and its reason.
+
+    Two contrasts are looked at: what erasing the markers costs beyond erasing as much elsewhere, and what another
+    class's markers cost beyond other markers of the own class. Each is above 0
+    by chance, in p and interval, in 2.5 % of cases, so that reliance is said by chance in 5 %.
+
+    Args:
+        raw: trained and tested on raw films.
+        margin: the largest loss that counts as none.
+    """
+    found = {c.key: c for c in contrasts}
+    erasing, swapped = found["markers"], found["swapped"]
+    cost = (
+        f"erasing the markers from {erased.files} of {erased.of} test files costs the models trained on raw films "
+        f"{_told(erasing)} beyond what erasing as much elsewhere costs; another class's markers in their place cost "
+        f"{_told(swapped)} more than other markers of the own class"
+    )
+    if erased.files == 0:
+        return "undecided", "no marker was erased on any test film, so nothing was compared; look at review.html"
+    if raw.low <= 0.5:
+        return "undecided", (
+            f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, interval "
+            f"from {raw.low:.3f}), so there is no score that markers could explain; {cost}"
+        )
+    if any(c.low > 0 and c.p <= ALPHA for c in (erasing, swapped)):
+        return "reliance", f"{cost}: the models use the markers"
+    if erasing.high < margin:
+        return "no evidence", f"{cost}: a cost of {margin:.2f} by erasing is excluded"
+    return "undecided", (
+        f"{cost}: both no cost and one of {margin:.2f} or more are possible; more test patients are needed"
+    )
+
+
+def _told(c: Contrast) -> str:
+    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, p = {c.p:.3f})"
+
+
+def erased_on(cleaned: Path, records: Sequence[Record]) -> Erased:
+    """Count the records on which markers were erased."""
+    ledger = read_ledger(cleaned)
+    return Erased(sum(ledger[r.path].status == "cleaned" for r in records), len(records))

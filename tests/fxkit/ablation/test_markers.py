@@ -1,0 +1,225 @@
+"""masked-vs-raw: verdicts on answers known beforehand, and a whole run on made films."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxkit.ablation.folders import write_arms
+from fxkit.ablation.learning import Flags
+from fxkit.ablation.markers import (
+    MATRIX,
+    Erased,
+    cleaned_records,
+    conclude,
+    held_by,
+    judge,
+    masked_vs_raw,
+)
+from fxkit.ablation.result import Cell, Contrast, sentences, table
+from fxkit.ablation.settings import ablation_settings
+from fxkit.config import Config, load_config
+from fxkit.data.index import Index, index_data
+from fxkit.errors import DataError, RunError
+from fxkit.predictions import Predictions
+from fxkit.synth import Synthetic
+from preprocess.clean import clean_folder
+
+GOOD = Cell("raw", "raw", 0.85, 0.7, 0.95)
+ERASED = Erased(30, 40)
+PRESET = ablation_settings("masked-vs-raw")
+
+
+def both(markers: tuple[float, float, float, float], swapped: tuple[float, float, float, float]) -> list[Contrast]:
+    return [Contrast("markers", "", *markers), Contrast("swapped", "", *swapped)]
+
+
+NONE = (0.0, -0.03, 0.03, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("raw", "markers", "swapped", "verdict", "words"),
+    [
+        (GOOD, (0.2, 0.05, 0.35, 0.001), NONE, "reliance", "the models use the markers"),
+        (GOOD, NONE, (0.2, 0.05, 0.35, 0.001), "reliance", "the models use the markers"),
+        (GOOD, NONE, NONE, "no evidence", "a cost of 0.05 by erasing is excluded"),
+        (GOOD, (-0.1, -0.2, -0.01, 0.01), NONE, "no evidence", "is excluded"),
+        (GOOD, (0.05, -0.1, 0.2, 0.3), NONE, "undecided", "more test patients are needed"),
+        (GOOD, (0.05, 0.01, 0.2, 0.06), NONE, "undecided", "more test patients are needed"),
+        (Cell("raw", "raw", 0.6, 0.45, 0.75), (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
+    ],
+)
+def test_the_verdict_follows_intervals_and_p(
+    raw: Cell,
+    markers: tuple[float, float, float, float],
+    swapped: tuple[float, float, float, float],
+    verdict: str,
+    words: str,
+) -> None:
+    given, reason = judge(raw, both(markers, swapped), ERASED, 0.05)
+    assert given == verdict
+    assert "from 30 of 40 test files" in reason
+    assert words in reason
+    assert f"{markers[0]:.3f}" in reason
+
+
+def test_nothing_erased_is_nothing_compared() -> None:
+    verdict, reason = judge(GOOD, both(NONE, NONE), Erased(0, 40), 0.05)
+    assert verdict == "undecided"
+    assert reason.startswith("no marker was erased on any test film")
+
+
+def predictions(scores: np.ndarray, labels: np.ndarray) -> Predictions:
+    names = tuple(f"film{i}" for i in range(len(labels)))
+    return Predictions(("no", "yes"), names, labels, np.stack([1 - scores, scores], axis=1), names, names)
+
+
+def arms(without_markers: float, seed: int = 0) -> dict[tuple[str, str], list[Predictions]]:
+    """120 films; the raw arm's scores keep this much of what they know where the markers are gone or another's."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(120) % 2
+    noise = rng.normal(0, 0.25, 120)
+
+    def scores(signal: float) -> np.ndarray:
+        return np.clip(0.5 + signal * (labels - 0.5) * 0.5 + noise, 0.01, 0.99)
+
+    strength = {("raw", "cleaned"): without_markers, ("raw", "swapped"): without_markers}
+    shown = {(a, b) for a in MATRIX for b in MATRIX}
+    shown |= {("raw", b) for b in ("inserted", "inserted-patch", "swapped", "swapped-patch", "swapped-same")}
+    return {pair: [predictions(scores(strength.get(pair, 1.0)), labels)] for pair in sorted(shown)}
+
+
+def test_a_score_that_falls_with_the_markers_is_reliance() -> None:
+    result = conclude(arms(0.0), PRESET, "quick", Erased(120, 120))
+    found = {c.key: c for c in result.contrasts}
+    assert result.verdict == "reliance"
+    assert found["markers"].value > 0.3
+    assert found["markers"].p < 0.01
+    assert abs(found["between_arms"].value) < 1e-9
+    assert found["between_arms"].p == 1
+    assert (result.n_files, result.n_films, result.n_groups) == (120, 120, 120)
+    swapped = next(flip for flip in result.flips if flip.name == "swapped")
+    assert swapped.by_marker > swapped.by_patch
+    assert swapped.difference.low > 0
+    assert any(line.startswith("another class's marker swapped: ") for line in sentences(result))
+
+
+def test_a_score_that_stays_is_no_evidence() -> None:
+    assert conclude(arms(0.98), PRESET, "quick", Erased(120, 120)).verdict == "no evidence"
+
+
+def test_cells_are_the_mean_over_seeds() -> None:
+    one, two = arms(0.0, seed=1), arms(0.6, seed=2)
+    together = conclude({key: one[key] + two[key] for key in one}, PRESET, "quick", ERASED)
+    single = [conclude(part, PRESET, "quick", ERASED) for part in (one, two)]
+    for i, cell in enumerate(together.cells):
+        assert cell.value == pytest.approx(np.mean([s.cells[i].value for s in single]))
+
+
+def test_the_table_has_a_row_an_arm() -> None:
+    rows = table(conclude(arms(0.0), PRESET, "quick", ERASED))
+    assert set(rows[0]) == {"auroc by film", *(f"tested on {arm}" for arm in MATRIX)}
+    assert {row[0] for row in rows[1:]} == {f"trained on {arm}" for arm in MATRIX}
+
+
+@pytest.fixture(scope="module")
+def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("ablate") / "films-clean"
+    clean_folder(made.root, out, markers=made.root / "markers.json")
+    return out
+
+
+@pytest.fixture(scope="module")
+def found(made: Synthetic) -> Index:
+    return index_data(made.root, copies=False)
+
+
+@pytest.fixture(scope="module")
+def roots(found: Index, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_arms(found.root, cleaned, found.records, tmp_path_factory.mktemp("arms"))
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
+
+
+def test_the_quick_way_tests_every_arm_on_every_film(
+    config: Config, found: Index, roots: dict[str, Path], tmp_path: Path
+) -> None:
+    preset = ablation_settings("masked-vs-raw", seeds=[0, 1], folds=3)
+    result = masked_vs_raw(config, roots, found.records, tmp_path, preset)
+    written = json.loads((tmp_path / "ablation.json").read_text())
+    assert written["verdict"] == result.verdict
+    assert {(c["trained"], c["tested"]) for c in written["cells"]} == {(a, b) for a in MATRIX for b in MATRIX}
+    assert [c["key"] for c in written["contrasts"]][:2] == ["markers", "swapped"]
+    assert (result.mode, result.folds, result.seeds, result.n_films) == ("quick", 3, (0, 1), 24)
+    assert result.n_erased is not None
+    assert 0 < result.n_erased <= result.n_files == len(found.records)
+    with pytest.raises(RunError, match="holds an ablation already"):
+        masked_vs_raw(config, roots, found.records, tmp_path, preset)
+    again = masked_vs_raw(config, roots, found.records, tmp_path, preset, Flags(overwrite=True))
+    assert again == result
+
+
+@pytest.mark.slow
+def test_the_full_way_trains_and_resumes(config: Config, found: Index, roots: dict[str, Path], tmp_path: Path) -> None:
+    preset = ablation_settings("masked-vs-raw", seeds=[0], folds=0)
+    steps: list[str] = []
+    result = masked_vs_raw(config, roots, found.records, tmp_path, preset, Flags(full=True), on_step=steps.append)
+    assert steps == [f"seed 0: training on {arm} films" for arm in ("raw", "cleaned", "markers")]
+    assert (tmp_path / "raw-seed0" / "model.safetensors").is_file()
+    assert result.mode == "full"
+    again = masked_vs_raw(config, roots, found.records, tmp_path, preset, Flags(full=True, resume=True))
+    assert again.cells == result.cells
+    other = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]", "optim.head_lr=1e-2"])
+    with pytest.raises(RunError, match="was started with other 'optim' settings"):
+        masked_vs_raw(other, roots, found.records, tmp_path, preset, Flags(full=True, resume=True))
+
+
+def test_a_leaking_split_is_refused_or_stamped(
+    config: Config, made: Synthetic, roots: dict[str, Path], tmp_path: Path
+) -> None:
+    leaking = index_data(made.root, split="random", copies=False)
+    preset = ablation_settings("masked-vs-raw", seeds=[0], folds=0)
+    with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files"):
+        masked_vs_raw(config, roots, leaking.records, tmp_path, preset)
+    result = masked_vs_raw(config, roots, leaking.records, tmp_path, preset, Flags(allow_leaks=True))
+    assert result.stamp.startswith("leaking split: of ")
+    assert json.loads((tmp_path / "ablation.json").read_text())["stamp"] == result.stamp
+
+
+def test_films_that_could_not_be_cleaned_leave_all_arms(found: Index, cleaned: Path, tmp_path: Path) -> None:
+    lines = (cleaned / "ledger.jsonl").read_text().splitlines(keepends=True)
+    row = json.loads(lines[0]) | {"status": "failed", "output": "", "error": "for the test"}
+    (tmp_path / "ledger.jsonl").write_text(json.dumps(row) + "\n" + "".join(lines[1:]))
+    assert {r.path for r in found.records} - {r.path for r in held_by(tmp_path, found.records)} == {row["path"]}
+
+
+def test_films_cleaned_from_other_files_are_refused(found: Index, cleaned: Path) -> None:
+    record = replace(found.records[0], sha256="0" * 64)
+    with pytest.raises(DataError, match=r"was cleaned from another file than the manifest's"):
+        held_by(cleaned, [record])
+
+
+def test_a_test_split_without_a_class_is_refused(
+    config: Config, found: Index, roots: dict[str, Path], tmp_path: Path
+) -> None:
+    records = [r for r in found.records if not (r.split == "test" and r.label == "fractured")]
+    preset = ablation_settings("masked-vs-raw", folds=0)
+    with pytest.raises(DataError, match="split 'test' has no usable film of class 'fractured'"):
+        masked_vs_raw(config, roots, records, tmp_path, preset)
+
+
+@pytest.mark.slow
+def test_films_are_cleaned_where_that_was_not_done(tmp_path: Path) -> None:
+    from fxkit.synth import synth
+
+    made = synth(tmp_path / "films", films=6, size_px=160)
+    found = index_data(made.root, split="none")
+    out, records = cleaned_records(found.root, found.records)
+    assert out == tmp_path / "films-clean"
+    assert (out / "ledger.jsonl").is_file()
+    assert len(records) == 6

@@ -1,0 +1,80 @@
+"""Other settings and splits against each other."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fxkit.ablation.learning import Flags
+from fxkit.ablation.result import Contrast, table
+from fxkit.ablation.run import run_ablation
+from fxkit.ablation.settings import AblationSettings, ablation_settings
+from fxkit.ablation.variants import judge
+from fxkit.config import load_config
+from fxkit.data.index import index_data
+from fxkit.errors import ConfigError
+from fxkit.synth import Synthetic
+
+TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ([(0.2, 0.1, 0.3, 0.001)], "difference"),
+        ([(-0.2, -0.3, -0.1, 0.001)], "difference"),
+        ([(0.2, 0.1, 0.3, 0.03), (0.0, -0.3, 0.3, 0.9)], "undecided"),
+        ([(0.0, -0.04, 0.04, 0.9)], "no difference"),
+        ([(0.1, -0.1, 0.3, 0.2)], "undecided"),
+    ],
+)
+def test_the_verdict_follows_interval_and_p(found: list[tuple[float, float, float, float]], verdict: str) -> None:
+    assert judge([Contrast("b", "a minus b", *values) for values in found], 0.05)[0] == verdict
+
+
+def test_a_split_by_file_is_set_beside_one_by_group(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    preset = ablation_settings("split", seeds=[0], folds=3)
+    result = run_ablation("split", TINY, found.root, found.records, tmp_path, preset)
+    assert [c.trained for c in result.cells] == ["by file", "by group"]
+    assert [row[0] for row in table(result)] == ["auroc by film", "by file", "by group"]
+    assert result.contrasts[0].text == "by file minus by group"
+    assert result.contrasts[0].value == pytest.approx(result.cells[0].value - result.cells[1].value)
+    assert json.loads((tmp_path / "ablation.json").read_text())["name"] == "split"
+
+
+def test_settings_are_compared_with_the_first_arm(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    arms = {"64 px": {"data.image_size": 64}, "32 px": {"data.image_size": 32}}
+    preset = AblationSettings(question="which size?", kind="settings", arms=arms, seeds=(0,), folds=0)
+    result = run_ablation("sizes", TINY, found.root, found.records, tmp_path, preset)
+    assert [c.text for c in result.contrasts] == ["64 px minus 32 px"]
+    assert result.n_files == sum(r.split == "test" for r in found.records)
+
+
+def test_what_frozen_features_do_not_show_needs_full_training(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    with pytest.raises(ConfigError, match=r"arm 'plain': augment.enabled changes nothing .*; give --full to train"):
+        run_ablation("augment", TINY, found.root, found.records, tmp_path, ablation_settings("augment"))
+
+
+def test_a_split_needs_folds(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    with pytest.raises(ConfigError, match=r"ablation split without folds; expected 3 or more"):
+        run_ablation("split", TINY, found.root, found.records, tmp_path, ablation_settings("split", folds=0))
+
+
+def test_an_arm_with_an_unknown_setting_is_told(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    preset = AblationSettings(question="?", kind="settings", arms={"a": {}, "b": {"data.size": 3}})
+    with pytest.raises(ConfigError, match=r"arm 'b': unknown key 'data.size'"):
+        run_ablation("x", TINY, found.root, found.records, tmp_path, preset)
+
+
+@pytest.mark.slow
+def test_full_training_compares_augmentation(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    preset = ablation_settings("augment", seeds=[0], folds=0)
+    result = run_ablation("augment", TINY, found.root, found.records, tmp_path, preset, Flags(full=True))
+    assert (tmp_path / "augmented-seed0" / "model.json").is_file()
+    assert result.mode == "full"
