@@ -15,11 +15,20 @@ from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
-from fxkit.model import build_classifier, set_trainable
+from fxkit.model import build_classifier
 from fxkit.run import Model, ModelCard, check_same, create_run, save_model, write_json
 from fxkit.temperature import as_json, calibrated
-from fxkit.training.films import PHASES, Films, check_records
-from fxkit.training.phases import TrainResult, check_trainer, has_started, load_best, quiet_lightning, run_phase
+from fxkit.training.films import PHASES, Films, Phase, check_records
+from fxkit.training.memory import check_memory, training_step
+from fxkit.training.phases import (
+    TrainResult,
+    check_trainer,
+    has_started,
+    load_best,
+    prepare,
+    quiet_lightning,
+    run_phase,
+)
 from preprocess.settings import read_clean_settings
 
 
@@ -47,7 +56,8 @@ def train(
     Raises:
         DataError: a split or class has no film, or the split leaks.
         RunError: the folder is in the way, or is not the run to resume.
-        ConfigError: settings that this backbone, or Lightning on this machine, does not take.
+        ConfigError: settings that this backbone, or Lightning on this machine, does not take, or a batch that does
+            not fit in memory.
         WeightsError: as `build_classifier`.
     """
     folder = Path(folder)
@@ -60,10 +70,12 @@ def train(
     preprocessing = build_preprocessing(config.model, config.data)
     resumes = resume and (folder / "config.yaml").is_file()
     with quiet_lightning():
-        check_trainer(config)
+        trainer = check_trainer(config)
     load = not (resumes and has_started(folder))
     classifier = build_classifier(config.model, len(classes), load=load, image_size=preprocessing.image_size)
-    set_trainable(classifier, config.model.finetune_from)  # refuses an unknown stage before anything is written
+    longest: Phase = "finetune" if config.optim.epochs[1] else "head"
+    prepare(longest, classifier, config)  # refuses an unknown stage before anything is written
+    check_memory(training_step(classifier, config, trainer, preprocessing.image_size), config)
     if resumes:
         check_same(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made

@@ -24,8 +24,19 @@ SETTINGS = {
     "devices": "trainer.devices",
     "num_nodes": "trainer.num_nodes",
     "strategy": "trainer.strategy",
+    "deterministic": "trainer.deterministic",
+    "logger": "trainer.loggers",
+    "loss": "optim.loss",
+    "label_smoothing": "optim.label_smoothing",
+    "class_weights": "optim.class_weights",
+    "mixup": "augment.mixup_alpha",
+    "cutmix": "augment.cutmix_alpha",
+    "ema": "optim.ema_decay",
+    "clip": "optim.gradient_clip",
+    "accumulate": "optim.accumulate",
+    "layer_decay": "optim.layer_decay",
+    "unfreeze_every": "optim.unfreeze_every",
 }
-
 
 AS_YAML = ("devices",)  # a number or a word; the others are what click says they are
 
@@ -43,6 +54,16 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, such as optim.head_lr=3e-4.")
 @click.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases; 5,15 where nothing else is set.")
 @click.option("--finetune-from", help="Module from which on the backbone is fine-tuned; found by itself if not given.")
+@click.option("--unfreeze-every", type=int, metavar="EPOCHS", help="The last stage first, then one more each time.")
+@click.option("--layer-decay", type=float, metavar="X", help="Factor of the backbone's rate, layer by layer.")
+@click.option("--loss", type=click.Choice(["cross-entropy", "focal"]), help="Of training; cross-entropy if not given.")
+@click.option("--label-smoothing", type=float, metavar="X", help="Share of each target spread over all classes.")
+@click.option("--class-weights", type=click.Choice(["auto", "none"]), help="auto: rarer classes weigh more.")
+@click.option("--mixup", type=float, metavar="ALPHA", help="Mix films by pairs; such as 0.2.")
+@click.option("--cutmix", type=float, metavar="ALPHA", help="Paste a part of one film into another; such as 1.")
+@click.option("--ema", type=float, metavar="DECAY", help="Keep the moving average of the weights; such as 0.999.")
+@click.option("--clip", type=float, metavar="NORM", help="Shorten longer gradients to this norm; such as 1.")
+@click.option("--accumulate", type=int, metavar="N", help="Batches a step.")
 @click.option("--image-size", type=int, help="Side of the network's input, px.")
 @click.option("--batch-size", type=int, help="Films a step.")
 @click.option("--workers", type=int, help="Loader processes.")
@@ -52,6 +73,15 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.option("--devices", help="Lightning's: how many, or auto.")
 @click.option("--num-nodes", type=int, help="Machines.")
 @click.option("--strategy", help="Lightning's, such as auto, ddp.")
+@click.option(
+    "--deterministic", is_flag=True, default=None, help="Only operations that repeat to the last bit; slower."
+)
+@click.option(
+    "--logger",
+    multiple=True,
+    type=click.Choice(["tensorboard", "csv", "wandb", "mlflow"]),
+    help="Repeatable; tensorboard if not given.",
+)
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
@@ -127,7 +157,7 @@ def build_config(
     """Lay the options over the preset, and --set over both."""
     from fxkit.config import load_config
 
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in options.items() if value not in (None, ())}
     texts = [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
     if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
         raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")

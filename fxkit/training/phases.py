@@ -109,11 +109,15 @@ def _trainer(
     )
 
 
-def check_trainer(config: Config) -> None:
-    """Raise ConfigError unless Lightning takes the trainer's settings on this machine."""
+def check_trainer(config: Config) -> L.Trainer:
+    """Return a trainer with the settings, that writes nothing.
+
+    Raises:
+        ConfigError: Lightning does not take the trainer's settings on this machine.
+    """
     check_loggers(config)
     try:
-        L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
+        return L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
     except (ValueError, TypeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"trainer settings: {reason}") from error
