@@ -1,7 +1,7 @@
 """Two-phase transfer learning by Lightning: the head on a frozen backbone, then fine-tuning from a stage onwards."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,10 +15,12 @@ from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
-from fxkit.model import build_classifier
-from fxkit.run import Model, ModelCard, check_same, create_run, save_model, write_json
+from fxkit.model import Classifier, build_classifier
+from fxkit.run import Model, ModelCard, check_same, create_run, open_run, save_model, write_json
 from fxkit.temperature import as_json, calibrated
+from fxkit.training.dry_run import DryRun, try_out
 from fxkit.training.films import PHASES, Films, Phase, check_records
+from fxkit.training.lr_find import draw_rates, find_rate
 from fxkit.training.memory import check_memory, training_step
 from fxkit.training.phases import (
     TrainResult,
@@ -29,6 +31,7 @@ from fxkit.training.phases import (
     quiet_lightning,
     run_phase,
 )
+from preprocess.images import write_atomic
 from preprocess.settings import read_clean_settings
 
 
@@ -42,6 +45,7 @@ def train(
     overwrite: bool = False,
     allow_leaks: bool = False,
     progress: bool = False,
+    find_lr: bool = False,
 ) -> TrainResult:
     """Train a classifier and leave a run folder.
 
@@ -53,6 +57,7 @@ def train(
         resume: go on from the last finished epoch of the run that stands in folder.
         overwrite: delete the run that stands in folder.
         allow_leaks: train on a split that leaks; the run and all its figures then say so.
+        find_lr: search optim.head_lr first and train with what is found; a resumed run keeps the one that it has.
     Raises:
         DataError: a split or class has no film, or the split leaks.
         RunError: the folder is in the way, or is not the run to resume.
@@ -61,39 +66,72 @@ def train(
         WeightsError: as `build_classifier`.
     """
     folder = Path(folder)
-    classes = check_records(records)
-    if not allow_leaks:
-        refuse_leaks(records)
+    resumes = resume and (folder / "config.yaml").is_file()
+    if resumes and find_lr:
+        config = _with_rate(config, open_run(folder).config.optim.head_lr)
     settings = read_clean_settings(root)
     cleaning = None if settings is None else asdict(settings)
-    L.seed_everything(config.seed, workers=True, verbose=False)
-    preprocessing = build_preprocessing(config.model, config.data)
-    resumes = resume and (folder / "config.yaml").is_file()
-    with quiet_lightning():
-        trainer = check_trainer(config)
     load = not (resumes and has_started(folder))
-    classifier = build_classifier(config.model, len(classes), load=load, image_size=preprocessing.image_size)
-    longest: Phase = "finetune" if config.optim.epochs[1] else "head"
-    prepare(longest, classifier, config)  # refuses an unknown stage before anything is written
-    check_memory(training_step(classifier, config, trainer, preprocessing.image_size), config)
+    classifier, films = _prepare(config, root, records, load=load, allow_leaks=allow_leaks)
+    search = None
+    if find_lr and not resumes:
+        with quiet_lightning():
+            search = find_rate(classifier, films)
+        config = _with_rate(config, search.suggestion or config.optim.head_lr)
+        films = replace(films, config=config)
     if resumes:
         check_same(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
-    films = Films(config, image_place(root), tuple(records), classes, preprocessing)
+    if search is not None and _rank() == 0:
+        write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))
     with quiet_lightning():
         for phase in PHASES:
             run_phase(phase, classifier, films, folder, progress)
     best = load_best(folder, classifier)
     if _rank() != 0:
         return best
-    model = Model(classifier.eval(), ModelCard(classes, config.model, preprocessing, cleaning))
+    model = Model(classifier.eval(), ModelCard(films.classes, config.model, films.preprocessing, cleaning))
     validation = predict_records(model, root, usable(records, "val"), config.data)
     model, validation, fit = calibrated(model, validation)
     save_model(folder, model)
     more = leaks_as_json(records, stamp_of(records)) | as_json(fit)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
     return best
+
+
+def dry_run(
+    config: Config, root: str | Path, records: Sequence[Record], picture: str | Path, *, allow_leaks: bool = False
+) -> DryRun:
+    """Try out a training on a few batches of each phase; write one augmented batch to picture, and nothing else.
+
+    Raises:
+        DataError, ConfigError, WeightsError: as `train`.
+    """
+    classifier, films = _prepare(config, root, records, allow_leaks=allow_leaks)
+    return try_out(classifier, films, Path(picture))
+
+
+def _prepare(
+    config: Config, root: str | Path, records: Sequence[Record], *, load: bool = True, allow_leaks: bool = False
+) -> tuple[Classifier, Films]:
+    """Check all that can be checked before anything is written, and build what is trained on what."""
+    classes = check_records(records)
+    if not allow_leaks:
+        refuse_leaks(records)
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    preprocessing = build_preprocessing(config.model, config.data)
+    with quiet_lightning():
+        trainer = check_trainer(config)
+    classifier = build_classifier(config.model, len(classes), load=load, image_size=preprocessing.image_size)
+    longest: Phase = "finetune" if config.optim.epochs[1] else "head"
+    prepare(longest, classifier, config)  # refuses an unknown stage
+    check_memory(training_step(classifier, config, trainer, preprocessing.image_size), config)
+    return classifier, Films(config, image_place(root), tuple(records), classes, preprocessing)
+
+
+def _with_rate(config: Config, head_lr: float) -> Config:
+    return config.model_copy(update={"optim": config.optim.model_copy(update={"head_lr": head_lr})})
 
 
 def _rank() -> int:

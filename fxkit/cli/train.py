@@ -4,11 +4,14 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fxkit.cli.source import load_source, refuse_inside, source_options
+
+if TYPE_CHECKING:
+    from fxkit.training.dry_run import DryRun
 
 # option -> dotted key of the setting that it stands for
 SETTINGS = {
@@ -99,6 +102,8 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
     help="Train K models on train and val, each with one fold held out; the run's model is their mean.",
 )
 @click.option("--allow-leaks", is_flag=True, help="Train on a leaking split all the same; every figure says so.")
+@click.option("--lr-find", is_flag=True, help="Search the head's learning rate first, and train with it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and how long; leave no run folder.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(
     data: Path | None,
@@ -110,6 +115,8 @@ def train(
     overwrite: bool,
     folds: int | None,
     allow_leaks: bool,
+    lr_find: bool,
+    dry_run: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -124,12 +131,20 @@ def train(
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
+    if folds is not None and (lr_find or dry_run):
+        raise click.UsageError("--folds excludes --lr-find and --dry-run; try one training first, without --folds")
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     from fxkit.data.leaks import stamp_of
+    from fxkit.run import open_run
+    from fxkit.train import dry_run as run_dry
     from fxkit.train import train as run_training
 
+    if dry_run:
+        found = run_dry(config, image_root, records, runs / "dry_run.png", allow_leaks=allow_leaks)
+        click.echo("\n".join(plan_lines(found)))
+        return
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
@@ -139,16 +154,39 @@ def train(
 
         train_and_print(config, image_root, records, folder, folds, **how)
         return
-    result = run_training(config, image_root, records, folder, **how)
+    result = run_training(config, image_root, records, folder, find_lr=lr_find, **how)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
     stamp = stamp_of(records)
     if stamp:
         click.echo(stamp)
+    if lr_find:
+        rate = open_run(folder).config.optim.head_lr
+        click.echo(f"learning rate of the head: {rate:.3g} (see {folder / 'figures' / 'lr_find.png'})")
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")
     click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")
+
+
+def plan_lines(found: "DryRun") -> list[str]:
+    """Say what a training would do."""
+    lines = [f"classes: {', '.join(found.classes)}"]
+    lines += [f"{s.split}: {s.files} files, {s.films} films, {s.groups} groups" for s in found.splits]
+    lines.append(f"batch: {' x '.join(map(str, found.shape_in))} -> {' x '.join(map(str, found.shape_out))}")
+    for p in found.phases:
+        stage = f", from {p.stage}" if p.stage else ""
+        lines.append(
+            f"phase {p.phase}{stage}: {p.trained:,} parameters trained, {p.frozen:,} frozen; {p.epochs} epochs at most "
+            f"of {p.steps} steps of {p.step_s:.2g} s and {p.validation_s:.2g} s of validation"
+        )
+    seconds = sum(p.seconds for p in found.phases)
+    estimate = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return [
+        *lines,
+        f"time: about {estimate} at most, by a few steps on this machine",
+        f"batch as seen: {found.picture}",
+    ]
 
 
 def build_config(

@@ -117,10 +117,16 @@ def check_trainer(config: Config) -> L.Trainer:
     """
     check_loggers(config)
     try:
-        return L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
+        trainer = L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
     except (ValueError, TypeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"trainer settings: {reason}") from error
+    if config.optim.unfreeze_every and trainer.world_size > 1 and "unused_parameters" not in config.trainer.strategy:
+        raise ConfigError(
+            f"optim.unfreeze_every: {trainer.world_size} processes wait for the frozen stages' gradients; give "
+            "--strategy ddp_find_unused_parameters_true, or leave it out"
+        )
+    return trainer
 
 
 def has_started(folder: Path) -> bool:

@@ -1,0 +1,69 @@
+"""Search the head's learning rate: rates that rise from step to step, until the loss goes up."""
+
+import copy
+import io
+import math
+import tempfile
+from dataclasses import dataclass
+
+import lightning as L
+from lightning.pytorch.tuner.tuning import Tuner
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from fxkit.model import Classifier, set_trainable
+from fxkit.training.films import Films
+from fxkit.training.learner import Learner
+
+STEPS = 100
+LOWEST, HIGHEST = 1e-6, 1.0
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]  # of training, smoothed
+    suggestion: float | None  # where the loss falls most steeply; None where nothing can be said
+
+
+def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> RateSearch:
+    """Try learning rates on a copy of the classifier, whose head is trained for a step with each.
+
+    Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
+    """
+    classifier = copy.deepcopy(classifier)
+    set_trainable(classifier, None)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = L.Trainer(
+            **films.config.trainer.arguments(),
+            max_epochs=steps,
+            default_root_dir=folder,
+            logger=False,
+            use_distributed_sampler=False,
+            check_val_every_n_epoch=steps + 1,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        learner = Learner(classifier, films, "head")
+        found = Tuner(trainer).lr_find(learner, min_lr=LOWEST, max_lr=HIGHEST, num_training=steps, update_attr=False)
+    assert found is not None  # only without steps
+    rates, losses = (tuple(map(float, found.results[key])) for key in ("lr", "loss"))
+    suggestion = found.suggestion()
+    falls = suggestion is not None and min(losses[1:], default=math.inf) < losses[0]
+    return RateSearch(rates, losses, suggestion if falls else None)
+
+
+def draw_rates(search: RateSearch) -> bytes:
+    """Draw the loss over the rates, with the suggestion; return PNG bytes."""
+    figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=160)
+    axes = figure.add_subplot()
+    axes.plot(search.rates, search.losses, color="#0072B2", lw=1.8)
+    if search.suggestion is not None:
+        axes.axvline(search.suggestion, color="#D55E00", ls="--", label=f"suggested: {search.suggestion:.2g}")
+        axes.legend(frameon=False)
+    axes.set(xscale="log", xlabel="learning rate of the head", ylabel="training loss, smoothed")
+    out = io.BytesIO()
+    FigureCanvasAgg(figure).print_figure(out, format="png", metadata={"Software": None})
+    return out.getvalue()

@@ -1,0 +1,57 @@
+"""`fxkit train --dry-run`: what it says is so, and it leaves a picture and nothing else."""
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from fxkit.cli.train import train as command
+from fxkit.config import load_config
+from fxkit.data.index import index_data
+from fxkit.data.manifest import usable, write_manifest
+from fxkit.model import build_classifier
+from fxkit.synth import Synthetic
+from fxkit.train import dry_run
+from preprocess.images import read_image
+
+
+def test_what_it_says_is_so(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    config = load_config("tiny", ["data.image_size=64", "data.batch_size=8", "optim.epochs=[2, 3]"])
+    plan = dry_run(config, found.root, found.records, tmp_path / "dry_run.png")
+    assert plan.classes == ("not_fractured", "fractured")
+    assert [s.files for s in plan.splits] == [len(usable(found.records, s)) for s in ("train", "val", "test")]
+    assert all(s.groups <= s.films < s.files for s in plan.splits)
+    assert (plan.shape_in, plan.shape_out) == ((8, 3, 64, 64), (8, 2))
+    head, finetune = plan.phases
+    model = build_classifier(config.model, 2)
+    assert head.trained == sum(p.numel() for p in model.head.parameters())
+    assert head.trained + head.frozen == finetune.trained + finetune.frozen
+    assert head.trained < finetune.trained
+    assert (head.stage, finetune.stage, head.epochs, finetune.epochs) == ("", "layer3", 2, 3)
+    assert head.steps == len(usable(found.records, "train")) // 8 + (len(usable(found.records, "train")) % 8 > 1)
+    assert min(p.step_s for p in plan.phases) > 0
+    assert read_image(plan.picture).shape == (2 * 66 + 2, 4 * 66 + 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["dry_run.png"]
+
+
+def test_the_command_leaves_no_run(made: Synthetic, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", index_data(made.root, copies=False).records)
+    arguments = [
+        "--manifest",
+        str(tmp_path / "manifest.csv"),
+        "--root",
+        str(made.root),
+        "--config",
+        "tiny",
+        "--image-size",
+        "64",
+        "--epochs",
+        "1,0",
+        "--dry-run",
+    ]
+    result = CliRunner().invoke(command, [*arguments, "--runs", str(tmp_path / "runs")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "classes: not_fractured, fractured"
+    assert lines[-1] == f"batch as seen: {tmp_path / 'runs' / 'dry_run.png'}"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["dry_run.png"]

@@ -1,0 +1,53 @@
+"""The search of a learning rate: that it changes nothing, and that the run is trained with what it finds."""
+
+from pathlib import Path
+
+import torch
+
+from fxkit.config import load_config
+from fxkit.data.dataset import image_place
+from fxkit.data.index import index_data
+from fxkit.data.transforms import build_preprocessing
+from fxkit.model import build_classifier
+from fxkit.run import open_run
+from fxkit.synth import Synthetic
+from fxkit.train import train
+from fxkit.training.films import Films
+from fxkit.training.lr_find import HIGHEST, LOWEST, RateSearch, draw_rates, find_rate
+
+CONFIG = load_config("tiny", ["data.image_size=32", "augment.enabled=false", "trainer.accelerator=cpu"])
+
+
+def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
+    found = index_data(made.root, copies=False)
+    films = Films(
+        CONFIG,
+        image_place(found.root),
+        found.records,
+        ("not_fractured", "fractured"),
+        build_preprocessing(CONFIG.model, CONFIG.data),
+    )
+    classifier = build_classifier(CONFIG.model, 2)
+    before = {key: tensor.clone() for key, tensor in classifier.state_dict().items()}
+    search = find_rate(classifier, films, steps=25)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in classifier.state_dict().items())
+    assert len(search.rates) == len(search.losses)
+    assert list(search.rates) == sorted(search.rates)
+    assert LOWEST <= search.rates[0] < search.rates[-1] <= HIGHEST * 1.01
+    assert search.suggestion is None or search.suggestion in search.rates
+    assert draw_rates(search).startswith(b"\x89PNG")
+
+
+def test_a_picture_without_a_suggestion() -> None:
+    assert draw_rates(RateSearch((1e-3, 1e-2), (1.0, 2.0), None)).startswith(b"\x89PNG")
+
+
+def test_the_run_is_trained_with_the_rate_and_keeps_it(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    config = load_config("tiny", ["data.image_size=32", "optim.epochs=[1, 0]", "optim.head_lr=0.123"])
+    train(config, found.root, found.records, tmp_path / "run", find_lr=True)
+    rate = open_run(tmp_path / "run").config.optim.head_lr
+    assert (tmp_path / "run" / "figures" / "lr_find.png").is_file()
+    assert rate == 0.123 or LOWEST <= rate <= HIGHEST
+    train(config, found.root, found.records, tmp_path / "run", find_lr=True, resume=True)
+    assert open_run(tmp_path / "run").config.optim.head_lr == rate
