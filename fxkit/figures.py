@@ -165,8 +165,11 @@ def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
             continue
         axes = left if name.endswith("loss") else right
         _line(axes, name, [float(row[name]) if row[name] else np.nan for row in rows])
+    losses = [float(row.get("val_loss") or "inf") for row in rows]
     for axes, title in ((left, "loss"), (right, "score on the validation part")):
         _mark_phases(axes, phases)
+        if min(losses) < float("inf"):
+            axes.axvline(losses.index(min(losses)) + 1, color=COLOURS[2], lw=1, ls="--", label="kept epoch")
         axes.set_xlabel("epoch, both phases counted")
         axes.set_title(title, fontsize=10)
         if axes.get_lines():

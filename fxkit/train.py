@@ -13,6 +13,7 @@ from fxkit.data.dataset import image_place
 from fxkit.data.leaks import leaks_as_json, refuse_leaks, stamp_of
 from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
+from fxkit.figures import draw_history
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import Classifier, build_classifier
@@ -95,7 +96,9 @@ def train(
     validation = predict_records(model, root, usable(records, "val"), config.data)
     model, validation, fit = calibrated(model, validation)
     save_model(folder, model)
-    more = leaks_as_json(records, stamp_of(records)) | as_json(fit)
+    stamp = stamp_of(records)
+    write_atomic(folder / "figures" / "learning_curves.png", draw_history(folder / "history.csv", stamp=stamp))
+    more = leaks_as_json(records, stamp) | as_json(fit)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
     return best
 

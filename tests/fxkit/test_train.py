@@ -46,6 +46,7 @@ def test_a_run_folder_holds_what_it_promises(trained: Run) -> None:
         "model.json",
         "logs",
     }
+    assert (trained.folder / "figures" / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((trained.folder / "logs").rglob("events.out.tfevents*"))
 
 
