@@ -24,7 +24,7 @@ def build_loggers(config: Config, phase: Phase, folder: Path) -> list[Logger]:
     """Build the loggers of a phase and give them the settings.
 
     TensorBoard and CSV write into FOLDER/logs. The others go where their own environment variables say, such as
-    WANDB_MODE, WANDB_PROJECT and MLFLOW_TRACKING_URI; without, MLflow writes into FOLDER/logs/mlruns.
+    WANDB_MODE, WANDB_PROJECT and MLFLOW_TRACKING_URI; without, MLflow writes FOLDER/logs/mlflow.db.
     """
     loggers = [_build(name, phase, folder) for name in config.trainer.loggers]
     for logger in loggers:
@@ -41,5 +41,6 @@ def _build(name: str, phase: Phase, folder: Path) -> Logger:
     if name == "wandb":
         project = os.environ.get("WANDB_PROJECT", "fxkit")
         return WandbLogger(name=f"{folder.name}-{phase}", group=folder.name, project=project, save_dir=logs)
-    uri = os.environ.get("MLFLOW_TRACKING_URI", (logs / "mlruns").resolve().as_uri())
+    logs.mkdir(parents=True, exist_ok=True)
+    uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{(logs / 'mlflow.db').resolve()}")
     return MLFlowLogger("fxkit", run_name=f"{folder.name}-{phase}", tracking_uri=uri)
