@@ -68,6 +68,7 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
         (["--data", "a", "--manifest", "b"], "give one of --data DIR and --manifest"),
         (["--manifest", "b"], "--manifest needs --root"),
         (["--data", "a", "--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
+        (["--data", "a", "--folds", "3", "--lr-find"], "--folds excludes --lr-find and --dry-run"),
         (["--data", "a", "--epochs", "5"], "--epochs 5: expected HEAD,FINETUNE, such as 5,15"),
     ],
 )
