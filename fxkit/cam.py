@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from fxkit.data.transforms import Preprocessing, resize, to_tensor
 from fxkit.errors import ConfigError
 from fxkit.explained import Film
-from fxkit.inference import Cleaner, choose_device, decide, predict_tensor
+from fxkit.image_predictions import Cleaner, decide
+from fxkit.inference import choose_device, predict_tensor
 from fxkit.model import output_of
 from fxkit.run import Model
 from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8, write_atomic, write_image

@@ -9,8 +9,9 @@ from fxkit.data.leaks import SEEN_BY, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.details import Asked, Details, find_details, write_pictures_of
 from fxkit.errors import DataError, RunError
+from fxkit.exported import load_exported, source_of
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
-from fxkit.inference import predict_records
+from fxkit.inference import predict_records, predict_records_with
 from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
@@ -53,6 +54,7 @@ def evaluate_run(
     allow_leaks: bool = False,
     device: str = "auto",
     asked: Asked = Asked(),  # noqa: B008  frozen
+    exported: Path | None = None,
 ) -> EvaluationResult:
     """Evaluate a run on a split of its own manifest; write predictions.csv and metrics.json into it.
 
@@ -62,7 +64,9 @@ def evaluate_run(
         raw: images that were not cleaned are right, though the model was trained on cleaned ones.
         allow_leaks: evaluate on a split that training has seen something of; all figures then say so.
         asked: operating points, prevalence and subgroups; thresholds are chosen on the run's validation films.
+        exported: let this exported file of the run's model predict; metrics.json then names it.
     Raises:
+        RunError: the exported file is another model's.
         DataError: the split is empty or leaks, what was asked for cannot be found, root is not cleaned as the model's
             images were, or the run is one of folds and the split is not test.
     """
@@ -79,7 +83,7 @@ def evaluate_run(
         refuse_leaks(run.records, [split], f"{run.folder / 'manifest.csv'}: the split")
     place = Path(root) if root is not None else run.root
     _check_cleaning(model, place, raw)
-    predictions = predict_records(model, place, records, run.config.data, device=device)
+    predictions = _predict(run, model, place, records, device, exported)
     folder = run.folder if split == "test" else run.folder / "splits" / split
     details = find_details(
         predictions,
@@ -88,7 +92,7 @@ def evaluate_run(
         threshold=model.card.threshold,
         validation=lambda: _validation(run, model, run.root if raw else place, device),
     )
-    more = leaks_as_json(run.records, run.stamp)
+    more = leaks_as_json(run.records, run.stamp) | _named(exported)
     evaluation = write_evaluation(folder, model, predictions, details, run.stamp, **more)
     return EvaluationResult(folder, evaluation, details, run.stamp)
 
@@ -111,16 +115,18 @@ def evaluate_other(
     allow_leaks: bool = False,
     device: str = "auto",
     asked: Asked = Asked(),  # noqa: B008  frozen
+    exported: Path | None = None,
 ) -> EvaluationResult:
     """Evaluate a run on all usable files of other data; the files go to evaluations/<name>/.
 
     Args:
         allow_leaks: evaluate also on files that training has seen; all figures then say so.
-        asked: as `evaluate_run`.
+        asked, exported: as for `evaluate_run`.
     Raises:
         DataError: a class that the model does not know, no usable file, files that training has seen, or files not
             cleaned as the model's were.
-        RunError: the name is none, or evaluations/<name>/ holds figures of films elsewhere.
+        RunError: the name is none, evaluations/<name>/ holds figures of films elsewhere, or the exported file is
+            another model's.
     """
     run, model = open_run(run_folder), load_model(run_folder)
     records = usable(records)
@@ -133,9 +139,10 @@ def evaluate_other(
             f"{name}: {overlap.text}; expected films that training has not seen; leave them out, or give "
             "--allow-leaks, which stamps all figures"
         )
-    predictions = predict_records(model, root, records, run.config.data, device=device)
+    predictions = _predict(run, model, Path(root), records, device, exported)
     stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
-    more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)} | leaks_as_json(run.records, stamp)
+    more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)}
+    more |= leaks_as_json(run.records, stamp) | _named(exported)
     details = find_details(
         predictions,
         records,
@@ -145,6 +152,24 @@ def evaluate_other(
     )
     evaluation = write_evaluation(folder, model, predictions, details, stamp, **more)
     return EvaluationResult(folder, evaluation, details, stamp)
+
+
+def _predict(
+    run: Run, model: Model, root: Path, records: Sequence[Record], device: str, exported: Path | None
+) -> Predictions:
+    if exported is None:
+        return predict_records(model, root, records, run.config.data, device=device)
+    network = load_exported(exported)
+    if network.card.source != source_of(run.folder):
+        raise RunError(
+            f"{exported}: is not of the model in {run.folder}, or that was changed since; expected an export of it; "
+            f"make one with `fxkit export {run.folder}`"
+        )
+    return predict_records_with(network, root, records, max_pixels=run.config.data.max_pixels)
+
+
+def _named(exported: Path | None) -> dict[str, Any]:
+    return {"exported": exported.name} if exported is not None else {}
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:

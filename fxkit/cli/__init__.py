@@ -17,6 +17,7 @@ from fxkit.cli.clean_labels import clean_labels
 from fxkit.cli.compare import compare
 from fxkit.cli.doctor import doctor
 from fxkit.cli.evaluate import evaluate
+from fxkit.cli.export import export
 from fxkit.cli.index import index_command
 from fxkit.cli.markernet import markernet
 from fxkit.cli.predict import predict
@@ -50,6 +51,7 @@ COMMANDS = (
     compare,
     calibrate,
     predict,
+    export,
     cam,
     ablate,
     report,

@@ -41,7 +41,7 @@ def cam(
     """
     from fxkit.cam import explain, summarise
     from fxkit.explained import films_of_images, films_of_run
-    from fxkit.inference import build_cleaner
+    from fxkit.image_predictions import build_cleaner
     from fxkit.run import load_model, open_run
     from preprocess.settings import read_clean_settings
 

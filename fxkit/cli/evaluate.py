@@ -1,7 +1,7 @@
 """fxkit evaluate"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     help="Subgroups by the columns of a CSV file with a row for each film, such as the manifest.",
 )
 @click.option("--by", "columns", multiple=True, help="Column of --subgroups to take; may be given several times.")
+@click.option(
+    "--exported",
+    type=click.Path(path_type=Path),
+    help="Let this file predict, which `fxkit export` made of the run, instead of its weights.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     run: Path,
@@ -63,6 +68,7 @@ def evaluate(
     markers: Path | None,
     table: Path | None,
     columns: tuple[str, ...],
+    exported: Path | None,
     device: str,
 ) -> None:
     """Evaluate a run on its test films, or on other data, and write its report.
@@ -81,15 +87,16 @@ def evaluate(
     if raw and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
     asked = Asked(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
+    how: dict[str, Any] = {"raw": raw, "allow_leaks": allow_leaks, "device": device, "asked": asked, "exported": exported}
     if data is None and manifest is None:
-        result = evaluate_run(run, root=root, split=split, raw=raw, allow_leaks=allow_leaks, device=device, asked=asked)
+        result = evaluate_run(run, root=root, split=split, **how)
     else:
         from fxkit.cli.source import load_source
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
         result = evaluate_other(
-            run, records, place, called, raw=raw, allow_leaks=allow_leaks, device=device, asked=asked
+            run, records, place, called, **how
         )
     evaluation = result.evaluation
     if result.stamp:

@@ -8,27 +8,43 @@ import click
 
 
 @click.command(short_help="Predict single images or folders.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="A JSON list instead of a table.")
 @click.option("--raw", is_flag=True, help="Do not clean first, though the model was trained on cleaned films.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "onnx", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network. auto: on a GPU torch; else the run's export, if `fxkit export` made it or the films "
+    "are many.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--max-pixels", type=int, help="Refuse larger images; 100,000,000 if not given.")
-def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, device: str, max_pixels: int | None) -> None:
+def predict(
+    model: Path,
+    images: tuple[Path, ...],
+    as_json: bool,
+    raw: bool,
+    engine: str,
+    device: str,
+    max_pixels: int | None,
+) -> None:
     """Predict single images or whole folders: probability and decision.
 
+    MODEL is a run folder, or a file that `fxkit export` made (.onnx, .xml or .pt; .pt only from makers you trust).
     A model trained on cleaned films gets each image cleaned in the same way first. No diagnosis.
 
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
     from fxkit.cli import one_line
-    from fxkit.inference import ImagePrediction, predict_images
-    from fxkit.run import load_model
+    from fxkit.engines import open_network
+    from fxkit.image_predictions import ImagePrediction, predict_images
     from preprocess.errors import ImageError, KnownError
     from preprocess.images import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
 
-    model = load_model(run)
     unlisted: list[ImagePrediction] = []
 
     def note(path: str, error: ImageError) -> None:
@@ -42,13 +58,17 @@ def predict(run: Path, images: tuple[Path, ...], as_json: bool, raw: bool, devic
     if not paths and not unlisted:
         folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
         raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    results = predict_images(model, paths, device=device, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
+    opened = open_network(model, engine=engine, device=device, films=len(paths))
+    if opened.note:
+        click.echo(f"note: {one_line(opened.note)}", err=True)
+    network = opened.network
+    results = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
-        classes = model.card.classes
+        classes = network.card.classes
         rows = [asdict(r) | {"probabilities": dict(zip(classes, r.probabilities, strict=False))} for r in results]
         click.echo(json.dumps(rows, indent=1))
     else:
-        click.echo("\t".join(("decision", *(f"p({name})" for name in model.card.classes), "image")))
+        click.echo("\t".join(("decision", *(f"p({name})" for name in network.card.classes), "image")))
         for result in filter(lambda r: not r.error, results):
             shown = (f"{p:.4f}" for p in result.probabilities)
             click.echo("\t".join((result.decision, *shown, one_line(result.path))))

@@ -1,33 +1,22 @@
-"""What happens to a film between file and network: resizing, augmentation, normalisation."""
+"""What happens to a film between file and network: augmentation and normalisation; resizing is in `resize`."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
+from fxkit.data.resize import Grey
+from fxkit.data.resize import Preprocessing as Preprocessing
+from fxkit.data.resize import preprocessing_from as preprocessing_from
+from fxkit.data.resize import resize as resize
 from fxkit.weights import check_backbone
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news
 import albumentations as A
-
-Grey = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a film becomes the network's input; stored with every model."""
-
-    image_size: int  # px, square
-    resize: Literal["stretch", "pad"]
-    mean: tuple[float, float, float]  # of values scaled to 0..1
-    std: tuple[float, float, float]
 
 
 def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
@@ -42,30 +31,6 @@ def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
     std = (model.std,) * 3 if model.std is not None else tuple(default.std)
     size = data.image_size or int(default.input_size[-1])
     return Preprocessing(size, data.resize, mean, std)
-
-
-def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
-    """Build Preprocessing from its JSON form."""
-    return Preprocessing(
-        int(values["image_size"]),
-        values["resize"],
-        tuple(values["mean"]),
-        tuple(values["std"]),
-    )
-
-
-def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
-    """Return image as (S, S) uint8: stretched, or scaled to fit and padded with black on all sides."""
-    size = preprocessing.image_size
-    height, width = image.shape
-    if preprocessing.resize == "stretch":
-        return _scale(image, size, size)
-    factor = size / max(height, width)
-    inner = _scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
-    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
-    out = np.zeros((size, size), image.dtype)
-    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return out
 
 
 def to_tensor(image: Grey, preprocessing: Preprocessing) -> torch.Tensor:
@@ -132,9 +97,3 @@ def _pad_square(image: Grey) -> Grey:
     top, left = (side - image.shape[0]) // 2, (side - image.shape[1]) // 2
     bottom, right = side - image.shape[0] - top, side - image.shape[1] - left
     return np.asarray(cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0), np.uint8)
-
-
-def _scale(image: Grey, width: int, height: int) -> Grey:
-    shrinks = width <= image.shape[1] and height <= image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)

@@ -1,9 +1,12 @@
-"""One small trained run that the tests of what comes after training share."""
+"""One small trained run, and its export, that the tests of what comes after training share."""
+
+from pathlib import Path
 
 import pytest
 
 from fxkit.config import load_config
 from fxkit.data.index import index_data
+from fxkit.export import export_model
 from fxkit.run import Run, open_run
 from fxkit.synth import Synthetic
 from fxkit.train import train
@@ -16,3 +19,9 @@ def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     train(load_config("tiny", ["data.image_size=64"]), found.root, found.records, folder)
     return open_run(folder)
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as an ONNX file; read only."""
+    return export_model(trained.folder, "onnx", tmp_path_factory.mktemp("exported") / "tiny.onnx").path

@@ -1,0 +1,54 @@
+"""How a film becomes the network's input: size and shape here, normalisation in `fxkit.data.transforms`.
+
+Nothing here needs torch, so that exported models start fast.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a film becomes the network's input; stored with every model."""
+
+    image_size: int  # px, square
+    resize: Literal["stretch", "pad"]
+    mean: tuple[float, float, float]  # of values scaled to 0..1
+    std: tuple[float, float, float]
+
+
+def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
+    """Build Preprocessing from its JSON form."""
+    return Preprocessing(
+        int(values["image_size"]),
+        values["resize"],
+        tuple(values["mean"]),
+        tuple(values["std"]),
+    )
+
+
+def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
+    """Return image as (S, S) uint8: stretched, or scaled to fit and padded with black on all sides."""
+    size = preprocessing.image_size
+    height, width = image.shape
+    if preprocessing.resize == "stretch":
+        return _scale(image, size, size)
+    factor = size / max(height, width)
+    inner = _scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
+    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
+    out = np.zeros((size, size), image.dtype)
+    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return out
+
+
+def _scale(image: Grey, width: int, height: int) -> Grey:
+    shrinks = width <= image.shape[1] and height <= image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)
