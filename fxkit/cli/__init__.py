@@ -21,6 +21,8 @@ from fxkit.cli.export import export
 from fxkit.cli.index import index_command
 from fxkit.cli.markernet import markernet
 from fxkit.cli.predict import predict
+from fxkit.cli.pull import pull
+from fxkit.cli.push import push
 from fxkit.cli.report import report
 from fxkit.cli.search import search
 from fxkit.cli.synth import synth_command
@@ -52,6 +54,8 @@ COMMANDS = (
     calibrate,
     predict,
     export,
+    push,
+    pull,
     cam,
     ablate,
     report,

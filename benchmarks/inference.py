@@ -1,0 +1,139 @@
+"""How fast the engines are on the processor: torch, ONNX Runtime, OpenVINO and TorchScript.
+
+    python benchmarks/inference.py [FILMS_FOLDER]
+
+Random weights, 224 px. Prints for each backbone and batch size the films a second of the network alone, the median of
+REPEATS rounds in which the engines take turns, and the ratio to torch; then the time from the start of `fxkit predict`
+to its end for one film; then, for FILMS_FOLDER, films a second from files: one at a time with torch, and as
+`fxkit predict` reads and batches them.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fxkit import __version__
+from fxkit.config import DataConfig, ModelConfig
+from fxkit.data.resize import resize
+from fxkit.data.transforms import build_preprocessing
+from fxkit.export import write_exported
+from fxkit.exported import FORMATS, ExportedCard, load_exported
+from fxkit.image_predictions import Network, predict_images
+from fxkit.inference import TorchNetwork
+from fxkit.model import build_classifier
+from fxkit.run import Model, ModelCard, save_model
+from fxkit.synth.dataset import Plan, make_film
+from preprocess.images import read_image, to_grey8, write_image
+from preprocess.listing import image_paths
+
+BACKBONES = ("mobilenetv2_100", "resnet50")
+CLASSES = ("not_fractured", "fractured")
+BATCHES = (1, 16)
+REPEATS = 7
+SECONDS = 1.0  # at least, of each engine in each round
+FILES = 300
+
+
+def make_model(backbone: str) -> Model:
+    config = ModelConfig(backbone=backbone, pretrained=False)
+    size = build_preprocessing(config, DataConfig(image_size=224))
+    classifier = build_classifier(config, len(CLASSES), load=False, image_size=224)
+    return Model(classifier.eval(), ModelCard(CLASSES, config, size, None))
+
+
+def export_all(model: Model, folder: Path) -> Mapping[str, Path]:
+    """Save a model and export it in every format; return the files."""
+    own = model.card
+    backbone = own.model.backbone
+    card = ExportedCard(CLASSES, own.preprocessing, None, 0.5, 1.0, backbone, "", "", __version__)
+    save_model(folder, model)
+    files = {form: folder / f"model{ending}" for form, ending in FORMATS.items()}
+    for form, file in files.items():
+        write_exported(model, card, form, file)
+    return files
+
+
+def rate(run: Callable[[], object], count: int) -> float:
+    """Return how many films a second a call that does `count` of them gets through."""
+    start, done = time.perf_counter(), 0
+    while (spent := time.perf_counter() - start) < SECONDS or not done:
+        run()
+        done += count
+    return done / spent
+
+
+def take_turns(runs: Mapping[str, tuple[Callable[[], object], int]], repeats: int = REPEATS) -> dict[str, float]:
+    """Return each run's median rate; all of them are warmed up, then take turns."""
+    for run, _ in runs.values():
+        run()
+        run()
+    rounds = [{name: rate(*one) for name, one in runs.items()} for _ in range(repeats)]
+    return {name: statistics.median(row[name] for row in rounds) for name in runs}
+
+
+def show(heading: str, rates: Mapping[str, float]) -> None:
+    shown = (f"{name} {value:.1f} ({value / rates['torch']:.2f})" for name, value in rates.items())
+    print(f"{heading:<32} {'  '.join(shown)}", flush=True)
+
+
+def compare_networks(name: str, networks: Mapping[str, Network]) -> None:
+    films = np.random.default_rng(0).integers(0, 256, (max(BATCHES), 224, 224), np.uint8)
+    for size in BATCHES:
+        part = films[:size]
+        runs = {key: ((lambda own=own, part=part: own.probabilities(part)), size) for key, own in networks.items()}
+        show(f"{name}, batch of {size}", take_turns(runs))
+
+
+def first_prediction(model: Path, film: Path, *options: str) -> float:
+    """Return the median seconds of `fxkit predict MODEL FILM` as a process of its own."""
+    command = [sys.executable, "-c", "from fxkit.cli import main; main()", "predict", str(model), str(film), *options]
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def one_at_a_time(network: Network, paths: list[Path]) -> None:
+    for path in paths:
+        network.probabilities(resize(to_grey8(read_image(path)), network.card.preprocessing)[None])
+
+
+def compare_files(name: str, networks: Mapping[str, Network], folder: Path) -> None:
+    paths = [folder / path for path in image_paths(folder)[:FILES]]
+    runs: dict[str, tuple[Callable[[], object], int]] = {
+        "torch": (lambda: one_at_a_time(networks["torch"], paths), len(paths))
+    }
+    for key, own in networks.items():
+        runs[f"{key}, batches"] = ((lambda own=own: predict_images(own, paths)), len(paths))
+    show(f"{name}, {len(paths)} files", take_turns(runs, repeats=3))
+
+
+def main(films: Path | None) -> None:
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second (ratio to torch)")
+    with tempfile.TemporaryDirectory() as aside:
+        film = Path(aside) / "film.png"
+        write_image(film, make_film(Plan(1, 1, 0, True), size_px=1024).image)
+        for name in BACKBONES:
+            model = make_model(name)
+            files = export_all(model, Path(aside) / name)
+            networks: dict[str, Network] = {"torch": TorchNetwork(model, torch.device("cpu"))}
+            networks |= {form: load_exported(file) for form, file in files.items()}
+            compare_networks(name, networks)
+            if films is not None:
+                compare_files(name, networks, films)
+            ways = {"run folder": (Path(aside) / name, "--engine", "torch"), **{f: (p,) for f, p in files.items()}}
+            for way, (path, *options) in ways.items():
+                print(f"{name}, first prediction, {way}: {first_prediction(path, film, *options):.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
