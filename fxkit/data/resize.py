@@ -39,16 +39,17 @@ def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
     size = preprocessing.image_size
     height, width = image.shape
     if preprocessing.resize == "stretch":
-        return _scale(image, size, size)
+        return scale(image, size, size)
     factor = size / max(height, width)
-    inner = _scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
+    inner = scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
     top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
     out = np.zeros((size, size), image.dtype)
     out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return out
 
 
-def _scale(image: Grey, width: int, height: int) -> Grey:
+def scale(image: Grey, width: int, height: int) -> Grey:
+    """Return image at this size, px: averaged over areas where neither side grows, else interpolated linearly."""
     shrinks = width <= image.shape[1] and height <= image.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)
