@@ -2,12 +2,16 @@
 
     python benchmarks/inference.py [FILMS_FOLDER]
 
-Random weights, 224 px. Prints for each backbone and batch size the films a second of the network alone, the median of
-REPEATS rounds in which the engines take turns, and the ratio to torch; then the time from the start of `fxkit predict`
-to its end for one film; then, for FILMS_FOLDER, films a second from files: one at a time with torch, and as
-`fxkit predict` reads and batches them.
+Random weights, 224 px. Prints for each backbone and batch size the films that the network alone does in a second of
+processor time, the median of REPEATS rounds in which the engines take turns, and the ratio to torch; for FILMS_FOLDER
+the same from files, one at a time with torch, and as `fxkit predict` reads and batches them; then the seconds, of
+processor and of clock, of a whole `fxkit predict` of one film. Processor time is little changed by what else runs;
+give each engine one thread, or waiting threads count too:
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/inference.py FILMS_FOLDER
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -36,9 +40,9 @@ from preprocess.listing import image_paths
 BACKBONES = ("mobilenetv2_100", "resnet50")
 CLASSES = ("not_fractured", "fractured")
 BATCHES = (1, 16)
-REPEATS = 5
-SECONDS = 0.5  # at least, of each engine in each round
-FILES = 64
+REPEATS = 3
+SECONDS = 0.3  # at least, of each engine in each round
+FILES = 32
 
 
 def make_model(backbone: str) -> Model:
@@ -61,9 +65,9 @@ def export_all(model: Model, folder: Path) -> Mapping[str, Path]:
 
 
 def rate(run: Callable[[], object], count: int) -> float:
-    """Return how many films a second a call that does `count` of them gets through."""
-    start, done = time.perf_counter(), 0
-    while (spent := time.perf_counter() - start) < SECONDS or not done:
+    """Return how many films a second of processor time a call that does `count` of them gets through."""
+    start, done = time.process_time(), 0
+    while (spent := time.process_time() - start) < SECONDS or not done:
         run()
         done += count
     return done / spent
@@ -90,15 +94,17 @@ def compare_networks(name: str, networks: Mapping[str, Network]) -> None:
         show(f"{name}, batch of {size}", take_turns(runs))
 
 
-def first_prediction(model: Path, film: Path, *options: str) -> float:
-    """Return the median seconds of `fxkit predict MODEL FILM` as a process of its own."""
+def first_prediction(model: Path, film: Path, *options: str) -> tuple[float, float]:
+    """Return the least seconds, of processor and of clock, of `fxkit predict MODEL FILM` as a process of its own."""
     command = [sys.executable, "-c", "from fxkit.cli import main; main()", "predict", str(model), str(film), *options]
     times = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        before, start = os.times(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        after, end = os.times(), time.perf_counter()
+        spent = after.children_user + after.children_system - before.children_user - before.children_system
+        times.append((spent, end - start))
+    return min(spent for spent, _ in times), min(clock for _, clock in times)
 
 
 def one_at_a_time(network: Network, paths: list[Path]) -> None:
@@ -113,11 +119,11 @@ def compare_files(name: str, networks: Mapping[str, Network], folder: Path) -> N
     }
     for key, own in networks.items():
         runs[f"{key}, batches"] = ((lambda own=own: predict_images(own, paths)), len(paths))
-    show(f"{name}, {len(paths)} files", take_turns(runs, repeats=3))
+    show(f"{name}, {len(paths)} files", take_turns(runs, repeats=2))
 
 
 def main(films: Path | None) -> None:
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second (ratio to torch)")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second of processor (ratio to torch)")
     with tempfile.TemporaryDirectory() as aside:
         film = Path(aside) / "film.png"
         write_image(film, make_film(Plan(1, 1, 0, True), size_px=1024).image)
@@ -127,11 +133,12 @@ def main(films: Path | None) -> None:
             networks: dict[str, Network] = {"torch": TorchNetwork(model, torch.device("cpu"))}
             networks |= {form: load_exported(file) for form, file in files.items()}
             compare_networks(name, networks)
-            if films is not None:
-                compare_files(name, networks, films)
             ways = {"run folder": (Path(aside) / name, "--engine", "torch"), **{f: (p,) for f, p in files.items()}}
             for way, (path, *options) in ways.items():
-                print(f"{name}, first prediction, {way}: {first_prediction(path, film, *options):.2f} s", flush=True)
+                spent, clock = first_prediction(path, film, *options)
+                print(f"{name}, first prediction, {way}: {spent:.2f} s, by the clock {clock:.2f} s", flush=True)
+            if films is not None:
+                compare_files(name, networks, films)
 
 
 if __name__ == "__main__":
