@@ -87,7 +87,13 @@ def evaluate(
     if raw and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
     asked = Asked(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
-    how: dict[str, Any] = {"raw": raw, "allow_leaks": allow_leaks, "device": device, "asked": asked, "exported": exported}
+    how: dict[str, Any] = {
+        "raw": raw,
+        "allow_leaks": allow_leaks,
+        "device": device,
+        "asked": asked,
+        "exported": exported,
+    }
     if data is None and manifest is None:
         result = evaluate_run(run, root=root, split=split, **how)
     else:
@@ -95,9 +101,7 @@ def evaluate(
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
-        result = evaluate_other(
-            run, records, place, called, **how
-        )
+        result = evaluate_other(run, records, place, called, **how)
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)

@@ -9,7 +9,7 @@ import pytest
 from fxkit import engines
 from fxkit.engines import PAYS_FROM, fresh_export, has_accelerator, open_network
 from fxkit.errors import ConfigError, RunError
-from fxkit.exported import Exported
+from fxkit.exported import FORMATS, Exported
 from fxkit.inference import TorchNetwork
 from fxkit.run import Run
 
@@ -33,10 +33,16 @@ def test_a_few_films_are_predicted_without_a_new_file(folder: Path) -> None:
     assert not (folder / "exported").exists()
 
 
-def test_many_films_make_the_export(folder: Path) -> None:
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+def test_many_films_make_the_fastest_export_at_hand(form: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if form == "openvino":
+        pytest.importorskip("openvino")
+    else:
+        monkeypatch.setattr(engines, "find_spec", lambda name: None)
     opened = open_network(folder, device="cpu", films=PAYS_FROM)
     assert isinstance(opened.network, Exported)
-    assert fresh_export(folder, "onnx") is not None
+    assert fresh_export(folder, form) is not None
+    assert [path.suffix for path in (folder / "exported").iterdir() if path.suffix != ".bin"] == [FORMATS[form]]
 
 
 def test_an_export_is_used_where_there_is_one(with_export: Path) -> None:
