@@ -36,6 +36,7 @@ class DataConfig(Settings):
     batch_size: int = Field(32, ge=1)
     workers: int = Field(2, ge=0)  # loader processes
     max_pixels: int = Field(MAX_PIXELS, ge=1)  # larger films are refused
+    cache_bytes: int = Field(4_000_000_000, ge=0)  # of decoded films kept beside the runs, in .films; 0: none
 
 
 class ModelConfig(Settings):

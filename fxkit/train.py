@@ -86,6 +86,7 @@ def train(
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
     if search is not None and _rank() == 0:
         write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))
+    films = replace(films, cache_folder=folder.parent / ".films")
     with quiet_lightning():
         for phase in PHASES:
             run_phase(phase, classifier, films, folder, progress)

@@ -46,6 +46,21 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Array:
     return decode_image(path, read_bytes(path), max_pixels=max_pixels)
 
 
+def read_grey8(path: str | Path, *, at_least_px: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Read an image file as (H, W) uint8, as `to_grey8` gives it; of a JPEG decode no more than is wanted.
+
+    With at_least_px, a JPEG comes at 1/2, 1/4 or 1/8 of its size where its shorter side then still has that many px,
+    and of its colours only the luma is decoded, which may differ by rounding from that of the RGB values.
+
+    Raises:
+        ImageError: as `decode_image`.
+    """
+    path, data = Path(path), read_bytes(path)
+    if at_least_px is None or is_dicom(path, data):
+        return to_grey8(decode_image(path, data, max_pixels=max_pixels))
+    return to_grey8(_decode(path, data, max_pixels, at_least_px))
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Read a file that may be an image.
 
@@ -200,13 +215,15 @@ def open_picture(path: str | Path, data: bytes) -> Image.Image:
         _refuse_corrupt(path, error)
 
 
-def _decode(path: Path, data: bytes, max_pixels: int) -> Array:
+def _decode(path: Path, data: bytes, max_pixels: int, at_least_px: int | None = None) -> Array:
     picture = open_picture(path, data)
     _check_size(path, picture.width, picture.height, max_pixels)
     try:
         if _is_deep_colour(picture, data):
             return _decode_deep_colour(data, picture)
         with _quiet():
+            if at_least_px is not None:
+                picture.draft("L", (at_least_px, at_least_px))  # does nothing to other formats than JPEG
             picture.load()
             return _to_array(path, ImageOps.exif_transpose(picture))
     except ImageError:

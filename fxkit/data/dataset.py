@@ -11,11 +11,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from fxkit.config import AugmentConfig, DataConfig
+from fxkit.data.film_cache import FilmCache
 from fxkit.data.manifest import Record
-from fxkit.data.transforms import Preprocessing, augment, build_augmentation, resize, to_tensor
+from fxkit.data.transforms import (
+    Grey,
+    Preprocessing,
+    augment,
+    build_augmentation,
+    resize,
+    shrink,
+    to_tensor,
+    training_px,
+)
 from fxkit.errors import DataError
 from preprocess.errors import ImageError
-from preprocess.images import MAX_PIXELS, read_image, to_grey8
+from preprocess.images import MAX_PIXELS, read_grey8
 from preprocess.ledger import LEDGER, ledger_of
 from preprocess.listing import find_image
 
@@ -45,7 +55,11 @@ def image_place(root: str | Path) -> ImagePlace:
 
 
 class FilmDataset(Dataset[tuple[Tensor, int]]):
-    """Items are ((3, S, S) float32, class index), or ((3, S, S), -1) for a film of no known class."""
+    """Items are ((3, S, S) float32, class index), or ((3, S, S), -1) for a film of no known class.
+
+    Augmented views are made of films that are decoded and kept no larger than random crops need (`training_px`);
+    views without augmentation of the whole film. A cache changes neither.
+    """
 
     def __init__(
         self,
@@ -56,6 +70,7 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
         augmentation: AugmentConfig | None = None,
         seed: int = 0,
         max_pixels: int = MAX_PIXELS,
+        cache: FilmCache | None = None,
     ) -> None:
         self.place = place
         self.max_pixels = max_pixels
@@ -63,19 +78,29 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
         self.index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
         self.preprocessing = preprocessing
         self.transform = build_augmentation(augmentation, preprocessing) if augmentation else None
+        self.side_px = training_px(augmentation, preprocessing) if augmentation else None
         self.seed = seed
+        self.cache = cache
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, item: int) -> tuple[Tensor, int]:
         record = self.records[item]
-        image = to_grey8(read_image(self.place.find(record.path), max_pixels=self.max_pixels))
-        if self.transform is None:
-            image = resize(image, self.preprocessing)
-        else:
+        image = self._film(self.place.find(record.path))
+        if self.transform is not None:
             image = augment(image, self.transform, self.preprocessing, mix_seed(self.seed, item))
         return to_tensor(image, self.preprocessing), self.index.get(record.label, -1)
+
+    def _film(self, path: Path) -> Grey:
+        if self.cache is None:
+            return self._decode(path)
+        size = self.side_px or (self.preprocessing.image_size, self.preprocessing.resize)
+        return self.cache.get(path, f"{size} {self.max_pixels}", self._decode)
+
+    def _decode(self, path: Path) -> Grey:
+        film = read_grey8(path, at_least_px=self.side_px, max_pixels=self.max_pixels)
+        return resize(film, self.preprocessing) if self.side_px is None else shrink(film, self.side_px)
 
 
 Share = tuple[int, int]  # a process's number from 0, and how many there are

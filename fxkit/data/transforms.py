@@ -1,5 +1,6 @@
 """What happens to a film between file and network: augmentation and normalisation; resizing is in `resize`."""
 
+import math
 import os
 from typing import Any
 
@@ -18,6 +19,9 @@ from fxkit.weights import check_backbone
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news
 import albumentations as A
 
+SHARPNESS = 2.0  # sides of a film kept for training, in sides of the network's input: at 1.5, crops lose 43 % of the
+# variance of their fine detail against crops of the whole film, at 2, 25 %, at 3, 12 % (Laplacian, 20 forearms, 224 px)
+
 
 def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
     """Take the image size and normalisation from the settings, and what they leave open from the backbone.
@@ -31,6 +35,20 @@ def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
     std = (model.std,) * 3 if model.std is not None else tuple(default.std)
     size = data.image_size or int(default.input_size[-1])
     return Preprocessing(size, data.resize, mean, std)
+
+
+def training_px(config: AugmentConfig, preprocessing: Preprocessing) -> int:
+    """Return the least shorter side, px, at which no random crop has to be enlarged, nor loses much of its detail."""
+    low, high = config.crop_ratio
+    crop_fraction = math.sqrt(config.crop_scale[0] * min(low, 1 / low, high, 1 / high))  # of the side, at the least
+    return math.ceil(preprocessing.image_size * max(SHARPNESS, 1 / crop_fraction))
+
+
+def shrink(image: Grey, side_px: int) -> Grey:
+    """Return image with its shorter side made side_px, or as it is where that is no less."""
+    height, width = image.shape
+    factor = side_px / min(height, width)
+    return image if factor >= 1 else scale(image, round(width * factor), round(height * factor))
 
 
 def to_tensor(image: Grey, preprocessing: Preprocessing) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from fxkit.config import AugmentConfig, Config
 from fxkit.data.dataset import WHOLE, FilmDataset, ImagePlace, Share, build_loader, class_weights, mix_seed
+from fxkit.data.film_cache import FilmCache, open_cache
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import Preprocessing
 from fxkit.errors import DataError
@@ -27,6 +29,7 @@ class Films:
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     preprocessing: Preprocessing
+    cache_folder: Path | None = None  # of decoded films, shared by the runs beside each other
 
     def train_loader(self, phase: Phase, epoch: int, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
         """Build a process's share of an epoch; no film is in two, and what does not divide evenly is left out."""
@@ -64,7 +67,13 @@ class Films:
             augmentation,
             seed,
             self.config.data.max_pixels,
+            self._cache(),
         )
+
+    def _cache(self) -> FilmCache | None:
+        if self.cache_folder is None:
+            return None
+        return open_cache(self.cache_folder, self.config.data.cache_bytes, self.config.data.workers)
 
 
 def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from preprocess.images import (
     decode_image,
     encode_image,
     read_bytes,
+    read_grey8,
     read_image,
     to_grey8,
     write_atomic,
@@ -219,3 +220,57 @@ def test_a_dicom_film_without_its_size_is_refused(tmp_path: Path) -> None:
 def test_truncated_scans_of_a_public_set_are_told(shared_data: Path) -> None:
     with pytest.raises(ImageError, match="truncated or corrupt"):
         read_image(shared_data / "fracatlas_hand" / "not_fractured" / "IMG0004256.jpg")
+
+
+def smooth_film(height: int, width: int) -> np.ndarray:
+    coarse = np.random.default_rng(1).integers(0, 256, (9, 9), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize(("wanted", "shape"), [(301, (600, 800)), (300, (300, 400)), (76, (150, 200)), (1, (75, 100))])
+def test_a_jpeg_is_decoded_small_but_never_below_what_is_wanted(
+    tmp_path: Path, wanted: int, shape: tuple[int, int]
+) -> None:
+    film = smooth_film(600, 800)
+    Image.fromarray(film).save(tmp_path / "a.jpg", quality=95)
+    small = read_grey8(tmp_path / "a.jpg", at_least_px=wanted)
+    assert small.shape == shape
+    expected = cv2.resize(read_image(tmp_path / "a.jpg"), shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 1
+
+
+@pytest.mark.parametrize("how", [{}, {"keep_rgb": True}, {"subsampling": 0}], ids=["default", "rgb", "444"])
+def test_the_luma_of_a_coloured_jpeg_is_its_grey(tmp_path: Path, how: dict[str, object]) -> None:
+    film = np.dstack([smooth_film(64, 48), smooth_film(64, 48) // 2 + 40, np.full((64, 48), 90, np.uint8)])
+    Image.fromarray(film).save(tmp_path / "a.jpg", quality=95, **how)
+    grey = read_grey8(tmp_path / "a.jpg", at_least_px=48)
+    assert np.abs(grey.astype(int) - to_grey8(read_image(tmp_path / "a.jpg"))).max() <= 3
+
+
+def test_a_cmyk_jpeg_can_be_decoded_small(tmp_path: Path) -> None:
+    film = Image.fromarray(np.dstack([smooth_film(64, 48)] * 3))
+    film.convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    assert read_grey8(tmp_path / "a.jpg", at_least_px=24).shape == (32, 24)
+
+
+def test_a_small_decode_is_turned_as_exif_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(smooth_film(64, 48)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_grey8(tmp_path / "a.jpg", at_least_px=24).shape == (24, 32)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_other_formats_are_decoded_whole(tmp_path: Path, suffix: str) -> None:
+    write_image(tmp_path / f"a{suffix}", RGB)
+    assert np.array_equal(read_grey8(tmp_path / f"a{suffix}", at_least_px=8), to_grey8(RGB))
+    assert np.array_equal(read_grey8(tmp_path / f"a{suffix}"), to_grey8(RGB))
+
+
+def test_a_small_decode_refuses_what_a_whole_one_refuses(tmp_path: Path) -> None:
+    Image.fromarray(smooth_film(640, 480)).save(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match="more than the limit of 307199"):
+        read_grey8(tmp_path / "a.jpg", at_least_px=24, max_pixels=307199)
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2000])
+    with pytest.raises(ImageError, match="truncated or corrupt"):
+        read_grey8(tmp_path / "cut.jpg", at_least_px=24)

@@ -10,6 +10,7 @@ import torch
 
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.dataset import FilmDataset, build_loader, class_weights, image_place, mix_seed
+from fxkit.data.film_cache import open_cache
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
 from fxkit.data.transforms import Preprocessing
@@ -66,6 +67,19 @@ def test_a_shuffled_rest_of_one_film_is_dropped(films: tuple[Path, list[Record]]
     dataset = build((films[0], films[1][:9]))
     assert len(build_loader(dataset, DataConfig(batch_size=8, workers=0), shuffle_seed=0)) == 1
     assert len(build_loader(dataset, DataConfig(batch_size=8, workers=0))) == 2
+
+
+@pytest.mark.parametrize("augmented", [True, False])
+def test_a_cache_changes_no_item(
+    films: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augmented: bool
+) -> None:
+    monkeypatch.setattr("fxkit.data.film_cache.SETTLED_S", 0.0)
+    dataset = build(films, augmented=augmented)
+    without = [dataset[i][0] for i in range(8)]
+    dataset.cache = open_cache(tmp_path / "kept", 10**7, 1)
+    for _cold_then_warm in range(2):
+        assert all(torch.equal(dataset[i][0], without[i]) for i in range(8))
+    assert len(list((tmp_path / "kept").iterdir())) == 8
 
 
 def test_a_film_that_went_away_is_named(films: tuple[Path, list[Record]]) -> None:

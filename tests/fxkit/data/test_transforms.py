@@ -1,11 +1,21 @@
 """Resizing, augmentation and normalisation, with answers known beforehand."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
-from fxkit.data.transforms import Preprocessing, augment, build_augmentation, build_preprocessing, resize, to_tensor
+from fxkit.data.transforms import (
+    Preprocessing,
+    augment,
+    build_augmentation,
+    build_preprocessing,
+    resize,
+    shrink,
+    to_tensor,
+    training_px,
+)
 
 PLAIN = Preprocessing(64, "stretch", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 PADDED = Preprocessing(64, "pad", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -59,3 +69,28 @@ def test_probabilities_of_zero_leave_only_the_crop() -> None:
     image = np.full((64, 64), 77, np.uint8)
     image[:, 32:] = 99
     assert np.array_equal(augment(image, build_augmentation(config, PLAIN), PLAIN, 5), image)
+
+
+def test_a_training_film_is_large_enough_for_every_crop() -> None:
+    assert training_px(AugmentConfig(), PLAIN) == 2 * PLAIN.image_size
+    small_crops = AugmentConfig(crop_scale=(0.08, 1.0), crop_ratio=(0.75, 4 / 3))
+    assert training_px(small_crops, PLAIN) == np.ceil(PLAIN.image_size / np.sqrt(0.08 * 0.75))
+
+
+def test_shrinking_sets_the_shorter_side_and_never_enlarges() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
+    assert shrink(image, 30).shape == (30, 45)
+    assert shrink(image.T, 30).shape == (45, 30)
+    assert shrink(image, 61) is image
+
+
+def test_a_shrunken_film_gives_the_same_view() -> None:
+    coarse = np.random.default_rng(0).integers(0, 256, (9, 9), np.uint8)
+    film = cv2.resize(coarse, (800, 600), interpolation=cv2.INTER_CUBIC)
+    config = AugmentConfig(noise_probability=0, dropout_probability=0, clahe_probability=0)
+    small = shrink(film, training_px(config, PLAIN))
+    differences = []
+    for seed in range(9):
+        one, other = (augment(image, build_augmentation(config, PLAIN), PLAIN, seed) for image in (film, small))
+        differences.append(np.abs(one.astype(int) - other).mean())
+    assert np.median(differences) < 3, differences  # where a crop barely fits, rounding may draw another
