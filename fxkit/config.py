@@ -70,6 +70,7 @@ class ModelConfig(Settings):
 
 class OptimConfig(Settings):
     epochs: tuple[int, int] = (5, 15)  # head, fine-tuning
+    cached_views: int = Field(2, ge=0)  # augmented views a film whose features phase 1 trains on; 0: anew each epoch
     head_lr: float = Field(1e-3, gt=0)  # phase 1
     finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2
     finetune_backbone_lr: float = Field(1e-5, gt=0)

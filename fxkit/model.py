@@ -12,7 +12,7 @@ from fxkit.weights import build_backbone
 
 
 class Classifier(nn.Module):
-    """A backbone and a head: (N, 3, H, W) float32, normalised -> (N, C) float32 logits."""
+    """A backbone and a head: (N, 3, H, W) float32, normalised -> (N, C) float32 logits; also from (N, D) features."""
 
     def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -20,7 +20,8 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, images: Tensor) -> Tensor:
-        return cast(Tensor, self.head(self.backbone(images)))
+        features = images if images.ndim == 2 else self.backbone(images)
+        return cast(Tensor, self.head(features))
 
 
 def build_classifier(

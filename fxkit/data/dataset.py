@@ -1,8 +1,9 @@
 """Films as a torch dataset and its loaders; what an item looks like depends on its seed, epoch and index alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -108,7 +109,11 @@ WHOLE: Share = (0, 1)
 
 
 def build_loader(
-    dataset: FilmDataset, config: DataConfig, *, shuffle_seed: int | None = None, share: Share = WHOLE
+    dataset: Dataset[tuple[Tensor, int]],
+    config: DataConfig,
+    *,
+    shuffle_seed: int | None = None,
+    share: Share = WHOLE,
 ) -> DataLoader[tuple[Tensor, int]]:
     """Build a loader, in the records' order or shuffled by a seed of its own.
 
@@ -116,9 +121,10 @@ def build_loader(
     Shuffled, it can give a process's share: all are equally long and no film is in two.
     A training batch of one film cannot be normalised over, so a shuffled loader drops such a rest.
     """
-    order = list(range(len(dataset)))
+    count = len(cast(Sized, dataset))
+    order = list(range(count))
     if shuffle_seed is not None:
-        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(shuffle_seed)).tolist()
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(shuffle_seed)).tolist()
         rank, processes = share
         order = order[: len(order) - len(order) % processes][rank::processes]
         if len(order) % config.batch_size == 1 and len(order) > 1:
@@ -126,7 +132,7 @@ def build_loader(
     return DataLoader(
         Subset(dataset, order),
         batch_size=config.batch_size,
-        num_workers=min(config.workers, len(dataset)),
+        num_workers=min(config.workers, count),
         worker_init_fn=_one_thread,
         generator=torch.Generator().manual_seed(0),  # or each loader draws from torch's own, and shifts dropout
         pin_memory=torch.cuda.is_available(),

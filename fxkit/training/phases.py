@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
+from fxkit.feature_cache import can_cache, delete_features, on_features
 from fxkit.model import Classifier, finetune_stage, set_trainable, unfreezing
 from fxkit.run import read_json, write_json
 from fxkit.training.averaging import build_averaging
@@ -56,6 +57,9 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     )
     trainer = _trainer(films.config, phase, epochs, folder, checkpoint, progress)
     last = folder / "checkpoints" / phase / "last.ckpt"
+    features = folder / "checkpoints" / phase / "features"
+    if phase == "head" and can_cache(films.config, trainer.world_size):
+        films = on_features(films, classifier.backbone, features)
     trainer.fit(
         Learner(classifier, films, phase, stages),
         ckpt_path=str(last) if last.is_file() else None,
@@ -65,6 +69,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
         raise KeyboardInterrupt
     if trainer.is_global_zero:
         write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
+        delete_features(features)
     trainer.strategy.barrier()
 
 

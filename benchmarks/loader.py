@@ -1,0 +1,142 @@
+"""Films a second of fxkit's training loader against the usual torchvision one, and the processor time a film takes.
+
+    python benchmarks/loader.py ROOT [--films N] [--repeats N] [--full-augmentation]
+
+Both give normalised (32, 3, 224, 224) float32 batches by two processes. torchvision: Image.open().convert("RGB"),
+RandomResizedCrop, flips, RandomRotation, ColorJitter, ToTensor, Normalize. fxkit: the same kinds at the same strengths
+(or its default list, which has eight more, with --full-augmentation); `cold` decodes the files, `kept` reads the films
+that the first epoch left. File names that copies of the forearm set bear ("rotated") are left out. Repeats alternate
+between the loaders; medians are printed. Processor time holds on a machine that does other work, films a second do not.
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from fxkit.config import AugmentConfig, DataConfig
+from fxkit.data import film_cache
+from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader
+from fxkit.data.film_cache import FilmCache, open_cache
+from fxkit.data.manifest import Record
+from fxkit.data.transforms import Preprocessing
+from preprocess.errors import ImageError
+from preprocess.images import read_image
+
+SIZE = 224
+HALF = (0.5, 0.5, 0.5)
+PLAIN = AugmentConfig(
+    affine_probability=0,
+    rotate_probability=1,
+    brightness_contrast_probability=1,
+    gamma_probability=0,
+    clahe_probability=0,
+    blur_probability=0,
+    noise_probability=0,
+    dropout_probability=0,
+)
+
+
+class TorchvisionFilms(Dataset[tuple[torch.Tensor, int]]):
+    """The usual way."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomResizedCrop(SIZE, scale=PLAIN.crop_scale, ratio=PLAIN.crop_ratio),
+                transforms.RandomHorizontalFlip(),
+                transforms.RandomVerticalFlip(),
+                transforms.RandomRotation(PLAIN.rotate_deg),
+                transforms.ColorJitter(PLAIN.brightness, PLAIN.contrast),
+                transforms.ToTensor(),
+                transforms.Normalize(HALF, HALF),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.open(self.paths[item]).convert("RGB")), 0
+
+
+def fxkit_loader(
+    root: Path, paths: list[Path], augmentation: AugmentConfig, cache: FilmCache | None
+) -> DataLoader[tuple[torch.Tensor, int]]:
+    records = [Record(str(p.relative_to(root)), "a", str(p), "train", "", 1, 1, "ok", str(p)) for p in paths]
+    preprocessing = Preprocessing(SIZE, "stretch", HALF, HALF)
+    films = FilmDataset(ImagePlace(root, {}), records, ["a"], preprocessing, augmentation, cache=cache)
+    return build_loader(films, DataConfig(workers=2))
+
+
+def readable(root: Path, count: int) -> list[Path]:
+    found = []
+    for path in sorted(root.glob("**/*.jpg")):
+        if "rotated" in path.name:
+            continue
+        try:
+            read_image(path)
+        except ImageError:
+            continue
+        found.append(path)
+    step = max(1, len(found) // count)
+    return found[::step][:count]
+
+
+def seconds(build: Callable[[], DataLoader[tuple[torch.Tensor, int]]]) -> tuple[float, float]:
+    """Return the wall time and the processor time, its own and its processes', of one epoch."""
+    used, begun = _processor_s(), time.perf_counter()
+    for _images, _labels in build():
+        pass
+    wall = time.perf_counter() - begun
+    return wall, _processor_s() - used
+
+
+def _processor_s() -> float:
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--films", type=int, default=96)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--full-augmentation", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    film_cache.SETTLED_S = 0.0
+    paths = readable(given.root, given.films)
+    augmentation = AugmentConfig() if given.full_augmentation else PLAIN
+    times: dict[str, list[tuple[float, float]]] = {"torchvision": [], "fxkit, cold": [], "fxkit, kept": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for repeat in range(given.repeats):
+            cache = open_cache(Path(folder, str(repeat)), 10**10, 2)
+            ways = (
+                lambda: DataLoader(TorchvisionFilms(paths), batch_size=32, num_workers=2),
+                lambda kept=cache: fxkit_loader(given.root, paths, augmentation, kept),
+            )
+            for name, way in zip(times, (*ways, ways[1]), strict=True):
+                times[name].append(seconds(way))
+    base = [statistics.median(column) for column in zip(*times["torchvision"], strict=True)]
+    print(f"{len(paths)} films of {given.root}, {given.repeats} repeats")
+    print("| loader | films/s | ratio | processor ms a film | ratio |\n|---|---|---|---|---|")
+    for name, measured in times.items():
+        wall, used = (statistics.median(column) for column in zip(*measured, strict=True))
+        print(
+            f"| {name} | {len(paths) / wall:.0f} | {base[0] / wall:.1f} "
+            f"| {1000 * used / len(paths):.1f} | {base[1] / used:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
