@@ -94,14 +94,14 @@ def readable(root: Path, count: int) -> list[Path]:
 
 def seconds(build: Callable[[], DataLoader[tuple[torch.Tensor, int]]]) -> tuple[float, float]:
     """Return the wall time and the processor time, its own and its processes', of one epoch."""
-    used, begun = _processor_s(), time.perf_counter()
+    used, begun = processor_s(), time.perf_counter()
     for _images, _labels in build():
         pass
     wall = time.perf_counter() - begun
-    return wall, _processor_s() - used
+    return wall, processor_s() - used
 
 
-def _processor_s() -> float:
+def processor_s() -> float:
     uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(use.ru_utime + use.ru_stime for use in uses)
 

@@ -1,7 +1,6 @@
 """Decoded films at the size that training needs, kept from epoch to epoch and from run to run."""
 
 import hashlib
-import io
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from preprocess.images import write_atomic
 
 FORMAT = 1  # goes up whenever a film is decoded or made small in another way
 SETTLED_S = 2.0  # a file changed more lately may change again within the clock's step, and look the same
+SHAPE = np.dtype("<u4")  # of the height and the width, which stand before the pixels
 FULL_FRACTION = 0.9  # of the limit; then the folder is halved
 
 Grey = NDArray[np.uint8]
@@ -43,7 +43,7 @@ class FilmCache:
             state = path.stat()
         except OSError:
             return make(path)  # whose error says what is wrong
-        entry = self.folder / f"{_key(path, state, kind)}.npy"
+        entry = self.folder / f"{_key(path, state, kind)}.film"
         kept = _read(entry)
         if kept is not None:
             return kept
@@ -53,13 +53,12 @@ class FilmCache:
         return film
 
     def _keep(self, entry: Path, film: Grey) -> None:
-        out = io.BytesIO()
-        np.save(out, film, allow_pickle=False)
-        if len(out.getbuffer()) > self.room:
+        data = np.array(film.shape, SHAPE).tobytes() + film.tobytes()
+        if len(data) > self.room:
             return
         with suppress(OutputError):  # a full disk is no reason to end a training
-            write_atomic(entry, out.getvalue())
-            self.room -= len(out.getbuffer())
+            write_atomic(entry, data)
+            self.room -= len(data)
 
 
 def open_cache(folder: Path, limit: int, processes: int) -> FilmCache | None:
@@ -104,8 +103,8 @@ def _key(path: Path, state: os.stat_result, kind: str) -> str:
 
 def _read(entry: Path) -> Grey | None:
     try:
-        film = np.load(entry, allow_pickle=False)
+        data = entry.read_bytes()
         os.utime(entry)  # the time of its last use
-    except (OSError, ValueError, EOFError):
+        return np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize).reshape(np.frombuffer(data, SHAPE, 2)).copy()
+    except (OSError, ValueError):
         return None
-    return np.asarray(film, np.uint8)
