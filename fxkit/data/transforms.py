@@ -62,7 +62,7 @@ def to_tensor(image: Grey, preprocessing: Preprocessing) -> torch.Tensor:
 def _tables(preprocessing: Preprocessing) -> tuple[NDArray[np.float32], ...]:
     """Return what becomes of the 256 grey values in each channel, which is less work than for each pixel."""
     values = np.arange(256, dtype=np.float32) / np.float32(255)
-    mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
+    mean, std = (np.array(v, np.float32) for v in (preprocessing.mean, preprocessing.std))
     return tuple((values - m) / s for m, s in zip(mean, std, strict=True))
 
 
