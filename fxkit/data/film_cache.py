@@ -106,6 +106,7 @@ def _read(entry: Path) -> Grey | None:
         data = entry.read_bytes()
         os.utime(entry)  # the time of its last use
         height, width = (int(side) for side in np.frombuffer(data, SHAPE, 2))
-        return np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize).reshape(height, width).copy()
+        pixels: Grey = np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize)
+        return pixels.reshape(height, width).copy()
     except (OSError, ValueError):
         return None
