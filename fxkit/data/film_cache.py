@@ -106,7 +106,7 @@ def _read(entry: Path) -> Grey | None:
         data = entry.read_bytes()
         os.utime(entry)  # the time of its last use
         height, width = (int(side) for side in np.frombuffer(data, SHAPE, 2))
-        pixels: Grey = np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize)
-        return pixels.reshape(height, width).copy()
+        pixels = np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize)
+        return np.array(pixels.reshape(height, width), np.uint8)
     except (OSError, ValueError):
         return None
