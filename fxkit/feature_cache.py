@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader
+from fxkit.data.manifest import usable
 from fxkit.training.films import Films, Phase
 from preprocess.images import write_atomic
 
@@ -34,11 +35,11 @@ class FeatureFilms(Films):
     def train_loader(self, phase: Phase, epoch: int, *_share: object) -> DataLoader[tuple[Tensor, int]]:
         view = epoch % view_count(self.config)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        films = self._dataset("train", augmentation, self.seed(phase, view))
+        films = self._dataset(usable(self.records, "train"), augmentation, self.seed(phase, view))
         return self._loader(f"train-{view}", films, self.seed(phase, epoch))
 
     def val_loader(self, *_share: object) -> DataLoader[tuple[Tensor, int]]:
-        return self._loader("val", self._dataset("val", None, 0), None)
+        return self._loader("val", self._dataset(usable(self.records, "val"), None, 0), None)
 
     def _loader(self, name: str, films: FilmDataset, shuffle_seed: int | None) -> DataLoader[tuple[Tensor, int]]:
         path = self.folder / f"{name}.npy"
@@ -64,7 +65,7 @@ class _FeatureDataset(Dataset[tuple[Tensor, int]]):
 
 def can_cache(config: Config, processes: int) -> bool:
     """Tell whether the head may train on features: not by several processes, nor where images are mixed."""
-    mixes = any(getattr(config.augment, name, 0) > 0 for name in ("mixup_alpha", "cutmix_alpha"))
+    mixes = config.augment.mixup_alpha > 0 or config.augment.cutmix_alpha > 0
     return config.optim.cached_views > 0 and processes == 1 and not mixes
 
 

@@ -73,7 +73,7 @@ class Learner(L.LightningModule):
         self.log_dict({MONITOR: self.loss, "val_auroc": self.auroc, "val_accuracy": self.accuracy}, prog_bar=True)
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        channels_last = self.films.config.trainer.channels_last
+        channels_last = self.films.config.trainer.channels_last and images.ndim == 4  # features have no channels
         return images.contiguous(memory_format=torch.channels_last) if channels_last else images
 
     def configure_optimizers(self) -> Any:
