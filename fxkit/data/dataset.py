@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.film_cache import FilmCache
 from fxkit.data.manifest import Record
+from fxkit.data.resize import Grey
 from fxkit.data.transforms import (
-    Grey,
     Preprocessing,
     augment,
     build_augmentation,

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
-from fxkit.data.resize import Grey
+from fxkit.data.resize import Grey, scale
 from fxkit.data.resize import Preprocessing as Preprocessing
 from fxkit.data.resize import preprocessing_from as preprocessing_from
 from fxkit.data.resize import resize as resize
-from fxkit.data.resize import scale
 from fxkit.weights import check_backbone
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news

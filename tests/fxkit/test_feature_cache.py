@@ -112,6 +112,8 @@ def test_where_features_are_not_used() -> None:
     assert can_cache(settings(), 1)
     assert not can_cache(settings(), 2)
     assert not can_cache(settings("optim.cached_views=0"), 1)
+    assert not can_cache(settings("augment.mixup_alpha=0.2"), 1)
+    assert not can_cache(settings("augment.cutmix_alpha=1.0"), 1)
 
 
 @pytest.mark.parametrize(
