@@ -1,6 +1,7 @@
 """Find the films that each film may be a copy of: those with points like its own, by votes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import faiss
 import numpy as np
@@ -10,33 +11,34 @@ DIMENSIONS = 32  # to which descriptors are reduced
 NEIGHBOURS = 12  # of each point that vote
 CANDIDATES = 24  # films kept of each film's
 LEAST_VOTES = 1.5  # that a pair needs: half of the pairs of unlike films have fewer, and 1 in 400 copies has no more
-SAMPLE = 60_000  # descriptors from which reduction and cells are learnt
+SAMPLE = 60_000  # descriptors from which the reduction is learnt, and at least as many cells are
 CELL = 256  # descriptors to a cell of the index, about
 LARGEST_CELLS = 65_536
 PROBES = 6  # cells looked at
 BLOCK = 50_000  # points asked for at once
 
-Reduced = NDArray[np.float32]
+Reduced = NDArray[np.float16]  # halves suffice: the index keeps 8 bits
 
 
-def candidates(descriptors: Sequence[NDArray[np.uint8]], threads: int = 1) -> list[tuple[int, int, float]]:
+def candidates(descriptors: Iterable[NDArray[np.uint8]], threads: int = 1) -> list[tuple[int, int, float]]:
     """Return pairs of films (lower number, higher number, votes) worth comparing, most votes first.
 
     Each point's nearest neighbours vote for their films, nearer ones more; of every film's voters and votees the
     strongest CANDIDATES of LEAST_VOTES are kept. The index is an inverted file: time grows about as the films do.
 
     Args:
-        descriptors: of each film, (n, 128) uint8.
+        descriptors: of each film, (n, 128) uint8, gone through once; the reduction is learnt from the first films, so
+            their order should have nothing to do with what they show.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
-    owner = np.repeat(np.arange(len(descriptors)), [len(own) for own in descriptors])
+    reduced, counts = _reduced(iter(descriptors))
+    owner = np.repeat(np.arange(len(counts)), counts)
     if len(owner) <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)
-    reduced = _reduced(descriptors)
     index = _index(reduced)
     votes: dict[tuple[int, int], float] = {}
-    best: list[list[tuple[float, int]]] = [[] for _ in descriptors]
+    best: list[list[tuple[float, int]]] = [[] for _ in counts]
     for film, voted in _votes(index, reduced, owner):
         for other, weight in voted:
             pair = (min(film, other), max(film, other))
@@ -53,15 +55,25 @@ def candidates(descriptors: Sequence[NDArray[np.uint8]], threads: int = 1) -> li
     return sorted(((low, high, weight) for (low, high), weight in kept.items()), key=lambda p: (-p[2], p[0], p[1]))
 
 
-def _reduced(descriptors: Sequence[NDArray[np.uint8]]) -> Reduced:
-    """Reduce descriptors to their DIMENSIONS main components, in blocks so that memory stays small."""
-    total = sum(map(len, descriptors))
-    step = max(1, total // SAMPLE)
-    sample = np.concatenate(descriptors)[::step].astype(np.float32)
+def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
+    """Reduce descriptors to their DIMENSIONS main components, a film at a time so that memory stays small.
+
+    Returns:
+        all films' descriptors one after the other, and how many each has.
+    """
+    first: list[NDArray[np.uint8]] = []
+    while sum(map(len, first)) < SAMPLE and (own := next(films, None)) is not None:
+        first.append(own)
+    if not first or sum(map(len, first)) < 2:
+        return np.zeros((0, DIMENSIONS), np.float16), []
+    sample = np.concatenate(first).astype(np.float32)
     mean = sample.mean(0)
     axes = np.linalg.eigh(np.cov((sample - mean).T))[1][:, ::-1][:, :DIMENSIONS]
-    parts = [((own.astype(np.float32) - mean) @ axes).astype(np.float32) for own in descriptors]
-    return np.ascontiguousarray(np.concatenate(parts))
+    packed, counts = bytearray(), []
+    for own in chain(first, films):
+        packed += ((own.astype(np.float32) - mean) @ axes).astype(np.float16).tobytes()
+        counts.append(len(own))
+    return np.frombuffer(packed, np.float16).reshape(-1, DIMENSIONS), counts
 
 
 def _index(reduced: Reduced) -> "faiss.Index":
@@ -69,8 +81,9 @@ def _index(reduced: Reduced) -> "faiss.Index":
     coarse = faiss.IndexHNSWFlat(DIMENSIONS, 16) if cells > 1000 else faiss.IndexFlatL2(DIMENSIONS)
     index = faiss.IndexIVFScalarQuantizer(coarse, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
     index.cp.niter, index.cp.seed, index.cp.min_points_per_centroid = 8, 0, 1
-    index.train(np.ascontiguousarray(reduced[:: max(1, len(reduced) // max(SAMPLE, 40 * cells))]))
-    index.add(reduced)
+    index.train(reduced[:: max(1, len(reduced) // max(SAMPLE, 40 * cells))].astype(np.float32))
+    for start in range(0, len(reduced), BLOCK):
+        index.add(reduced[start : start + BLOCK].astype(np.float32))
     index.nprobe = PROBES
     return index
 
@@ -89,7 +102,7 @@ def _votes(
             last += 1
         last = max(last, first + 1)
         here = slice(int(starts[first]), ends[last - 1])
-        distances, found = index.search(reduced[here], NEIGHBOURS + 1)
+        distances, found = index.search(reduced[here].astype(np.float32), NEIGHBOURS + 1)
         others = np.where(found >= 0, owner[found], -1)
         weights = np.where(
             (others >= 0) & (others != owner[here][:, None]),

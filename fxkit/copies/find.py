@@ -95,7 +95,7 @@ def _candidates(store: Store, names: Sequence[str], threads: int) -> list[Candid
     key = hashlib.sha256("\n".join(marks).encode()).hexdigest()
     found = store.candidates(key)
     if found is None:
-        found = votes.candidates(list(store.descriptors(names)), threads=threads)
+        found = votes.candidates(store.descriptors(names), threads=threads)  # hashes' order: by chance
         store.keep_candidates(key, found)
         store.commit()
     return found

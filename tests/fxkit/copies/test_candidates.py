@@ -35,6 +35,13 @@ def test_the_same_films_give_the_same_pairs(films: Films) -> None:
     assert candidates(taken) == candidates(taken)
 
 
+def test_reduction_learnt_from_the_first_films_serves_the_others(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = descriptors(films)
+    monkeypatch.setattr(module, "SAMPLE", len(taken[0]) + len(taken[1]))
+    found = candidates(own for own in taken)
+    assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
+
+
 def test_a_block_at_a_time_gives_the_same(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     taken.insert(3, np.zeros((0, 128), np.uint8))
