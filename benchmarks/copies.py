@@ -2,7 +2,7 @@
 
     python benchmarks/copies.py ../shared/data/forearm/patients.csv --film stem --patient patient
     python benchmarks/hard_copies.py ../shared/data/fracatlas_hand /tmp/hard
-    python benchmarks/copies.py /tmp/hard/truth.csv --film film
+    python benchmarks/copies.py /tmp/hard/truth.csv --film film --same benchmarks/fracatlas_doubles.csv
 
 Prints recall of pairs of one film, precision of joined pairs by film and by patient, films kept whole, what a leak
 check makes of a fully leaked and of an honest split, time and memory.
@@ -15,7 +15,9 @@ import resource
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -61,63 +63,119 @@ def honest_split(patients: Sequence[str]) -> set[int]:
     return {n for n, patient in enumerate(patients) if patient in chosen}
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What is known of files: where they are, and the film and patient (or film again) of each."""
+
+    paths: tuple[Path, ...]
+    films: tuple[str, ...]
+    patients: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names that tell nothing, one a file."""
+        return [hashlib.md5(str(path).encode()).hexdigest()[:12] + path.suffix for path in self.paths]
+
+
+def read_truth(path: Path, film: str, patient: str, same: Path | None, half: str) -> Truth:
+    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all."""
+    rows = [row for row in read_rows(path) if half == "all" or _odd(row[film]) == (half == "odd")]
+    films = tuple(row[film] for row in rows)
+    if same:
+        one = {row["second"]: row["first"] for row in read_rows(same)}
+        films = tuple(one.get(Path(name).stem, Path(name).stem) for name in films)
+    patients = tuple(row[patient] for row in rows) if patient else films
+    return Truth(tuple((path.parent / row["path"]).resolve() for row in rows), films, patients)
+
+
+def _odd(film: str) -> bool:
+    return int("".join(filter(str.isdigit, Path(film).stem))) % 2 == 1
+
+
+@contextmanager
+def scrambled(truth: Truth) -> Iterator[Path]:
+    """Lay all files in one folder under names that tell nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path in zip(truth.names, truth.paths, strict=True):
+            Path(folder, name).symlink_to(path)
+        yield Path(folder)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well groups match films; shares from 0 to 1."""
+
+    found: float
+    right_by_film: float
+    right_by_patient: float
+    whole: float
+    leaked_flagged: float
+    honest_flagged: float
+
+
+def scores(truth: Truth, groups: Sequence[str]) -> Scores:
+    """Score the group of each file."""
+    joined = max(1, pairs_of(groups))
+    whole = defaultdict(set)
+    for film, group in zip(truth.films, groups, strict=True):
+        whole[film].add(group)
+    right = pairs_of(list(zip(truth.films, groups, strict=True)))
+    return Scores(
+        right / pairs_of(truth.films),
+        right / joined,
+        pairs_of(list(zip(truth.patients, groups, strict=True))) / joined,
+        sum(len(found) == 1 for found in whole.values()) / len(whole),
+        flagged(groups, leaked_split(truth.films)),
+        flagged(groups, honest_split(truth.patients)),
+    )
+
+
 @click.command()
 @click.argument("truth", type=click.Path(path_type=Path, exists=True))
 @click.option("--film", default="film", help="Column that copies share.")
 @click.option("--patient", default="", help="Column of patients.")
 @click.option("--same", type=click.Path(path_type=Path), help="CSV of films that are one, first,second.")
+@click.option("--half", type=click.Choice(["all", "odd", "even"]), default="all", help="Films by number.")
 @click.option("--jobs", default=2)
-def main(truth: Path, film: str, patient: str, same: Path | None, jobs: int) -> None:
-    rows = read_rows(truth)
-    one = {row["second"]: row["first"] for row in read_rows(same)} if same else {}
-    films = [one.get(row[film], row[film]) for row in rows]
-    patients = [row[patient] for row in rows] if patient else films
-    with tempfile.TemporaryDirectory() as folder:
-        names = []
-        for row in rows:
-            name = hashlib.md5(row["path"].encode()).hexdigest()[:12] + Path(row["path"]).suffix
-            Path(folder, name).symlink_to((truth.parent / row["path"]).resolve())
-            names.append(name)
-        start = time.perf_counter()
-        with open_store(Path(folder, "cache")) as store:
-            readings = read_files(store, Path(folder), names, MAX_PIXELS, jobs)
+def main(truth: Path, film: str, patient: str, same: Path | None, half: str, jobs: int) -> None:
+    known = read_truth(truth, film, patient, same, half)
+    with scrambled(known) as folder:
+        start, names = time.perf_counter(), known.names
+        with open_store(folder / "cache") as store:
+            readings = read_files(store, folder, names, MAX_PIXELS, jobs)
             read_s = time.perf_counter() - start
             copies = find_copies(store, [reading.sha256 for reading in readings], jobs=jobs)
         all_s = time.perf_counter() - start
         start = time.perf_counter()
-        with open_store(Path(folder, "cache")) as store:
-            again = read_files(store, Path(folder), names, MAX_PIXELS, jobs)
+        with open_store(folder / "cache") as store:
+            again = read_files(store, folder, names, MAX_PIXELS, jobs)
             find_copies(store, [reading.sha256 for reading in again], jobs=jobs)
         again_s = time.perf_counter() - start
-        size = Path(folder, "cache").stat().st_size
+        size = (folder / "cache").stat().st_size
     groups = [copies.groups.get(reading.sha256, name) for reading, name in zip(readings, names, strict=True)]
-    right, joined = pairs_of(list(zip(films, groups, strict=True))), pairs_of(groups)
-    by_patient = pairs_of(list(zip(patients, groups, strict=True)))
-    whole = defaultdict(set)
-    for name, group in zip(films, groups, strict=True):
-        whole[name].add(group)
-    print(
-        f"{len(rows)} files, {len(whole)} films, {len(set(patients))} patients or films; "
-        f"{len(set(groups))} groups found"
-    )
-    print(f"pairs of copies found     {right / pairs_of(films):.4%}")
-    print(
-        f"pairs rightly joined      {right / max(1, joined):.4%} by film, {by_patient / max(1, joined):.4%} by patient"
-    )
-    print(f"films kept whole          {sum(len(found) == 1 for found in whole.values()) / len(whole):.2%}")
-    print(f"leaked split flagged      {flagged(groups, leaked_split(films)):.3%}")
-    print(f"honest split, false alarm {flagged(groups, honest_split(patients)):.3%}")
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    print_scores(known, groups)
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
         f"time {all_s:.0f} s (reading {read_s:.0f} s), again {again_s:.1f} s; "
-        f"cache {size / len(rows) / 1e3:.0f} kB a file"
+        f"processor {sum(use.ru_utime + use.ru_stime for use in usage):.0f} s; "
+        f"cache {size / len(names) / 1e3:.0f} kB a file"
     )
-    print(f"peak memory {peak[0] / 1e6:.2f} GB, a worker {peak[1] / 1e6:.2f} GB")
-    shown = {reading.sha256: name for reading, name in zip(readings, films, strict=True)}
+    print(f"peak memory {usage[0].ru_maxrss / 1e6:.2f} GB, a worker {usage[1].ru_maxrss / 1e6:.2f} GB")
+    shown = {reading.sha256: name for reading, name in zip(readings, known.films, strict=True)}
     ends = [{shown[link.first], shown[link.second]} for link in copies.links if link.joined]
     wrong = Counter(tuple(sorted(end)) for end in ends if len(end) > 1)
-    for (one_film, other), count in wrong.most_common(20):
+    for (one_film, other), count in wrong.most_common(40):
         print(f"joined: {one_film} {other} ({count} links)")
+
+
+def print_scores(truth: Truth, groups: Sequence[str]) -> None:
+    found = scores(truth, groups)
+    print(f"{len(groups)} files, {len(set(truth.films))} films; {len(set(groups))} groups found")
+    print(f"pairs of copies found     {found.found:.4%}")
+    print(f"pairs rightly joined      {found.right_by_film:.4%} by film, {found.right_by_patient:.4%} by patient")
+    print(f"films kept whole          {found.whole:.2%}")
+    print(f"leaked split flagged      {found.leaked_flagged:.3%}")
+    print(f"honest split, false alarm {found.honest_flagged:.3%}")
 
 
 if __name__ == "__main__":
