@@ -23,8 +23,10 @@ BANDS_PX = ((1.0, 3.0), (1.5, 5.0), (2.5, 8.0))  # detail: what a blur of the se
 AROUND_PX = 6.0  # the detail's contrast is taken over such a blur,
 WIDE_PX = 3.0  # blurs from here on are made at half size
 NOISE = 2.0  # and is no less than this, in grey values
-ALTERED = 0.12  # share of the common view left out of the likeness, where films agree least: a marker erased or laid on
-ALTERED_PX = 5.0  # width over which that is judged
+FLAT, FLAT_PX = (
+    2.0,
+    9,
+)  # standard deviation in grey values, within such a square, below which a film shows nothing there
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
 FEW_POINTS = 12  # ... fewer common points than these, idle
@@ -123,7 +125,7 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
     if both.sum() < LEAST_OVERLAP_PX:
         return None
     laid = np.asarray(laid, np.uint8)
-    kept = _unaltered(laid, other, both)
+    kept = _structured(laid, other, both)
     rank = correlation(_ranks(laid, kept)[kept], _ranks(other, kept)[kept])
     inner = np.asarray(cv2.erode(kept.astype(np.uint8), np.ones((5, 5))), bool)
     pairs = [correlation(a[inner], b[inner]) for a, b in _details(laid, other, both)]
@@ -132,13 +134,17 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
     return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
 
 
-def _unaltered(one: Picture, other: Picture, both: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out of what both show the places where ranks of grey values differ most."""
-    ranks = _ranks(one, both), _ranks(other, both)
-    if correlation(ranks[0][both], ranks[1][both]) < 0:
-        ranks = ranks[0], 1 - ranks[1]
-    off = _blurred(np.where(both, np.abs(ranks[0] - ranks[1]), np.float32(0)), ALTERED_PX)
-    return both & (off <= np.quantile(off[both], 1 - ALTERED))
+def _structured(one: Picture, other: Picture, both: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out of what both show the places where either is flat, unless hardly any is left.
+
+    A marker painted over is flat, and would speak against copies; so is empty ground, which would speak for them.
+    """
+    kept = both.copy()
+    for picture in (one, other):
+        grey = picture.astype(np.float32)
+        mean, square = (cv2.boxFilter(values, -1, (FLAT_PX, FLAT_PX)) for values in (grey, grey * grey))
+        kept &= square - mean * mean >= FLAT * FLAT
+    return kept if kept.sum() >= LEAST_OVERLAP_PX else both
 
 
 def _details(one: Picture, other: Picture, shown: NDArray[np.bool_]) -> list[tuple[Values, ...]]:
