@@ -10,7 +10,7 @@ import numpy as np
 
 from fxkit.copies.compare import Evidence
 
-# score of a link: the log odds that it joins copies, by logistic regression; benchmarks/copy_scores.py fits it
+# score of a link: the log odds that it joins copies, by logistic regression (benchmarks/copy_scores.py), before flat places were left out
 POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
 LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
 SURE = 5.5  # score from which one link joins two groups
