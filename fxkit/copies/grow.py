@@ -10,12 +10,13 @@ import numpy as np
 
 from fxkit.copies.compare import Evidence
 
-# score of a link: the log odds that it joins copies, by logistic regression (benchmarks/copy_scores.py), before flat places were left out
+# score of a link: the log odds that it joins copies, by logistic regression (benchmarks/copy_scores.py) on links before
+# flat places were left out; the thresholds below are of now
 POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
 LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
 SURE = 5.5  # score from which one link joins two groups
-STRONG = 3.0  # ... joins a lone film to others
-WITNESS = 1.2  # ... counts, beside another of other films
+STRONG = 3.5  # ... joins a lone film to others
+WITNESS = 2.5  # ... counts, beside another of other films
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 SECOND_LOOKS = 8  # comparisons of two groups that a witness does not suffice to join, whatever the votes
 PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
