@@ -1,6 +1,6 @@
 """Copies under scrambled names, in real files: all are found, nothing else is, and a second run compares nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,9 +76,13 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
     monkeypatch.setattr(module, "compare", lambda a, b: calls.append((a, b)) or compare(a, b))
     counted: list[int] = []
     candidates = module.votes.candidates
-    monkeypatch.setattr(
-        module.votes, "candidates", lambda found, threads: counted.append(len(found)) or candidates(found, threads)
-    )
+
+    def count(found: Iterable[NDArray[np.uint8]], threads: int) -> list[tuple[int, int, float]]:
+        films = list(found)
+        counted.append(len(films))
+        return candidates(films, threads)
+
+    monkeypatch.setattr(module.votes, "candidates", count)
     with opened(*scrambled) as (store, owner):
         assert find_copies(store, owner) == first
         assert not calls
