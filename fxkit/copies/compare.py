@@ -1,6 +1,6 @@
 """Compare two films: lay one on the other by their common points, and tell how alike they are where both show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -21,12 +21,7 @@ SCALES = (0.25, 4.0)  # ... and their range
 CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
 BANDS_PX = ((1.0, 3.0), (1.5, 5.0), (2.5, 8.0))  # detail: what a blur of the second width takes away after the first
 AROUND_PX = 6.0  # the detail's contrast is taken over such a blur,
-WIDE_PX = 3.0  # blurs from here on are made at half size
 NOISE = 2.0  # and is no less than this, in grey values
-FLAT, FLAT_PX = (
-    2.0,
-    9,
-)  # standard deviation in grey values, within such a square, below which a film shows nothing there
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
 FEW_POINTS = 12  # ... fewer common points than these, idle
@@ -125,35 +120,21 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
     if both.sum() < LEAST_OVERLAP_PX:
         return None
     laid = np.asarray(laid, np.uint8)
-    kept = _structured(laid, other, both)
-    rank = correlation(_ranks(laid, kept)[kept], _ranks(other, kept)[kept])
-    inner = np.asarray(cv2.erode(kept.astype(np.uint8), np.ones((5, 5))), bool)
-    pairs = [correlation(a[inner], b[inner]) for a, b in _details(laid, other, both)]
+    rank = correlation(_ranks(laid, both)[both], _ranks(other, both)[both])
+    inner = np.asarray(cv2.erode(both.astype(np.uint8), np.ones((5, 5))), bool)
+    details = zip(_details(laid, both), _details(other, both), strict=True)
+    pairs = [correlation(a[inner], b[inner]) for a, b in details]
     detail = float(np.tanh(np.mean(np.arctanh(np.clip(pairs, -0.999, 0.999)))))
     smaller = min(float(_shown(other).sum()), float(own.sum()))
     return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
 
 
-def _structured(one: Picture, other: Picture, both: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out of what both show the places where either is flat, unless hardly any is left.
-
-    A marker painted over is flat, and would speak against copies; so is empty ground, which would speak for them.
-    """
-    kept = both.copy()
-    for picture in (one, other):
-        grey = picture.astype(np.float32)
-        mean, square = (cv2.boxFilter(values, -1, (FLAT_PX, FLAT_PX)) for values in (grey, grey * grey))
-        kept &= square - mean * mean >= FLAT * FLAT
-    return kept if kept.sum() >= LEAST_OVERLAP_PX else both
-
-
-def _details(one: Picture, other: Picture, shown: NDArray[np.bool_]) -> list[tuple[Values, ...]]:
-    """Take both pictures' detail of each of BANDS_PX, over the contrast around: bone counts, empty ground not."""
-    greys = [np.asarray(picture, np.float32) for picture in (one, other)]
-    around = [_blurred(cv2.merge([grey, grey * grey]), AROUND_PX) for grey in greys]
-    contrasts = [np.sqrt(np.maximum(blur[..., 1] - blur[..., 0] ** 2, 0)) + NOISE for blur in around]
-    bands = _bands(greys, shown, BANDS_PX)
-    return [tuple(detail / contrast for detail, contrast in zip(band, contrasts, strict=True)) for band in bands]
+def _details(picture: Picture, shown: NDArray[np.bool_]) -> list[Values]:
+    """Take the detail of each of BANDS_PX, over the contrast around: bone counts, and empty ground's noise does not."""
+    grey = picture.astype(np.float32)
+    mean, square = (cv2.GaussianBlur(values, (0, 0), AROUND_PX) for values in (grey, grey * grey))
+    contrast = np.sqrt(np.maximum(square - mean * mean, 0)) + NOISE
+    return [np.asarray(band / contrast, np.float32) for band in _bands(grey, shown, BANDS_PX)]
 
 
 def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
@@ -163,32 +144,18 @@ def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
     return np.asarray(ranks[picture], np.float32)
 
 
-def _bands(
-    pictures: Sequence[Values], shown: NDArray[np.bool_], widths_px: Iterable[tuple[float, float]]
-) -> list[list[Values]]:
-    """Take each picture's detail between two widths, for each such pair, of what is shown alone."""
-    weight = shown.astype(np.float32)
-    stack = cv2.merge([*(picture * weight for picture in pictures), weight])  # one blur for all
+def _bands(values: Values, shown: NDArray[np.bool_], widths_px: Iterable[tuple[float, float]]) -> list[Values]:
+    """Take the detail between two widths, for each such pair, of what is shown alone."""
+    both = np.dstack([values * shown, shown.astype(np.float32)])  # one blur for both
     found = []
     for widths in widths_px:
-        finer, coarser = (_over(_blurred(stack, width)) for width in widths)
-        found.append([fine - coarse for fine, coarse in zip(finer, coarser, strict=True)])
+        finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths)
+        found.append(_over(finer) - _over(coarser))
     return found
 
 
-def _over(blurred: Values) -> list[Values]:
-    *sums, weight = cv2.split(blurred)
-    weight = np.maximum(weight, np.float32(1e-3))
-    return [np.asarray(values / weight, np.float32) for values in sums]
-
-
-def _blurred(values: Values, width_px: float) -> Values:
-    """Blur; widely at half size, which is hardly different and five times as fast."""
-    if width_px < WIDE_PX:
-        return np.asarray(cv2.GaussianBlur(values, (0, 0), width_px), np.float32)
-    half = cv2.resize(values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    half = cv2.GaussianBlur(half, (0, 0), width_px / 2)
-    return np.asarray(cv2.resize(half, values.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+def _over(blurred: Values) -> Values:
+    return np.asarray(blurred[..., 0] / np.maximum(blurred[..., 1], np.float32(1e-3)), np.float32)
 
 
 def correlation(a: Values, b: Values) -> float:
@@ -203,13 +170,10 @@ def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Mat
 
     Source: Evangelidis and Psarakis 2008, "Parametric image alignment using enhanced correlation coefficient".
     """
-    halves = [
-        np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-        for picture in (one, other)
-    ]
-    seen, still_seen = map(_shown, halves)
+    halves = [cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in (one, other)]
+    seen, still_seen = (_shown(np.asarray(half, np.uint8)) for half in halves)
     moving, still = (
-        np.where(shown, _bands([_ranks(half, shown)], shown, [FINE_PX])[0][0], 0).astype(np.float32)
+        np.where(shown, _bands(_ranks(np.asarray(half, np.uint8), shown), shown, [FINE_PX])[0], 0).astype(np.float32)
         for half, shown in zip(halves, (seen, still_seen), strict=True)
     )
     start = cv2.invertAffineTransform(matrix)

@@ -71,7 +71,7 @@ def find_copies(
         found = compare_pairs(store, [(names[a], names[b]) for a, b in pairs], jobs)
         seen.update((pair, evidence) for pair, evidence in zip(pairs, found, strict=True) if evidence)
         if progress:
-            progress(min(len(seen), len(possible)), len(possible))  # second looks come on top
+            progress(len(seen), len(possible))
         return found
 
     number = {name: place for place, name in enumerate(names)}

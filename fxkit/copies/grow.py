@@ -4,21 +4,18 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 
 from fxkit.copies.compare import Evidence
 
-# score of a link: the log odds that it joins copies, by logistic regression (benchmarks/copy_scores.py) on links before
-# flat places were left out; the thresholds below are of now
+# score of a link: the log odds that it joins copies, by logistic regression on made copies
 POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
 LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
 SURE = 5.5  # score from which one link joins two groups
-STRONG = 3.5  # ... joins a lone film to others
-WITNESS = 2.5  # ... counts, beside another of other films
+STRONG = 3.0  # ... joins a lone film to others
+WITNESS = 1.2  # ... counts, beside another of other films
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
-SECOND_LOOKS = 8  # comparisons of two groups that a witness does not suffice to join, whatever the votes
 PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
 
 Pair = tuple[int, int]
@@ -90,44 +87,21 @@ def grow(
     left = [(a, b) for a, b, _ in candidates]
     joined: list[Pair] = []
     patience = [PATIENCE] * count
-    compared: set[Pair] = set()
     while left:
         pairs, left = _round(groups, [pair for pair in left if any(patience[film] for film in pair)])
-        values = [score(evidence) if evidence else -np.inf for evidence in compare(pairs)]
-        for pair, value in zip(pairs, values, strict=True):
+        links = []
+        for pair, evidence in zip(pairs, compare(pairs), strict=True):
+            value = score(evidence) if evidence else -np.inf
+            seen = groups.between(*pair)
+            if value >= WITNESS:
+                links.append((*pair, value))
+                seen.links.append(links[-1])
+            else:
+                seen.refused += 1
             for film in pair:
                 patience[film] = PATIENCE if value >= WITNESS else max(0, patience[film] - 1)
-        compared.update(pairs)
-        joined += _learn(groups, pairs, values)
-    pairs = _doubtful(groups, compared)
-    values = [score(evidence) if evidence else -np.inf for evidence in compare(pairs)]
-    joined += _learn(groups, pairs, values)
+        joined += _join_all(groups, links)
     return groups.of, joined
-
-
-def _learn(groups: _Groups, pairs: Sequence[Pair], values: Sequence[float]) -> list[Pair]:
-    """Take in the scores of pairs; return those that joined groups."""
-    links = []
-    for pair, value in zip(pairs, values, strict=True):
-        seen = groups.between(*pair)
-        if value >= WITNESS:
-            links.append((*pair, value))
-            seen.links.append(links[-1])
-        else:
-            seen.refused += 1
-    return _join_all(groups, links)
-
-
-def _doubtful(groups: _Groups, compared: Collection[Pair]) -> list[Pair]:
-    """Return films of groups that have a witness but were not joined: pairs that may give a second one."""
-    pairs = []
-    for one, others in sorted(groups.seen.items()):
-        for other, seen in sorted(others.items()):
-            if one < other and seen.links:
-                films = product(sorted(groups.films[one]), sorted(groups.films[other]))
-                new = [pair for a, b in films if (pair := (min(a, b), max(a, b))) not in compared]
-                pairs += new[:SECOND_LOOKS]
-    return pairs
 
 
 def _round(groups: _Groups, left: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:

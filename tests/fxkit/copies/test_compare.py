@@ -65,18 +65,6 @@ def test_a_part_is_known_for_a_part(films: Films) -> None:
     assert found.overlap > 0.9
 
 
-def test_a_marker_painted_over_or_laid_on_is_left_out_of_the_likeness(films: Films) -> None:
-    film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
-    painted = film.copy()
-    painted[10:70, 10:70] = np.median(film[10:70, 10:70])
-    painted[250:270, 180:240] = 250
-    plain, found = (compare(features_of(film), features_of(other)) for other in (film, painted))
-    assert plain is not None
-    assert found is not None
-    assert found.rank > 0.97
-    assert found.detail > 0.9
-
-
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_other_films_are_refused(films: Films, seed: int) -> None:
     found = compare(features_of(films(0)), features_of(films(seed)))

@@ -13,7 +13,6 @@ from fxkit.copies.compare import Evidence
 from fxkit.copies.grow import (
     PATIENCE,
     REFUSALS,
-    SECOND_LOOKS,
     STRONG,
     SURE,
     WITNESS,
@@ -38,20 +37,16 @@ def evidence(value: float) -> Evidence:
 
 
 def grown(
-    count: int,
-    scores: Scores,
-    accepted: Collection[Pair] = (),
-    rejected: Collection[Pair] = (),
-    unvoted: Collection[Pair] = (),
+    count: int, scores: Scores, accepted: Collection[Pair] = (), rejected: Collection[Pair] = ()
 ) -> tuple[Groups, list[Pair]]:
-    """Grow groups of candidates in their order, but for unvoted pairs; return them and the pairs that were compared."""
+    """Grow groups of candidates in their order; return them and the pairs that were compared."""
     asked: list[Pair] = []
 
     def compare(pairs: Sequence[Pair]) -> list[Evidence | None]:
         asked.extend(pairs)
-        return [None if scores.get(pair, -math.inf) == -math.inf else evidence(scores[pair]) for pair in pairs]
+        return [None if scores[pair] == -math.inf else evidence(scores[pair]) for pair in pairs]
 
-    candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores) if (a, b) not in unvoted]
+    candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores)]
     of, joined = grow(count, candidates, compare, accepted, rejected)
     assert set(joined) <= set(asked)
     assert len(asked) == len(set(asked))
@@ -98,21 +93,6 @@ def test_links_gather_when_groups_are_joined() -> None:
     """Films 0 and 3 each have a weak link to film 4; only when they are one group do the two suffice."""
     pairs = {(0, 1): SURELY, (2, 3): SURELY, (0, 4): WEAKLY, (3, 4): WEAKLY, (1, 2): SURELY}
     assert grown(5, pairs)[0] == [[0, 1, 2, 3, 4]]
-
-
-def test_groups_with_a_witness_are_looked_at_again_whatever_the_votes() -> None:
-    pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY, (0, 3): WEAKLY}
-    assert grown(4, pairs, unvoted=[(0, 3)])[0] == [[0, 1, 2, 3]]
-    refused = {**pairs, (1, 2): -math.inf}
-    assert grown(4, refused, unvoted=[(0, 3)])[0] == [[0, 1], [2, 3]]
-
-
-def test_second_looks_are_few() -> None:
-    half = 8
-    inner = {(a + start, a + 1 + start): SURELY for start in (0, half) for a in range(half - 1)}
-    found, asked = grown(2 * half, {**inner, (0, half): WEAKLY})
-    assert found == [list(range(half)), list(range(half, 2 * half))]
-    assert len(asked) == len(inner) + 1 + SECOND_LOOKS
 
 
 def test_links_that_bear_nothing() -> None:
