@@ -82,6 +82,7 @@ class OptimConfig(Settings):
     focal_gamma: float = Field(2.0, ge=0)  # how much less the focal loss counts films that are easy
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # probability shared among all classes in the training's targets
     class_weights: bool = True  # rarer classes weigh more, as 1 / their share; auto and none are other words for it
+    film_weights: bool = False  # an epoch shows each film equally often, however many copies of it there are
     ema_decay: float | None = Field(None, gt=0, lt=1)  # of a step; validate and keep the moving average of the weights
     gradient_clip: float | None = Field(None, gt=0)  # longest gradient, L2 norm
     accumulate: int = Field(1, ge=1)  # batches a step

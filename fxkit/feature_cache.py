@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader
-from fxkit.data.manifest import usable
 from fxkit.training.films import Films, Phase
 from preprocess.images import write_atomic
 
@@ -35,11 +34,12 @@ class FeatureFilms(Films):
     def train_loader(self, phase: Phase, epoch: int, *_share: object) -> DataLoader[tuple[Tensor, int]]:
         view = epoch % view_count(self.config)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        films = self._dataset(usable(self.records, "train"), augmentation, self.seed(phase, view))
+        seed = self.seed(phase, view)
+        films = self._dataset(self._shown("train", seed), augmentation, seed)
         return self._loader(f"train-{view}", films, self.seed(phase, epoch))
 
     def val_loader(self, *_share: object) -> DataLoader[tuple[Tensor, int]]:
-        return self._loader("val", self._dataset(usable(self.records, "val"), None, 0), None)
+        return self._loader("val", self._dataset(self._shown("val", 0), None, 0), None)
 
     def _loader(self, name: str, films: FilmDataset, shuffle_seed: int | None) -> DataLoader[tuple[Tensor, int]]:
         path = self.folder / f"{name}.npy"
@@ -70,8 +70,9 @@ def can_cache(config: Config, processes: int) -> bool:
 
 
 def view_count(config: Config) -> int:
-    """Return how many views of each film the backbone sees."""
-    return min(config.optim.epochs[0], config.optim.cached_views) if config.augment.enabled else 1
+    """Return how many views of each film the backbone sees: one, where all epochs show the same."""
+    changing = config.augment.enabled or config.optim.film_weights
+    return min(config.optim.epochs[0], config.optim.cached_views) if changing else 1
 
 
 def on_features(films: Films, backbone: nn.Module, folder: Path) -> FeatureFilms:

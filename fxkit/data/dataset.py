@@ -149,6 +149,19 @@ def mix_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
+def share_by_film(records: Sequence[Record], seed: int) -> list[Record]:
+    """Choose about as many records as there are, of each film equally many; return them in their order.
+
+    A film's files take turns in an order drawn with seed: none comes again before all have come.
+    """
+    rng = np.random.default_rng(seed)
+    numbers: dict[str, list[int]] = {}
+    for i in rng.permutation(len(records)).tolist():
+        numbers.setdefault(records[i].film, []).append(i)
+    turns = max(1, round(len(records) / max(1, len(numbers))))
+    return [records[i] for i in sorted(files[turn % len(files)] for files in numbers.values() for turn in range(turns))]
+
+
 def class_weights(records: Sequence[Record], classes: Sequence[str]) -> Tensor:
     """Return (C,) float32 weights, inverse to each class's share of the files and 1 on average over files.
 

@@ -10,7 +10,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fxkit.config import AugmentConfig, Config
-from fxkit.data.dataset import WHOLE, FilmDataset, ImagePlace, Share, build_loader, class_weights, mix_seed
+from fxkit.data.dataset import (
+    WHOLE,
+    FilmDataset,
+    ImagePlace,
+    Share,
+    build_loader,
+    class_weights,
+    mix_seed,
+    share_by_film,
+)
 from fxkit.data.film_cache import FilmCache, open_cache
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.transforms import Preprocessing
@@ -32,10 +41,10 @@ class Films:
     cache_folder: Path | None = None  # of decoded films, shared by the runs beside each other
 
     def train_loader(self, phase: Phase, epoch: int, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
-        """Build a process's share of an epoch; no film is in two, and what does not divide evenly is left out."""
+        """Build a process's share of an epoch; no item is in two, and what does not divide evenly is left out."""
         seed = self.seed(phase, epoch)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        films = self._dataset(usable(self.records, "train"), augmentation, seed)
+        films = self._dataset(self._shown("train", seed), augmentation, seed)
         return build_loader(films, self.config.data, shuffle_seed=seed, share=share)
 
     def val_loader(self, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
@@ -45,18 +54,26 @@ class Films:
         for nothing.
         """
         rank, processes = share
-        records = usable(self.records, "val")
+        records = self._shown("val", 0)
         filling = [replace(r, label="") for r in records[: -len(records) % processes]]
         return build_loader(self._dataset([*records, *filling][rank::processes], None, 0), self.config.data)
 
     def weights(self) -> Tensor:
         """Return the (C,) float32 weights of the classes: inverse to their share, or ones."""
-        balanced = class_weights(usable(self.records, "train"), self.classes)
+        records = usable(self.records, "train")
+        if self.config.optim.film_weights:
+            records = list({r.film: r for r in records}.values())
+        balanced = class_weights(records, self.classes)
         return balanced if self.config.optim.class_weights else torch.ones_like(balanced)
 
     def seed(self, phase: Phase, epoch: int, *more: int) -> int:
         """Return the seed of what an epoch draws."""
         return mix_seed(self.config.seed, PHASES.index(phase), epoch, *more)
+
+    def _shown(self, split: str, seed: int) -> list[Record]:
+        """Return a split's records, or with film weights those of them that an epoch shows."""
+        records = usable(self.records, split)
+        return share_by_film(records, seed) if self.config.optim.film_weights else records
 
     def _dataset(self, records: Sequence[Record], augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
         return FilmDataset(

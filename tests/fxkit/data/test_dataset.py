@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig
-from fxkit.data.dataset import FilmDataset, build_loader, class_weights, image_place, mix_seed
+from fxkit.data.dataset import FilmDataset, build_loader, class_weights, image_place, mix_seed, share_by_film
 from fxkit.data.film_cache import open_cache
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
@@ -124,3 +124,28 @@ def test_the_limit_of_pixels_is_a_setting(films: tuple[Path, list[Record]]) -> N
     dataset = FilmDataset(image_place(films[0]), films[1], ["a", "b"], PREPROCESSING, max_pixels=100)
     with pytest.raises(ImageError, match="more than the limit of 100"):
         dataset[0]
+
+
+def copies(**counts: int) -> list[Record]:
+    return [
+        Record(f"{film}{i}.png", "a", film, "train", "", 1, 1, "ok", film)
+        for film, n in counts.items()
+        for i in range(n)
+    ]
+
+
+def test_films_are_shared_out_alike_whatever_copies_they_have() -> None:
+    records = copies(one=1, two=2, nine=9)
+    chosen = share_by_film(records, 0)
+    films = [record.film for record in chosen]
+    assert [films.count(film) for film in ("one", "two", "nine")] == [4, 4, 4]
+    assert chosen == sorted(chosen, key=records.index)
+    assert [chosen.count(record) for record in records[1:3]] == [2, 2]
+    assert max(chosen.count(record) for record in records[3:]) == 1
+    assert share_by_film([], 0) == []
+
+
+def test_other_copies_come_with_another_seed() -> None:
+    records = copies(one=1, nine=9)
+    assert share_by_film(records, 3) == share_by_film(records, 3)
+    assert share_by_film(records, 3) != share_by_film(records, 4)
