@@ -46,8 +46,8 @@ class ModelConfig(Settings):
     args: dict[str, Any] = {}  # passed on to timm.create_model
     mean: float | None = None  # normalisation; None: the backbone's own
     std: float | None = Field(None, gt=0)
-    hidden: int = Field(512, ge=1)  # units of the head's middle layer
-    dropout: tuple[float, float] = (0.5, 0.3)  # before each linear layer of the head
+    hidden: int = Field(512, ge=0)  # units of the head's middle layer; 0: none, a linear head
+    dropout: tuple[float, float] = (0.5, 0.3)  # before each linear layer of the head; of a linear head the first
     finetune_from: str | None = None  # module name; None: the stage that layer3 is to ResNet
 
     @field_validator("args")
@@ -70,6 +70,8 @@ class ModelConfig(Settings):
 
 class OptimConfig(Settings):
     epochs: tuple[int, int] = (5, 15)  # head, fine-tuning
+    head: Literal["adamw", "probe"] = "adamw"  # probe: fitted at once, to films as they are and epochs - 1 augmented
+    probe_penalty: float = Field(1.0, gt=0)  # see fxkit/probe.py
     cached_views: int = Field(2, ge=0)  # augmented views a film whose features phase 1 trains on; 0: anew each epoch
     head_lr: float = Field(1e-3, gt=0)  # phase 1
     finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2

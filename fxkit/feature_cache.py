@@ -33,10 +33,7 @@ class FeatureFilms(Films):
 
     def train_loader(self, phase: Phase, epoch: int, *_share: object) -> DataLoader[tuple[Tensor, int]]:
         view = epoch % view_count(self.config)
-        augmentation = self.config.augment if self.config.augment.enabled else None
-        seed = self.seed(phase, view)
-        films = self._dataset(self._shown("train", seed), augmentation, seed)
-        return self._loader(f"train-{view}", films, self.seed(phase, epoch))
+        return self._loader(f"train-{view}", self.training_part(phase, view), self.seed(phase, epoch))
 
     def val_loader(self, *_share: object) -> DataLoader[tuple[Tensor, int]]:
         return self._loader("val", self._dataset(self._shown("val", 0), None, 0), None)

@@ -14,7 +14,7 @@ from fxkit.weights import build_backbone
 class Classifier(nn.Module):
     """A backbone and a head: (N, 3, H, W) float32, normalised -> (N, C) float32 logits; also from (N, D) features."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Sequential) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -47,6 +47,8 @@ def build_classifier(
 
 
 def build_head(features: int, class_count: int, hidden: int, dropout: Sequence[float]) -> nn.Sequential:
+    if not hidden:
+        return nn.Sequential(nn.Dropout(dropout[0]), nn.Linear(features, class_count))
     return nn.Sequential(
         nn.Dropout(dropout[0]),
         nn.Linear(features, hidden),

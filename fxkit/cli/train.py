@@ -52,7 +52,7 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.option(
     "--config",
     "preset",
-    help="YAML file, or a preset's name: default, baseline (the published recipe), demo, tiny.",
+    help="YAML file, or a preset's name: default, probe, baseline (the published recipe), demo, tiny.",
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, such as optim.head_lr=3e-4.")
 @click.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases; 5,15 where nothing else is set.")

@@ -42,10 +42,16 @@ class Films:
 
     def train_loader(self, phase: Phase, epoch: int, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
         """Build a process's share of an epoch; no item is in two, and what does not divide evenly is left out."""
+        films = self.training_part(phase, epoch)
+        return build_loader(films, self.config.data, shuffle_seed=films.seed, share=share)
+
+    def training_part(self, phase: Phase, epoch: int | None) -> FilmDataset:
+        """Return the training films as an epoch sees them, or without one as they are."""
+        if epoch is None:
+            return self._dataset(self._shown("train", 0), None, 0)
         seed = self.seed(phase, epoch)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        films = self._dataset(self._shown("train", seed), augmentation, seed)
-        return build_loader(films, self.config.data, shuffle_seed=seed, share=share)
+        return self._dataset(self._shown("train", seed), augmentation, seed)
 
     def val_loader(self, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
         """Build a process's share of the validation films.

@@ -30,7 +30,7 @@ class History(Callback):
         row |= {k: f"{v:.6g}" for k, v in values.items()}
         order = PHASES.index(self.phase), trainer.current_epoch
         earlier = [r for r in read_history(self.path) if (PHASES.index(r["phase"]), int(r["epoch"])) < order]
-        _write_history(self.path, [*earlier, row])
+        write_history(self.path, [*earlier, row])
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
@@ -41,7 +41,8 @@ def read_history(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _write_history(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def write_history(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write history.csv; what a row has no value of stays empty."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, HISTORY, lineterminator="\n", restval="")
     writer.writeheader()

@@ -17,11 +17,13 @@ from torch import Tensor
 from fxkit.config import Config
 from fxkit.errors import ConfigError
 from fxkit.feature_cache import can_cache, delete_features, on_features
+from fxkit.inference import choose_device
 from fxkit.model import Classifier, finetune_stage, set_trainable, unfreezing
+from fxkit.probe import check_probe, fit_probe
 from fxkit.run import read_json, write_json
 from fxkit.training.averaging import build_averaging
 from fxkit.training.films import PHASES, Films, Phase
-from fxkit.training.history import MONITOR, History, read_history
+from fxkit.training.history import HISTORY, MONITOR, History, read_history, write_history
 from fxkit.training.learner import Learner
 from fxkit.training.loggers import build_loggers, check_loggers
 
@@ -47,6 +49,9 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     stages = prepare(phase, classifier, films.config)
     if films.config.trainer.channels_last:
         classifier.to(memory_format=torch.channels_last)
+    if phase == "head" and films.config.optim.head == "probe":
+        _run_probe(classifier, films, epochs, folder)
+        return
     checkpoint = ModelCheckpoint(
         folder / "checkpoints" / phase,
         filename="best",
@@ -70,6 +75,26 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     if trainer.is_global_zero:
         write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
         delete_features(features)
+    trainer.strategy.barrier()
+
+
+def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:
+    """Fit the head, and leave what a phase leaves: its checkpoint, its row of history.csv, its summary."""
+    classifier.to(choose_device("cpu" if films.config.trainer.accelerator == "cpu" else "auto"))
+    fit_probe(classifier, films, passes)
+    trainer = L.Trainer(
+        **films.config.trainer.arguments(),
+        use_distributed_sampler=False,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.validate(Learner(classifier, films, "head"), verbose=False)
+    trainer.save_checkpoint(folder / "checkpoints" / "head" / "best.ckpt", weights_only=True)
+    if trainer.is_global_zero:
+        scores = {k: f"{float(v):.6g}" for k, v in trainer.callback_metrics.items() if k in HISTORY}
+        write_history(folder / "history.csv", [{"phase": "head", "epoch": "0"} | scores])
+        write_json(folder / "phases.json", {"head": _phase_summary(folder, "head", "")})
     trainer.strategy.barrier()
 
 
@@ -118,8 +143,9 @@ def check_trainer(config: Config) -> L.Trainer:
     """Return a trainer with the settings, that writes nothing.
 
     Raises:
-        ConfigError: Lightning does not take the trainer's settings on this machine.
+        ConfigError: Lightning does not take the trainer's settings on this machine, or a probe's head is not linear.
     """
+    check_probe(config)
     check_loggers(config)
     try:
         trainer = L.Trainer(**config.trainer.arguments(), logger=False, enable_checkpointing=False)
