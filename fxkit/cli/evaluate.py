@@ -131,7 +131,7 @@ def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
     from fxkit.cli import one_line
 
     columns = ("precision", "recall", "f1-score")
-    names = {name: one_line(name) for name in classes}
+    names = {name: one_line(name) for name in classes} | {"macro avg": "mean of the classes"}
     width = max(20, *map(len, names.values()))
     click.echo(f"  {'class':<{width}} {'  '.join(f'{column:>9}' for column in columns)}  support")
     for name, shown in names.items():

@@ -30,7 +30,7 @@ def test_each_class_is_printed_with_precision_recall_f1_and_support(folder: Path
     lines = result.stdout.splitlines()
     by_film = lines[lines.index("by film:") :]
     start = next(i for i, line in enumerate(by_film) if line.split()[0] == "class")
-    heading, *rows = by_film[start : start + 3]
+    heading, *rows, mean = by_film[start : start + 4]
     assert heading.split() == ["class", "precision", "recall", "f1-score", "support"]
     found = read_json(folder / "metrics.json")["film"]["report"]
     for name, row in zip(("not_fractured", "fractured"), rows, strict=True):
@@ -38,6 +38,9 @@ def test_each_class_is_printed_with_precision_recall_f1_and_support(folder: Path
         assert (called, recall) == (name, f"{found[name]['recall']:.3f}")
         assert int(support) == found[name]["support"]
         assert len(row) == len(heading)
+    macro = found["macro avg"]
+    shown = [f"{macro[column]:.3f}" for column in ("precision", "recall", "f1-score")]
+    assert mean.split() == ["mean", "of", "the", "classes", *shown, f"{macro['support']:.0f}"]
 
 
 def test_other_films_of_training_patients_are_refused_or_told(folder: Path) -> None:
