@@ -30,8 +30,8 @@ CONTRASTS = (
     ("markers", "raw-trained: as much erased elsewhere minus markers erased", ("raw", "control"), ("raw", "cleaned")),
     (
         "swapped",
-        "raw-trained: background pasted minus others' markers",
-        ("raw", "swapped-patch"),
+        "raw-trained: own class's markers pasted in minus another's",
+        ("raw", "swapped-same"),
         ("raw", "swapped"),
     ),
     ("erasing", "raw-trained: raw minus cleaned films", ("raw", "raw"), ("raw", "cleaned")),
@@ -113,7 +113,8 @@ def masked_vs_raw(
     """Train on the films of several arms with the same records and seeds, test on all arms, write ablation.json.
 
     Args:
-        roots: arm -> image root, as `write_arms` returns them.
+        roots: arm -> image root, as `write_arms` returns them, or some of these: raw, cleaned, control, swapped and
+            swapped-same at the least.
         on_step: told what is being done next.
     Raises:
         DataError, RunError: as `check_start`.
@@ -122,14 +123,15 @@ def masked_vs_raw(
     folder = Path(folder)
     check_start(records, folder, settings, flags)
     good = usable(records)
-    trained = settings.trained if flags.full else MATRIX
+    matrix = tuple(arm for arm in MATRIX if arm in roots)
+    trained = settings.trained if flags.full else matrix
     quick = None if flags.full else _quick(config, roots, good, flags.device, on_step)
     tested: dict[tuple[str, str], list[Predictions]] = {}
     for seed in settings.seeds:
         fit = quick or full_fit(config, seed, folder, flags)
         for arm in trained:
             on_step(f"seed {seed}: training on {arm} films")
-            shown = tuple(roots) if arm == "raw" else MATRIX
+            shown = tuple(roots) if arm == "raw" else matrix
             for other, found in fit_parts(fit, good, settings.folds, seed, arm, roots, shown).items():
                 tested.setdefault((arm, other), []).append(found.known().by_film())
     files = [r for r in good if settings.folds or r.split == "test"]
@@ -192,7 +194,7 @@ def conclude(
         margin=settings.margin,
         cells=cells,
         contrasts=contrasts,
-        flips=tuple(count_flips(name, by_raw) for name in TESTS),
+        flips=tuple(count_flips(name, by_raw) for name, arms in TESTS.items() if {*arms} <= {*by_raw}),
         verdict=verdict,
         reason=reason,
         limits=LIMITS,
@@ -207,8 +209,8 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
     """Return the verdict and its reason.
 
     Two contrasts are looked at: what erasing the markers costs beyond erasing as much elsewhere, and what another
-    class's markers cost beyond other markers of the own class. Each is above 0
-    by chance, in p and interval, in 2.5 % of cases, so that reliance is said by chance in 5 %.
+    class's markers cost beyond other markers of the own class. Each is above 0 by chance, in p and interval, in 2.5 %
+    of cases, so that reliance is said by chance in 5 %.
 
     Args:
         raw: trained and tested on raw films.

@@ -106,6 +106,16 @@ def test_a_score_that_falls_with_the_markers_is_reliance() -> None:
     assert any(line.startswith("another class's marker swapped: ") for line in sentences(result))
 
 
+def test_what_any_pasted_marker_costs_is_no_reliance() -> None:
+    tested = arms(1.0)
+    covered = arms(0.0)["raw", "swapped"]  # as if pasting hid the fracture, whose class the marker came from or not
+    tested |= {("raw", arm): covered for arm in ("swapped", "swapped-same")}
+    result = conclude(tested, PRESET, "quick", Erased(120, 120))
+    assert {c.key: c.value for c in result.contrasts}["swapped"] == 0
+    assert next(flip for flip in result.flips if flip.name == "swapped").difference.low > 0
+    assert result.verdict != "reliance"
+
+
 def test_a_score_that_stays_is_no_evidence() -> None:
     assert conclude(arms(0.98), PRESET, "quick", Erased(120, 120)).verdict == "no evidence"
 
