@@ -97,7 +97,7 @@ RULES: dict[str, Rule] = {
         "the best of several test scores is too good; scores that were looked at and deleted leave no trace",
     ),
     "initialisation": Rule(
-        "from nothing, or from ImageNet weights, which know no radiographs",
+        "from nothing, or from weights of ImageNet-1k alone, whose thousand classes hold no radiographs",
         "from a file, or from weights of other or unknown pretraining: whether those films were in it isn't known",
         "never",
         "pretraining on films of the test is a leak that no manifest shows",
