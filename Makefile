@@ -12,7 +12,7 @@ venv: .venv/.done
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $@
 
-# The whole job on made films whose markers nearly tell the class; the last line is the report's path.
+# The whole job on made films whose markers nearly tell the class; the last line is the audit's path.
 demo: venv
 	rm -rf demo
 	$(FXKIT) synth demo/films --films 200 --size 256 --marker-correlation 0.9 --jobs 2
@@ -23,7 +23,8 @@ demo: venv
 	$(FXKIT) ablate masked-vs-raw --manifest demo/manifest.csv --root demo/films --cleaned demo/films-clean \
 		--config demo --full --folds 0 --seeds 0 --out demo/run
 	$(FXKIT) cam demo/run
-	@$(FXKIT) report demo/run
+	$(FXKIT) report demo/run
+	@$(FXKIT) audit demo/run --data-card demo/data.json
 
 test: venv
 	$(BIN)/python -m pytest

@@ -1,6 +1,7 @@
 """The questions about figures: above chance, markers, calibration, other data, subgroups."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from fxkit.report.reading import Estimate
 
 def ask_score(e: Evidence) -> Answer:
     """Ask whether the score is told from chance."""
-    answer = Answer("score", "Is the score better than chance?", "grey", "", command=f"fxkit evaluate {e.run.folder}")
+    answer = Answer("score", "Is the score better than chance?", "grey", "", command=f"fxkit evaluate {e.name}")
     if e.scores is None:
         return replace(answer, reason="The run was not evaluated.")
     head = e.scores.film.headline
@@ -43,14 +44,14 @@ def _metrics(e: Evidence) -> tuple[Path, ...]:
 def ask_markers(e: Evidence) -> Answer:
     """Ask whether the score lives off text markers."""
     answer = Answer("markers", "Does the score live off markers?", "grey", "")
-    command = f"fxkit ablate {MARKERS} --manifest manifest.csv --root {e.run.root} --full --out {e.run.folder}"
+    command = (
+        f"fxkit ablate {MARKERS} --manifest manifest.csv --root {shlex.quote(str(e.run.root))} --full --out {e.name}"
+    )
     found = e.ablation
     if found is None:
         return replace(answer, reason="No ablation of markers lies in the run folder.", command=command)
     if found.n_erased == 0:
-        return replace(
-            answer, reason="No marker was erased on any test film, so nothing was compared.", command=command
-        )
+        return replace(answer, reason="No marker was erased on any test film: nothing was compared.", command=command)
     facts = [("verdict", found.verdict), ("models", found.mode), ("seeds", ", ".join(found.seeds))]
     facts += [("test films", f"{found.n_films} of {found.n_groups} groups, {found.n_files} files")]
     facts += [(difference.name, difference.signed) for difference in found.differences]
@@ -67,10 +68,10 @@ def doubts_of(e: Evidence, found: Ablation) -> list[str]:
     """Return why an ablation may not speak of this run."""
     files = {len(usable(e.run.records, "test")), len(usable(e.run.records))}
     told = (
-        (found.mode != "full", "that was found of linear heads on frozen features, not of a model such as this"),
+        (found.mode != "full", "that was found of linear heads on frozen features, not of such a model"),
         (
             e.run.cleaning is not None,
-            "that is of models trained on raw films, and this one was trained on cleaned ones",
+            "that is of models trained on raw films, and this one saw cleaned ones",
         ),
         (found.n_files not in files, f"that was tested on {found.n_files} files, which aren't this run's"),
         (bool(found.stamp), f"its split leaks ({found.stamp})"),
@@ -80,7 +81,7 @@ def doubts_of(e: Evidence, found: Ablation) -> list[str]:
 
 def ask_calibration(e: Evidence) -> Answer:
     """Ask whether probabilities mean what they say."""
-    command = f"fxkit calibrate {e.run.folder} && fxkit evaluate {e.run.folder}"
+    command = f"fxkit calibrate {e.name} && fxkit evaluate {e.name}"
     answer = Answer("calibration", "Is it calibrated?", "grey", "", command=command)
     details = e.scores.details if e.scores else None
     if details is None or not details.lines:
@@ -95,7 +96,7 @@ def ask_calibration(e: Evidence) -> Answer:
         return replace(answer, colour="red", reason=f"No: {told}, clearly above {FAR_OFF}.")
     if error.high <= FAR_OFF and not wrong:
         return replace(answer, colour="green", reason=f"Yes: {told}; an error above {FAR_OFF} is excluded.", command="")
-    clear = f", and {' and '.join(wrong)} differ from what is right" if wrong else f", and {FAR_OFF} is not excluded"
+    clear = f", and {' and '.join(wrong)} not shown to be right" if wrong else f", and {FAR_OFF} is not excluded"
     return replace(answer, colour="amber", reason=f"Not shown: {told}{clear}.")
 
 
@@ -109,7 +110,7 @@ def _holds(found: Estimate, right: float) -> bool:
 def ask_external(e: Evidence) -> Answer:
     """Ask how the model does on data that training knew nothing of."""
     answer = Answer(
-        "external", "Does it hold on other data?", "grey", "", command=f"fxkit evaluate {e.run.folder} --data OTHER"
+        "external", "Does it hold on other data?", "grey", "", command=f"fxkit evaluate {e.name} --data OTHER"
     )
     others = [scores for scores in e.report.others if not (scores.seen_files or scores.seen_films)]
     if not others:
@@ -120,17 +121,16 @@ def ask_external(e: Evidence) -> Answer:
     judged = [(judge_external(own, other), other) for other in others]
     order: Sequence[Colour] = ("red", "amber", "green")
     (colour, told), worst = min(judged, key=lambda pair: (order.index(pair[0][0]), pair[1].film.headline.value))
-    facts = [
-        (
-            other.name,
-            f"{other.film.headline.name} {other.film.headline.text}, {other.n_films} films of {other.n_groups} groups",
-        )
-        for other in others
-    ]
+    facts = [(other.name, _told(other)) for other in others]
     facts += [("own films", f"{own.name} {own.text}")] if own else []
     files = tuple(e.run.folder / "evaluations" / other.name / "metrics.json" for other in others)
     reason = f"On {worst.name}: {worst.film.headline.name} {worst.film.headline.text}, {told}."
     return replace(answer, colour=colour, reason=reason, facts=tuple(facts), files=files)
+
+
+def _told(other: Scores) -> str:
+    head = other.film.headline
+    return f"{head.name} {head.text}, {other.n_films} films of {other.n_groups} groups"
 
 
 def judge_external(own: Estimate | None, other: Scores) -> tuple[Colour, str]:
@@ -151,7 +151,7 @@ def judge_external(own: Estimate | None, other: Scores) -> tuple[Colour, str]:
 
 def ask_subgroups(e: Evidence) -> Answer:
     """Ask whether some films fare worse than the rest."""
-    command = f"fxkit evaluate {e.run.folder} --markers CLEANED --subgroups TABLE.csv"
+    command = f"fxkit evaluate {e.name} --markers CLEANED --subgroups TABLE.csv"
     answer = Answer("subgroups", "Do subgroups fare worse?", "grey", "", command=command)
     details = e.scores.details if e.scores else None
     if details is None or not details.parts:

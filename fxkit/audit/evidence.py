@@ -1,5 +1,6 @@
 """What an audit looks at: files of the run folder and beside it. Nothing is trained or predicted."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,11 @@ class Evidence:
     ablation_place: Path | None
     siblings: tuple[str, ...]  # other runs beside this one with figures of the same test films
     is_chosen: bool  # the training told which epoch it kept
+
+    @property
+    def name(self) -> str:
+        """The run folder as a shell takes it."""
+        return shlex.quote(str(self.run.folder))
 
     @property
     def scores(self) -> Scores | None:

@@ -11,6 +11,7 @@ import click
 
 from fxkit import __version__
 from fxkit.cli.ablate import ablate
+from fxkit.cli.audit import audit
 from fxkit.cli.calibrate import calibrate
 from fxkit.cli.cam import cam
 from fxkit.cli.clean_labels import clean_labels
@@ -59,6 +60,7 @@ COMMANDS = (
     cam,
     ablate,
     report,
+    audit,
     doctor,
 )
 for command in COMMANDS:
