@@ -26,8 +26,10 @@ OWED = (
     "intended use and users",
     "out-of-scope uses",
     "where and when the films were taken, of whom, with what devices",
+    "reference standard",
+    "ethics and consent",
+    "licence and contact",
 )
-OWED += ("reference standard", "ethics and consent", "licence and contact")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def build_audit(
 
 
 def model_card(e: Evidence) -> str:
-    """Return the model card that a shared model bears, without its header for the hub; "" where training did not end."""
+    """Return the card that a shared model bears, without its header for the hub; "" where training did not end."""
     if not (e.run.folder / "model.json").is_file():
         return ""
     page = model_page(e.run, e.run.folder, e.report.name)
