@@ -44,9 +44,8 @@ def _metrics(e: Evidence) -> tuple[Path, ...]:
 def ask_markers(e: Evidence) -> Answer:
     """Ask whether the score lives off text markers."""
     answer = Answer("markers", "Does the score live off markers?", "grey", "")
-    command = (
-        f"fxkit ablate {MARKERS} --manifest manifest.csv --root {shlex.quote(str(e.run.root))} --full --out {e.name}"
-    )
+    films = f"--manifest {e.name}/manifest.csv --root {shlex.quote(str(e.run.root))}"
+    command = f"fxkit ablate {MARKERS} {films} --full --folds 0 --out {e.name}"
     found = e.ablation
     if found is None:
         return replace(answer, reason="No ablation of markers lies in the run folder.", command=command)

@@ -36,13 +36,23 @@ TOPICS = {
 }
 
 
+ELSEWHERE: dict[Colour, str] = {
+    "green": "films such as the tested ones, and those of the other data",
+    "amber": "films such as the tested ones; for films from elsewhere it isn't settled",
+    "red": "films such as the tested ones only; on other data it falls",
+    "grey": "films such as the tested ones; for films from elsewhere it isn't tested",
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """Attributes:
-    colour: green only where every core question is.
-    may_be_believed: the sentence on top.
-    scope: for what films and uses.
-    missing: what was not tested; "" where nothing is.
+    """What follows from all answers.
+
+    Attributes:
+        colour: green only where every core question is.
+        may_be_believed: the sentence on top.
+        scope: for what films and uses.
+        missing: what was not tested; "" where nothing is.
     """
 
     colour: Colour
@@ -58,33 +68,33 @@ def ask_all(e: Evidence) -> tuple[Answer, ...]:
 
 def conclude(answers: Sequence[Answer]) -> Verdict:
     """Return what follows from all answers together."""
-    core = [answer for answer in answers if answer.key in CORE]
     colours: dict[str, Colour] = {answer.key: answer.colour for answer in answers}
-    red, amber, grey = (_topics(core, colour) for colour in ("red", "amber", "grey"))
-    colour: Colour = "red" if red else "amber" if amber or grey else "green"
-    because = "; ".join(part for part in (amber and f"with care: {amber}", grey and f"not tested: {grey}") if part)
-    sentences: dict[Colour, str] = {
-        "red": f"The score may not be believed: {red} failed.",
-        "amber": f"The score may be believed with care only ({because}).",
-        "green": "The score may be believed.",
-    }
-    if "score" in colours and colours["score"] == "grey":
-        colour, sentences = "grey", {"grey": "There is no score yet: the run was not evaluated."}
+    colour, sentence = _believe([answer for answer in answers if answer.key in CORE], colours["score"])
     missing = _topics(answers, "grey")
-    return Verdict(colour, sentences[colour], _scope(colours), f"Not tested: {missing}." if missing else "")
+    return Verdict(colour, sentence, _scope(colour, colours), f"Not tested: {missing}." if missing else "")
+
+
+def _believe(core: Sequence[Answer], score: Colour) -> tuple[Colour, str]:
+    red, amber, grey = (_topics(core, colour) for colour in ("red", "amber", "grey"))
+    if score == "grey":
+        return "grey", "There is no score yet: the run was not evaluated."
+    if red:
+        return "red", f"The score may not be believed; what fails: {red}."
+    if amber or grey:
+        because = [f"with care: {amber}"] if amber else []
+        because += [f"not tested: {grey}"] if grey else []
+        return "amber", f"The score may be believed with care only ({'; '.join(because)})."
+    return "green", "The score may be believed."
 
 
 def _topics(answers: Sequence[Answer], colour: str) -> str:
     return ", ".join(TOPICS[answer.key] for answer in answers if answer.colour == colour)
 
 
-def _scope(colours: dict[str, Colour]) -> str:
-    """Say for which films and uses the score speaks, if it may be believed."""
-    films = (
-        "films such as the tested ones and the other data"
-        if colours["external"] == "green"
-        else ("films such as the tested ones; for films from elsewhere it isn't shown")
-    )
-    use = "ranking and probabilities" if colours["calibration"] == "green" else "ranking; not for its probabilities"
-    parts = "" if colours["subgroups"] == "green" else ", and for all films together, not for each kind of film"
-    return f"It speaks of {films}: of {use}{parts}. A research tool: no diagnosis."
+def _scope(whole: Colour, colours: dict[str, Colour]) -> str:
+    """Say for which films and uses the score speaks."""
+    if whole in ("red", "grey"):
+        return "Until then it speaks for nothing. A research tool: no diagnosis."
+    use = "ranking and probabilities" if colours["calibration"] == "green" else "ranking, not for its probabilities"
+    parts = "" if colours["subgroups"] == "green" else "; of all films together, not of each kind of film"
+    return f"It speaks for {use}; of {ELSEWHERE[colours['external']]}{parts}. A research tool: no diagnosis."

@@ -1,0 +1,104 @@
+"""Made run folders, whose figures are given."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fxkit.audit.answer import Answer
+from fxkit.audit.evidence import read_evidence
+from fxkit.audit.verdict import ask_all
+from fxkit.config import load_config
+from fxkit.data.manifest import Record
+from fxkit.run import create_run
+
+CLASSES = ("intact", "fractured")
+PARTS = {"train": 8, "val": 4}
+
+
+def record(split: str, number: int, patient: bool = True) -> Record:
+    name = f"{split}{number}"
+    return Record(f"{name}.png", CLASSES[number % 2], name, split, name, 9, 9, "ok", name, name if patient else "")
+
+
+def interval(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "n_groups": 60}
+
+
+def level(auroc: tuple[float, float, float], fewest: int) -> dict[str, Any]:
+    figures = {"auroc": interval(*auroc)}
+    figures |= {name: interval(0.8, 0.7, 0.9) | {"n_groups": fewest} for name in ("sensitivity", "specificity")}
+    row = {"precision": 0.8, "recall": 0.8, "f1-score": 0.8, "support": 30}
+    return {"n": 60, "figures": figures, "confusion": [[24, 6], [5, 25]], "report": dict.fromkeys(CLASSES, row)}
+
+
+@pytest.fixture(scope="session")
+def metrics() -> Callable[..., dict[str, Any]]:
+    """Builds what metrics.json holds."""
+
+    def build(auroc: tuple[float, float, float] = (0.9, 0.85, 0.95), fewest: int = 150, **more: Any) -> dict[str, Any]:
+        counts = {"n_files": 60, "n_films": 60, "n_groups": 60, "n_unknown": 0}
+        own = level(auroc, fewest)
+        return {"classes": list(CLASSES), "threshold": 0.5, **counts, "file": own, "film": own, **more}
+
+    return build
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a run folder of `tested` films of named patients, half of each class."""
+
+    def make(
+        tested: int = 200,
+        patient: bool = True,
+        more: tuple[Record, ...] = (),
+        settings: tuple[str, ...] = (),
+        **how: Any,
+    ) -> Path:
+        folder = tmp_path / "runs" / "run"
+        parts = PARTS | {"test": tested}
+        rows = [record(split, i, patient) for split, number in parts.items() for i in range(number)]
+        config = load_config("tiny", ["model.pretrained=false", *settings])
+        create_run(folder, config, tmp_path / "films", [*rows, *more], overwrite=True, **how)
+        phases = {"head": {"epoch": 0, "val_loss": 0.6}}
+        (folder / "phases.json").write_text(json.dumps(phases))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., Answer]:
+    """Answers one question of a run folder."""
+
+    def answer(key: str, folder: Path, **beside: Any) -> Answer:
+        return next(found for found in ask_all(read_evidence(folder, **beside)) if found.key == key)
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[[Path, object], Path]:
+    """Writes a JSON file and its folder."""
+
+    def put(path: Path, values: object) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+        return path
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def ablation() -> Callable[..., dict[str, Any]]:
+    """Builds what ablation.json holds."""
+
+    def build(verdict: str, **changes: Any) -> dict[str, Any]:
+        contrast = {"key": "markers", "text": "elsewhere minus markers", "p": 0.2, **interval(0.01, -0.02, 0.04)}
+        counts = {"n_groups": 200, "n_films": 200, "n_files": 200, "n_erased": 180}
+        told = {"name": "masked-vs-raw", "metric": "auroc", "seeds": [0], "mode": "full", "flips": [], "cells": []}
+        return told | counts | {"contrasts": [contrast], "verdict": verdict, "reason": "what was found"} | changes
+
+    return build

@@ -1,0 +1,163 @@
+import pytest
+
+from fxkit.errors import RunError
+
+
+@pytest.fixture
+def scored(make_run, write, metrics):
+    """Writes a run whose metrics.json holds these."""
+
+    def make(auroc=(0.9, 0.85, 0.95), how=None, **more):
+        run = make_run(**(how or {}))
+        write(run / "metrics.json", metrics(auroc, **more))
+        return run
+
+    return make
+
+
+@pytest.mark.parametrize("key", ["score", "markers", "calibration", "external", "subgroups"])
+def test_what_was_not_tested_is_grey_and_says_how_to_test_it(make_run, ask, key):
+    answer = ask(key, make_run())
+    assert answer.colour == "grey"
+    assert answer.command.startswith("fxkit ")
+
+
+@pytest.mark.parametrize(
+    ("auroc", "colour"),
+    [
+        ((0.9, 0.85, 0.95), "green"),
+        ((0.7, 0.55, 0.8), "amber"),
+        ((0.6, 0.49, 0.7), "red"),
+        ((0.6, None, None), "amber"),
+    ],
+)
+def test_the_score_must_be_clear_of_chance(scored, ask, auroc, colour):
+    assert ask("score", scored(auroc)).colour == colour
+
+
+@pytest.mark.parametrize(("verdict", "colour"), [("reliance", "red"), ("undecided", "amber"), ("no evidence", "green")])
+def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, verdict, colour):
+    run = make_run()
+    write(run / "ablation.json", ablation(verdict))
+    answer = ask("markers", run)
+    assert (answer.colour, answer.reason) == (colour, "What was found.")
+    assert answer.files == (run / "ablation.json",)
+
+
+@pytest.mark.parametrize("verdict", ["reliance", "no evidence"])
+@pytest.mark.parametrize(
+    ("changes", "how", "doubt"),
+    [
+        ({"mode": "quick"}, {}, "linear heads on frozen features"),
+        ({}, {"cleaning": {"detector": "rapidocr"}}, "this one saw cleaned ones"),
+        ({"n_files": 7}, {}, "tested on 7 files, which aren't this run's"),
+        ({"stamp": "leaking split: x"}, {}, "its split leaks (leaking split: x)"),
+    ],
+)
+def test_an_ablation_of_something_else_is_read_with_care(make_run, ask, write, ablation, changes, how, doubt, verdict):
+    run = make_run(**how)
+    write(run / "ablation.json", ablation(verdict, **changes))
+    answer = ask("markers", run)
+    assert answer.colour == "amber"
+    assert doubt in answer.reason
+
+
+def test_nothing_erased_is_nothing_tested(make_run, ask, write, ablation):
+    run = make_run()
+    write(run / "ablation.json", ablation("undecided", n_erased=0))
+    assert ask("markers", run).colour == "grey"
+
+
+def test_an_ablation_of_other_things_does_not_count(make_run, ask, write, ablation, tmp_path):
+    run = make_run()
+    write(run / "ablation.json", ablation("", name="backbones"))
+    assert ask("markers", run).colour == "grey"
+    with pytest.raises(RunError, match=r"is of 'backbones'; expected the ablation 'masked-vs-raw'"):
+        ask("markers", run, ablation=run)
+    with pytest.raises(RunError, match=r"no such file; expected ablation.json as `fxkit ablate masked-vs-raw` writes"):
+        ask("markers", run, ablation=tmp_path)
+    write(tmp_path / "elsewhere" / "ablation.json", ablation("no evidence"))
+    assert ask("markers", run, ablation=tmp_path / "elsewhere").colour == "green"
+
+
+def calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
+    names = {"error": error, "slope": slope, "intercept": large}
+    found = {name: dict(zip(("value", "low", "high"), ends, strict=True)) for name, ends in names.items()}
+    return {"calibration": {"film": {"ece": 0.1, **found}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "colour", "reason"),
+    [
+        (calibration((0.02, 0.0, 0.08)), "green", "an error above 0.1 is excluded"),
+        (calibration((0.02, 0.0, 0.3)), "amber", "0.1 is not excluded"),
+        (calibration((0.02, 0.0, 0.08), slope=(0.5, 0.4, 0.6)), "amber", "calibration slope not shown to be right"),
+        (calibration((0.02, 0.0, 0.08), large=(None, None, None)), "amber", "in the large not shown to be right"),
+        (calibration((0.2, 0.12, 0.3)), "red", "clearly above 0.1"),
+    ],
+)
+def test_calibration_is_judged_by_its_intervals(scored, ask, found, colour, reason):
+    answer = ask("calibration", scored(**found))
+    assert answer.colour == colour
+    assert reason in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("auroc", "fewest", "colour"),
+    [
+        ((0.88, 0.82, 0.94), 150, "green"),
+        ((0.85, 0.75, 0.92), 150, "amber"),
+        ((0.88, 0.82, 0.94), 20, "amber"),
+        ((0.75, 0.7, 0.8), 150, "red"),
+        ((0.6, 0.4, 0.9), 20, "red"),
+        ((None, None, None), 20, "amber"),
+    ],
+)
+def test_other_data_are_held_against_own_films(scored, ask, write, metrics, auroc, fewest, colour):
+    run = scored()
+    write(run / "evaluations" / "east" / "metrics.json", metrics(auroc, fewest))
+    answer = ask("external", run)
+    assert answer.colour == colour
+    assert answer.reason.startswith("On east: AUROC")
+
+
+def test_the_worst_of_other_data_counts(scored, ask, write, metrics):
+    run = scored()
+    for name, auroc in (("east", (0.9, 0.85, 0.95)), ("west", (0.7, 0.6, 0.8))):
+        write(run / "evaluations" / name / "metrics.json", metrics(auroc))
+    answer = ask("external", run)
+    assert (answer.colour, answer.reason[:8]) == ("red", "On west:")
+
+
+def test_data_that_training_has_seen_are_no_test(scored, ask, write, metrics):
+    run = scored()
+    write(run / "evaluations" / "twin" / "metrics.json", metrics(overlap={"files": 3, "films": 3}))
+    answer = ask("external", run)
+    assert (answer.colour, answer.reason) == ("grey", "Training has seen films of twin.")
+
+
+def part(value, gap, few=False):
+    figures = {"auroc": {"value": 0.8, "low": 0.7, "high": 0.9}}
+    gaps = {"auroc": dict(zip(("value", "low", "high"), gap, strict=True))}
+    return {"attribute": "site", "value": value, "n_films": 60, "n_groups": 60, "few": few} | {
+        "figures": figures,
+        "gaps": gaps,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parts", "colour"),
+    [
+        ([part("a", (0.0, -0.1, 0.1)), part("b", (0.0, -0.1, 0.1))], "green"),
+        ([part("a", (0.0, -0.3, 0.3))], "amber"),
+        ([part("a", (0.0, -0.1, 0.1), few=True)], "amber"),
+        ([part("a", (-0.08, -0.12, -0.04))], "amber"),
+        ([part("a", (-0.3, -0.4, -0.2))], "red"),
+        ([part("a", (-0.3, -0.4, -0.2), few=True)], "amber"),
+        ([part("a", (None, None, None))], "amber"),
+    ],
+)
+def test_gaps_of_subgroups_give_the_colour(scored, ask, parts, colour):
+    answer = ask("subgroups", scored(subgroups=parts, multiplicity="of 2 gaps none"))
+    assert answer.colour == colour
+    assert ("by chance", "of 2 gaps none") in answer.facts
