@@ -23,12 +23,13 @@ def ask_leak(e: Evidence) -> Answer:
         return replace(
             answer, reason="The manifest has no test film and no fold, so nothing was tested.", command=INDEX
         )
+    files = usable(e.run.records)
     facts = (
         ("tested files", str(len(e.test))),
         ("of them copies of a training film", str(leak.leaked_files)),
         ("of them other films of a training group", str(leak.grouped_files - leak.leaked_files)),
         ("validation files of a training group", str(e.val_leaks.grouped_files)),
-        ("files with a named patient", f"{sum(bool(r.patient) for r in e.test)} of {len(e.test)}"),
+        ("files with a named patient", f"{sum(bool(r.patient) for r in files)} of {len(files)}"),
     )
     answer = replace(answer, facts=facts)
     if leak.grouped_files or any("folds" in stamp for stamp in stamps):
@@ -37,7 +38,7 @@ def ask_leak(e: Evidence) -> Answer:
     if e.val_leaks.grouped_files:
         reason = f"Not into the test, but {e.val_leaks.text}: the epoch was chosen by films that had been seen."
         return replace(answer, colour="amber", reason=reason, command=INDEX)
-    if not all(r.patient for r in e.test):
+    if not all(r.patient for r in files):
         reason = (
             "No copy of a tested film was found in training, but patients aren't named for all films, and two films "
             "of one patient can't be told by names, bytes or pixels."
@@ -55,8 +56,8 @@ def ask_size(e: Evidence) -> Answer:
     if not e.test:
         return replace(answer, reason="The manifest has no test film and no fold.", command=INDEX)
     label, fewest = e.rarest
-    total, unit = count(e.test), e.test_leaks.unit
-    colour: Colour = "red" if fewest < FEW else "amber" if fewest < ENOUGH else "green"
+    total, unit = count(e.test), "patient" if all(r.patient for r in e.test) else "group"
+    colour: Colour = "red" if fewest < FEW else "green" if fewest >= ENOUGH and unit == "patient" else "amber"
     reason = (
         f"{total.files} files are {total.films} films of {total.groups} {unit}s, {fewest} of them of class {label}."
     )

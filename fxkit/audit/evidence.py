@@ -114,8 +114,9 @@ def _ablation(run: Path, given: str | Path | None) -> tuple[Ablation | None, Pat
 
 
 def _tested(run: Run, report: Report) -> Sequence[Record]:
-    test = usable(run.records, "test")
-    return test if test and not (report.folds and not report.scores) else [r for r in usable(run.records) if r.fold]
+    if run.folds and report.folds and not report.scores:
+        return [record for record in usable(run.records) if record.fold]
+    return usable(run.records, "test")
 
 
 def _metadata(place: Path, values: dict[str, Any], records: Sequence[Record]) -> Metadata:

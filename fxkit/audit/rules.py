@@ -47,14 +47,14 @@ RULES: dict[str, Rule] = {
         f"{CHANCE} is chance; in an interval wider than {WIDE} lie both a fair and a good model",
     ),
     "leak": Rule(
-        "every tested file has a named patient, and none of its film or patient is in training",
+        "every file has a named patient, and no film or patient of the test is in training",
         "no leak is found, but patients are not known; or validation films leak from training",
         "any tested film or its group is in train or val",
         "a film that was seen in training is no test; names, bytes and pixels don't tell two films of one patient",
     ),
     "size": Rule(
-        f"{ENOUGH} or more groups of the rarest class are tested",
-        f"{FEW} to {ENOUGH - 1}",
+        f"{ENOUGH} or more named patients of the rarest class are tested",
+        f"{FEW} to {ENOUGH - 1}, or more groups whose patients aren't named",
         f"fewer than {FEW}",
         f"below {FEW} an AUROC's interval is wider than about {WIDE}; {ENOUGH} of each class is what Vergouwe 2005 "
         "asks of a validation",

@@ -21,7 +21,40 @@ def test_without_patients_no_leak_is_told_with_care(make_run, ask):
     answer = ask("leak", make_run(patient=False))
     assert answer.colour == "amber"
     assert "two films of one patient can't be told" in answer.reason
-    assert ("files with a named patient", "0 of 200") in answer.facts
+    assert ("files with a named patient", "0 of 212") in answer.facts
+
+
+def test_patients_must_be_named_in_training_too(make_run, ask):
+    answer = ask("leak", make_run(more=(row("x", "train", "g", patient=""),)))
+    assert answer.colour == "amber"
+    assert ("files with a named patient", "212 of 213") in answer.facts
+
+
+def fold_run(make_run, write, metrics, stamp=""):
+    rows = [
+        replace(row(f"f{i}", "train", f"f{i}", ("intact", "fractured")[i % 2], f"f{i}"), fold="0") for i in range(80)
+    ]
+    run = make_run(0, more=tuple(rows), folds=3)
+    interval = {"value": 0.9, "low": 0.85, "high": 0.95}
+    folds = {"metric": "auroc", "mean": interval, "spread": 0.02, "each": []}
+    write(run / "metrics_out_of_fold.json", metrics(folds=folds) | ({"leaks": {"stamp": stamp}} if stamp else {}))
+    return run
+
+
+def test_a_run_of_folds_is_tested_on_all_its_folds(make_run, ask, write, metrics):
+    run = fold_run(make_run, write, metrics)
+    assert ask("leak", run).colour == "green"
+    assert ask("size", run).reason.startswith("80 files are 80 films of 80 patients, 40 of them")
+    assert ask("score", run).reason == "Yes: AUROC by film 0.90 (0.85 to 0.95)."
+
+
+def test_a_leaking_fold_fails(make_run, ask, write, metrics):
+    answer = ask("leak", fold_run(make_run, write, metrics, "leaking folds: fold 0: of 9 test files, 1"))
+    assert (answer.colour, answer.reason) == ("red", "Yes: leaking folds: fold 0: of 9 test files, 1.")
+
+
+def test_folds_in_the_manifest_are_no_test_of_a_run_without_folds(make_run, ask):
+    assert ask("size", make_run(0, more=(replace(row("x", "train", "g"), fold="0"),))).colour == "grey"
 
 
 def test_a_leak_fails(make_run, ask):
@@ -47,6 +80,11 @@ def test_without_a_test_part_nothing_was_tested(make_run, ask, key):
 @pytest.mark.parametrize(("tested", "colour"), [(58, "red"), (60, "amber"), (198, "amber"), (200, "green")])
 def test_groups_of_the_rarest_class_count(make_run, ask, tested, colour):
     assert ask("size", make_run(tested)).colour == colour
+
+
+def test_groups_that_are_no_patients_are_counted_with_care(make_run, ask):
+    answer = ask("size", make_run(400, patient=False))
+    assert (answer.colour, answer.reason[:42]) == ("amber", "400 files are 400 films of 400 groups, 200")
 
 
 def test_copies_are_no_more_cases(make_run, ask):
