@@ -125,10 +125,15 @@ def _software(e: Evidence) -> str:
 
 def _training(e: Evidence) -> str:
     optim, augment = e.run.config.optim, e.run.config.augment
+    head = f"{optim.epochs[0]} epochs of AdamW at most, learning rate {optim.head_lr:g}"
+    if optim.head == "probe":
+        head = f"logistic regression on the frozen backbone's features, {optim.epochs[0]} views a film"
+    tuned = (
+        f"{optim.epochs[1]} epochs of AdamW at most, learning rates {optim.finetune_head_lr:g} (head) and "
+        f"{optim.finetune_backbone_lr:g} (backbone), loss {optim.loss}, patience {optim.patience}"
+    )
     return (
-        f"Head for {optim.epochs[0]} epochs, fine-tuning for {optim.epochs[1]} at most, patience {optim.patience}; "
-        f"AdamW, learning rates {optim.head_lr:g}, then {optim.finetune_head_lr:g} (head) and "
-        f"{optim.finetune_backbone_lr:g} (backbone); loss {optim.loss}; augmentation "
+        f"Head: {head}. Fine-tuning: {tuned if optim.epochs[1] else 'none'}. Augmentation "
         f"{'on' if augment.enabled else 'off'}; batch {e.run.config.data.batch_size}, seed {e.run.config.seed}. "
         "All settings: config.yaml."
     )

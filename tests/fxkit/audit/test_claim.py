@@ -54,3 +54,10 @@ def test_a_leak_is_not_called_disjoint(draft, make_run):
 def test_what_was_not_measured_is_left_open(draft):
     items = draft(scored=False)
     assert all(items[number] == AUTHORS for number in (27, 28, 29, 31, 37, 38, 39))
+
+
+def test_the_training_is_told_as_it_was(draft):
+    adamw = draft(settings=("optim.epochs=[2,3]",))[25]
+    assert adamw.startswith("Head: 2 epochs of AdamW at most, learning rate 0.003. Fine-tuning: 3 epochs of AdamW")
+    probe = draft(settings=("optim.epochs=[2,0]", "optim.head=probe"))[25]
+    assert "logistic regression on the frozen backbone's features, 2 views a film. Fine-tuning: none." in probe
