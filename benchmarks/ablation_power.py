@@ -67,9 +67,7 @@ def verdict_on(config: Config, correlation: float, films: int, size: int, seed: 
     """Make films with this seed and return the verdict on them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = synth(
-            folder / "films", films=films, size_px=size, seed=seed, marker_correlation=correlation, jobs=jobs
-        )
+        made = synth(folder / "films", films=films, size_px=size, seed=seed, marker_correlation=correlation, jobs=jobs)
         clean_folder(made.root, folder / "clean", markers=made.root / MARKERS, jobs=jobs)
         found = index_data(made.root / TRUTH, copies=False)
         arms = write_arms(found.root, folder / "clean", found.records, folder / "arms", jobs=jobs)
