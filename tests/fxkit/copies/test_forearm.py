@@ -18,7 +18,7 @@ def test_no_two_patients_are_joined(shared_data: Path, tmp_path: Path) -> None:
     taken = [row for row in rows if "-rotated" not in row["path"]]
     assert len(taken) == 123
     for stem in [row["stem"] for row in taken]:
-        taken += [row for row in rows if row["stem"] == stem and "-rotated" in row["path"]][:3]
+        taken += [row for row in rows if row["stem"] == stem and "-rotated" in row["path"]][:1]
     order = np.random.default_rng(0).permutation(len(taken))
     names = [f"{number:04d}.jpg" for number in order]
     for name, row in zip(names, taken, strict=True):
@@ -29,5 +29,5 @@ def test_no_two_patients_are_joined(shared_data: Path, tmp_path: Path) -> None:
     patients: dict[str, set[str]] = {}
     for reading, row in zip(read, taken, strict=True):
         patients.setdefault(found.groups[reading.sha256], set()).add(row["patient"])
-    assert len(patients) < len(taken) / 2  # most copies are found
+    assert len(patients) < 0.6 * len(taken)  # most copies are found
     assert {len(known) for known in patients.values()} == {1}

@@ -46,7 +46,8 @@ def test_a_network_learns_a_sign_of_the_site(tmp_path: Path) -> None:
     assert set(tuned.aside) < set(marked)
     assert tuned.before.found < tuned.after.found
     assert tuned.after.beyond < 0.2
-    assert measure(tmp_path / "films", {path: marked[path] for path in tuned.aside}, tuned.weights) == tuned.after
+    again = measure(tmp_path / "films", {path: marked[path] for path in tuned.aside}, tuned.weights)
+    assert (again.found, again.beyond) == (tuned.after.found, pytest.approx(tuned.after.beyond))
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["site.onnx", "site.safetensors"]
 
 
