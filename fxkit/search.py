@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
@@ -143,7 +144,7 @@ def _open_study(task: _Task) -> optuna.Study:
     study = optuna.create_study(
         study_name="fxkit",
         storage=URL.create("sqlite", database=str(task.folder / "study.db")).render_as_string(),
-        direction=OBJECTIVES[task.objective],
+        direction=StudyDirection[OBJECTIVES[task.objective].upper()],
         pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED),
         load_if_exists=True,
     )
