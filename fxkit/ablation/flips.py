@@ -1,13 +1,12 @@
 """The insertion and swap test: how many decisions leave the truth when another class's marker is pasted in."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from fxkit.bootstrap import LEVEL, RESAMPLES, Interval, resampled_weights
+from fxkit.bootstrap import Interval
+from fxkit.group_means import mean_interval
 from fxkit.predictions import Predictions
 from fxkit.scores import Floats
 
@@ -65,13 +64,3 @@ class _Truth:
 def _truths(predictions: Predictions) -> _Truth:
     rows = np.arange(len(predictions))
     return _Truth(predictions.predicted() == predictions.labels, predictions.probabilities[rows, predictions.labels])
-
-
-def mean_interval(values: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Return the mean of (N,) values with its 95 % t interval from a bootstrap over groups."""
-    n, mean = len(set(groups)), float(values.mean())
-    draws = np.concatenate([w @ values / w.sum(axis=1) for w in resampled_weights(groups, resamples, seed)])
-    if n < 2:
-        return Interval(mean, -1.0, 1.0, n)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * math.sqrt(float(draws.var()) * n / (n - 1))
-    return Interval(mean, mean - half, mean + half, n)

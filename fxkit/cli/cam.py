@@ -21,6 +21,19 @@ import click
     show_default=True,
     help="Films of the run's test split at most; 0: all.",
 )
+@click.option(
+    "--method",
+    type=click.Choice(["grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam"]),
+    default="grad-cam",
+    show_default=True,
+    help="How maps are made.",
+)
+@click.option(
+    "--boxes",
+    type=click.Path(path_type=Path),
+    help="COCO file of fractures, for the pointing game on the run's test films.",
+)
+@click.option("--sanity", is_flag=True, help="Compare the maps with those of the same network with shuffled weights.")
 @click.option("--out", type=click.Path(path_type=Path), help="RUN/cam if not given.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def cam(
@@ -29,10 +42,13 @@ def cam(
     root: Path | None,
     markers: Path | None,
     limit: int,
+    method: str,
+    boxes: Path | None,
+    sanity: bool,
     out: Path | None,
     device: str,
 ) -> None:
-    """Show where a model looks (Grad-CAM), and how much of it lies on markers.
+    """Show where a model looks, and how much of it lies on markers, beside chance.
 
     Without IMAGES, one copy of each film of the run's test split is explained. Markers come from the folder that
     `clean-labels` made of the films (ROOT-clean, if it is there), or from --markers.
@@ -46,16 +62,20 @@ def cam(
     from preprocess.settings import read_clean_settings
 
     model, opened = load_model(run), open_run(run)
+    if images and boxes:
+        raise click.UsageError("--boxes belongs to the run's test films; leave it or the images out")
     if images:
         films = films_of_images(images, markers)
     else:
-        films = films_of_run(opened, root=root, markers=markers, limit=limit)
+        films = films_of_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
     place = out or run / "cam"
-    rows = explain(
+    found = explain(
         model,
         films,
         place,
+        method=method,
+        sanity=sanity,
         clean=clean,
         max_pixels=opened.config.data.max_pixels,
         device=device,
@@ -63,6 +83,6 @@ def cam(
     )
     if opened.stamp:
         click.echo(opened.stamp)
-    for line in summarise(rows):
+    for line in summarise(found):
         click.echo(line)
     click.echo(f"pictures: {place / 'sheet.png'}")

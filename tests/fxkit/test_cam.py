@@ -1,6 +1,7 @@
 """Grad-CAM: answers known beforehand, all families, and what explain writes."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from fxkit.cam import COLUMNS, Attention, explain, find_target_layer, grad_cam, marker_share, summarise
+from fxkit.attention import Attention, chance_shares, marker_share, shares_of
+from fxkit.cam import ALIKE, COLUMNS, Explained, explain, likeness_of, summarise
+from fxkit.cam_maps import METHODS, find_target_layer, heat_map, randomised, resolution_of
 from fxkit.config import ModelConfig
 from fxkit.data.transforms import Preprocessing
 from fxkit.errors import ConfigError
@@ -44,7 +47,7 @@ def test_each_family_has_its_layer_and_a_map(backbone: str, layer: str, cells: t
     model = build(backbone)
     found = find_target_layer(model)
     assert (found.name, found.cells) == (layer, cells)
-    heat = grad_cam(model, torch.randn(3, 160, 160), 1, found)
+    heat = heat_map(model, torch.randn(3, 160, 160), 1, [found])
     assert heat.shape == (160, 160)
     assert np.isfinite(heat).all()
     assert 0 <= heat.min() <= heat.max() <= 1
@@ -55,7 +58,7 @@ def test_swin_is_brought_to_channels_first() -> None:
     model = build("swin_tiny_patch4_window7_224", 224)
     found = find_target_layer(model)
     assert (found.name, found.cells) == ("layers.3", (7, 7))
-    assert grad_cam(model, torch.randn(3, 224, 224), 0, found).shape == (224, 224)
+    assert heat_map(model, torch.randn(3, 224, 224), 0, [found]).shape == (224, 224)
 
 
 class Bright(nn.Module):
@@ -84,7 +87,7 @@ def test_the_map_lies_where_the_score_comes_from() -> None:
     model = bright_model()
     image = torch.zeros(3, 64, 64)
     image[:, 8:24, 40:56] = 1.0
-    heat = grad_cam(model, image, 1, find_target_layer(model))
+    heat = heat_map(model, image, 1, [find_target_layer(model)])
     mask = np.zeros((64, 64), bool)
     mask[4:28, 36:60] = True
     area, attention = marker_share(heat, mask, PLAIN)
@@ -98,7 +101,7 @@ def test_explaining_leaves_weights_and_gradients_alone() -> None:
     before = {key: tensor.clone() for key, tensor in model.classifier.state_dict().items()}
     for parameter in model.classifier.backbone.parameters():
         parameter.requires_grad_(False)
-    grad_cam(model, torch.randn(3, 160, 160), 0, find_target_layer(model))
+    heat_map(model, torch.randn(3, 160, 160), 0, [find_target_layer(model)])
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.classifier.state_dict().items())
     assert all(p.grad is None for p in model.classifier.parameters())
     assert not any(p.requires_grad for p in model.classifier.backbone.parameters())
@@ -153,12 +156,13 @@ def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Pat
     mask[:20, :20] = True
     films = [Film(trained.root / r.path, r.path, r.label) for r in records]
     films[0] = Film(films[0].path, films[0].name, films[0].label, mask)
-    rows = explain(load_model(trained.folder), films, tmp_path)
+    rows = explain(load_model(trained.folder), films, tmp_path).rows
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "0000.png",
         "0001.png",
         "0002.png",
         "attention.csv",
+        "attention.json",
         "sheet.png",
     ]
     panel, sheet = read_image(tmp_path / "0000.png"), read_image(tmp_path / "sheet.png")
@@ -169,12 +173,26 @@ def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Pat
     assert tuple(table[0]) == COLUMNS
     assert float(table[0]["marker_area_share"]) == pytest.approx(rows[0].marker_area_share)
     assert table[1]["marker_area_share"] == ""
+    told = json.loads((tmp_path / "attention.json").read_text())
+    assert (told["method"], told["n_films"], told["pointing"], told["sanity"]) == ("grad-cam", 3, None, None)
+
+
+def test_explain_compares_with_shuffled_weights_and_boxes(trained: Run, tmp_path: Path) -> None:
+    record = trained.records[0]
+    boxes = np.ones(read_image(trained.root / record.path).shape[:2], bool)
+    film = Film(trained.root / record.path, record.path, record.label, group=record.group, boxes=boxes)
+    found = explain(build("test_resnet"), [film], tmp_path, sanity=True)
+    assert found.sanity is not None
+    assert -1 <= found.sanity <= 1
+    assert found.pointing is not None
+    assert (found.pointing.n_films, found.pointing.strict.value, found.pointing.strict_chance) == (1, 1.0, 1.0)
+    assert json.loads((tmp_path / "attention.json").read_text())["pointing"]["strict_chance"] == 1.0
 
 
 def test_a_mask_of_another_size_is_another_films(trained: Run, tmp_path: Path) -> None:
     record = trained.records[0]
     film = Film(trained.root / record.path, record.path, record.label, np.ones((9, 9), bool))
-    assert explain(load_model(trained.folder), [film], tmp_path)[0].marker_area_share is None
+    assert explain(load_model(trained.folder), [film], tmp_path).rows[0].marker_area_share is None
 
 
 def test_films_are_cleaned_first_where_asked(trained: Run, tmp_path: Path) -> None:
@@ -204,11 +222,80 @@ def test_pictures_bear_the_stamp_above_them(trained: Run, tmp_path: Path) -> Non
         assert np.array_equal(stamped[40:], plain)
 
 
-def test_the_summary_compares_attention_with_area() -> None:
-    rows = [Attention("x", "", "a", 0.9, 0.02, 0.06), Attention("y", "", "a", 0.9, None, None)]
+CHANCE = np.tile([0.02, 0.02], (4, 1))
+
+
+def summary(rows: list[Attention], sanity: float | None = None) -> list[str]:
+    return summarise(Explained("grad-cam", "layer4", "7 x 7", tuple(rows), tuple(shares_of(rows)), None, sanity))
+
+
+def test_the_summary_compares_attention_with_area_and_chance() -> None:
+    rows = [Attention("x", "", "a", 0.9, 0.02, 0.06, chance=CHANCE), Attention("y", "", "a", 0.9, None, None)]
     rows += [Attention("z", "", "a", 0.9, 0.5, None), Attention("bare", "", "a", 0.9, 0.0, 0.0)]
-    assert summarise(rows) == [
-        "4 films, 2 of them with known markers",
-        "1 maps are empty: nothing speaks for the predicted class",
-        "markers take 2.00% of the area and 6.00% of the attention: 3.0 x",
+    lines = summary(rows)
+    assert lines[0] == "4 films, 2 of them with known markers; grad-cam at layer4"
+    assert lines[2] == "1 maps are empty: nothing speaks for the predicted class"
+    assert "markers take 2.00% of the area and 6.00% of the attention: 3.0 x" in lines[3]
+    assert lines[3].endswith("the same shapes anywhere: 1.0 to 1.0 x): more than by chance")
+
+
+def test_shares_are_told_by_class_and_by_decision() -> None:
+    rows = [
+        Attention(f"{i}", "ab"[i % 2], "a", 0.9, 0.02, 0.02 if i % 2 else 0.1, group=f"g{i}", chance=CHANCE)
+        for i in range(8)
     ]
+    found = {share.name: share for share in shares_of(rows)}
+    assert set(found) == {"all films with markers", "a", "b", "decided rightly", "decided wrongly"}
+    assert found["a"].ratio == pytest.approx(5)
+    assert found["b"].ratio == pytest.approx(1)
+    assert (found["b"].n_films, found["b"].n_groups, found["b"].verdict) == (4, 4, "as by chance")
+    assert found["all films with markers"].low < 3 < found["all films with markers"].high
+
+
+def test_shapes_moved_over_an_even_map_have_their_share_of_the_area() -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[4:12, 4:20] = True
+    moved = chance_shares(np.ones((64, 64), np.float32), mask, PLAIN, 0, places=50)
+    assert moved is not None
+    assert moved == pytest.approx(np.full((50, 2), 8 * 16 / 64**2))
+    heat = np.zeros((64, 64), np.float32)
+    heat[4:12, 4:20] = 1
+    found = chance_shares(heat, mask, PLAIN, 0, places=200)
+    assert found is not None
+    assert found[:, 1].mean() < 0.2  # though all of the map lies on the marker itself
+    assert chance_shares(np.zeros((64, 64), np.float32), mask, PLAIN, 0) is None
+    assert chance_shares(heat, np.zeros((64, 64), bool), PLAIN, 0) is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_what_is_bright(method: str) -> None:
+    model = bright_model()
+    image = torch.zeros(3, 64, 64)
+    image[:, 8:24, 40:56] = 1.0
+    heat = heat_map(model, image, 1, [find_target_layer(model)], method)
+    assert heat[8:24, 40:56].mean() > 5 * heat.mean()
+
+
+def test_shuffled_weights_keep_their_values_and_change_the_maps() -> None:
+    model = build("test_resnet")
+    bare = randomised(model)
+    for key, tensor in dict(model.classifier.named_parameters()).items():
+        other = dict(bare.classifier.named_parameters())[key]
+        assert torch.equal(tensor.flatten().sort().values, other.flatten().sort().values)
+    image = torch.randn(3, 160, 160, generator=torch.Generator().manual_seed(1))
+    heats = [heat_map(each, image, 0, [find_target_layer(each)]) for each in (model, bare)]
+    alike = likeness_of(heats[0], heats[1], (5, 5))
+    assert alike is not None
+    assert alike < 1
+    assert likeness_of(heats[0], heats[0], (5, 5)) == pytest.approx(1)
+    assert likeness_of(heats[0], np.zeros_like(heats[0]), (5, 5)) is None
+
+
+@pytest.mark.parametrize(("likeness", "words"), [(ALIKE, "do not trust them"), (0.1, "as they should")])
+def test_the_sanity_check_is_told(likeness: float, words: str) -> None:
+    assert words in summary([], likeness)[-1]
+
+
+def test_the_resolution_is_told() -> None:
+    layer = find_target_layer(build("test_resnet"))
+    assert resolution_of(layer, 160) == "the map has 5 x 5 cells: one covers 32 x 32 px of the network's input"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fxkit.cam import explain, find_target_layer, grad_cam
+from fxkit.cam import explain
+from fxkit.cam_maps import find_target_layer, heat_map
 from fxkit.config import ModelConfig
 from fxkit.data.transforms import Preprocessing
 from fxkit.ensemble import Ensemble
@@ -91,10 +92,10 @@ def test_its_map_is_the_mean_of_the_members_maps(tmp_path: Path) -> None:
     write_image(tmp_path / "film.png", film)
     mask = np.zeros((64, 64), bool)
     mask[:32] = True
-    row = explain(model, [Film(tmp_path / "film.png", "film", mask=mask)], tmp_path / "cam", device="cpu")[0]
+    row = explain(model, [Film(tmp_path / "film.png", "film", mask=mask)], tmp_path / "cam", device="cpu").rows[0]
     image = torch.tensor(film / 255.0, dtype=torch.float32).sub(0.5).div(0.25).expand(3, -1, -1)
     index = model.card.classes.index(row.predicted)
-    heats = [grad_cam(member, image, index, find_target_layer(member)) for member in model.members]
+    heats = [heat_map(member, image, index, [find_target_layer(member)]) for member in model.members]
     heat = np.mean(heats, axis=0)
     assert row.marker_attention_share == pytest.approx(heat[:32].sum() / heat.sum(), abs=0.01)
     assert (tmp_path / "cam" / "0000.png").is_file()

@@ -148,6 +148,7 @@ def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None
         (ablate, ["masked-vs-raw", "--data", "x", "--resume", "--overwrite"], "exclude each other"),
         (evaluate, ["x", "--raw"], "--raw needs --root or --data"),
         (cam, ["x", "--limit", "-1"], "-1 is not in the range"),
+        (cam, ["x", "--method", "score-cam"], "'score-cam' is not one of 'grad-cam'"),
     ],
 )
 def test_wrong_usage_is_told(command: click.Command, arguments: list[str], words: str) -> None:
@@ -166,3 +167,13 @@ def test_seeds_that_are_no_numbers_are_wrong_usage(made: Synthetic) -> None:
     result = CliRunner().invoke(ablate, ["masked-vs-raw", "--seeds", "a,b", "--data", str(made.root)])
     assert result.exit_code == 2
     assert "--seeds a,b: expected whole numbers with commas" in result.stderr
+
+
+def test_cam_plays_the_pointing_game(folder: Path, made: Synthetic) -> None:
+    code, out, _ = invoke(cam, folder, "--limit", "4", "--boxes", made.root / "markers.json", "--method", "eigencam")
+    assert code == 0
+    assert "pointing game (" in out
+    assert "by chance" in out
+    result = CliRunner().invoke(cam, [str(folder), "film.png", "--boxes", str(made.root / "markers.json")])
+    assert result.exit_code == 2
+    assert "--boxes belongs to the run's test films" in result.stderr
