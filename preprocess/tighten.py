@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from preprocess.markers import Quad, around, quad_area, quad_box
 
 FAINT = 20  # grey levels: less contrast than this is no ink to go by
-INK = 0.25  # share of the way from the ground to the brightest ink from which a pixel is ink
+INK = 0.25  # see `share`
 ON_EDGE = 0.08  # share of the quad's outline that ink may cross: more is cut-off text, or anatomy
 SPECK = 0.002  # share of the quad below which a separate spot is noise
 
 
-def tighten(image: NDArray[np.uint8], quad: Quad) -> Quad:
+def tighten(image: NDArray[np.uint8], quad: Quad, share: float = INK) -> Quad:
     """Return the smallest turned rectangle around the ink in a quad, or the quad where ink is hard to tell.
 
     Finders of text leave a margin that would cost anatomy. The ground is what stands along the quad's outline;
@@ -20,13 +20,14 @@ def tighten(image: NDArray[np.uint8], quad: Quad) -> Quad:
 
     Args:
         image: (H, W) uint8.
+        share: of the way from the ground to the brightest ink from which a pixel is ink.
     """
     left, top, window, inside = cut(image, quad)
     if not inside.any():
         return quad
     outline = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
     ground, peak = float(np.median(window[outline])), float(np.quantile(window[inside], 0.99))
-    ink = inside & (window > ground + INK * (peak - ground))
+    ink = inside & (window > ground + share * (peak - ground))
     if peak - ground < FAINT or ink[outline].mean() > ON_EDGE:
         return quad
     points = pixel_corners(_without_specks(ink, SPECK * inside.sum()), left, top)

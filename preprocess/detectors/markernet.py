@@ -1,6 +1,6 @@
 """Find markers with the project's own network: at any angle, mirrored or not, in one look at the film."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from preprocess.detectors.regions import Region, Said, pieces, regions
 from preprocess.errors import DetectorError
-from preprocess.markers import Marker, Quad, around, lies_on
+from preprocess.markers import Marker, Quad, lies_on
 from preprocess.reading import Grey, TextReader, read_markers
 from preprocess.settings import NETWORK
-
-# (CHANNELS, h, w) logits. Channel 0: a marker; 1 to 4: its style is STYLES[0..3]; 5: the plate under lead letters;
-# 6 and 7: where the text's top points, x and y; 8: it is mirrored
-Said = NDArray[np.float32]
+from preprocess.tighten import tighten
 
 STYLES = ("burned", "label", "lead", "symbol")
 CHANNELS = 9
@@ -24,10 +22,12 @@ SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
 STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
 MULTIPLE = 32  # of which the sides of what it sees must be
-CORE = 0.0  # logit that SMALLEST pixels of a marker reach: a probability of 0.5
-EDGE = -1.5  # logit from which a pixel that adjoins them belongs to it too
-PLATE_EDGE = 1.5  # the same of a plate, which is faint: what is not surely plate stays
-SMALLEST = 12  # pixels
+CORE = -1.0  # logit that a few pixels of a marker reach
+EDGE = -2.0  # logit from which a pixel that adjoins them belongs to it too
+PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
+# added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
+CONFIDENCE = {"burned": 0.7, "label": 0.7, "lead": -0.4, "symbol": 0.7}
+INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 
 def working_scale(shape: tuple[int, ...]) -> float:
@@ -51,45 +51,6 @@ def padded(film: Grey) -> Grey:
 def probability(logits: Said) -> Said:
     """Return the probabilities, 0 to 1, for logits of any shape."""
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
-
-
-@dataclass(frozen=True)
-class Region:
-    """One connected piece of what the network takes for a marker, in pixels of what it says.
-
-    Args:
-        here: (x, y) of the upper left pixel of the box around it.
-        shape: (h, w) bool, True on its pixels within that box.
-    """
-
-    here: tuple[int, int]
-    shape: NDArray[np.bool_]
-
-    def of(self, said: Said) -> Said:
-        """Return what is said of this region's pixels, (CHANNELS, pixels)."""
-        (x, y), (h, w) = self.here, self.shape.shape
-        return np.asarray(said[:, y : y + h, x : x + w][:, self.shape], np.float32)
-
-    def quad(self, scale: NDArray[np.float64]) -> Quad:
-        """Return the smallest turned rectangle around its pixels, in film pixels."""
-        outlines, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.here)
-        corners = np.concatenate([points + np.array((i, j)) for i in (0, 1) for j in (0, 1)])
-        return around((corners * scale).astype(np.float32))
-
-
-def regions(said: Said, edge: float) -> list[Region]:
-    """Return the connected pieces of (h, w) logits of `edge` and more of which SMALLEST pixels reach CORE.
-
-    Source: Canny 1986, "A computational approach to edge detection" (hysteresis).
-    """
-    _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= edge).astype(np.uint8))
-    cores = np.bincount(marks[said >= CORE], minlength=len(stats))
-    found = []
-    for number, (x, y, w, h, _) in enumerate(stats[1:].tolist(), 1):
-        if cores[number] >= SMALLEST:
-            found.append(Region((x, y), marks[y : y + h, x : x + w] == number))
-    return found
 
 
 class MarkerNetDetector:
@@ -128,20 +89,25 @@ class MarkerNetDetector:
         rows, columns = (-(-side // STRIDE) for side in small.shape)
         said = said[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
-        markers = [marker_of(said, region, scale) for region in regions(said[0], EDGE)]
+        found = [piece for region in regions(said[0], CORE, EDGE) for piece in pieces(said, region)]
+        markers = [marker_of(image, said, piece, scale) for piece in found]
         read = read_markers(image, markers, self._reader) if self._reader else markers
         return read + plates(said, scale, markers)
 
 
-def marker_of(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
-    """Return the marker of one region; its confidence is the mean probability of its surer half."""
+def marker_of(image: Grey, said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
+    """Return the marker of one region; its confidence is the mean probability of its surer half, shifted by style."""
     here = region.of(said)
     sure = np.sort(here[0])[here.shape[1] // 2 :]
     style = STYLES[int(here[1:5].mean(1).argmax())]
     quad = region.quad(scale)
+    if style in ("burned", "lead"):
+        quad = tighten(image, quad, INK)
     if style != "symbol":
         quad = in_reading_order(quad, here[6:8].mean(1), bool(here[8].mean() > 0))
-    return Marker(quad, confidence=round(float(probability(sure).mean()), 4), style=style)
+    return Marker(
+        quad, confidence=round(float(probability(sure + np.float32(CONFIDENCE[style])).mean()), 4), style=style
+    )
 
 
 def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Quad:
@@ -156,10 +122,13 @@ def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Qua
 
 
 def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
-    """Return the plates on which lead letters of these markers lie."""
+    """Return the plates on which lead letters of these markers lie; none is surer than the surest of its letters."""
     letters = [marker for marker in markers if marker.style == "lead"]
-    found = [_plate(said, region, scale) for region in regions(said[5], PLATE_EDGE)] if letters else []
-    return [plate for plate in found if any(lies_on(marker, plate) for marker in letters)]
+    found = [_plate(said, region, scale) for region in regions(said[5], PLATE_CORE, PLATE_EDGE)] if letters else []
+    sure = [max((letter.confidence for letter in letters if lies_on(letter, plate)), default=0.0) for plate in found]
+    return [
+        replace(plate, confidence=min(plate.confidence, most)) for plate, most in zip(found, sure, strict=True) if most
+    ]
 
 
 def _plate(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from preprocess.coco import write_coco
+from preprocess.detectors.markernet import CHANNELS
 from preprocess.images import write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
 
@@ -46,3 +47,24 @@ def films(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a folder, hidden ones too, with its bytes."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def said_of(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[int, int] = (60, 80)) -> np.ndarray:
+    """Logits of -6, with polygons (channel, corners in outer pixel coordinates, logit) painted into them."""
+    said = np.full((CHANNELS, *shape), -6, np.float32)
+    for channel, corners, value in parts:
+        rows, columns = np.indices(shape) + 0.5
+        outline = np.array(corners, np.float32)
+        inside = [
+            cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0
+            for x, y in zip(columns.flat, rows.flat, strict=True)
+        ]
+        said[channel][np.reshape(inside, shape)] = value
+    return said
+
+
+def turned_box(angle_deg: float, length: float = 36, height: float = 14) -> np.ndarray:
+    angle = np.radians(angle_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    half = np.array([(-length, -height), (length, -height), (length, height), (-length, height)]) / 2
+    return half @ turn.T + [40, 30]

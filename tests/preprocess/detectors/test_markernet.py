@@ -1,17 +1,15 @@
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from preprocess.clean import CleanSettings, clean_folder, clean_image
 from preprocess.detectors.markernet import (
     CHANNELS,
+    CONFIDENCE,
     CORE,
     EDGE,
     LARGEST_SCALE,
@@ -21,73 +19,20 @@ from preprocess.detectors.markernet import (
     marker_of,
     padded,
     plates,
-    regions,
     working_copy,
     working_scale,
 )
+from preprocess.detectors.regions import regions
 from preprocess.errors import DetectorError
 from preprocess.images import write_image
-from preprocess.markers import Marker, around, as_quad, box_quad, is_mirrored, quad_area
+from preprocess.markers import Marker, around, box_quad, is_mirrored
 from preprocess.mask import marker_mask
 from preprocess.views import View
 
-from ..conftest import contents, film, write_text
+from ..conftest import contents, film, said_of, turned_box, write_text
 
 ONE = np.ones(2)
-
-
-def said_of(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[int, int] = (60, 80)) -> np.ndarray:
-    """Logits of -6, with polygons (channel, corners in outer pixel coordinates, logit) painted into them."""
-    said = np.full((CHANNELS, *shape), -6, np.float32)
-    for channel, corners, value in parts:
-        rows, columns = np.indices(shape) + 0.5
-        outline = np.array(corners, np.float32)
-        inside = [
-            cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0
-            for x, y in zip(columns.flat, rows.flat, strict=True)
-        ]
-        said[channel][np.reshape(inside, shape)] = value
-    return said
-
-
-def turned_box(angle_deg: float, length: float = 36, height: float = 14) -> np.ndarray:
-    angle = np.radians(angle_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    half = np.array([(-length, -height), (length, -height), (length, height), (-length, height)]) / 2
-    return half @ turn.T + [40, 30]
-
-
-@settings(max_examples=30, deadline=None)
-@given(angle=st.floats(0, 180))
-def test_a_turned_rectangle_comes_back_within_a_pixel(angle: float) -> None:
-    drawn = turned_box(angle)
-    (region,) = regions(said_of((0, drawn.tolist(), 5.0))[0], EDGE)
-    quad = np.array(region.quad(np.array([2.0, 2.0]))) / 2
-    for corner in drawn:
-        assert np.linalg.norm(quad - corner, axis=1).min() < 1.8  # a corner pixel's own diagonal
-    assert quad_area(as_quad(quad)) == pytest.approx(36 * 14, rel=0.15)
-
-
-def test_an_upright_box_comes_back_exactly() -> None:
-    (region,) = regions(said_of((0, [(10, 20), (30, 20), (30, 27), (10, 27)], 5.0))[0], EDGE)
-    assert sorted(region.quad(np.array([2.0, 3.0]))) == sorted(box_quad(20, 60, 60, 81))
-    assert region.of(np.arange(9 * 60 * 80, dtype=np.float32).reshape(9, 60, 80)).shape == (9, 20 * 7)
-
-
-def test_specks_and_what_is_unlikely_are_no_regions() -> None:
-    box = [(10, 20), (30, 20), (30, 27), (10, 27)]
-    assert regions(said_of((0, [(5, 5), (10, 5), (10, 6), (5, 6)], 5.0))[0], EDGE) == []
-    assert regions(said_of((0, box, CORE - 0.01))[0], EDGE) == []
-    assert len(regions(said_of((0, box, CORE))[0], EDGE)) == 1
-
-
-def test_what_adjoins_a_sure_piece_belongs_to_it_too() -> None:
-    said = said_of(
-        (0, [(10, 20), (50, 20), (50, 27), (10, 27)], EDGE), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 5.0)
-    )
-    (region,) = regions(said[0], EDGE)
-    assert region.here == (10, 20)
-    assert region.shape.shape == (7, 40)
+BLANK = np.zeros((120, 160), np.uint8)
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, 110, 200, 290])
@@ -108,10 +53,10 @@ BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
 @pytest.mark.parametrize(("channel", "style"), list(enumerate(("burned", "label", "lead", "symbol"), 1)))
 def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
     said = said_of((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
-    (region,) = regions(said[0], EDGE)
-    marker = marker_of(said, region, ONE * 2)
+    (region,) = regions(said[0], CORE, EDGE)
+    marker = marker_of(BLANK, said, region, ONE * 2)
     assert marker.style == style
-    assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-4)
+    assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0 - CONFIDENCE[style])), abs=1e-4)
     assert set(marker.quad) == set(box_quad(20, 40, 60, 54))
     if style != "symbol":
         assert marker.quad == box_quad(20, 40, 60, 54)
@@ -119,8 +64,10 @@ def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: 
 
 def test_confidence_is_that_of_the_surer_half() -> None:
     said = said_of((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
-    (region,) = regions(said[0], EDGE)
-    assert marker_of(said, region, ONE).confidence == pytest.approx(1 / (1 + np.exp(-4.0)), abs=1e-4)
+    (region,) = regions(said[0], CORE, EDGE)
+    assert marker_of(BLANK, said, region, ONE).confidence == pytest.approx(
+        1 / (1 + np.exp(-4.0 - CONFIDENCE["burned"])), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(("style", "at", "count"), [("lead", 20, 1), ("burned", 20, 0), ("lead", 70, 0)])
@@ -129,6 +76,13 @@ def test_plates_lie_under_lead_letters_only(style: str, at: float, count: int) -
     letter = Marker(box_quad(2 * at - 8, 40, 2 * at + 8, 54), style=style)
     found = plates(said, ONE * 2, [letter])
     assert [(set(plate.quad), plate.style) for plate in found] == [(set(box_quad(12, 32, 68, 62)), "plate")] * count
+
+
+def test_a_plate_is_no_surer_than_the_surest_letter_on_it() -> None:
+    said = said_of((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+    letters = [Marker(box_quad(x, 40, x + 16, 54), style="lead", confidence=c) for x, c in ((20, 0.2), (44, 0.3))]
+    (plate,) = plates(said, ONE * 2, letters)
+    assert plate.confidence == 0.3
 
 
 @pytest.mark.parametrize(
