@@ -19,11 +19,15 @@ def markernet() -> None:
 @click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")
 @click.option("--also", type=FILE, multiple=True, help="Another folder of films; may be given several times.")
 @click.option("--out", type=FILE, required=True, help="ONNX file to write; its .safetensors goes beside it.")
+@click.option("--start", type=FILE, help="A network's .safetensors to go on from.  [default: random weights]")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Highest learning rate; lower with --start.")
 @click.option("--rounds", type=click.IntRange(1), help="Of training; after each it can be stopped and gone on with.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps a round.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads of the network; another process draws.")
 @click.option("--seed", type=click.IntRange(0), help="Of pictures and weights.  [default: 0]")
-def train(data: Path, root: Path | None, also: tuple[Path, ...], out: Path, **plan: int | None) -> None:
+def train(
+    data: Path, root: Path | None, also: tuple[Path, ...], out: Path, start: Path | None, **plan: float | None
+) -> None:
     """Train it anew on the films of DATA, a folder or a CSV file with a column `path`, none of which bears a marker.
 
     Markers and things that look like them are drawn onto the films as training goes on. It takes hours on two cores.
@@ -35,9 +39,10 @@ def train(data: Path, root: Path | None, also: tuple[Path, ...], out: Path, **pl
     from preprocess.markernet.scene import read_films
     from preprocess.markernet.training import Plan
     from preprocess.markernet.training import train as train_network
-    from preprocess.markernet.weights import save_network
+    from preprocess.markernet.weights import load_network, save_network
     from preprocess.sources import list_sources
 
+    network = load_network(start) if start else None
     films = []
     for sources in (list_sources(data, root), *(list_sources(folder, None) for folder in also)):
         films += read_films(sources.root, dict.fromkeys(sources.paths, ()))
@@ -49,7 +54,7 @@ def train(data: Path, root: Path | None, also: tuple[Path, ...], out: Path, **pl
             err=True,
         )
     click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
-    save_network(train_network(films, Plan(**chosen), _folder(out)), out)
+    save_network(train_network(films, Plan(**chosen), _folder(out), network), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
 

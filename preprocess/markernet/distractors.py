@@ -1,4 +1,4 @@
-"""Draw what is bright and no marker: borders, wires, rings, screws, zips, beads, clips, splints, scratches."""
+"""Draw what is bright and no marker: borders, wires, rings, screws, zips, beads, clips, springs, tapes, scratches."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,10 @@ from preprocess.markernet.stamps import Grey, Points, absorb, soften
 
 def draw_distractor(rng: np.random.Generator, film: Grey) -> None:
     """Draw one thing that is no marker on an (H, W) film, in place."""
-    kinds = (_line, _border, _wedge, _ring, _screws, _plate, _zip, _chain, _clip, _disc, _blob, _scratch, _wire, _cast)
+    kinds = (
+        *(_line, _border, _wedge, _ring, _screws, _plate, _zip, _chain, _clip, _disc, _blob, _scratch, _wire, _cast),
+        *(_staples, _spring, _tube, _tape, _buckle),
+    )
     shape = np.zeros(film.shape, np.float32)
     kinds[int(rng.integers(len(kinds)))](rng, shape)
     soft = soften(shape, float(rng.choice([0.0, rng.uniform(0.4, 2.0)])))
@@ -187,3 +190,68 @@ def _cast(rng: np.random.Generator, shape: Grey) -> None:
     _stroke(shape, points, _size(rng, 6, 40), rng.uniform(0.2, 0.7))
     if rng.random() < 0.5:
         _stroke(shape, points + rng.normal(0, 1.5, (12, 2)), _size(rng, 1, 4))
+
+
+def _staples(rng: np.random.Generator, shape: Grey) -> None:
+    """A row of skin staples, each seen askew: short strokes, or flat loops."""
+    spot, along, long = _spot(rng, shape), _direction(rng), _size(rng, 4, 24)
+    angle, bend = float(np.degrees(np.arctan2(along[1], along[0]))) + 90, rng.normal(0, 0.06)
+    turn = np.array([[np.cos(bend), -np.sin(bend)], [np.sin(bend), np.cos(bend)]])
+    flat, gap, thick = rng.uniform(0.0, 0.9), long * rng.uniform(0.7, 2.0), max(1, round(long * 0.12))
+    for _ in range(int(rng.integers(3, 16))):
+        axes = _fixed(np.array([long, max(1.0, long * flat * rng.uniform(0.5, 1.0))]) / 2).tolist()
+        tilt = angle + float(rng.normal(0, 12))
+        cv2.ellipse(shape, _fixed(spot).tolist(), axes, tilt, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
+        along = turn @ along
+        spot = spot + along * gap + rng.normal(0, 0.08 * long, 2)
+
+
+def _spring(rng: np.random.Generator, shape: Grey) -> None:
+    """A coil, at times on the body of a connector."""
+    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 5, 50)
+    across, turns = np.array([-along[1], along[0]]), int(rng.integers(3, 10))
+    t = np.linspace(0, 2 * np.pi * turns, 24 * turns)[:, None]
+    pitch = wide * rng.uniform(0.15, 0.5)
+    coil = start + along * (pitch * t / (2 * np.pi) + 0.2 * wide * np.sin(t)) + across * wide / 2 * np.cos(t)
+    _stroke(shape, coil, wide * rng.uniform(0.05, 0.14))
+    if rng.random() < 0.5:
+        _stroke(shape, np.array([start, start - along * wide * rng.uniform(0.3, 1.5)]), wide * rng.uniform(0.8, 1.3))
+
+
+def _tube(rng: np.random.Generator, shape: Grey) -> None:
+    """A tube or the handle of a tool: bright walls, an open or a round end."""
+    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 6, 60)
+    across, end = np.array([-along[1], along[0]]) * wide / 2, start + along * wide * rng.uniform(2, 12)
+    _stroke(shape, np.array([start, end]), wide, rng.uniform(0.1, 0.5))
+    for side in (-1, 1):
+        _stroke(shape, np.array([start, end]) + side * across, wide * rng.uniform(0.05, 0.2))
+    axes = _fixed(np.array([wide / 2, wide / 2 * rng.uniform(0.4, 1.0)])).tolist()
+    angle = float(np.degrees(np.arctan2(across[1], across[0])))
+    thick = -1 if rng.random() < 0.2 else max(1, round(wide * rng.uniform(0.08, 0.25)))
+    cv2.ellipse(shape, _fixed(start).tolist(), axes, angle, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
+
+
+def _tape(rng: np.random.Generator, shape: Grey) -> None:
+    """Tape or a sheet of plastic with nothing on it: faint panes with denser rims, like those under lead letters."""
+    centre, along, long = _spot(rng, shape), _direction(rng), _size(rng, 15, 160)
+    for _ in range(int(rng.integers(1, 4))):
+        across = np.array([-along[1], along[0]]) * rng.uniform(0.15, 0.8)
+        points = np.array([centre + long * (a * along + b * across) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+        pane = np.zeros_like(shape)
+        cv2.fillConvexPoly(pane, _fixed(points), float(rng.uniform(0.02, 0.12)), cv2.LINE_AA, 4)
+        if rng.random() < 0.6:
+            _stroke(pane, points, 1, float(rng.uniform(0.05, 0.25)), closed=True)
+        shape[:] = np.minimum(shape + pane, 1.0)
+        centre = centre + rng.normal(0, 0.25 * long, 2)
+
+
+def _buckle(rng: np.random.Generator, shape: Grey) -> None:
+    """A strap's slider or a snap: a rounded block, alone or in a pair, with holes or without."""
+    centre, along, long = _spot(rng, shape), _direction(rng), _size(rng, 5, 60)
+    across, wide = np.array([-along[1], along[0]]), long * rng.uniform(0.25, 0.7)
+    for number in range(int(rng.choice([1, 1, 2]))):
+        middle = centre + across * number * wide * 1.2 + along * number * long * rng.uniform(0, 0.8)
+        _stroke(shape, np.array([middle - along * long / 2, middle + along * long / 2]), wide)
+        for place in rng.uniform(-0.4, 0.4, int(rng.integers(0, 4))):
+            hole = _fixed(middle + along * long * place).tolist()
+            cv2.circle(shape, hole, int(wide * 16 * rng.uniform(0.1, 0.3)), 0.15, -1, cv2.LINE_AA, 4)

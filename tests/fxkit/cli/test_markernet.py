@@ -11,6 +11,7 @@ from preprocess.images import write_image
 from preprocess.markernet.tuning import Recall, Tuned
 from preprocess.markernet.weights import load_network
 from preprocess.markers import MarkedImage, Marker, box_quad
+from preprocess.settings import NETWORK
 
 
 def run(*args: object) -> Result:
@@ -66,6 +67,24 @@ def test_train_writes_a_network(tmp_path: Path) -> None:
     assert result.stdout == f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`\n"
     assert out.is_file()
     load_network(out.with_suffix(".safetensors"))
+
+
+@pytest.mark.slow
+def test_train_goes_on_from_a_network(tmp_path: Path) -> None:
+    films(tmp_path / "films", 2)
+    out, start = tmp_path / "net.onnx", NETWORK.with_suffix(".safetensors")
+    options = ("--rounds", 1, "--steps", 1, "--threads", 1, "--lr", 1e-9, "--start", start)
+    assert run("train", tmp_path / "films", "--out", out, *options).exit_code == 0
+    trained, shipped = (load_network(file).head.weight for file in (out.with_suffix(".safetensors"), start))
+    assert np.allclose(trained.detach(), shipped.detach(), atol=1e-6)
+
+
+def test_a_start_that_is_no_network_is_named(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "no.safetensors").write_bytes(b"x")
+    result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx", "--start", tmp_path / "no.safetensors")
+    assert isinstance(result.exception, KnownError)
+    assert "not the marker network's weights" in str(result.exception)
 
 
 def test_train_without_a_readable_film_is_a_known_error(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from preprocess.markernet.distractors import draw_distractor
 KINDS = (
     *("line", "border", "wedge", "ring", "screws", "plate", "zip"),
     *("chain", "clip", "disc", "blob", "scratch", "wire", "cast"),
+    *("staples", "spring", "tube", "tape", "buckle"),
 )
 
 
