@@ -156,19 +156,20 @@ def index_command(
             bar.label, bar.length = what, total
             bar.update(done - bar.pos)
 
+        cache = cache or out.with_suffix(".cache")
         index = index_data(
             data,
             split="keep" if keep_split else split,
             folds=folds or 0,
             markers=known,
-            cache=cache or out.with_suffix(".cache"),
+            cache=cache,
             progress=show,
             **options,
         )
     write_index(out, index, overwrite=overwrite)
     remove_old_leaks(out.parent)
     may_leak = keep_split or split == "random"
-    told, written = _write_pages(out.parent, index, known, may_leak, options["max_pixels"]) if pages else ([], [])
+    told, written = _write_pages(out, cache, index, known, may_leak, options["max_pixels"]) if pages else ([], [])
     for line in told:
         click.echo(one_line(line))
     bad = [record for record in index.records if record.status != OK]
@@ -184,16 +185,17 @@ def index_command(
 
 
 def _write_pages(
-    folder: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
+    out: Path, cache: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
 ) -> tuple[list[str], list[Path]]:
-    """Write the pages; return what the data card says first, and where they are."""
+    """Write the pages beside the manifest; return what the data card says first, and where they are."""
     from fxkit.datacard.page import PAGE, card_lines, write_card
     from fxkit.report.groups_page import write_groups
     from fxkit.report.leak_page import write_leaks
 
+    folder = out.parent
     found = {record.path: known.find(record.path) for record in index.records} if known else {}
     texts = {path: [marker.text for marker in image.markers] for path, image in found.items() if image}
-    card = write_card(folder, index, known)
+    card = write_card(folder, index, known, cache)
     written = [folder / PAGE]
     written.append(write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels))
     if may_leak:

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, picture BLOB, points BLOB, descriptors BLOB);
 CREATE TABLE IF NOT EXISTS evidence (pair TEXT PRIMARY KEY, found TEXT);
 CREATE TABLE IF NOT EXISTS candidates (films TEXT PRIMARY KEY, pairs BLOB);
+CREATE TABLE IF NOT EXISTS figures (data TEXT PRIMARY KEY, found TEXT);
 """
 
 Hashes = tuple[str, str]
@@ -115,6 +116,16 @@ class Store:
         self._database.execute("DELETE FROM candidates")
         packed = zlib.compress(np.array(found, np.float64).tobytes(), 1)
         self._database.execute("INSERT INTO candidates VALUES (?, ?)", (films, packed))
+
+    def figures(self, data: str) -> Any:
+        """Return the values that `keep_figures` kept under this name of some data; None where that was another."""
+        row = self._database.execute("SELECT found FROM figures WHERE data = ?", (data,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def keep_figures(self, data: str, found: Any) -> None:
+        """Keep values that JSON can hold, in place of those of any other data."""
+        self._database.execute("DELETE FROM figures")
+        self._database.execute("INSERT INTO figures VALUES (?, ?)", (data, json.dumps(found)))
 
     def evidence(self, pairs: Sequence[Hashes]) -> dict[Hashes, Evidence | None]:
         """Return what is known of pairs; None where films were found to share too little."""

@@ -3,14 +3,19 @@
 Where they do, a network can do the same, and its score need not come from the bone.
 """
 
+import hashlib
+import inspect
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.stats import rankdata
 
+from fxkit import __version__
 from fxkit.bootstrap import Interval, interval
+from fxkit.copies.store import Store
 from fxkit.data.manifest import Record, order_classes
 from fxkit.datacard.facts import FileFacts
 from fxkit.datacard.marking import Marking
@@ -60,6 +65,7 @@ def metadata_baseline(
     markings: Mapping[str, Marking] | None = None,
     *,
     seed: int = 0,
+    store: Store | None = None,
 ) -> Baseline | None:
     """Predict the class from metadata by cross-validation over groups; None where there is one class only.
 
@@ -74,6 +80,7 @@ def metadata_baseline(
         records: readable ones.
         facts: by path; records without are left out.
         markings: by path, where known. A file that has none takes the mean of its film's other files.
+        store: keeps the figures, for the next time that the same table comes.
     """
     files = [record for record in records if record.path in facts]
     everything = build_table(files, facts, markings)
@@ -81,9 +88,7 @@ def metadata_baseline(
     classes = order_classes(record.label for record in table.records)
     if len(classes) < 2:
         return None
-    complete = [values for values in table.kinds.values() if not np.isnan(values).all(axis=1).any()]
-    whole = Table(table.records, {ALL: np.concatenate(complete, axis=1)})
-    figures = tuple(_alone(part, kind, seed) for part in (whole, table) for kind in part.kinds)
+    figures = _figures(table, seed) if store is None else _kept_figures(store, table, seed)
     strongest = max(figures, key=lambda figure: np.nan_to_num(figure.found.low, nan=-1.0))
     used = {film_of(record) for record in table.records}
     return Baseline(
@@ -102,6 +107,26 @@ def verdict_of(found: Interval) -> str:
     if found.low > CHANCE:
         return FAR_ABOVE if found.low > FAR else ABOVE
     return NONE if found.high < EXCLUDED else UNDECIDED
+
+
+def _figures(table: Table, seed: int) -> tuple[Alone, ...]:
+    complete = [values for values in table.kinds.values() if not np.isnan(values).all(axis=1).any()]
+    whole = Table(table.records, {ALL: np.concatenate(complete, axis=1)})
+    return tuple(_alone(part, kind, seed) for part in (whole, table) for kind in part.kinds)
+
+
+def _kept_figures(store: Store, table: Table, seed: int) -> tuple[Alone, ...]:
+    """Take the figures of the last run over the same table by the same code, or find them."""
+    rows = repr([(record.path, *film_of(record)) for record in table.records])
+    marks = [inspect.getsource(sys.modules[__name__]), __version__, str(seed), rows, *table.kinds]
+    parts = [mark.encode("utf-8", "surrogateescape") for mark in marks]
+    key = hashlib.sha256(b"\n".join([*parts, *(values.tobytes() for values in table.kinds.values())])).hexdigest()
+    kept = store.figures(key)
+    if kept is not None:
+        return tuple(Alone(**{**values, "found": Interval(**values["found"])}) for values in kept)
+    found = _figures(table, seed)
+    store.keep_figures(key, [asdict(figure) for figure in found])
+    return found
 
 
 def _alone(table: Table, kind: str, seed: int) -> Alone:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fxkit.copies.store import Store
 from fxkit.data.leaks import Leaks, leaks
 from fxkit.data.manifest import OK, SPLITS, Count, Record, count, identical_files, order_classes, usable
 from fxkit.datacard.baseline import Baseline, metadata_baseline
@@ -110,8 +111,9 @@ def build_card(
     facts: Sequence[FileFacts],
     markings: Mapping[str, Marking] | None = None,
     notes: Sequence[str] = (),
+    store: Store | None = None,
 ) -> Card:
-    """Count and compare the files that can be read; `facts` are theirs."""
+    """Count and compare the files that can be read; `facts` are theirs, and the store keeps what took long."""
     by_path = {fact.path: fact for fact in facts}
     good = usable(records)
     classes = order_classes(record.label for record in good)
@@ -120,7 +122,7 @@ def build_card(
     return Card(
         name=name,
         classes=classes,
-        baseline=metadata_baseline(good, by_path, markings),
+        baseline=metadata_baseline(good, by_path, markings, store=store),
         notes=tuple(notes),
         total=count(good),
         counts=_counts(good, classes),

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 
 from fxkit import __version__, report
+from fxkit.copies.store import open_store
 from fxkit.data.index import Index
 from fxkit.data.manifest import usable
 from fxkit.datacard import baseline as limits
@@ -28,17 +29,22 @@ SCALE = "(AUROC, 0.5 is chance)"
 FILES_APART = ("files", "markings")
 
 
-def write_card(folder: str | Path, index: Index, markers: KnownMarkers | None = None) -> Card:
+def write_card(
+    folder: str | Path, index: Index, markers: KnownMarkers | None = None, cache: Path | None = None
+) -> Card:
     """Write FOLDER/data.html and FOLDER/data.json of what `index_data` found; the same films give the same bytes.
 
     Args:
         markers: add the markers' style and place.
+        cache: as `index_data` takes it; it keeps the baseline, too.
 
     Raises:
         OutputError: the card cannot be written.
+        DataError: the cache cannot be used.
     """
     markings = markings_of(usable(index.records), markers) if markers else None
-    card = build_card(index.root.resolve().name, index.records, index.facts, markings, index.notes)
+    with open_store(cache) as store:
+        card = build_card(index.root.resolve().name, index.records, index.facts, markings, index.notes, store)
     write_atomic(Path(folder) / FACTS, card_json(card))
     write_atomic(Path(folder) / PAGE, render_card(card))
     return card

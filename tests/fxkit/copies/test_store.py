@@ -52,6 +52,17 @@ def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
         assert store.evidence([("aa", "bb"), ("aa", "cc"), ("bb", "cc")]) == {("aa", "bb"): SEEN, ("aa", "cc"): None}
 
 
+def test_the_figures_of_the_last_data_are_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.keep_figures("first", [1])
+        store.keep_figures("second", [{"value": 1 / 3, "low": float("nan")}])
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.figures("first") is None
+        (found,) = store.figures("second")
+        assert found["value"] == 1 / 3
+        assert np.isnan(found["low"])
+
+
 def test_the_candidates_of_the_last_films_are_kept(tmp_path: Path) -> None:
     with open_store(tmp_path / "m.cache") as store:
         store.keep_candidates("first", [(0, 1, 2.5)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fxkit.bootstrap import Interval
+from fxkit.copies.store import open_store
 from fxkit.data.manifest import Record
 from fxkit.datacard import baseline, metadata
 from fxkit.datacard.baseline import (
@@ -183,3 +184,21 @@ def test_what_is_the_same_in_all_files_tells_nothing() -> None:
     figures = by_kind(metadata_baseline(rows, drawn(rows)))
     assert figures["file format"].found == Interval(0.5, 0.5, 0.5, 6)
     assert figures["file format"].verdict == NONE
+
+
+def test_the_figures_of_an_unchanged_table_are_taken_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = records(12, copies=2)
+    facts = drawn(rows, quality={"a": 90, "b": 91})
+    with open_store(None) as store:
+        first = metadata_baseline(rows, facts, store=store)
+        assert first == metadata_baseline(rows, facts)
+        runs: list[object] = []
+        fit = baseline.cross_validate
+        monkeypatch.setattr(baseline, "cross_validate", lambda *table, **seed: runs.append(0) or fit(*table, **seed))
+        assert metadata_baseline(rows, facts, store=store) == first
+        assert not runs
+        other = drawn(rows, seed=1)
+        assert metadata_baseline(rows, other, store=store) == metadata_baseline(rows, other) != first
+        assert runs
+        moved = [replace(row, group="g0") if row.group == "g2" else row for row in rows]
+        assert metadata_baseline(moved, other, store=store) == metadata_baseline(moved, other)
