@@ -13,28 +13,11 @@ from fxkit.exported import load_exported, source_of
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.inference import predict_records, predict_records_with
 from fxkit.metrics import Evaluation, evaluate_predictions
+from fxkit.overlap import overlap_with_training
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
 from preprocess.images import write_atomic
-from preprocess.ledger import ledger_of
 from preprocess.settings import read_clean_settings
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """How much of other data the training (train or val) has seen."""
-
-    files: int  # byte-identical to a training file, or to what it was cleaned from
-    films: int  # those files' films
-
-    @property
-    def text(self) -> str:
-        """Say what was seen; "" where nothing was."""
-        if not self.files:
-            return ""
-        return (
-            f"{self.files} files ({self.films} films) are, but for cleaning, training or validation files of this run"
-        )
 
 
 @dataclass(frozen=True)
@@ -43,6 +26,7 @@ class EvaluationResult:
     evaluation: Evaluation
     details: Details
     stamp: str  # the line that all its figures bear; "" where nothing leaks
+    note: str = ""  # what else is to be known of the figures
 
 
 def evaluate_run(
@@ -151,7 +135,7 @@ def evaluate_other(
         validation=lambda: _validation(run, model, run.root, device),
     )
     evaluation = write_evaluation(folder, model, predictions, details, stamp, **more)
-    return EvaluationResult(folder, evaluation, details, stamp)
+    return EvaluationResult(folder, evaluation, details, stamp, overlap.note)
 
 
 def _predict(
@@ -170,20 +154,6 @@ def _predict(
 
 def _named(exported: Path | None) -> dict[str, Any]:
     return {"exported": exported.name} if exported is not None else {}
-
-
-def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
-    """Count the other records, below root, that are a file of the run's train or val: the same bytes, or cleaned."""
-    own = [r for r in usable(run.records) if r.split in ("train", "val")]
-    seen = set(_source_hashes(run.root, own)) - {""}
-    shared = [r.film for r, digest in zip(other, _source_hashes(root, other), strict=True) if digest in seen]
-    return Overlap(len(shared), len(set(shared)))
-
-
-def _source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
-    """Return each record's SHA-256, that of the source where root holds what cleaning made of it."""
-    sources = {row.output_sha256: row.sha256 for row in ledger_of(root).values()}
-    return [sources.get(r.sha256, r.sha256) for r in records]
 
 
 def _folder_of(run: Run, name: str, root: Path) -> Path:

@@ -12,7 +12,8 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCardData
 
 from fxkit import __version__
-from fxkit.data.manifest import SPLITS, usable
+from fxkit.data.manifest import SPLITS, read_manifest, usable
+from fxkit.overlap import has_hashes
 from fxkit.run import Run, read_json
 
 TEMPLATE = Path(__file__).parent / "model_page.md"
@@ -51,6 +52,7 @@ def model_page(run: Run, shared: Path, name: str) -> str:
         figures={SHOWN[metric]: found for metric, found in figures.items()},
         parts=_parts(run),
         stamp=run.stamp,
+        hashes=has_hashes(read_manifest(shared / "manifest.csv")),
         version=__version__,
     )
 

@@ -17,12 +17,15 @@ from preprocess.images import write_atomic
 HUB = "hf://"
 
 
-def push(run_folder: str | Path, destination: str, *, public: bool = False, overwrite: bool = False) -> str:
+def push(
+    run_folder: str | Path, destination: str, *, public: bool = False, hashes: bool = False, overwrite: bool = False
+) -> str:
     """Write what may be passed on of a finished run, with a README.md; return where it lies.
 
     Args:
         destination: a folder, or hf://user/name for the hub.
         public: a repository that is made on the hub is for everybody; else for its owner.
+        hashes: pass on the SHA-256 of each film's file, by which a holder of the film learns that it was in training.
         overwrite: replace the files of an earlier push in that folder.
     Raises:
         RunError: no finished run, the place is not empty, or the hub cannot be reached or refuses.
@@ -31,7 +34,7 @@ def push(run_folder: str | Path, destination: str, *, public: bool = False, over
     run = open_run(run_folder)
     with tempfile.TemporaryDirectory() as aside:
         shared = Path(aside)
-        write_shareable(run, shared)
+        write_shareable(run, shared, hashes=hashes)
         name = destination.removeprefix(HUB) if destination.startswith(HUB) else Path(destination).resolve().name
         write_atomic(shared / "README.md", model_page(run, shared, name))
         refuse_private(run, [shared / "README.md"])

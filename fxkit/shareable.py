@@ -1,7 +1,8 @@
 """What of a run may be passed on: its model, settings, figures and what it was trained on, and nothing of the films.
 
-No paths of this machine, no names of films, patients or sites: films and groups become numbers. The SHA-256 of each
-film's file stays, with which `fxkit evaluate` tells that a model has seen a film; it tells nothing without the file.
+No paths of this machine, no names of films, patients or sites: films and groups become numbers. So does the SHA-256 of
+each film's file: whoever holds a film could else find out that it, and so its patient, was in the training. Where the
+films are public, hashes may stay; `fxkit evaluate` then tells of other data what the model has seen.
 """
 
 import json
@@ -24,9 +25,11 @@ MORE_FILES = ("metrics.json", "README.md", DETECTOR)  # that a shared model may 
 FIGURES = ("classes", "threshold", "n_files", "n_films", "n_groups", "n_unknown", "seed", "resamples", "file", "film")
 
 
-def write_shareable(run: Run, out: Path) -> None:
+def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
     """Write what may be passed on of a finished run into a folder, without a README.
 
+    Args:
+        hashes: keep the SHA-256 of each film's file.
     Raises:
         RunError: the run is not finished, the marker network is gone, or a file would tell a path of this machine
             or a film's name.
@@ -39,18 +42,21 @@ def write_shareable(run: Run, out: Path) -> None:
     if cleaning != values["cleaning"]:
         write_atomic(out / DETECTOR, _read(Path(values["cleaning"]["weights"])))
     _write_config(run, out)
-    _write_manifest(run, cleaning, out)
+    _write_manifest(run, cleaning, out, hashes)
     _write_environment(run, out)
     _write_figures(run, out)
     refuse_private(run, sorted(out.glob("*.*")))
 
 
-def numbered(records: Sequence[Record], sources: Mapping[str, str]) -> list[Record]:
-    """Return the usable records with numbers for names.
+def numbered(records: Sequence[Record], sources: Mapping[str, str], *, hashes: bool = False) -> list[Record]:
+    """Return the usable records with numbers for names; files of the same bytes have one number in place of a SHA-256.
 
     Args:
         sources: SHA-256 of the film that a cleaned file was made of, by the cleaned file's.
+        hashes: keep the SHA-256.
     """
+    digests = [sources.get(record.sha256, record.sha256) for record in usable(records)]
+    told = {d: d if hashes or not d else f"{i}" for i, d in enumerate(dict.fromkeys(digests), 1)}
     films, groups = ({name: f"{i}" for i, name in enumerate(dict.fromkeys(names), 1)} for names in _names(records))
     return [
         replace(
@@ -58,11 +64,11 @@ def numbered(records: Sequence[Record], sources: Mapping[str, str]) -> list[Reco
             path=f"{i}.png",
             film=films[record.film],
             group=groups[record.group],
-            sha256=sources.get(record.sha256, record.sha256),
+            sha256=told[digest],
             patient="",
             site="",
         )
-        for i, record in enumerate(usable(records), 1)
+        for i, (record, digest) in enumerate(zip(usable(records), digests, strict=True), 1)
     ]
 
 
@@ -105,9 +111,9 @@ def _write_config(run: Run, out: Path) -> None:
     write_atomic(out / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
-def _write_manifest(run: Run, cleaning: Mapping[str, Any] | None, out: Path) -> None:
+def _write_manifest(run: Run, cleaning: Mapping[str, Any] | None, out: Path, hashes: bool) -> None:
     sources = {row.output_sha256: row.sha256 for row in ledger_of(run.root).values()} if run.root.is_dir() else {}
-    records = numbered(run.records, sources)
+    records = numbered(run.records, sources, hashes=hashes)
     write_manifest(out / "manifest.csv", records)
     described = read_json(run.folder / "manifest.json")
     kept = {key: described[key] for key in ("stamp", "folds") if key in described}

@@ -105,6 +105,8 @@ def evaluate(
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
+    if result.note:
+        click.echo(f"note: {result.note}", err=True)
     click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
     for name_of_level, level in (("file", evaluation.file), ("film", evaluation.film)):
         click.echo(f"by {name_of_level}:")

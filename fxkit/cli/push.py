@@ -9,14 +9,22 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("destination")
 @click.option("--public", is_flag=True, help="Of hf://: a new repository is for everybody, not for its owner alone.")
+@click.option(
+    "--with-hashes",
+    "hashes",
+    is_flag=True,
+    help="Pass on the SHA-256 of each film's file, by which `fxkit evaluate`, and whoever holds a film, can tell that "
+    "it was in training.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier push in the folder.")
-def push(run: Path, destination: str, public: bool, overwrite: bool) -> None:
+def push(run: Path, destination: str, public: bool, hashes: bool, overwrite: bool) -> None:
     """Write a run's model, settings, figures and model card to a folder, or to hf://user/name.
 
-    Paths, names of films, patients and sites are left out.
+    Paths, names and hashes of films, patients and sites are left out.
 
     Example: fxkit push runs/resnet50-seed0 shared/resnet50
     """
     from fxkit.push import push as push_model
 
-    click.echo(f"model: {push_model(run, destination, public=public, overwrite=overwrite)}")
+    place = push_model(run, destination, public=public, hashes=hashes, overwrite=overwrite)
+    click.echo(f"model: {place}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fxkit.data.index import index_data
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluate import Overlap, check_classes, evaluate_other, evaluate_run, overlap_with_training, write_pictures
+from fxkit.evaluate import check_classes, evaluate_other, evaluate_run, write_pictures
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.predictions import Predictions
@@ -60,28 +60,6 @@ def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
     assert result.folder == folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
     assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
-
-
-def test_training_films_among_other_data_are_counted(trained: Run, folder: Path, tmp_path: Path) -> None:
-    seen = [r for r in usable(trained.records) if r.split != "test"]
-    fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
-    found = overlap_with_training(trained, [*seen[:3], *fresh], trained.root)
-    assert found == Overlap(3, len({r.film for r in seen[:3]}))
-    with pytest.raises(
-        DataError,
-        match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out, or",
-    ):
-        evaluate_other(folder, trained.records, trained.root, "again")
-    result = evaluate_other(folder, trained.records, trained.root, "again", allow_leaks=True)
-    assert result.stamp.startswith(f"leaking data: {len(seen)} files (")
-
-
-def test_cleaned_training_films_are_known_again(trained: Run, made: Synthetic, tmp_path: Path) -> None:
-    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
-    other = index_data(tmp_path / "clean", split="none")
-    assert overlap_with_training(trained, other.records, tmp_path / "clean").files == sum(
-        r.split in ("train", "val") for r in trained.records
-    )
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])

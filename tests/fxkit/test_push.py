@@ -19,7 +19,7 @@ from fxkit.export import parity_films
 from fxkit.inference import predict_records
 from fxkit.push import pull, push
 from fxkit.run import Run, load_model, manifest_hash, open_run, read_json, write_json
-from fxkit.shareable import DETECTOR
+from fxkit.shareable import DETECTOR, numbered
 from preprocess.settings import NETWORK, CleanSettings
 
 
@@ -55,12 +55,32 @@ def test_what_arrives_predicts_the_same(trained: Run, pulled: Path) -> None:
     assert np.array_equal(found.probabilities, own.probabilities)
 
 
-def test_what_arrives_knows_which_films_it_has_seen(trained: Run, pulled: Path) -> None:
+def test_what_arrives_says_that_it_cannot_tell_what_it_has_seen(trained: Run, pulled: Path) -> None:
+    result = evaluate_other(pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", device="cpu")
+    assert result.note.startswith("whether training has seen these films cannot be told")
+    assert read_json(result.folder / "metrics.json")["overlap"] == {"files": 0, "films": 0, "known": False}
+    page = " ".join((pulled / "README.md").read_text().split())
+    assert "so nothing here confirms that a film was in training" in page
+
+
+def test_with_hashes_it_knows_which_films_it_has_seen(trained: Run, evaluated: Path, tmp_path: Path) -> None:
+    push(evaluated, str(tmp_path / "shared"), hashes=True)
+    page = " ".join((tmp_path / "shared" / "README.md").read_text().split())
+    assert "tells that a film was seen in training, and so can whoever holds it." in page
+    pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
+    own, told = usable(trained.records), read_manifest(pulled / "manifest.csv")
+    assert [r.sha256 for r in told] == [r.sha256 for r in own]
     seen = usable(trained.records, "train")[:4]
     with pytest.raises(DataError, match=r"other: 4 files \(\d films\) are, but for cleaning, training or validation"):
         evaluate_other(pulled, seen, trained.root, "other", device="cpu")
     result = evaluate_other(pulled, usable(trained.records, "test"), trained.root, "unseen", device="cpu")
-    assert result.stamp == ""
+    assert (result.stamp, result.note) == ("", "")
+
+
+def test_files_of_the_same_bytes_stay_known_as_such(trained: Run) -> None:
+    first, second, *others = usable(trained.records)
+    records = numbered([first, replace(second, sha256=first.sha256), replace(others[0], sha256="")], {})
+    assert [r.sha256 for r in records] == ["1", "1", ""]
 
 
 def test_what_arrives_can_be_exported(pulled: Path) -> None:
@@ -71,10 +91,11 @@ def test_what_arrives_can_be_exported(pulled: Path) -> None:
 def test_nothing_private_is_passed_on(trained: Run, evaluated: Path, pulled: Path) -> None:
     for file in filter(Path.is_file, pulled.iterdir()):
         held = file.read_bytes()
-        for private in (trained.root, trained.folder, evaluated, *(r.path for r in trained.records)):
+        names = (name for r in trained.records for name in (r.path, r.sha256))
+        for private in (trained.root, trained.folder, evaluated, *names):
             assert str(private).encode() not in held, file
     for before, after in zip(usable(trained.records), read_manifest(pulled / "manifest.csv"), strict=True):
-        assert (after.label, after.split, after.sha256) == (before.label, before.split, before.sha256)
+        assert (after.label, after.split) == (before.label, before.split)
         assert (after.patient, after.site) == ("", "")
         assert after.film.isdigit()
         assert after.group.isdigit()

@@ -27,6 +27,8 @@ def test_a_model_goes_there_and_back(trained: Run, tmp_path: Path) -> None:
     film = trained.root / trained.records[0].path
     assert invoke(predict, taken, film) == invoke(predict, trained.folder, film)
     write_manifest(tmp_path / "other.csv", usable(trained.records, "test"))
+    assert invoke(push, trained.folder, shared, "--overwrite", "--with-hashes") == [f"model: {shared}"]
+    assert trained.records[0].sha256 in (shared / "manifest.csv").read_text()
     told = invoke(evaluate, taken, "--manifest", tmp_path / "other.csv", "--root", trained.root)
     assert told[0] == "12 files, 4 films, 4 groups"
     assert told[-2] == f"figures: {taken / 'evaluations' / 'other' / 'metrics.json'}"
