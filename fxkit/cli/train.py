@@ -133,6 +133,8 @@ def train(
         raise click.UsageError("--resume and --overwrite exclude each other")
     if folds is not None and (lr_find or dry_run):
         raise click.UsageError("--folds excludes --lr-find and --dry-run; try one training first, without --folds")
+    if lr_find and dry_run:
+        raise click.UsageError("--lr-find and --dry-run exclude each other; a dry run searches nothing")
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
@@ -175,10 +177,11 @@ def plan_lines(found: "DryRun") -> list[str]:
     lines += [f"{s.split}: {s.files} files, {s.films} films, {s.groups} groups" for s in found.splits]
     lines.append(f"batch: {' x '.join(map(str, found.shape_in))} -> {' x '.join(map(str, found.shape_out))}")
     for p in found.phases:
-        stage = f", from {p.stage}" if p.stage else ""
+        stage = f", from {p.stage}" if p.stage else ", fitted at once" if p.fitted else ""
+        passes = f"{p.epochs} {'pass' if p.epochs == 1 else 'passes'}" if p.fitted else f"{p.epochs} epochs at most"
         lines.append(
-            f"phase {p.phase}{stage}: {p.trained:,} parameters trained, {p.frozen:,} frozen; {p.epochs} epochs at most "
-            f"of {p.steps} steps of {p.step_s:.2g} s and {p.validation_s:.2g} s of validation"
+            f"phase {p.phase}{stage}: {p.trained:,} parameters trained, {p.frozen:,} frozen; {passes} of "
+            f"{p.steps} steps of {p.step_s:.2g} s and {p.validation_s:.2g} s of validation"
         )
     seconds = sum(p.seconds for p in found.phases)
     estimate = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -3,7 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -11,14 +11,17 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torch.utils.data import DataLoader
 from torchvision.utils import make_grid
 
+from fxkit.data.dataset import build_loader
 from fxkit.data.manifest import usable
 from fxkit.model import Classifier
 from fxkit.training.films import PHASES, Films, Phase
 from fxkit.training.learner import Learner
 from fxkit.training.mixing import build_mixing
-from fxkit.training.phases import prepare, quiet_lightning
+from fxkit.training.phases import is_probe, prepare, probe_device, quiet_lightning
 from preprocess.images import write_image
 
 STEPS = 5
@@ -43,10 +46,12 @@ class PhasePlan:
     frozen: int
     step_s: float
     validation_s: float  # an epoch's
+    fitted: bool = False  # a probe: an epoch is a pass over the films, and validation comes once, after all
 
     @property
     def seconds(self) -> float:
-        return self.epochs * (self.steps * self.step_s + self.validation_s)
+        validations = 1 if self.fitted else self.epochs
+        return self.epochs * self.steps * self.step_s + validations * self.validation_s
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,11 @@ class DryRun:
 def try_out(classifier: Classifier, films: Films, picture: Path) -> DryRun:
     """Take a few steps of each phase on one device, which change classifier, and write an augmented batch."""
     with quiet_lightning():
-        phases = tuple(_plan(phase, classifier, films) for phase in PHASES if _epochs(films, phase))
+        phases = tuple(
+            _plan_probe(classifier, films) if is_probe(phase, films.config) else _plan(phase, classifier, films)
+            for phase in PHASES
+            if _epochs(films, phase)
+        )
     images, _ = next(iter(films.train_loader("head", 0)))
     with torch.no_grad():
         logits = classifier.cpu().eval()(images)
@@ -132,6 +141,37 @@ def _plan(phase: Phase, classifier: Classifier, films: Films) -> PhasePlan:
         step_s=_between(times.train),
         validation_s=(times.val[-1] - started) / len(times.val) * val_batches,
     )
+
+
+def _plan_probe(classifier: Classifier, films: Films) -> PhasePlan:
+    """Plan a head that is fitted at once: no steps of training, but passes of the frozen backbone over the films."""
+    prepare("head", classifier, films.config)
+    classifier.to(probe_device(films.config)).eval()
+    passes = _epochs(films, "head")
+    loader = build_loader(films.training_part("head", None if passes == 1 else 0), films.config.data)
+    val_loader = films.val_loader()
+    trained = sum(p.numel() for p in classifier.head.parameters())
+    return PhasePlan(
+        phase="head",
+        stage="",
+        epochs=passes,
+        steps=len(loader),
+        trained=trained,
+        frozen=sum(p.numel() for p in classifier.parameters()) - trained,
+        step_s=_forward_s(classifier, loader),
+        validation_s=_forward_s(classifier, val_loader) * len(val_loader),
+        fitted=True,
+    )
+
+
+@torch.inference_mode()
+def _forward_s(classifier: Classifier, loader: DataLoader[tuple[Tensor, int]]) -> float:
+    """The median time of a batch, reading included, of the first few."""
+    device, times = next(classifier.parameters()).device, [time.monotonic()]
+    for images, _ in islice(loader, STEPS):
+        classifier(images.to(device))
+        times.append(time.monotonic())
+    return _between(times)
 
 
 def _between(times: list[float]) -> float:

@@ -11,6 +11,8 @@ from lightning.pytorch.tuner.tuning import Tuner
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fxkit.config import Config
+from fxkit.errors import ConfigError
 from fxkit.model import Classifier, set_trainable
 from fxkit.training.films import Films
 from fxkit.training.learner import Learner
@@ -29,8 +31,11 @@ class RateSearch:
 def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> RateSearch:
     """Try learning rates on a copy of the classifier, whose head is trained for a step with each.
 
+    Raises:
+        ConfigError: as `check_rate_search`.
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
     """
+    check_rate_search(films.config)
     classifier = copy.deepcopy(classifier)
     set_trainable(classifier, None)
     with tempfile.TemporaryDirectory() as folder:
@@ -53,6 +58,20 @@ def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> Ra
     suggestion = found.suggestion()
     falls = suggestion is not None and min(losses[1:], default=math.inf) < losses[0]
     return RateSearch(rates, losses, suggestion if falls else None)
+
+
+def check_rate_search(config: Config) -> None:
+    """Raise ConfigError where no head is trained in steps, so that there is no rate to search."""
+    if config.optim.head == "probe":
+        raise ConfigError(
+            "--lr-find: optim.head = probe fits the head at once, without a learning rate; expected optim.head=adamw, "
+            "or leave --lr-find out"
+        )
+    if config.optim.epochs[0] == 0:
+        raise ConfigError(
+            f"--lr-find: optim.epochs = {list(config.optim.epochs)} has no epoch in which the head is trained alone; "
+            "expected 1 or more first, or leave --lr-find out"
+        )
 
 
 def draw_rates(search: RateSearch) -> bytes:

@@ -49,7 +49,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     stages = prepare(phase, classifier, films.config)
     if films.config.trainer.channels_last:
         classifier.to(memory_format=torch.channels_last)
-    if phase == "head" and films.config.optim.head == "probe":
+    if is_probe(phase, films.config):
         _run_probe(classifier, films, epochs, folder)
         return
     checkpoint = ModelCheckpoint(
@@ -80,7 +80,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
 
 def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:
     """Fit the head, and leave what a phase leaves: its checkpoint, its row of history.csv, its summary."""
-    classifier.to(choose_device("cpu" if films.config.trainer.accelerator == "cpu" else "auto"))
+    classifier.to(probe_device(films.config))
     fit_probe(classifier, films, passes)
     trainer = L.Trainer(
         **films.config.trainer.arguments(),
@@ -96,6 +96,15 @@ def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) 
         write_history(folder / "history.csv", [{"phase": "head", "epoch": "0"} | scores])
         write_json(folder / "phases.json", {"head": _phase_summary(folder, "head", "")})
     trainer.strategy.barrier()
+
+
+def is_probe(phase: Phase, config: Config) -> bool:
+    """Tell whether a phase fits the head at once instead of training it in steps."""
+    return phase == "head" and config.optim.head == "probe"
+
+
+def probe_device(config: Config) -> torch.device:
+    return choose_device("cpu" if config.trainer.accelerator == "cpu" else "auto")
 
 
 def prepare(phase: Phase, classifier: Classifier, config: Config) -> tuple[str, ...]:

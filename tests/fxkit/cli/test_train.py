@@ -69,6 +69,7 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
         (["--manifest", "b"], "--manifest needs --root"),
         (["--data", "a", "--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
         (["--data", "a", "--folds", "3", "--lr-find"], "--folds excludes --lr-find and --dry-run"),
+        (["--data", "a", "--lr-find", "--dry-run"], "--lr-find and --dry-run exclude each other; a dry run searches"),
         (["--data", "a", "--epochs", "5"], "--epochs 5: expected HEAD,FINETUNE, such as 5,15"),
     ],
 )

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from fxkit.cli.train import plan_lines
 from fxkit.cli.train import train as command
 from fxkit.config import load_config
 from fxkit.data.index import index_data
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.model import build_classifier
+from fxkit.model import build_classifier, feature_count
 from fxkit.synth import Synthetic
 from fxkit.train import dry_run
 from preprocess.images import read_image
@@ -32,6 +34,24 @@ def test_what_it_says_is_so(made: Synthetic, tmp_path: Path) -> None:
     assert min(p.step_s for p in plan.phases) > 0
     assert read_image(plan.picture).shape == (2 * 66 + 2, 4 * 66 + 2)
     assert [path.name for path in tmp_path.iterdir()] == ["dry_run.png"]
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_a_probe_is_planned_as_passes_over_the_films(passes: int, made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    texts = ["data.image_size=32", "data.batch_size=8", "optim.head=probe", "model.hidden=0", "data.workers=0"]
+    config = load_config("tiny", [*texts, f"optim.epochs=[{passes}, 2]"])
+    plan = dry_run(config, found.root, found.records, tmp_path / "dry_run.png")
+    head, finetune = plan.phases
+    assert (head.fitted, finetune.fitted) == (True, False)
+    assert head.epochs == passes
+    assert head.steps == -(-len(usable(found.records, "train")) // 8)  # nothing is left out: it is not normalised over
+    assert head.trained == 2 * feature_count(build_classifier(config.model, 2).backbone) + 2
+    assert min(head.step_s, head.validation_s) > 0
+    assert head.seconds == passes * head.steps * head.step_s + head.validation_s
+    line = next(line for line in plan_lines(plan) if line.startswith("phase head"))
+    assert line.startswith(f"phase head, fitted at once: {head.trained:,} parameters trained, ")
+    assert f"frozen; {passes} {'pass' if passes == 1 else 'passes'} of {head.steps} steps" in line
 
 
 def test_the_command_leaves_no_run(made: Synthetic, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from fxkit.config import load_config
 from fxkit.data.dataset import image_place
 from fxkit.data.index import index_data
 from fxkit.data.transforms import build_preprocessing
+from fxkit.errors import ConfigError
 from fxkit.model import build_classifier
 from fxkit.run import open_run
 from fxkit.synth import Synthetic
@@ -40,6 +42,29 @@ def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
 
 def test_a_picture_without_a_suggestion() -> None:
     assert draw_rates(RateSearch((1e-3, 1e-2), (1.0, 2.0), None)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            ["optim.head=probe", "model.hidden=0"],
+            r"^--lr-find: optim\.head = probe fits the head at once, without a learning rate; expected optim",
+        ),
+        (
+            ["optim.epochs=[0, 1]"],
+            r"^--lr-find: optim\.epochs = \[0, 1\] has no epoch in which the head is trained alone",
+        ),
+    ],
+)
+def test_where_there_is_no_rate_to_search_it_is_refused(
+    settings: list[str], words: str, made: Synthetic, tmp_path: Path
+) -> None:
+    found = index_data(made.root, copies=False)
+    config = load_config("tiny", ["data.image_size=32", *settings])
+    with pytest.raises(ConfigError, match=words):
+        train(config, found.root, found.records, tmp_path / "run", find_lr=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_run_is_trained_with_the_rate_and_keeps_it(made: Synthetic, tmp_path: Path) -> None:
