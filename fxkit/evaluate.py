@@ -9,13 +9,15 @@ from fxkit.data.leaks import SEEN_BY, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.details import Asked, Details, find_details, write_pictures_of
 from fxkit.errors import DataError, RunError
-from fxkit.exported import load_exported, source_of
+from fxkit.exported import Exported, load_exported, source_of
 from fxkit.figures import draw_confusion, draw_precision_recall, draw_roc
-from fxkit.inference import predict_records, predict_records_with
+from fxkit.image_predictions import Network
+from fxkit.inference import TorchNetwork, choose_device, predict_records, predict_records_with
 from fxkit.metrics import Evaluation, evaluate_predictions
 from fxkit.overlap import overlap_with_training
 from fxkit.predictions import Predictions
 from fxkit.run import Model, Run, load_model, open_run, read_json, write_json
+from fxkit.views import Averaged, views_of
 from preprocess.images import write_atomic
 from preprocess.settings import read_clean_settings
 
@@ -39,6 +41,7 @@ def evaluate_run(
     device: str = "auto",
     asked: Asked = Asked(),  # noqa: B008  frozen
     exported: Path | None = None,
+    tta: str | None = None,
 ) -> EvaluationResult:
     """Evaluate a run on a split of its own manifest; write predictions.csv and metrics.json into it.
 
@@ -49,6 +52,7 @@ def evaluate_run(
         allow_leaks: evaluate on a split that training has seen something of; all figures then say so.
         asked: operating points, prevalence and subgroups; thresholds are chosen on the run's validation films.
         exported: let this exported file of the run's model predict; metrics.json then names it.
+        tta: average over flips, turns or both of each film (`fxkit.views`); metrics.json then names the views.
     Raises:
         RunError: the exported file is another model's.
         DataError: the split is empty or leaks, what was asked for cannot be found, root is not cleaned as the model's
@@ -67,26 +71,26 @@ def evaluate_run(
         refuse_leaks(run.records, [split], f"{run.folder / 'manifest.csv'}: the split")
     place = Path(root) if root is not None else run.root
     _check_cleaning(model, place, raw)
-    predictions = _predict(run, model, place, records, device, exported)
+    predictions = _predict(run, model, place, records, device, exported, tta)
     folder = run.folder if split == "test" else run.folder / "splits" / split
     details = find_details(
         predictions,
         records,
         asked,
         threshold=model.card.threshold,
-        validation=lambda: _validation(run, model, run.root if raw else place, device),
+        validation=lambda: _validation(run, model, run.root if raw else place, device, tta),
     )
-    more = leaks_as_json(run.records, run.stamp) | _named(exported)
+    more = leaks_as_json(run.records, run.stamp) | _named(run, exported, tta)
     evaluation = write_evaluation(folder, model, predictions, details, run.stamp, **more)
     return EvaluationResult(folder, evaluation, details, run.stamp)
 
 
-def _validation(run: Run, model: Model, place: Path, device: str) -> Predictions:
+def _validation(run: Run, model: Model, place: Path, device: str, tta: str | None) -> Predictions:
     """The run's validation films, as the model predicts them now."""
     records = usable(run.records, "val")
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: split 'val' has no usable file; give --target a threshold")
-    return predict_records(model, place, records, run.config.data, device=device)
+    return _predict(run, model, place, records, device, None, tta)
 
 
 def evaluate_other(
@@ -100,12 +104,13 @@ def evaluate_other(
     device: str = "auto",
     asked: Asked = Asked(),  # noqa: B008  frozen
     exported: Path | None = None,
+    tta: str | None = None,
 ) -> EvaluationResult:
     """Evaluate a run on all usable files of other data; the files go to evaluations/<name>/.
 
     Args:
         allow_leaks: evaluate also on files that training has seen; all figures then say so.
-        asked, exported: as for `evaluate_run`.
+        asked, exported, tta: as for `evaluate_run`.
     Raises:
         DataError: a class that the model does not know, no usable file, files that training has seen, or files not
             cleaned as the model's were.
@@ -123,37 +128,51 @@ def evaluate_other(
             f"{name}: {overlap.text}; expected films that training has not seen; leave them out, or give "
             "--allow-leaks, which stamps all figures"
         )
-    predictions = _predict(run, model, Path(root), records, device, exported)
+    predictions = _predict(run, model, Path(root), records, device, exported, tta)
     stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
     more = {"root": str(Path(root).resolve()), "overlap": asdict(overlap)}
-    more |= leaks_as_json(run.records, stamp) | _named(exported)
+    more |= leaks_as_json(run.records, stamp) | _named(run, exported, tta)
     details = find_details(
         predictions,
         records,
         asked,
         threshold=model.card.threshold,
-        validation=lambda: _validation(run, model, run.root, device),
+        validation=lambda: _validation(run, model, run.root, device, tta),
     )
     evaluation = write_evaluation(folder, model, predictions, details, stamp, **more)
     return EvaluationResult(folder, evaluation, details, stamp, overlap.note)
 
 
 def _predict(
-    run: Run, model: Model, root: Path, records: Sequence[Record], device: str, exported: Path | None
+    run: Run,
+    model: Model,
+    root: Path,
+    records: Sequence[Record],
+    device: str,
+    exported: Path | None,
+    tta: str | None,
 ) -> Predictions:
-    if exported is None:
+    if exported is None and tta is None:
         return predict_records(model, root, records, run.config.data, device=device)
-    network = load_exported(exported)
-    if network.card.source != source_of(run.folder):
-        raise RunError(
-            f"{exported}: is not of the model in {run.folder}, or that was changed since; expected an export of it; "
-            f"make one with `fxkit export {run.folder}`"
-        )
+    network: Network = TorchNetwork(model, choose_device(device)) if exported is None else _export_of(run, exported)
+    if tta is not None:
+        network = Averaged(network, views_of(run.config, tta))
     return predict_records_with(network, root, records, max_pixels=run.config.data.max_pixels)
 
 
-def _named(exported: Path | None) -> dict[str, Any]:
-    return {"exported": exported.name} if exported is not None else {}
+def _export_of(run: Run, file: Path) -> Exported:
+    network = load_exported(file)
+    if network.card.source != source_of(run.folder):
+        raise RunError(
+            f"{file}: is not of the model in {run.folder}, or that was changed since; expected an export of it; "
+            f"make one with `fxkit export {run.folder}`"
+        )
+    return network
+
+
+def _named(run: Run, exported: Path | None, tta: str | None) -> dict[str, Any]:
+    views = {"views": [view.name for view in views_of(run.config, tta)]} if tta is not None else {}
+    return ({"exported": exported.name} if exported is not None else {}) | views
 
 
 def _folder_of(run: Run, name: str, root: Path) -> Path:

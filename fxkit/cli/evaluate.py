@@ -53,6 +53,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Let this file predict, which `fxkit export` made of the run, instead of its weights.",
 )
+@click.option(
+    "--tta",
+    type=click.Choice(["flips", "turns", "both"]),
+    help="Average over views of each film, of those alone that its training showed.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     run: Path,
@@ -69,6 +74,7 @@ def evaluate(
     table: Path | None,
     columns: tuple[str, ...],
     exported: Path | None,
+    tta: str | None,
     device: str,
 ) -> None:
     """Evaluate a run on its test films, or on other data, and write its report.
@@ -93,6 +99,7 @@ def evaluate(
         "device": device,
         "asked": asked,
         "exported": exported,
+        "tta": tta,
     }
     if data is None and manifest is None:
         result = evaluate_run(run, root=root, split=split, **how)
@@ -102,6 +109,10 @@ def evaluate(
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
         result = evaluate_other(run, records, place, called, **how)
+    if tta:
+        from fxkit.views import describe, views_of_run
+
+        click.echo(f"note: {describe(views_of_run(run, tta))}", err=True)
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)

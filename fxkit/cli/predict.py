@@ -20,6 +20,11 @@ import click
     help="What runs the network. auto: on a GPU torch; else the run's export, if `fxkit export` made it or the films "
     "are many.",
 )
+@click.option(
+    "--tta",
+    type=click.Choice(["flips", "turns", "both"]),
+    help="Average over views of each film, of those alone that its training showed.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--max-pixels", type=int, help="Refuse larger images; 100,000,000 if not given.")
 def predict(
@@ -28,6 +33,7 @@ def predict(
     as_json: bool,
     raw: bool,
     engine: str,
+    tta: str | None,
     device: str,
     max_pixels: int | None,
 ) -> None:
@@ -41,6 +47,7 @@ def predict(
     from fxkit.cli import one_line
     from fxkit.engines import open_network
     from fxkit.image_predictions import ImagePrediction, predict_images
+    from fxkit.views import Averaged, View, describe, views_of_run
     from preprocess.errors import ImageError, KnownError
     from preprocess.images import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
@@ -58,10 +65,12 @@ def predict(
     if not paths and not unlisted:
         folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
         raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    opened = open_network(model, engine=engine, device=device, films=len(paths))
-    if opened.note:
-        click.echo(f"note: {one_line(opened.note)}", err=True)
-    network = opened.network
+    views = views_of_run(model, tta) if tta else (View(),)
+    opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
+    notes = [opened.note, describe(views) if tta else ""]
+    for note_text in filter(None, notes):
+        click.echo(f"note: {one_line(note_text)}", err=True)
+    network = Averaged(opened.network, views) if tta else opened.network
     results = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
         classes = network.card.classes

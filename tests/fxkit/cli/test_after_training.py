@@ -177,3 +177,15 @@ def test_cam_plays_the_pointing_game(folder: Path, made: Synthetic) -> None:
     result = CliRunner().invoke(cam, [str(folder), "film.png", "--boxes", str(made.root / "markers.json")])
     assert result.exit_code == 2
     assert "--boxes belongs to the run's test films" in result.stderr
+
+
+def test_views_are_averaged_and_named(trained: Run, folder: Path) -> None:
+    film = trained.root / trained.records[0].path
+    plain, averaged = (invoke(predict, folder, film, "--json", *more) for more in ((), ("--tta", "flips")))
+    assert (plain[0], averaged[0]) == (0, 0)
+    assert averaged[1] != plain[1]
+    told = "note: averaged over 4 views of each film: as it is, mirrored, upside down, mirrored and upside down\n"
+    assert (plain[2], averaged[2]) == ("", told)
+    code, _, err = invoke(evaluate, folder, "--tta", "flips")
+    assert (code, err) == (0, told)
+    assert len(json.loads((folder / "metrics.json").read_text())["views"]) == 4
