@@ -23,9 +23,9 @@ from preprocess.errors import OutputError
 CLASSES = ("a", "b", "c")
 
 
-def model_of(backbone: str, size: int) -> Model:
+def model_of(backbone: str, size: int, **args: object) -> Model:
     torch.manual_seed(0)
-    config = ModelConfig(backbone=backbone, pretrained=False, hidden=16)
+    config = ModelConfig(backbone=backbone, pretrained=False, hidden=16, args=args)
     classifier = build_classifier(config, len(CLASSES), load=False, image_size=size).eval()
     card = ModelCard(CLASSES, config, Preprocessing(size, "pad", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)), None, 0.3, 0.05)
     return Model(classifier, card)
@@ -67,17 +67,29 @@ def test_the_temperature_and_the_normalisation_are_inside(tmp_path: Path, traine
     assert compare(Model(model.classifier, replace(model.card, preprocessing=other)), tmp_path / "a.pt", given) > 1e-4
 
 
+SWIN = {"embed_dim": 16, "depths": [1, 1, 2, 1], "num_heads": [1, 1, 2, 2], "window_size": 2}
+FAMILIES: dict[str, dict[str, object]] = {
+    "test_resnet": {},
+    "test_efficientnet": {},
+    "mobilenetv2_100": {},
+    "densenet121": {"block_config": [2, 2, 2, 2], "growth_rate": 8},
+    "test_convnext": {},
+    "swin_tiny_patch4_window7_224": SWIN,
+    "test_vit": {},
+    "test_maxvit": {},
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backbone", "size"),
-    [("test_vit", 64), ("test_maxvit", 64), ("test_convnext", 64), ("test_efficientnet", 64), ("densenet121", 64)],
-)
-@pytest.mark.parametrize("form", ["onnx", "torchscript"])
-def test_backbones_of_all_kinds_are_exported(backbone: str, size: int, form: str, trained: Run, tmp_path: Path) -> None:
-    model = model_of(backbone, size)
+@pytest.mark.parametrize("backbone", FAMILIES)
+@pytest.mark.parametrize("form", FORMATS)
+def test_backbones_of_all_kinds_are_exported(backbone: str, form: str, trained: Run, tmp_path: Path) -> None:
+    if form == "openvino":
+        pytest.importorskip("openvino")
+    model = model_of(backbone, 64, **FAMILIES[backbone])
     path = tmp_path / f"model{FORMATS[form]}"
     write_exported(model, exported_card(trained.folder, model), form, path)
-    assert compare(model, path, films(5, size)) < 1e-4
+    assert compare(model, path, films(5, 64)) < 1e-4
 
 
 class Branching(nn.Module):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fxkit.config import Config, load_config
@@ -18,6 +19,7 @@ FAMILIES = {
         "{block_config: [2, 2, 2, 2], growth_rate: 8}",
         ("features.transition3", "features.transition2"),
     ),
+    "mobilenetv2_100": ("{}", ("blocks.5", "blocks.3")),
     "test_convnext": ("{}", ("stages.3", "stages.2")),
     "swin_tiny_patch4_window7_224": (SWIN, ("layers.3", "layers.2")),
     "test_vit": ("{}", ("blocks.5", "blocks.4", "blocks.3")),
@@ -59,3 +61,24 @@ def test_each_family_thaws_stage_by_stage(backbone: str) -> None:
         assert moved < now
         moved = now
     assert stage_at(stages, 99, config.optim) == stages[-1]
+
+
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_nothing_frozen_is_back_propagated_through(backbone: str) -> None:
+    config = settings(backbone)
+    model = build_classifier(config.model, 2, image_size=64)
+    set_trainable(model, prepare("finetune", model, config)[-1])
+    set_train_mode(model)
+    modules = [m for m in model.backbone.modules() if list(m.parameters())]
+    frozen = [m for m in modules if not any(p.requires_grad for p in m.parameters())]
+    needs_grad: dict[nn.Module, bool] = {}
+    for module in modules:
+        module.register_forward_hook(lambda m, _inputs, out: needs_grad.update({m: out.requires_grad}))
+    cross_entropy(model(torch.randn(4, 3, 64, 64)), torch.tensor([0, 1, 0, 1])).backward()
+    assert sum(m in needs_grad for m in frozen) > 2
+    assert not any(needs_grad[m] or m.training for m in frozen if m in needs_grad)
+    assert all(p.grad is None for m in frozen for p in m.parameters())
+    trained = [m for m in modules if all(p.requires_grad for p in m.parameters())]
+    assert trained
+    assert all(needs_grad[m] and m.training for m in trained if m in needs_grad)
+    assert all(p.grad is not None for m in trained for p in m.parameters())
