@@ -139,7 +139,7 @@ class TrainerConfig(Settings):
     strategy: str = "auto"
     precision: str = "32-true"
     deterministic: bool = False  # refuse or replace operations whose result may differ from run to run
-    channels_last: bool = False  # memory order of images and weights; faster for convolutions
+    channels_last: bool = True  # memory order of images and weights; faster for most convolutions
     loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard",)
 
     def arguments(self) -> dict[str, Any]:

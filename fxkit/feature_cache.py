@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader
+from fxkit.model import forward_films
 from fxkit.training.films import Films, Phase
 from preprocess.images import write_atomic
 
@@ -95,7 +96,7 @@ def extract(backbone: nn.Module, loader: DataLoader[tuple[Tensor, int]]) -> Feat
     """
     backbone.eval()
     device = next(backbone.parameters()).device
-    parts = [backbone(images.to(device)).float().cpu().numpy() for images, _ in loader]
+    parts = [forward_films(backbone, images.to(device)).float().cpu().numpy() for images, _ in loader]
     return np.asarray(np.concatenate(parts), np.float32)
 
 

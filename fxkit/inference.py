@@ -15,6 +15,7 @@ from fxkit.data.resize import Grey
 from fxkit.data.transforms import to_tensor
 from fxkit.errors import ConfigError
 from fxkit.image_predictions import Floats, Network, predict_images
+from fxkit.model import forward_films
 from fxkit.predictions import UNKNOWN, Predictions
 from fxkit.run import Model, ModelCard
 from preprocess.errors import ImageError
@@ -60,7 +61,7 @@ class TorchNetwork:
 @torch.inference_mode()
 def predict_tensor(model: Model, images: Tensor) -> Floats:
     """Return (N, C) probabilities for (N, 3, S, S) float32 images, normalised, on the model's device."""
-    logits = model.classifier(images).double() / model.card.temperature
+    logits = forward_films(model.classifier, images).double() / model.card.temperature
     return np.asarray(logits.softmax(1).cpu().numpy(), np.float64)
 
 

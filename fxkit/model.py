@@ -10,6 +10,9 @@ from fxkit.config import ModelConfig
 from fxkit.errors import ConfigError
 from fxkit.weights import build_backbone
 
+AT_ONCE = 4  # films; what a network makes of more does not stay in a core's cache: eager MobileNetV2 at 224 px does 16
+# at 28 films a second and four at 71, ResNet-50 at 7.3 and 9.4 (one core)
+
 
 class Classifier(nn.Module):
     """A backbone and a head: (N, 3, H, W) float32, normalised -> (N, C) float32 logits; also from (N, D) features."""
@@ -44,6 +47,17 @@ def build_classifier(
         args={**size_args(config.backbone, image_size), **config.args},
     )
     return Classifier(backbone, build_head(feature_count(backbone), class_count, config.hidden, config.dropout))
+
+
+def forward_films(network: nn.Module, images: Tensor) -> Tensor:
+    """Return what a network in evaluation, that needs no gradient, gives for (N, 3, S, S) images or (N, D) features.
+
+    On the processor a few images a thread go through it at a time, in channels-last order, which is faster.
+    """
+    if images.device.type != "cpu" or images.ndim != 4:
+        return cast(Tensor, network(images))
+    parts = torch.split(images, AT_ONCE * torch.get_num_threads())
+    return torch.cat([network(part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
 
 def build_head(features: int, class_count: int, hidden: int, dropout: Sequence[float]) -> nn.Sequential:

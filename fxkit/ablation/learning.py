@@ -15,6 +15,7 @@ from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader, image_place
 from fxkit.data.manifest import Record, usable
 from fxkit.data.transforms import build_preprocessing
+from fxkit.feature_cache import extract as features_of
 from fxkit.inference import choose_device, predict_records
 from fxkit.model import size_args
 from fxkit.predictions import Predictions
@@ -55,7 +56,6 @@ class Flags:
 QUICK = Flags()
 
 
-@torch.inference_mode()
 def extract(config: Config, root: Path, records: Sequence[Record], device: str = "auto") -> Features:
     """Return (N, D) features of the records' films below root from the frozen backbone, without augmentation.
 
@@ -68,10 +68,8 @@ def extract(config: Config, root: Path, records: Sequence[Record], device: str =
     args = {**size_args(model.backbone, preprocessing.image_size), **model.args}
     torch.manual_seed(config.seed)  # of a backbone that starts from nothing
     backbone = build_backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, args=args)
-    backbone.to(place).eval()
     dataset = FilmDataset(image_place(root), records, (), preprocessing, max_pixels=config.data.max_pixels)
-    parts = [backbone(images.to(place)).float().cpu().numpy() for images, _ in build_loader(dataset, config.data)]
-    return np.concatenate(parts)
+    return features_of(backbone.to(place), build_loader(dataset, config.data))
 
 
 def quick_fit(classes: tuple[str, ...], records: Sequence[Record], features: Mapping[Path, Features]) -> Fit:

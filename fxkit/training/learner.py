@@ -11,7 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from fxkit.config import OptimConfig
 from fxkit.data.dataset import Share
-from fxkit.model import Classifier, set_train_mode, set_trainable
+from fxkit.model import Classifier, forward_films, set_train_mode, set_trainable
 from fxkit.training.films import Films, Phase
 from fxkit.training.history import MONITOR
 from fxkit.training.loss import build_loss, film_losses
@@ -64,7 +64,7 @@ class Learner(L.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         images, labels = batch
-        logits = self.classifier(self._laid_out(images)).float()
+        logits = forward_films(self.classifier, images).float()
         self.loss.update(*film_losses(logits, labels, self.get_buffer("class_weights")))
         self.auroc.update(logits.softmax(1), labels)
         self.accuracy.update(logits, labels)

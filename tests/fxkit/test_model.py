@@ -6,7 +6,14 @@ from torch import nn
 
 from fxkit.config import ModelConfig
 from fxkit.errors import ConfigError
-from fxkit.model import build_classifier, finetune_stage, set_train_mode, set_trainable
+from fxkit.model import (
+    AT_ONCE,
+    build_classifier,
+    finetune_stage,
+    forward_films,
+    set_train_mode,
+    set_trainable,
+)
 
 STAGES = {
     "test_resnet": "layer3",
@@ -95,3 +102,23 @@ def _one_step(model: nn.Module) -> None:
     loss = nn.functional.cross_entropy(model(torch.randn(4, 3, 160, 160)), torch.tensor([0, 1, 0, 1]))
     loss.backward()
     optimizer.step()
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit"])
+@pytest.mark.parametrize("films", [1, AT_ONCE, 2 * AT_ONCE + 1])
+def test_films_in_parts_give_what_they_give_together(backbone: str, films: int) -> None:
+    torch.manual_seed(0)
+    model = build_classifier(config(backbone), 3).eval()
+    images, given = torch.randn(films, 3, 160, 160), []
+    model.backbone.register_forward_hook(lambda _m, inputs, _out: given.append(inputs[0]))
+    with torch.inference_mode():
+        found, expected = forward_films(model, images), model(images)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert all(len(part) <= AT_ONCE * torch.get_num_threads() for part in given[:-1])
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in given[:-1])
+
+
+def test_features_need_no_parts() -> None:
+    model = build_classifier(config("test_resnet"), 3).eval()
+    features = torch.randn(9, model.head[1].in_features)
+    assert torch.equal(forward_films(model.head, features), model.head(features))
