@@ -1,12 +1,15 @@
 """Films a second of fxkit's training loader against the usual torchvision one, and the processor time a film takes.
 
-    python benchmarks/loader.py ROOT [--films N] [--repeats N] [--full-augmentation]
+    python benchmarks/loader.py ROOT [--films N] [--repeats N] [--names N] [--full-augmentation] [--detail]
 
 Both give normalised (32, 3, 224, 224) float32 batches by two processes. torchvision: Image.open().convert("RGB"),
 RandomResizedCrop, flips, RandomRotation, ColorJitter, ToTensor, Normalize. fxkit: the same kinds at the same strengths
 (or its default list, which has eight more, with --full-augmentation); `cold` decodes the files, `kept` reads the films
-that the first epoch left. File names that copies of the forearm set bear ("rotated") are left out. Repeats alternate
+that the first epoch left. Each film stands under several names (--names), so that starting the processes weighs less.
+File names that copies of the forearm set bear ("rotated") are left out. Repeats alternate
 between the loaders; medians are printed. Processor time holds on a machine that does other work, films a second do not.
+--detail says instead how much of their fine detail crops of kept films have against crops of whole ones: the variance
+of the Laplacian, mean over films and three views each, for films kept at several sides.
 """
 
 import argparse
@@ -17,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -27,9 +32,9 @@ from fxkit.data import film_cache
 from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader
 from fxkit.data.film_cache import FilmCache, open_cache
 from fxkit.data.manifest import Record
-from fxkit.data.transforms import Preprocessing
+from fxkit.data.transforms import Preprocessing, augment, build_augmentation, shrink
 from preprocess.errors import ImageError
-from preprocess.images import read_image
+from preprocess.images import read_grey8, read_image
 
 SIZE = 224
 HALF = (0.5, 0.5, 0.5)
@@ -106,35 +111,63 @@ def processor_s() -> float:
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
+def under_names(paths: list[Path], count: int, folder: Path) -> list[Path]:
+    """Return links to the films, each under so many names."""
+    links = [folder / f"{i}-{n}.jpg" for n in range(count) for i in range(len(paths))]
+    for link, path in zip(links, paths * count, strict=True):
+        link.symlink_to(path.resolve())
+    return links
+
+
+def detail(paths: list[Path], sides: float) -> float:
+    """Return the share of fine detail that crops keep of films whose shorter side is so many sides of the input."""
+    crops = PLAIN.model_copy(update={"rotate_probability": 0.0, "brightness_contrast_probability": 0.0})
+    preprocessing = Preprocessing(SIZE, "stretch", HALF, HALF)
+    transform, side_px, shares = build_augmentation(crops, preprocessing), round(sides * SIZE), []
+    for path in paths:
+        films = read_grey8(path), shrink(read_grey8(path, at_least_px=side_px), side_px)
+        for seed in range(3):
+            views = [augment(film, transform, preprocessing, seed).astype(np.float32) for film in films]
+            whole, kept = (float(cv2.Laplacian(view, cv2.CV_32F).var()) for view in views)
+            shares.append(kept / whole)
+    return statistics.mean(shares)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("--films", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--full-augmentation", action="store_true")
+    parser.add_argument("--names", type=int, default=4)
+    parser.add_argument("--detail", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     film_cache.SETTLED_S = 0.0
     paths = readable(given.root, given.films)
+    if given.detail:
+        print({sides: round(detail(paths, sides), 2) for sides in (1.5, 2, 3)})
+        return
     augmentation = AugmentConfig() if given.full_augmentation else PLAIN
     times: dict[str, list[tuple[float, float]]] = {"torchvision": [], "fxkit, cold": [], "fxkit, kept": []}
     with tempfile.TemporaryDirectory() as folder:
+        links = under_names(paths, given.names, Path(folder))
         for repeat in range(given.repeats):
-            cache = open_cache(Path(folder, str(repeat)), 10**10, 2)
+            cache = open_cache(Path(folder, "kept", str(repeat)), 10**10, 2)
             ways = (
-                lambda: DataLoader(TorchvisionFilms(paths), batch_size=32, num_workers=2),
-                lambda kept=cache: fxkit_loader(given.root, paths, augmentation, kept),
+                lambda: DataLoader(TorchvisionFilms(links), batch_size=32, num_workers=2),
+                lambda kept=cache: fxkit_loader(Path(folder), links, augmentation, kept),
             )
             for name, way in zip(times, (*ways, ways[1]), strict=True):
                 times[name].append(seconds(way))
     base = [statistics.median(column) for column in zip(*times["torchvision"], strict=True)]
-    print(f"{len(paths)} films of {given.root}, {given.repeats} repeats")
+    print(f"{len(paths)} films of {given.root} under {given.names} names each, {given.repeats} repeats")
     print("| loader | films/s | ratio | processor ms a film | ratio |\n|---|---|---|---|---|")
     for name, measured in times.items():
         wall, used = (statistics.median(column) for column in zip(*measured, strict=True))
         print(
-            f"| {name} | {len(paths) / wall:.0f} | {base[0] / wall:.1f} "
-            f"| {1000 * used / len(paths):.1f} | {base[1] / used:.1f} |"
+            f"| {name} | {len(links) / wall:.0f} | {base[0] / wall:.1f} "
+            f"| {1000 * used / len(links):.1f} | {base[1] / used:.1f} |"
         )
 
 

@@ -84,6 +84,14 @@ def test_shrinking_sets_the_shorter_side_and_never_enlarges() -> None:
     assert shrink(image, 61) is image
 
 
+@pytest.mark.parametrize("side_px", [30, 35, 43, 52, 59])
+def test_shrinking_to_half_or_more_leaves_no_pixel_out(side_px: int) -> None:
+    lines = [np.zeros((60, 90), np.uint8) for _ in range(90)]
+    for column, line in enumerate(lines):
+        line[:, column] = 255
+    assert all(shrink(line, side_px).any() for line in lines)
+
+
 def test_a_shrunken_film_gives_the_same_view() -> None:
     coarse = np.random.default_rng(0).integers(0, 256, (9, 9), np.uint8)
     film = cv2.resize(coarse, (800, 600), interpolation=cv2.INTER_CUBIC)
