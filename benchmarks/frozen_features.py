@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accuracy import FOLDS, Film, Split, hands, read_film, settings
+from accuracy import FOLDS, settings
+from accuracy_arms import Split
+from accuracy_films import Film, hands, read_film
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 

@@ -5,13 +5,15 @@
 Random weights, 224 px. Prints for each backbone and batch size the films that the network alone does in a second of
 processor time, the median of REPEATS rounds in which the engines take turns, and the ratio to torch; for FILMS_FOLDER
 the same from files, one at a time with torch, and as `fxkit predict` reads and batches them; then the seconds, of
-processor and of clock, of a whole `fxkit predict` of one film. Processor time is little changed by what else runs;
-give each engine one thread, or waiting threads count too:
+processor and of clock, of a whole `fxkit predict` of one film, that of a run folder also where an export is made
+first, and from how many films on (by batches of the network alone) that export has paid. Processor time is little
+changed by what else runs; give each engine one thread, or waiting threads count too:
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/inference.py FILMS_FOLDER
 """
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -86,25 +88,38 @@ def show(heading: str, rates: Mapping[str, float]) -> None:
     print(f"{heading:<32} {'  '.join(shown)}", flush=True)
 
 
-def compare_networks(name: str, networks: Mapping[str, Network]) -> None:
+def compare_networks(name: str, networks: Mapping[str, Network]) -> dict[str, float]:
+    """Print all rates; return those of the largest batch."""
     films = np.random.default_rng(0).integers(0, 256, (max(BATCHES), 224, 224), np.uint8)
     for size in BATCHES:
         part = films[:size]
         runs = {key: ((lambda own=own, part=part: own.probabilities(part)), size) for key, own in networks.items()}
-        show(f"{name}, batch of {size}", take_turns(runs))
+        rates = take_turns(runs)
+        show(f"{name}, batch of {size}", rates)
+    return rates
 
 
-def first_prediction(model: Path, film: Path, *options: str) -> tuple[float, float]:
+def first_prediction(model: Path, film: Path, *options: str, once: bool = False) -> tuple[float, float]:
     """Return the least seconds, of processor and of clock, of `fxkit predict MODEL FILM` as a process of its own."""
     command = [sys.executable, "-c", "from fxkit.cli import main; main()", "predict", str(model), str(film), *options]
     times = []
-    for _ in range(REPEATS):
+    for _ in range(1 if once else REPEATS):
         before, start = os.times(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         after, end = os.times(), time.perf_counter()
         spent = after.children_user + after.children_system - before.children_user - before.children_system
         times.append((spent, end - start))
     return min(spent for spent, _ in times), min(clock for _, clock in times)
+
+
+def break_even(run_folder: Path, film: Path, torch_s: float, rates: Mapping[str, float]) -> None:
+    """Print what making each export costs beside predicting with torch, and how many films make up for it."""
+    for form in ("onnx", "openvino"):
+        spent, clock = first_prediction(run_folder, film, "--engine", form, once=True)
+        shutil.rmtree(run_folder / "exported")
+        saved = 1 / rates["torch"] - 1 / rates[form]
+        films = f"{(spent - torch_s) / saved:.0f} films" if saved > 0 else "no number of films"
+        print(f"export to {form} made first: {spent:.2f} s, by the clock {clock:.2f} s; pays from {films}", flush=True)
 
 
 def one_at_a_time(network: Network, paths: list[Path]) -> None:
@@ -132,11 +147,12 @@ def main(films: Path | None) -> None:
             files = export_all(model, Path(aside) / name)
             networks: dict[str, Network] = {"torch": TorchNetwork(model, torch.device("cpu"))}
             networks |= {form: load_exported(file) for form, file in files.items()}
-            compare_networks(name, networks)
+            rates = compare_networks(name, networks)
             ways = {"run folder": (Path(aside) / name, "--engine", "torch"), **{f: (p,) for f, p in files.items()}}
-            for way, (path, *options) in ways.items():
-                spent, clock = first_prediction(path, film, *options)
+            first = {way: first_prediction(path, film, *options) for way, (path, *options) in ways.items()}
+            for way, (spent, clock) in first.items():
                 print(f"{name}, first prediction, {way}: {spent:.2f} s, by the clock {clock:.2f} s", flush=True)
+            break_even(Path(aside) / name, film, first["run folder"][0], rates)
             if films is not None:
                 compare_files(name, networks, films)
 

@@ -1,9 +1,10 @@
-"""Time and validation AUROC of the first phase: the usual loop over torchvision's loader against fxkit's.
+"""Time and validation AUROC of the first phase: the usual loop over torchvision's loader, and timm's, against fxkit's.
 
-    python benchmarks/train_speed.py ROOT WEIGHTS [--films N] [--views 0,1,2] [--seeds 0]
+    python benchmarks/train_speed.py ROOT WEIGHTS [--films N] [--views 0,1,2] [--seeds 0] [--threads 1]
 
 The usual loop: five epochs over Image.open().convert("RGB") and torchvision's transforms by two processes, the frozen
-MobileNetV2 in evaluation, AdamW at fxkit's head rate, a pass over the validation films after each. fxkit: the same
+MobileNetV2 in evaluation, AdamW at fxkit's head rate, a pass over the validation films after each. timm: the same steps
+over timm's own dataset, loader and transforms (as its train script builds them) and its optimizer. fxkit: the same
 backbone, head, films and epochs by `fxkit.train.train` with --epochs 5,0, for each number of cached views (0: images
 anew each epoch). Weights: mobilenetv2_100 as safetensors. Every third film validates. AUROC is that of the epoch
 of least validation loss. Processor time holds on a machine that does other work, wall time does not.
@@ -11,12 +12,16 @@ of least validation loss. Processor time holds on a machine that does other work
 
 import argparse
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
+from typing import BinaryIO
 
 import torch
-from loader import TorchvisionFilms, processor_s, readable
+from loader import PLAIN, TorchvisionFilms, processor_s, readable
+from timm.data import ImageDataset, create_loader
+from timm.optim import create_optimizer_v2
 from torch.utils.data import DataLoader, Dataset
 from torchmetrics.functional.classification import multiclass_auroc
 from torchvision import transforms
@@ -26,6 +31,7 @@ from fxkit.data.manifest import Record
 from fxkit.model import build_classifier
 from fxkit.train import train
 
+Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
 CLASSES = ("not_fractured", "fractured")
 
 
@@ -50,17 +56,50 @@ def settings(weights: Path, seed: int, views: int) -> Config:
     return load_config(None, [*texts, f"optim.cached_views={views}", f"seed={seed}"])
 
 
-def usual(config: Config, root: Path, records: list[Record]) -> float:
-    """Train the head the usual way; return the validation AUROC."""
+def usual_loader(root: Path, films: list[Record], training: bool) -> Loader:
+    return DataLoader(_Labelled(root, films, training), 32, shuffle=training, num_workers=2)
+
+
+class _Listed(list[tuple[str, int]]):
+    """Paths and classes as a timm reader gives them: open files and classes."""
+
+    def __getitem__(self, item: int) -> tuple[BinaryIO, int]:  # type: ignore[override]
+        path, label = super().__getitem__(item)
+        return open(path, "rb"), label
+
+
+def timm_loader(root: Path, films: list[Record], training: bool) -> Loader:
+    listed = _Listed((str(root / r.path), CLASSES.index(r.label)) for r in films)
+    return create_loader(
+        ImageDataset(str(root), reader=listed),
+        (3, 224, 224),
+        32,
+        is_training=training,
+        use_prefetcher=False,
+        scale=PLAIN.crop_scale,
+        ratio=PLAIN.crop_ratio,
+        vflip=PLAIN.vertical_flip,
+        color_jitter=PLAIN.brightness,
+        interpolation="bilinear",
+        mean=(0.5,) * 3,
+        std=(0.5,) * 3,
+        num_workers=2,
+        crop_pct=1.0,
+        persistent_workers=False,
+    )
+
+
+def peer(config: Config, root: Path, records: list[Record], load: Callable[..., Loader], by_timm: bool) -> float:
+    """Train the head in a loop over images; return the validation AUROC."""
     torch.manual_seed(config.seed)
     model = build_classifier(config.model, len(CLASSES)).eval()
     model.backbone.requires_grad_(False)
-    optimizer = torch.optim.AdamW(model.head.parameters(), config.optim.head_lr)
-    parts = {part: [r for r in records if r.split == part] for part in ("train", "val")}
-    loaders = {
-        part: DataLoader(_Labelled(root, films, part == "train"), 32, shuffle=part == "train", num_workers=2)
-        for part, films in parts.items()
-    }
+    optimizer = (
+        create_optimizer_v2(model.head, "adamw", config.optim.head_lr, config.optim.weight_decay)
+        if by_timm
+        else torch.optim.AdamW(model.head.parameters(), config.optim.head_lr)
+    )
+    loaders = {part: load(root, [r for r in records if r.split == part], part == "train") for part in ("train", "val")}
     scores = []
     for _epoch in range(config.optim.epochs[0]):
         model.head.train()
@@ -90,22 +129,28 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=240)
     parser.add_argument("--views", default="0,1,2")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
+    torch.set_num_threads(given.threads)
     records = manifest(given.root, given.films)
-    print(f"{len(records)} films of {given.root}\n| phase 1 | seed | wall s | processor s | val AUROC |", flush=True)
-    print("|---|---|---|---|---|", flush=True)
+    print(f"{len(records)} films of {given.root}\n| phase 1 | seed | wall s | processor s | ratio | val AUROC |")
+    print("|---|---|---|---|---|---|", flush=True)
     for seed in map(int, given.seeds.split(",")):
-        for views in (None, *map(int, given.views.split(","))):
-            config = settings(given.weights, seed, views or 0)
+        base = 0.0
+        for way in ("usual loop", "timm's loop", *map(int, given.views.split(","))):
+            views = way if isinstance(way, int) else 0
+            config = settings(given.weights, seed, views)
             used, begun = processor_s(), perf_counter()
-            if views is None:
-                auroc = usual(config, given.root, records)
+            if isinstance(way, str):
+                by_timm = way == "timm's loop"
+                auroc = peer(config, given.root, records, timm_loader if by_timm else usual_loader, by_timm)
             else:
                 with tempfile.TemporaryDirectory() as folder:
                     auroc = train(config, given.root, records, Path(folder, "run")).val_auroc
-            name = "usual loop" if views is None else f"fxkit, {views} views" if views else "fxkit, images"
-            wall = perf_counter() - begun
-            print(f"| {name} | {seed} | {wall:.0f} | {processor_s() - used:.0f} | {auroc:.3f} |", flush=True)
+            wall, used = perf_counter() - begun, processor_s() - used
+            base = base or used
+            name = way if isinstance(way, str) else f"fxkit, {views} views" if views else "fxkit, images"
+            print(f"| {name} | {seed} | {wall:.0f} | {used:.1f} | {base / used:.1f} | {auroc:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ def training_step(classifier: Classifier, config: Config, trainer: L.Trainer, im
                 set_train_mode(model)
             optimizer = build_optimizer(model, config.optim, "finetune")
             images = plugin.convert_input(torch.randn(batch_size, 3, image_size, image_size, device=device))
+            if config.trainer.channels_last:
+                images = images.contiguous(memory_format=torch.channels_last)
             with plugin.train_step_context():
                 loss = model(images).float().logsumexp(1).mean()
             loss.backward()

@@ -1,0 +1,128 @@
+"""The two ways that `accuracy.py` compares: the published recipe, and the linear probe.
+
+Nothing that is computed twice is trained twice: a frozen part gives the same for the same view, so the recipe's views
+(one an epoch) pass it once, and both arms go on from there.
+"""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from accuracy_films import Film, read_film
+from safetensors.torch import load_file
+from torch import nn
+
+from fxkit.config import Config
+from fxkit.data.dataset import mix_seed
+from fxkit.data.transforms import augment, build_augmentation, build_preprocessing, resize, to_tensor
+from fxkit.model import build_head
+from fxkit.probe import fit_head
+
+Seen = tuple[np.ndarray, np.ndarray]
+
+
+class Split(nn.Module):
+    """The backbone up to the stage that the recipe fine-tunes, and what comes after it."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        net = timm.create_model("mobilenetv2_100", pad_type="same", bn_eps=1e-3, num_classes=0)
+        net.load_state_dict({k: v for k, v in load_file(weights).items() if not k.startswith("classifier")})
+        self.low = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:3])
+        self.tail = nn.Sequential(*net.blocks[3:], net.conv_head, net.bn2, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def pass_once(films: list[Film], config: Config, views: int, net: Split, cache: Path) -> Seen:
+    """Return what the frozen part gives for each film as it is and `views` augmented ones, before and after the tail.
+
+    Returns: (N, 1 + views, C, S / 8, S / 8) float16 and (N, 1 + views, D) float32.
+    """
+    places = cache.with_suffix(".low.npy"), cache.with_suffix(".feat.npy")
+    if not places[1].is_file():
+        preprocessing = build_preprocessing(config.model, config.data)
+        transform = build_augmentation(config.augment, preprocessing)
+        low, last = [], []
+        net.eval()
+        for i, film in enumerate(films):
+            image = read_film(film.path)
+            seen = [resize(image, preprocessing)]
+            seen += [augment(image, transform, preprocessing, mix_seed(0, v, i)) for v in range(1, views + 1)]
+            with torch.inference_mode():
+                inner = net.low(torch.stack([to_tensor(view, preprocessing) for view in seen]))
+                low.append(inner.half().numpy() if views else inner[:, :1, :1, :1].half().numpy())
+                last.append(net.tail(inner).numpy())
+        np.save(places[0], np.stack(low))
+        np.save(places[1], np.stack(last))
+    return np.load(places[0], mmap_mode="r"), np.load(places[1])
+
+
+def train_recipe(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, net: Split, seed: int) -> Callable:
+    """Train both phases on the parts (train, val), keep the best epoch; return (low, rows) -> p(fractured)."""
+    low, last = seen
+    train, val = parts
+    optim, model = config.optim, config.model
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    head, tail = build_head(last.shape[-1], 2, model.hidden, model.dropout), copy.deepcopy(net.tail)
+    tail.to(memory_format=torch.channels_last)
+    criterion, truth = nn.CrossEntropyLoss(), torch.tensor(labels)
+    steps = -(-len(train) // config.data.batch_size)
+
+    def inner(rows: np.ndarray, view: int, low: np.ndarray = low) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(low[rows, view], np.float32)).to(memory_format=torch.channels_last)
+
+    def phase(
+        groups: list[dict], epochs: int, first_view: int, train_on: Callable, judge_on: Callable, parts: list[nn.Module]
+    ) -> None:
+        optimizer = torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
+        best, kept, since = np.inf, [copy.deepcopy(p.state_dict()) for p in parts], 0
+        for epoch in range(epochs):
+            for part in parts:
+                part.train()
+            for rows in np.array_split(rng.permutation(train), steps):
+                loss = criterion(head(train_on(np.sort(rows), first_view + epoch)), truth[np.sort(rows)])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                cosine.step()
+            for part in parts:
+                part.eval()
+            with torch.no_grad():
+                found = float(criterion(head(judge_on(val)), truth[val]))
+            since = 0 if found < best else since + 1
+            if found < best:
+                best, kept = found, [copy.deepcopy(p.state_dict()) for p in parts]
+            if since >= optim.patience:
+                break
+        for part, state in zip(parts, kept, strict=True):
+            part.load_state_dict(state)
+
+    def judged(rows: np.ndarray) -> torch.Tensor:
+        return torch.cat([tail(inner(some, 0)) for some in np.array_split(rows, 4)])
+
+    frozen = [{"params": head.parameters(), "lr": optim.head_lr}]
+    phase(frozen, optim.epochs[0], 1, lambda r, v: torch.tensor(last[r, v]), lambda r: torch.tensor(last[r, 0]), [head])
+    both = [
+        {"params": head.parameters(), "lr": optim.finetune_head_lr},
+        {"params": tail.parameters(), "lr": optim.finetune_backbone_lr},
+    ]
+    first = 1 + optim.epochs[0]
+    phase(both, optim.epochs[1], first, lambda r, v: tail(inner(r, v)), judged, [head, tail])
+
+    @torch.no_grad()
+    def predict(other: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        parts = [head.eval()(tail.eval()(inner(some, 0, other))) for some in np.array_split(rows, 8)]
+        return torch.cat(parts).softmax(1)[:, 1].numpy()
+
+    return predict
+
+
+def probe(config: Config, last: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Callable:
+    """Fit the head to the films as they are; return (features, rows) -> p(fractured)."""
+    weights, biases = fit_head(last[train, 0], labels[train], penalty=config.optim.probe_penalty, balanced=True)
+    margin = (weights[1] - weights[0], biases[1] - biases[0])
+    return lambda other, rows: 1 / (1 + np.exp(-(other[rows, 0] @ margin[0] + margin[1])))
