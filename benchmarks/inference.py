@@ -1,17 +1,19 @@
 """How fast the engines are on the processor: torch, ONNX Runtime, OpenVINO and TorchScript.
 
-    python benchmarks/inference.py [FILMS_FOLDER]
+    python benchmarks/inference.py [FILMS_FOLDER] [--backbones mobilenetv2_100,resnet50]
 
 Random weights, 224 px. Prints for each backbone and batch size the films that the network alone does in a second of
-processor time, the median of REPEATS rounds in which the engines take turns, and the ratio to torch; for FILMS_FOLDER
-the same from files, one at a time with torch, and as `fxkit predict` reads and batches them; then the seconds, of
-processor and of clock, of a whole `fxkit predict` of one film, that of a run folder also where an export is made
-first, and from how many films on (by batches of the network alone) that export has paid. Processor time is little
-changed by what else runs; give each engine one thread, or waiting threads count too:
+processor time, the median of REPEATS rounds in which the engines take turns, and the ratio to eager torch, which is
+given the batch as it is (`torch`: as fxkit does it, a few films at a time); for FILMS_FOLDER the same from files, one
+at a time with eager torch, and as `fxkit predict` reads and batches them; then the seconds, of processor and of clock,
+of a whole `fxkit predict` of one film, that of a run folder also where an export is made first, and from how many films
+on (by batches of the network alone) that export has paid. Processor time is little changed by what else runs; give
+each engine one thread, or waiting threads count too:
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/inference.py FILMS_FOLDER
 """
 
+import argparse
 import os
 import shutil
 import statistics
@@ -27,11 +29,11 @@ import torch
 
 from fxkit import __version__
 from fxkit.config import DataConfig, ModelConfig
-from fxkit.data.resize import resize
-from fxkit.data.transforms import build_preprocessing
+from fxkit.data.resize import Grey, resize
+from fxkit.data.transforms import build_preprocessing, to_tensor
 from fxkit.export import write_exported
 from fxkit.exported import FORMATS, ExportedCard, load_exported
-from fxkit.image_predictions import Network, predict_images
+from fxkit.image_predictions import Floats, Network, predict_images
 from fxkit.inference import TorchNetwork
 from fxkit.model import build_classifier
 from fxkit.run import Model, ModelCard, save_model
@@ -39,12 +41,20 @@ from fxkit.synth.dataset import Plan, make_film
 from preprocess.images import read_image, to_grey8, write_image
 from preprocess.listing import image_paths
 
-BACKBONES = ("mobilenetv2_100", "resnet50")
 CLASSES = ("not_fractured", "fractured")
 BATCHES = (1, 16)
 REPEATS = 3
 SECONDS = 0.3  # at least, of each engine in each round
 FILES = 32
+
+
+class Eager(TorchNetwork):
+    """The model in torch as it is mostly called: a batch at once, in its usual memory order."""
+
+    def probabilities(self, films: Grey) -> Floats:
+        with torch.inference_mode():
+            images = torch.stack([to_tensor(film, self.card.preprocessing) for film in films])
+            return self.model.classifier(images).softmax(1).double().numpy()
 
 
 def make_model(backbone: str) -> Model:
@@ -84,7 +94,7 @@ def take_turns(runs: Mapping[str, tuple[Callable[[], object], int]], repeats: in
 
 
 def show(heading: str, rates: Mapping[str, float]) -> None:
-    shown = (f"{name} {value:.1f} ({value / rates['torch']:.2f})" for name, value in rates.items())
+    shown = (f"{name} {value:.1f} ({value / rates['eager']:.2f})" for name, value in rates.items())
     print(f"{heading:<32} {'  '.join(shown)}", flush=True)
 
 
@@ -130,22 +140,30 @@ def one_at_a_time(network: Network, paths: list[Path]) -> None:
 def compare_files(name: str, networks: Mapping[str, Network], folder: Path) -> None:
     paths = [folder / path for path in image_paths(folder)[:FILES]]
     runs: dict[str, tuple[Callable[[], object], int]] = {
-        "torch": (lambda: one_at_a_time(networks["torch"], paths), len(paths))
+        "eager": (lambda: one_at_a_time(networks["eager"], paths), len(paths))
     }
     for key, own in networks.items():
         runs[f"{key}, batches"] = ((lambda own=own: predict_images(own, paths)), len(paths))
     show(f"{name}, {len(paths)} files", take_turns(runs, repeats=2))
 
 
-def main(films: Path | None) -> None:
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second of processor (ratio to torch)")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("films", nargs="?", type=Path)
+    parser.add_argument("--backbones", default="mobilenetv2_100,resnet50")
+    given = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second of processor (ratio to eager)")
     with tempfile.TemporaryDirectory() as aside:
         film = Path(aside) / "film.png"
         write_image(film, make_film(Plan(1, 1, 0, True), size_px=1024).image)
-        for name in BACKBONES:
+        for name in given.backbones.split(","):
             model = make_model(name)
             files = export_all(model, Path(aside) / name)
-            networks: dict[str, Network] = {"torch": TorchNetwork(model, torch.device("cpu"))}
+            on_processor = torch.device("cpu")
+            networks: dict[str, Network] = {
+                "eager": Eager(model, on_processor),
+                "torch": TorchNetwork(model, on_processor),
+            }
             networks |= {form: load_exported(file) for form, file in files.items()}
             rates = compare_networks(name, networks)
             ways = {"run folder": (Path(aside) / name, "--engine", "torch"), **{f: (p,) for f, p in files.items()}}
@@ -153,9 +171,9 @@ def main(films: Path | None) -> None:
             for way, (spent, clock) in first.items():
                 print(f"{name}, first prediction, {way}: {spent:.2f} s, by the clock {clock:.2f} s", flush=True)
             break_even(Path(aside) / name, film, first["run folder"][0], rates)
-            if films is not None:
-                compare_files(name, networks, films)
+            if given.films is not None:
+                compare_files(name, networks, given.films)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()

@@ -10,8 +10,7 @@ from fxkit.config import ModelConfig
 from fxkit.errors import ConfigError
 from fxkit.weights import build_backbone
 
-AT_ONCE = 4  # films; what a network makes of more does not stay in a core's cache: eager MobileNetV2 at 224 px does 16
-# at 28 films a second and four at 71, ResNet-50 at 7.3 and 9.4 (one core)
+AT_ONCE = 4  # films; what a network makes of more does not stay in a core's cache (benchmarks/inference.py)
 
 
 class Classifier(nn.Module):
