@@ -12,7 +12,7 @@ from fxkit.image_predictions import Network
 from preprocess.errors import KnownError
 
 ENGINES = ("auto", "torch", "onnx", "openvino")
-PAYS_FROM = 200  # films; for fewer, an export takes longer than it saves
+PAYS_FROM = 1000  # films; for fewer, making an export takes longer than it saves (benchmarks/inference.py)
 
 
 @dataclass(frozen=True)
