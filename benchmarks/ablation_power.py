@@ -1,25 +1,50 @@
-"""How often masked-vs-raw says reliance where markers tell the class, and where they do not: made films.
+"""How often masked-vs-raw says reliance where markers tell the class, and where they do not.
 
-Each repetition makes films whose marker style tells the class with a correlation, cleans them with the markers that are
-known, and asks `fxkit ablate masked-vs-raw` in its quick way. Counted are the verdicts.
+Each repetition makes films whose marker style tells the class with a correlation: made films, or with `--real` real
+ones without markers on which made markers are planted (burned text and boxes, or lead letters). They are cleaned, the
+made ones with the markers that are known, the real ones by the detector as it comes, and `fxkit ablate masked-vs-raw`
+is asked in its quick way. Counted are the verdicts. With `--rows` each repetition is written to a file at once, and those
+that stand there already are not made again: so they can be run in pieces.
 """
 
+import csv
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import cv2
+import numpy as np
 
 from fxkit.ablation.folders import write_arms
 from fxkit.ablation.markers import masked_vs_raw
+from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import ablation_settings
 from fxkit.bootstrap import wilson
 from fxkit.config import Config, load_config
 from fxkit.data.index import index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
+from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
 from preprocess.clean import clean_folder
+from preprocess.images import read_image, to_grey8, write_image
 
-ASKED = ("raw", "cleaned", "control", "swapped", "swapped-same")  # what the verdict rests on
+PASTED = ("swapped", "swapped-same")  # what the verdict rests on, of the arms with others' markers
+ASKED = ("raw", "cleaned", "control", *PASTED)
+COLUMNS = ("correlation", "seed", "verdict", "raw", "markers", "markers_p", "swapped", "swapped_p")
+FILM_PX = 512  # longer side of a real film: markers are planted after it was made smaller
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the repetitions have in common."""
+
+    config: Config
+    films: int
+    size: int
+    real: tuple[Path, ...]
+    jobs: int
 
 
 @click.command()
@@ -27,8 +52,15 @@ ASKED = ("raw", "cleaned", "control", "swapped", "swapped-same")  # what the ver
 @click.option("--correlation", "correlations", type=float, multiple=True, default=(0.0, 0.5, 0.9), show_default=True)
 @click.option("--repetitions", default=40, show_default=True)
 @click.option("--films", default=120, show_default=True)
-@click.option("--size", default=224, show_default=True, help="Longer side of a film, px.")
+@click.option(
+    "--size", default=224, show_default=True, help="Input of the network, and longer side of a made film, px."
+)
 @click.option("--first-seed", default=0, show_default=True)
+@click.option("--real", type=click.Path(exists=True, path_type=Path), help="Folder of films to plant markers on.")
+@click.option(
+    "--real-list", type=click.Path(exists=True, path_type=Path), help="Those of its files that bear no marker."
+)
+@click.option("--rows", type=click.Path(path_type=Path), help="CSV file of repetitions, gone on with.")
 @click.option("--jobs", default=2, show_default=True)
 def main(
     weights: Path,
@@ -37,6 +69,9 @@ def main(
     films: int,
     size: int,
     first_seed: int,
+    real: Path | None,
+    real_list: Path | None,
+    rows: Path | None,
     jobs: int,
 ) -> None:
     config = load_config(
@@ -51,33 +86,112 @@ def main(
             "data.workers=0",
         ],
     )
+    task = Task(config, films, size, unmarked(real, real_list), jobs)
+    done = read_rows(rows)
+    for seed in range(first_seed, first_seed + repetitions):
+        for correlation in correlations:
+            if not any((row["correlation"], row["seed"]) == (str(correlation), str(seed)) for row in done):
+                done.append(repeat(task, correlation, seed))
+                write_rows(rows, done)
+                print("#", *done[-1].values(), flush=True)
     print("correlation  repetitions  reliance (95 % interval)  no evidence  undecided")
     for correlation in correlations:
-        verdicts: Counter[str] = Counter()
-        for seed in range(first_seed, first_seed + repetitions):
-            verdicts[verdict_on(config, correlation, films, size, seed, jobs)] += 1
-            print(f"# {correlation} {seed}: {dict(verdicts)}", flush=True)
-        share = verdicts["reliance"] / repetitions
-        low, high = wilson(share, repetitions)
-        others = f"{verdicts['no evidence']:>11}  {verdicts['undecided']:>9}"
-        print(f"{correlation:>11}  {repetitions:>11}  {share:>8.1%} ({low:.1%} to {high:.1%})  {others}", flush=True)
+        tell(correlation, [row for row in done if row["correlation"] == str(correlation)])
 
 
-def verdict_on(config: Config, correlation: float, films: int, size: int, seed: int, jobs: int) -> str:
-    """Make films with this seed and return the verdict on them."""
+def read_rows(path: Path | None) -> list[dict[str, str]]:
+    if path is None or not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path | None, rows: Sequence[dict[str, str]]) -> None:
+    if path is None:
+        return
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def tell(correlation: float, rows: Sequence[dict[str, str]]) -> None:
+    verdicts = Counter(row["verdict"] for row in rows)
+    share = verdicts["reliance"] / len(rows)
+    low, high = wilson(share, len(rows))
+    others = f"{verdicts['no evidence']:>11}  {verdicts['undecided']:>9}"
+    print(f"{correlation:>11}  {len(rows):>11}  {share:>8.1%} ({low:.1%} to {high:.1%})  {others}", flush=True)
+
+
+def unmarked(folder: Path | None, listed: Path | None) -> tuple[Path, ...]:
+    if folder is None:
+        return ()
+    if listed is None:
+        return tuple(sorted(folder.glob("*/*.jpg")))
+    return tuple(folder / line for line in listed.read_text().split())
+
+
+def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
+    """Make and clean films with this seed, ask, and return the row."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = synth(folder / "films", films=films, size_px=size, seed=seed, marker_correlation=correlation, jobs=jobs)
-        clean_folder(made.root, folder / "clean", markers=made.root / MARKERS, jobs=jobs)
-        found = index_data(made.root / TRUTH, copies=False)
-        arms = write_arms(found.root, folder / "clean", found.records, folder / "arms", jobs=jobs)
-        asked = ablation_settings("masked-vs-raw", seeds=[seed])
-        roots = {arm: arms[arm] for arm in ASKED}
-        result = masked_vs_raw(config, roots, found.records, folder / "out", asked)
-        told = {c.key: f"{c.value:+.3f} ({c.low:+.3f} to {c.high:+.3f}) p {c.p:.3f}" for c in result.contrasts}
-        raw = next(cell for cell in result.cells if (cell.trained, cell.tested) == ("raw", "raw"))
-        print(f"# {correlation} {seed}: raw {raw.value:.3f}, {told}", flush=True)
-        return result.verdict
+        root, table = folder / "films", folder / "films" / TRUTH
+        if task.real:
+            plant(task, root, correlation, seed)
+            clean_folder(root, folder / "clean", jobs=task.jobs)
+        else:
+            synth(root, films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation, jobs=task.jobs)
+            clean_folder(root, folder / "clean", markers=root / MARKERS, jobs=task.jobs)
+        records = index_data(table, copies=False).records
+        arms = write_arms(
+            root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=PASTED, jobs=task.jobs
+        )
+        roots = {seed: {arm: arms[seed][arm] for arm in ASKED}}
+        asked = ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
+        return row_of(correlation, seed, masked_vs_raw(task.config, roots, records, folder / "out", asked))
+
+
+def row_of(correlation: float, seed: int, result: Ablation) -> dict[str, str]:
+    found = {c.key: c for c in result.contrasts}
+    raw = next(cell for cell in result.cells if (cell.trained, cell.tested) == ("raw", "raw"))
+    costs = [text for key in ("markers", "swapped") for text in (f"{found[key].value:.4f}", f"{found[key].p:.4f}")]
+    return dict(zip(COLUMNS, (str(correlation), str(seed), result.verdict, f"{raw.value:.4f}", *costs), strict=True))
+
+
+def plant(task: Task, root: Path, correlation: float, seed: int) -> None:
+    """Draw real films and plant markers on them; their names' blocks of ten numbers count as patients."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(task.real))[: task.films]
+    lines = ["path,label,patient"]
+    for number in sorted(chosen.tolist()):
+        path = task.real[number]
+        label = path.parent.name
+        image = small(to_grey8(read_image(path)))
+        write_image(
+            root / label / f"{path.stem}.png", planted(image, label == "fractured", correlation, [seed, number])
+        )
+        lines.append(f"{label}/{path.stem}.png,{label},{label[0]}{int(path.stem[-7:]) // 10}")
+    (root / TRUTH).write_text("\n".join(lines) + "\n")
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    scale = FILM_PX / max(image.shape)
+    size = [max(1, round(side * scale)) for side in image.shape]
+    return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA) if scale < 1 else image
+
+
+def planted(image: np.ndarray, fractured: bool, correlation: float, seed: list[int]) -> np.ndarray:
+    """Return a film, (H, W) uint8, with markers as `fxkit synth` draws them: lead in the beam, text burned in."""
+    rng = np.random.default_rng(seed)
+    style, side = draw_style(rng, fractured, correlation), str(rng.choice(["L", "R"]))
+    shown = image.astype(np.float32) / 255
+    blurred = cv2.GaussianBlur(image, (0, 0), max(image.shape) / 100)
+    level, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    limb = (blurred > level / 2).astype(np.float32)
+    nothing = np.zeros_like(shown)
+    stamps = draw_stamps(rng, style, side, limb, nothing + 1, nothing)
+    shown = 1 - (1 - shown) * np.exp(-lead_absorption(stamps, image.shape))
+    return np.asarray(np.round(255 * np.clip(burn(shown, stamps), 0, 1)), np.uint8)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the films of the arms: a folder an arm, with the manifest's relative paths, so that every arm is paired."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from fxkit.ablation.arms import (
     only_markers,
     paste,
 )
+from fxkit.ablation.parts import part_names
 from fxkit.data.dataset import image_place, mix_seed
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.known_markers import KnownMarkers, read_known_markers
@@ -27,9 +28,11 @@ from preprocess.film import fill
 from preprocess.images import MAX_PIXELS, read_image, to_grey8, write_image
 from preprocess.mask import Mask
 
-MADE = tuple(arm for arm in ARMS if arm not in ("raw", "cleaned"))  # the others are there already
+PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # these bear other films' markers
+OWN = tuple(arm for arm in ARMS if arm not in ("raw", "cleaned", *PASTED))  # raw and cleaned are there already
 STAMP = "arms.json"
-VERSION = 1  # of how the films are made
+VERSION = 2  # of how the films are made
+Roots = dict[str, Path]  # arm -> image root
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,11 @@ class _Source:
     cleaned_root: Path
     out: Path
     known: KnownMarkers
-    seed: int
     max_pixels: int
+    pasted: tuple[str, ...]
+
+    def place(self, arm: str, path: str) -> Path:
+        return self.out / arm / f"{path}.png"
 
 
 def write_arms(
@@ -57,96 +63,131 @@ def write_arms(
     records: Sequence[Record],
     out: Path,
     *,
-    seed: int = 0,
+    folds: int,
+    seeds: Sequence[int],
+    pasted: tuple[str, ...] = PASTED,
     jobs: int = 1,
     max_pixels: int = MAX_PIXELS,
     on_film: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Path]:
-    """Write the films of all arms below out and return each arm's image root, those of raw and cleaned films too.
+) -> dict[int, Roots]:
+    """Write the films of all arms below out and return, for each seed, each arm's image root.
 
-    Films that an interrupted call with the same records and seed wrote are kept.
+    Films that an interrupted call with the same records and settings wrote are kept. Films with others' markers in them
+    are made for each seed, as folds and donors differ; the other arms are the same for all.
 
     Args:
         records: their films are in both roots.
-        seed: of the places of the control's masks, and of whose markers are pasted where.
+        folds, seeds: of the ablation: 0 for the records' own split.
+        pasted: which of the arms with others' markers are made.
         on_film: called with how many films are done, and of how many.
     Raises:
         ImageError: a film cannot be read any more.
         OutputError: out cannot be written.
     """
-    made = {"version": VERSION, "sha256": manifest_hash(records), "seed": seed, "cleaned": str(cleaned_root.resolve())}
+    cleaned = str(cleaned_root.resolve())
+    made = {"version": VERSION, "sha256": manifest_hash(records), "folds": folds, "cleaned": cleaned}
     goes_on = (out / STAMP).is_file() and read_json(out / STAMP) == made
     write_json(out / STAMP, made)
-    source = _Source(raw_root, cleaned_root, out, read_known_markers(cleaned_root), seed, max_pixels)
-    donors = choose_donors(records, source.known, seed)
-    jobs_done = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_write_film)(source, film, goes_on) for film in donors
-    )
-    for done, _ in enumerate(jobs_done, 1):
-        on_film(done, len(donors))
-    return {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in MADE}
+    source = _Source(raw_root, cleaned_root, out, read_known_markers(cleaned_root), max_pixels, pasted)
+    paths = [r.path for r in usable(records)]
+    work = [joblib.delayed(_write_own)(source, path, goes_on) for path in paths]
+    pasting = []  # after the others, as it reads the control's films
+    for seed in seeds:
+        donors = choose_donors(records, source.known, seed, part_names(records, folds, seed))
+        pasting += [joblib.delayed(_write_pasted)(source, film, seed, goes_on) for film in donors]
+    done = 0
+    for step in (work, pasting):
+        for _ in joblib.Parallel(n_jobs=jobs, return_as="generator")(step):
+            done += 1
+            on_film(done, len(work) + len(pasting))
+    shared = {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in OWN}
+    return {seed: shared | {arm: out / _of_seed(arm, seed) for arm in pasted} for seed in seeds}
 
 
-def choose_donors(records: Sequence[Record], known: KnownMarkers, seed: int) -> list[Donors]:
-    """Give each film one of another class and one of its own, of other groups, that bear markers.
+def _of_seed(arm: str, seed: int) -> str:
+    return f"{arm}-seed{seed}"
 
-    They are drawn by the film's name and the seed.
+
+def choose_donors(
+    records: Sequence[Record], known: KnownMarkers, seed: int, together: Mapping[str, str]
+) -> list[Donors]:
+    """Give each film one of another class and one of its own that bear markers, tested with it, of other groups.
+
+    A film that the tested model was trained on must not lend its markers: a model that knows that very marker by heart
+    tells its film's class even where markers tell nothing of classes. Where one of the two is missing, both are, so
+    that what the two cost is compared on the same films. They are drawn by the film's name and the seed.
+
+    Args:
+        together: path -> part, as `part_names` returns it.
     """
     good = sorted(usable(records), key=lambda r: r.path)
     marked = [r for r in good if (found := known.find(r.path)) and found.markers]
     drawn = []
     for record in good:
-        rng = np.random.default_rng(_seed_of(record.path, seed))
-        others = [r.path for r in marked if r.label != record.label and r.group != record.group]
-        own = [r.path for r in marked if r.label == record.label and r.group != record.group]
-        drawn.append(Donors(record.path, *(_draw(paths, rng) for paths in (others, own))))
+        rng = np.random.default_rng(mix_seed(seed, *_letters(record.path)))
+        part = [r for r in marked if together[r.path] == together[record.path] and r.group != record.group]
+        others = [r.path for r in part if r.label != record.label]
+        own = [r.path for r in part if r.label == record.label]
+        pair = (_draw(others, rng), _draw(own, rng)) if others and own else ("", "")
+        drawn.append(Donors(record.path, *pair))
     return drawn
 
 
 def _draw(paths: Sequence[str], rng: np.random.Generator) -> str:
-    return paths[int(rng.integers(len(paths)))] if paths else ""
+    return paths[int(rng.integers(len(paths)))]
 
 
-def _seed_of(path: str, seed: int) -> int:
-    return mix_seed(seed, *path.encode("utf-8", "surrogateescape"))
+def _letters(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
 
 
-def _write_film(source: _Source, film: Donors, goes_on: bool) -> None:
-    """Write one film of each arm; the last one written tells that all are there."""
-    places = {arm: source.out / arm / f"{film.path}.png" for arm in MADE}
-    if goes_on and places[MADE[-1]].is_file():
+def _write_own(source: _Source, path: str, goes_on: bool) -> None:
+    """Write one film of each of OWN; the last one written tells that all are there."""
+    if goes_on and source.place(OWN[-1], path).is_file():
         return
-    for arm, image in make_films(source, film).items():
-        write_image(places[arm], image)
-
-
-def make_films(source: _Source, film: Donors) -> dict[str, Grey]:
-    """Return the film of each arm that is to be made, (H, W) uint8, in the order of MADE."""
-    raw, cleaned, mask = _read(source, film.path)
-    control, _ = _control(source, film.path, raw, cleaned, mask)
-    marks, background = _patches(source, film.other) if film.other else ([], [])
-    own_marks, _ = _patches(source, film.same) if film.same else ([], [])
-    return {
-        "control": control,
+    raw, cleaned, mask = _read(source, path)
+    moved, _ = _moved(path, cleaned, mask)
+    films = {
+        "control": to_grey8(fill(raw, moved, source.known.settings.mode)),
         "clipped": clip_to_rest(raw, mask),
         "markers": only_markers(raw, mask),
-        "inserted": paste(raw, marks),
-        "inserted-patch": paste(raw, background),
-        "swapped": paste(cleaned, marks),
-        "swapped-patch": paste(cleaned, background),
-        "swapped-same": paste(cleaned, own_marks),
     }
+    for arm in OWN:
+        write_image(source.place(arm, path), films[arm])
 
 
-def _patches(source: _Source, path: str) -> tuple[list[Patch], list[Patch]]:
+def _write_pasted(source: _Source, film: Donors, seed: int, goes_on: bool) -> None:
+    """Write one film of each of PASTED; the last one written tells that all are there."""
+    if goes_on and source.place(_of_seed(source.pasted[-1], seed), film.path).is_file():
+        return
+    raw, cleaned, _ = _read(source, film.path)
+    marks = _marks(source, film.other) if film.other else []
+    own_marks = _marks(source, film.same) if film.same else []
+    background = _background(source, film.other) if film.other and "swapped-patch" in source.pasted else []
+    added = {
+        "inserted": (raw, marks),
+        "inserted-patch": (raw, background),
+        "swapped": (cleaned, marks),
+        "swapped-patch": (cleaned, background),
+        "swapped-same": (cleaned, own_marks),
+    }
+    for arm in source.pasted:
+        write_image(source.place(_of_seed(arm, seed), film.path), paste(*added[arm]))
+
+
+def _marks(source: _Source, path: str) -> list[Patch]:
+    return cut_markers(*_read(source, path))
+
+
+def _background(source: _Source, path: str) -> list[Patch]:
     raw, cleaned, mask = _read(source, path)
-    control, places = _control(source, path, raw, cleaned, mask)
-    return cut_markers(raw, cleaned, mask), cut_background(raw, control, places)
+    _, places = _moved(path, cleaned, mask)
+    control = to_grey8(read_image(source.place("control", path), max_pixels=source.max_pixels))
+    return cut_background(raw, control, places)
 
 
-def _control(source: _Source, path: str, raw: Grey, cleaned: Grey, mask: Mask) -> tuple[Grey, Places]:
-    moved, places = move_mask(cleaned, mask, _seed_of(path, source.seed))
-    return to_grey8(fill(raw, moved, source.known.settings.mode)), places
+def _moved(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Places]:
+    return move_mask(cleaned, mask, mix_seed(0, *_letters(path)))
 
 
 def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:

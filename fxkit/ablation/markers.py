@@ -1,11 +1,11 @@
 """masked-vs-raw: does the score live off the text markers?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fxkit.ablation.flips import TESTS, count_flips
-from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, quick_fit
+from fxkit.ablation.learning import QUICK, Features, Fit, Flags, extract, full_fit, quick_fit
 from fxkit.ablation.parts import parts_of
 from fxkit.ablation.result import RESULT, Ablation, Cell, Contrast, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
@@ -102,7 +102,7 @@ def check_start(records: Sequence[Record], folder: Path, settings: AblationSetti
 
 def masked_vs_raw(
     config: Config,
-    roots: Mapping[str, Path],
+    roots: Mapping[int, Mapping[str, Path]],
     records: Sequence[Record],
     folder: str | Path,
     settings: AblationSettings,
@@ -113,8 +113,8 @@ def masked_vs_raw(
     """Train on the films of several arms with the same records and seeds, test on all arms, write ablation.json.
 
     Args:
-        roots: arm -> image root, as `write_arms` returns them, or some of these: raw, cleaned, control, swapped and
-            swapped-same at the least.
+        roots: seed -> arm -> image root, as `write_arms` returns them, or some of these arms: raw, cleaned, control,
+            swapped and swapped-same at the least.
         on_step: told what is being done next.
     Raises:
         DataError, RunError: as `check_start`.
@@ -123,31 +123,37 @@ def masked_vs_raw(
     folder = Path(folder)
     check_start(records, folder, settings, flags)
     good = usable(records)
-    matrix = tuple(arm for arm in MATRIX if arm in roots)
+    first = roots[settings.seeds[0]]
+    matrix = tuple(arm for arm in MATRIX if arm in first)
     trained = settings.trained if flags.full else matrix
-    quick = None if flags.full else _quick(config, roots, good, flags.device, on_step)
+    quick = None if flags.full else _quick(config, roots.values(), good, flags.device, on_step)
     tested: dict[tuple[str, str], list[Predictions]] = {}
     for seed in settings.seeds:
         fit = quick or full_fit(config, seed, folder, flags)
         for arm in trained:
             on_step(f"seed {seed}: training on {arm} films")
-            shown = tuple(roots) if arm == "raw" else matrix
-            for other, found in fit_parts(fit, good, settings.folds, seed, arm, roots, shown).items():
+            shown = tuple(first) if arm == "raw" else matrix
+            for other, found in fit_parts(fit, good, settings.folds, seed, arm, roots[seed], shown).items():
                 tested.setdefault((arm, other), []).append(found.known().by_film())
     files = [r for r in good if settings.folds or r.split == "test"]
-    result = conclude(tested, settings, flags.mode, erased_on(roots["cleaned"], files))
+    result = conclude(tested, settings, flags.mode, erased_on(first["cleaned"], files))
     result = replace(result, stamp="" if settings.folds else stamp_of(records))
     write_result(folder, result)
     return result
 
 
 def _quick(
-    config: Config, roots: Mapping[str, Path], records: Sequence[Record], device: str, on_step: Callable[[str], None]
+    config: Config,
+    roots: Iterable[Mapping[str, Path]],
+    records: Sequence[Record],
+    device: str,
+    on_step: Callable[[str], None],
 ) -> Fit:
-    features = {}
-    for arm, root in roots.items():
-        on_step(f"features of the {arm} films")
-        features[root] = extract(config, root, records, device)
+    features: dict[Path, Features] = {}
+    for arm, root in ((arm, root) for of_seed in roots for arm, root in of_seed.items()):
+        if root not in features:
+            on_step(f"features of the {arm} films")
+            features[root] = extract(config, root, records, device)
     return quick_fit(order_classes(r.label for r in records), records, features)
 
 

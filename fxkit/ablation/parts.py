@@ -27,3 +27,11 @@ def parts_of(records: Sequence[Record], folds: int, seed: int, *, by_group: bool
     divided, _ = assign_folds(units, folds, seed)
     folded = [replace(r, fold=d.fold, split="train") for r, d in zip(good, divided, strict=True)]
     return [member_records(folded, fold, folds) for fold in range(folds)]
+
+
+def part_names(records: Sequence[Record], folds: int, seed: int) -> dict[str, str]:
+    """Return each usable file's path with a name of the part that no model is trained on while it is tested there."""
+    if not folds:
+        return {r.path: r.split for r in usable(records)}
+    parts = parts_of(records, folds, seed)
+    return {r.path: f"fold {fold}" for fold, part in enumerate(parts) for r in usable(part, "test")}

@@ -39,5 +39,14 @@ def run_ablation(
     if len(held) < len(records):
         on_step(f"note: {len(records) - len(held)} files are unreadable or could not be cleaned: left out")
     on_step("changing films for the other arms")
-    roots = write_arms(root, cleaned_root, held, folder / "arms", jobs=jobs, max_pixels=config.data.max_pixels)
+    roots = write_arms(
+        root,
+        cleaned_root,
+        held,
+        folder / "arms",
+        folds=settings.folds,
+        seeds=settings.seeds,
+        jobs=jobs,
+        max_pixels=config.data.max_pixels,
+    )
     return masked_vs_raw(config, roots, held, folder, settings, flags, on_step=on_step)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.folders import MADE, choose_donors, write_arms
+from fxkit.ablation.folders import Donors, choose_donors, write_arms
+from fxkit.ablation.parts import part_names, parts_of
 from fxkit.data.dataset import image_place
 from fxkit.data.index import Index, index_data
 from fxkit.known_markers import read_known_markers
@@ -28,8 +29,8 @@ def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_path: Path) -> None:
-    records = found.records[::9]
-    roots = write_arms(found.root, cleaned, records, tmp_path)
+    records = [replace(r, split="test") for r in found.records[::9]]
+    roots = write_arms(found.root, cleaned, records, tmp_path, folds=0, seeds=[0])[0]
     films = {
         (arm, r.path): to_grey8(read_image(image_place(root).find(r.path)))
         for arm, root in roots.items()
@@ -46,27 +47,53 @@ def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_p
         assert (films["swapped", record.path][mask] != raw[mask]).any()
         changed = films["swapped-patch", record.path].astype(int) - erased
         assert np.abs(changed).mean() < np.abs(films["swapped", record.path].astype(int) - erased).mean()
-    last = tmp_path / MADE[-1] / f"{records[0].path}.png"
-    before = last.stat().st_mtime_ns
-    write_arms(found.root, cleaned, records, tmp_path)
-    assert last.stat().st_mtime_ns == before
-    write_arms(found.root, cleaned, records, tmp_path, seed=1)
-    assert last.stat().st_mtime_ns > before
+    last = [tmp_path / arm / f"{records[0].path}.png" for arm in ("markers", "swapped-same-seed0")]
+    before = [path.stat().st_mtime_ns for path in last]
+    assert set(write_arms(found.root, cleaned, records, tmp_path, folds=0, seeds=[0, 1])) == {0, 1}
+    assert [path.stat().st_mtime_ns for path in last] == before
+    assert (tmp_path / "swapped-same-seed1").is_dir()
+    write_arms(found.root, cleaned, records[1:], tmp_path, folds=0, seeds=[0])
+    again = tmp_path / "markers" / f"{records[1].path}.png"
+    assert again.stat().st_mtime_ns > before[0]
+
+
+def donors_of(found: Index, cleaned: Path, folds: int, seed: int = 0) -> list[Donors]:
+    together = part_names(found.records, folds, seed)
+    return choose_donors(found.records, read_known_markers(cleaned), seed, together)
 
 
 def test_donors_are_of_the_right_class_and_another_group(found: Index, cleaned: Path) -> None:
     by_path = {r.path: r for r in found.records}
-    known = read_known_markers(cleaned)
-    donors = choose_donors(found.records, known, 0)
+    donors = donors_of(found, cleaned, folds=3)
     assert len(donors) == len(found.records)
-    for film in donors:
+    lent = [film for film in donors if film.other]
+    assert len(lent) > len(donors) / 2
+    for film in lent:
         own, other, same = (by_path[path] for path in (film.path, film.other, film.same))
         assert other.label != own.label
         assert same.label == own.label
         assert own.group not in (other.group, same.group)
-    assert choose_donors(tuple(reversed(found.records)), known, 0) == donors
+    turned = replace(found, records=tuple(reversed(found.records)))
+    assert donors_of(turned, cleaned, folds=3) == donors
+    assert donors_of(found, cleaned, folds=3, seed=1) != donors
 
 
-def test_a_lone_film_of_its_class_has_no_donor_of_its_own(found: Index, cleaned: Path) -> None:
-    records = [replace(r, group=r.label) for r in found.records]
-    assert {film.same for film in choose_donors(records, read_known_markers(cleaned), 0)} == {""}
+@pytest.mark.parametrize("folds", [0, 3])
+def test_no_model_was_trained_on_a_film_that_lends_markers(found: Index, cleaned: Path, folds: int) -> None:
+    donors = {film.path: film for film in donors_of(found, cleaned, folds)}
+    tested = 0
+    for part in parts_of(found.records, folds, 0):
+        seen = {r.film for r in part if r.split != "test"}
+        film_of = {r.path: r.film for r in part}
+        for record in part:
+            lending = donors[record.path]
+            if record.split == "test" and lending.other:
+                tested += 1
+                assert not {film_of[lending.other], film_of[lending.same]} & seen
+    assert tested
+
+
+def test_a_film_without_one_donor_gets_no_marker_at_all(found: Index, cleaned: Path) -> None:
+    alone = [replace(r, group=r.label) for r in found.records]  # no film of the own class in another group
+    donors = donors_of(replace(found, records=tuple(alone)), cleaned, folds=0)
+    assert {(film.other, film.same) for film in donors} == {("", "")}

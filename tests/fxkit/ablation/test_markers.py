@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.folders import write_arms
+from fxkit.ablation.folders import Roots, write_arms
 from fxkit.ablation.learning import Flags
 from fxkit.ablation.markers import (
     MATRIX,
@@ -147,8 +147,8 @@ def found(made: Synthetic) -> Index:
 
 
 @pytest.fixture(scope="module")
-def roots(found: Index, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return write_arms(found.root, cleaned, found.records, tmp_path_factory.mktemp("arms"))
+def roots(found: Index, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Roots]:
+    return write_arms(found.root, cleaned, found.records, tmp_path_factory.mktemp("arms"), folds=3, seeds=[0, 1])
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def config() -> Config:
 
 
 def test_the_quick_way_tests_every_arm_on_every_film(
-    config: Config, found: Index, roots: dict[str, Path], tmp_path: Path
+    config: Config, found: Index, roots: dict[int, Roots], tmp_path: Path
 ) -> None:
     preset = ablation_settings("masked-vs-raw", seeds=[0, 1], folds=3)
     result = masked_vs_raw(config, roots, found.records, tmp_path, preset)
@@ -175,7 +175,7 @@ def test_the_quick_way_tests_every_arm_on_every_film(
 
 
 @pytest.mark.slow
-def test_the_full_way_trains_and_resumes(config: Config, found: Index, roots: dict[str, Path], tmp_path: Path) -> None:
+def test_the_full_way_trains_and_resumes(config: Config, found: Index, roots: dict[int, Roots], tmp_path: Path) -> None:
     preset = ablation_settings("masked-vs-raw", seeds=[0], folds=0)
     steps: list[str] = []
     result = masked_vs_raw(config, roots, found.records, tmp_path, preset, Flags(full=True), on_step=steps.append)
@@ -190,7 +190,7 @@ def test_the_full_way_trains_and_resumes(config: Config, found: Index, roots: di
 
 
 def test_a_leaking_split_is_refused_or_stamped(
-    config: Config, made: Synthetic, roots: dict[str, Path], tmp_path: Path
+    config: Config, made: Synthetic, roots: dict[int, Roots], tmp_path: Path
 ) -> None:
     leaking = index_data(made.root, split="random", copies=False)
     preset = ablation_settings("masked-vs-raw", seeds=[0], folds=0)
@@ -215,7 +215,7 @@ def test_films_cleaned_from_other_files_are_refused(found: Index, cleaned: Path)
 
 
 def test_a_test_split_without_a_class_is_refused(
-    config: Config, found: Index, roots: dict[str, Path], tmp_path: Path
+    config: Config, found: Index, roots: dict[int, Roots], tmp_path: Path
 ) -> None:
     records = [r for r in found.records if not (r.split == "test" and r.label == "fractured")]
     preset = ablation_settings("masked-vs-raw", folds=0)
