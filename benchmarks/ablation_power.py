@@ -2,9 +2,9 @@
 
 Each repetition makes films whose marker style tells the class with a correlation: made films, or with `--real` real
 ones without markers on which made markers are planted (burned text and boxes, or lead letters). They are cleaned, the
-made ones with the markers that are known, the real ones by the detector as it comes, and `fxkit ablate masked-vs-raw`
-is asked in its quick way. Counted are the verdicts. With `--rows` each repetition is written to a file at once, and those
-that stand there already are not made again: so they can be run in pieces.
+made ones with the markers that are known, the real ones by the detector as it comes; then `fxkit ablate masked-vs-raw`
+is asked in its quick way, and the verdicts are counted. With `--rows` each repetition is written to a file at once, and
+those that stand there already are not made again: so they can be run in pieces.
 """
 
 import csv
@@ -84,6 +84,7 @@ def main(
             "model.std=0.5",
             f"data.image_size={size}",
             "data.workers=0",
+            "data.batch_size=4",  # eager convolutions of this network take less time a film than in larger batches
         ],
     )
     task = Task(config, films, size, unmarked(real, real_list), jobs)
