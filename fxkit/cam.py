@@ -60,6 +60,16 @@ class Explained:
     pointing: Pointing | None
     sanity: float | None
 
+    @property
+    def marked(self) -> tuple[Attention, ...]:
+        """The films with known markers."""
+        return tuple(row for row in self.rows if row.marker_area_share)
+
+    @property
+    def n_empty(self) -> int:
+        """How many of these have an empty map."""
+        return sum(row.marker_attention_share is None for row in self.marked)
+
 
 @dataclass(frozen=True)
 class _Maker:
@@ -114,9 +124,16 @@ def explain(
         write_image(Path(out) / "sheet.png", draw_sheet(panels))
     write_atomic(Path(out) / "attention.csv", _csv(rows))
     found = _conclude(maker, rows, likeness)
-    told = {key: value for key, value in asdict(found).items() if key != "rows"}
-    write_json(Path(out) / "attention.json", as_json(told | {"n_films": len(rows), "stamp": stamp}))
+    write_json(Path(out) / "attention.json", as_json(attention_json(found) | {"stamp": stamp}))
     return found
+
+
+def attention_json(found: Explained) -> dict[str, object]:
+    """Return what attention.json holds, but for the stamp."""
+    plain = {key: value for key, value in asdict(found).items() if key != "rows"}
+    shares = [asdict(share) | {"verdict": share.verdict} for share in found.shares]
+    counts = {"n_films": len(found.rows), "n_marked": len(found.marked), "n_empty": found.n_empty}
+    return plain | counts | {"shares": shares, "trusted": found.sanity is None or found.sanity < ALIKE}
 
 
 def _conclude(maker: _Maker, rows: Sequence[Attention], likeness: Sequence[float | None]) -> Explained:
@@ -135,12 +152,11 @@ def _conclude(maker: _Maker, rows: Sequence[Attention], likeness: Sequence[float
 
 def summarise(found: Explained) -> list[str]:
     """Return what was found as lines of text."""
-    known = [r for r in found.rows if r.marker_area_share]
-    empty = sum(r.marker_attention_share is None for r in known)
-    lines = [f"{len(found.rows)} films, {len(known)} of them with known markers; {found.method} at {found.layer}"]
+    n, marked = len(found.rows), len(found.marked)
+    lines = [f"{n} films, {marked} of them with known markers; {found.method} at {found.layer}"]
     lines.append(f"{found.resolution}: what lies beside a marker counts partly as on it")
-    if empty:
-        lines.append(f"{empty} maps are empty: nothing speaks for the predicted class")
+    if found.n_empty:
+        lines.append(f"{found.n_empty} maps are empty: nothing speaks for the predicted class")
     lines += [_share_text(share) for share in found.shares]
     if found.pointing is not None:
         lines += found.pointing.lines

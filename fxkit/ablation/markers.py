@@ -1,17 +1,18 @@
 """masked-vs-raw: does the score live off the text markers?"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fxkit.ablation.flips import TESTS, count_flips
 from fxkit.ablation.learning import QUICK, Features, Fit, Flags, extract, full_fit, quick_fit
 from fxkit.ablation.parts import parts_of
-from fxkit.ablation.result import RESULT, Ablation, Cell, Contrast, cells_of, contrast, write_result
+from fxkit.ablation.result import RESULT, Ablation, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
+from fxkit.ablation.verdict import Erased, judge
 from fxkit.config import Config
 from fxkit.data.leaks import refuse_leaks, stamp_of
-from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.manifest import Record, manifest_hash, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.out_of_fold import pool
 from fxkit.predictions import Predictions
@@ -23,7 +24,6 @@ from preprocess.settings import read_clean_settings
 from preprocess.sources import default_out
 
 MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # trained and tested on each other
-ALPHA = 0.05
 
 # key, what minus what, and the arms (trained, tested) of both
 CONTRASTS = (
@@ -43,14 +43,6 @@ LIMITS = (
     "This is about markers alone: it says nothing of other shortcuts such as exposure, collimation, view or hardware, "
     "and nothing of films from elsewhere"
 )
-
-
-@dataclass(frozen=True)
-class Erased:
-    """How many of the tested files bear markers that were erased."""
-
-    files: int
-    of: int
 
 
 def cleaned_records(
@@ -137,7 +129,12 @@ def masked_vs_raw(
                 tested.setdefault((arm, other), []).append(found.known().by_film())
     files = [r for r in good if settings.folds or r.split == "test"]
     result = conclude(tested, settings, flags.mode, erased_on(first["cleaned"], files))
-    result = replace(result, stamp="" if settings.folds else stamp_of(records))
+    result = replace(
+        result,
+        stamp="" if settings.folds else stamp_of(records),
+        backbone=config.model.backbone,
+        manifest=manifest_hash(good),
+    )
     write_result(folder, result)
     return result
 
@@ -209,44 +206,6 @@ def conclude(
         n_files=erased.of,
         n_erased=erased.files,
     )
-
-
-def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: float) -> tuple[str, str]:
-    """Return the verdict and its reason.
-
-    Two contrasts are looked at: what erasing the markers costs beyond erasing as much elsewhere, and what another
-    class's markers cost beyond other markers of the own class. Each is above 0 by chance, in p and interval, in 2.5 %
-    of cases, so that reliance is said by chance in 5 %.
-
-    Args:
-        raw: trained and tested on raw films.
-        margin: the largest loss that counts as none.
-    """
-    found = {c.key: c for c in contrasts}
-    erasing, swapped = found["markers"], found["swapped"]
-    cost = (
-        f"erasing the markers from {erased.files} of {erased.of} test files costs the models trained on raw films "
-        f"{_told(erasing)} beyond what erasing as much elsewhere costs; another class's markers in their place cost "
-        f"{_told(swapped)} more than other markers of the own class"
-    )
-    if erased.files == 0:
-        return "undecided", "no marker was erased on any test film, so nothing was compared; look at review.html"
-    if raw.low <= 0.5:
-        return "undecided", (
-            f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, interval "
-            f"from {raw.low:.3f}), so there is no score that markers could explain; {cost}"
-        )
-    if any(c.low > 0 and c.p <= ALPHA for c in (erasing, swapped)):
-        return "reliance", f"{cost}: the models use the markers"
-    if erasing.high < margin:
-        return "no evidence", f"{cost}: a cost of {margin:.2f} by erasing is excluded"
-    return "undecided", (
-        f"{cost}: both no cost and one of {margin:.2f} or more are possible; more test patients are needed"
-    )
-
-
-def _told(c: Contrast) -> str:
-    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, p = {c.p:.3f})"
 
 
 def erased_on(cleaned: Path, records: Sequence[Record]) -> Erased:

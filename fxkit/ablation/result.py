@@ -56,6 +56,8 @@ class Ablation:
         contrasts: the first is what the verdict is about.
         n_erased: of the tested files, those on which markers were found and erased; None where nothing was.
         stamp: the line that the figures bear where the split leaks.
+        backbone: of all its models; "" where the arms differ in it.
+        manifest: hash of the usable rows of the manifest, so that a run's audit tells whether it is about the same.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Ablation:
     n_files: int
     n_erased: int | None = None
     stamp: str = ""
+    backbone: str = ""
+    manifest: str = ""
 
 
 def cells_of(metric: Metric, tested: Tested) -> tuple[Cell, ...]:

@@ -12,7 +12,7 @@ from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_
 from fxkit.ablation.settings import AblationSettings
 from fxkit.config import Config, with_settings
 from fxkit.data.leaks import stamp_of
-from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.manifest import Record, manifest_hash, order_classes, usable
 from fxkit.errors import ConfigError
 from fxkit.out_of_fold import pool
 from fxkit.predictions import Predictions
@@ -63,7 +63,9 @@ def compare_variants(
             found = _fit_parts(fit, good, settings, seed, arm, root)
             tested.setdefault((arm, arm), []).append(found.known().by_film())
     result = conclude(name, tested, settings, flags.mode, n_files=_tested(good, settings))
-    result = replace(result, stamp="" if settings.folds else stamp_of(records))
+    result = replace(
+        result, stamp="" if settings.folds else stamp_of(records), backbone=_only(configs), manifest=manifest_hash(good)
+    )
     write_result(folder, result)
     return result
 
@@ -75,6 +77,11 @@ def _check_quick(arms: Mapping[str, Mapping[str, Any]]) -> None:
             raise ConfigError(
                 f"arm {arm!r}: {wrong[0]} changes nothing of a frozen backbone's features; give --full to train"
             )
+
+
+def _only(configs: Mapping[str, Config]) -> str:
+    names = {config.model.backbone for config in configs.values()}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _quick(

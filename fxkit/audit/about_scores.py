@@ -9,7 +9,7 @@ from pathlib import Path
 from fxkit.audit.answer import Answer
 from fxkit.audit.evidence import MARKERS, Evidence
 from fxkit.audit.rules import CHANCE, DROP, FAR_OFF, FEW, GAP, WIDE, Colour
-from fxkit.data.manifest import usable
+from fxkit.data.manifest import manifest_hash, usable
 from fxkit.report.details import Part
 from fxkit.report.findings import Ablation, Scores
 from fxkit.report.reading import Estimate
@@ -65,14 +65,22 @@ def ask_markers(e: Evidence) -> Answer:
 
 def doubts_of(e: Evidence, found: Ablation) -> list[str]:
     """Return why an ablation may not speak of this run."""
-    files = {len(usable(e.run.records, "test")), len(usable(e.run.records))}
+    own = e.run.config
+    # a probe is a linear head on frozen features too
+    linear = own.optim.head == "probe" and not own.optim.epochs[1]
     told = (
-        (found.mode != "full", "that was found of linear heads on frozen features, not of such a model"),
+        (found.mode != "full" and not linear, "that was found of linear heads on frozen features, not of such a model"),
+        (found.mode == "full" and linear, "that was found of models trained in full, and this one is a linear probe"),
+        (found.backbone != own.model.backbone, f"that is of {found.backbone or 'a backbone that it does not tell'}"),
         (
             e.run.cleaning is not None,
             "that is of models trained on raw films, and this one saw cleaned ones",
         ),
-        (found.n_files not in files, f"that was tested on {found.n_files} files, which aren't this run's"),
+        (
+            found.manifest != manifest_hash(usable(e.run.records)),
+            f"that was found with {'another manifest' if found.manifest else 'a manifest that it does not tell'}, and "
+            "so of other films or another split",
+        ),
         (bool(found.stamp), f"its split leaks ({found.stamp})"),
     )
     return [text for holds, text in told if holds]

@@ -60,10 +60,10 @@ RULES: dict[str, Rule] = {
         "asks of a validation",
     ),
     "markers": Rule(
-        "the verdict is 'no evidence', of models trained in full on these films, from raw films as this run",
-        "undecided, or found of other models, films or settings than this run's",
+        "the verdict is 'no evidence', of such models as this one, with its manifest, from raw films as this run",
+        "undecided, or found of another kind of model, another backbone or another manifest than this run's",
         "the verdict is 'reliance' of models trained on raw films, as this run",
-        "the verdict's own limits stand with it; a linear head on frozen features is another model than this one",
+        "the verdict's own limits stand with it; a linear head on frozen features is another model than a trained one",
     ),
     "metadata": Rule(
         "the card's verdict is 'no evidence', and it describes every film of the run",

@@ -7,13 +7,12 @@ import jinja2
 
 from fxkit import __version__
 from fxkit.errors import RunError
+from fxkit.report.attention import Attention, read_attention
 from fxkit.report.findings import (
     Ablation,
-    Attention,
     Scores,
     metric_name,
     read_ablation,
-    read_attention,
     read_scores,
     read_scores_below,
 )

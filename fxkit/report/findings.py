@@ -1,14 +1,11 @@
-"""What was measured: figures on the test films and on other data, the ablation, and where the model looks."""
+"""What was measured: figures on the test films and on other data, and the ablation."""
 
-import csv
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.errors import RunError
 from fxkit.report.details import Details, read_details
 from fxkit.report.reading import Estimate, estimate, picture_uri, read_part
 
@@ -105,6 +102,8 @@ class Ablation:
     n_files: int
     n_erased: int | None  # test files on which markers were erased; None where it is not told
     stamp: str = ""  # the line that its figures bear
+    backbone: str = ""  # "" where it is not told
+    manifest: str = ""  # hash of its usable rows; "" where it is not told
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -117,29 +116,6 @@ class Ablation:
     def cell(self, trained: str, tested: str) -> Estimate | None:
         found = [c.found for c in self.cells if (c.trained, c.tested) == (trained, tested)]
         return found[0] if found else None
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of the attention lies on markers, over some films that have any; means over films."""
-
-    name: str
-    films: int
-    attention: float
-    area: float
-
-    @property
-    def ratio(self) -> float:
-        return self.attention / self.area if self.area else math.nan
-
-
-@dataclass(frozen=True)
-class Attention:
-    sheet: str | None
-    films: int
-    marked: int  # films with known markers
-    empty: int  # of these, films whose map is empty, which leaves no share
-    shares: tuple[Share, ...]  # of the others: all first, then each class
 
 
 def read_scores(folder: Path, name: str = "") -> Scores | None:
@@ -238,45 +214,11 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         n_files=int(values["n_files"]),
         n_erased=None if values.get("n_erased") is None else int(values["n_erased"]),
         stamp=str(values.get("stamp") or ""),
+        backbone=str(values.get("backbone") or ""),
+        manifest=str(values.get("manifest") or ""),
     )
 
 
 def _flip(values: dict[str, Any]) -> Flip:
     marker, patch = (f"{float(values[key]):.1%}" for key in ("by_marker", "by_patch"))
     return Flip(str(values["name"]), marker, patch, estimate("", values["difference"]))
-
-
-def read_attention(run: Path) -> Attention | None:
-    """Read RUN/cam/attention.csv and the contact sheet."""
-    sheet, table = picture_uri(run / "cam" / "sheet.png"), run / "cam" / "attention.csv"
-    if not table.is_file():
-        return Attention(sheet, 0, 0, 0, ()) if sheet else None
-    rows = _attention_rows(table)
-    marked = [row for row in rows if row[2] > 0]
-    mapped = [row for row in marked if not math.isnan(row[1])]
-    shares = [_share("all films with markers", mapped)]
-    shares += [
-        _share(name, [row for row in mapped if row[0] == name]) for name in sorted({r[0] for r in mapped if r[0]})
-    ]
-    found = tuple(share for share in shares if share.films)
-    return Attention(sheet, len(rows), len(marked), len(marked) - len(mapped), found)
-
-
-def _attention_rows(path: Path) -> list[tuple[str, float, float]]:
-    """Class, share of attention (NaN: none) and share of area (0: no known markers) of each film."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [
-            (row["label"], float(row["marker_attention_share"] or "nan"), float(row["marker_area_share"] or 0))
-            for row in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); make it again with `fxkit cam`"
-        ) from error
-
-
-def _share(name: str, rows: Sequence[tuple[str, float, float]]) -> Share:
-    n = max(1, len(rows))
-    return Share(name, len(rows), sum(row[1] for row in rows) / n, sum(row[2] for row in rows) / n)

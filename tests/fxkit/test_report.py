@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -7,19 +8,21 @@ import cv2
 import numpy as np
 import pytest
 
+from fxkit.attention import Attention, shares_of
+from fxkit.cam import Explained, attention_json
 from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import RunError
 from fxkit.evaluate import write_pictures
-from fxkit.metrics import evaluate_predictions
+from fxkit.metrics import as_json, evaluate_predictions
 from fxkit.out_of_fold import figures_of_folds, write_out_of_fold
+from fxkit.pointing import pointing_of
 from fxkit.predictions import Predictions
 from fxkit.report import build_report
-from fxkit.report.findings import read_attention
+from fxkit.report.attention import read_attention
 from fxkit.report.reading import Estimate, estimate, picture_uri
 
 BAD = "<script>alert('x')</script> & \"co\""
 HISTORY = "phase,epoch,train_loss,val_loss,val_auroc\nhead,0,0.7,0.69,0.5\nfinetune,0,0.6,0.6,0.7\n"
-ATTENTION = "path,label,predicted,probability,marker_area_share,marker_attention_share\n"
 VOID = {"meta", "img", "line", "circle", "br"}
 
 
@@ -129,12 +132,25 @@ def write_run(folder: Path, classes=("intact", "fractured"), leak: bool = False,
     return folder
 
 
+def seen(path: str, label: str, area: float | None, attention: float | None) -> Attention:
+    """A film decided as intact, whose shapes elsewhere get the attention of their area."""
+    chance = None if attention is None else np.full((4, 2), 0.02)
+    return Attention(path, label, "intact", 0.9, area, attention, chance=chance)
+
+
+def write_attention(run: Path, rows: list[Attention], sanity: float | None = None) -> None:
+    resolution = "7 x 7 cells, one of 32 px"
+    found = Explained("grad-cam", "layer4", resolution, tuple(rows), tuple(shares_of(rows)), pointing_of(rows), sanity)
+    (run / "cam").mkdir(parents=True, exist_ok=True)
+    (run / "cam" / "attention.json").write_text(json.dumps(as_json(attention_json(found))))
+
+
 def test_a_whole_run_makes_a_page_that_needs_nothing_else(tmp_path):
     run = write_run(tmp_path / "run", curves=True)
     write_scores(run / "evaluations" / "elsewhere", predictions())
     write_ablation(run)
     write_picture(run / "cam" / "sheet.png")
-    (run / "cam" / "attention.csv").write_text(ATTENTION + "a,intact,intact,0.9,0.02,0.06\nb,intact,intact,0.9,,\n")
+    write_attention(run, [seen("a", "intact", 0.02, 0.06), seen("b", "intact", None, None)])
     path = build_report(run)
     assert path == run / "report.html"
     page = Page(path)
@@ -341,8 +357,7 @@ def test_names_and_texts_are_escaped(tmp_path):
     (run / "manifest.json").write_text(json.dumps({"root": BAD, "cleaning": {"detector": BAD}}))
     write_ablation(run, reason=BAD, verdict=BAD, name=BAD)
     (run / "config.yaml").write_text(json.dumps({"model": {"backbone": BAD}}))
-    (run / "cam").mkdir()
-    (run / "cam" / "attention.csv").write_text(ATTENTION + "a,<script>,<script>,0.9,0.02,0.06\n")
+    write_attention(run, [seen("a", "<script>", 0.02, 0.06)])
     page = Page(build_report(run))
     assert not any(tag in ("script", "i") for tag, _ in page.tags)
     assert "<script" not in page.source
@@ -432,23 +447,47 @@ def test_training_tells_the_epoch_kept_and_the_settings(tmp_path):
     assert "python 3.12 timm 1" in text
 
 
-def test_attention_is_summed_over_films_with_markers(tmp_path):
-    (tmp_path / "cam").mkdir()
-    rows = "a,intact,intact,0.9,0.02,0.06\nb,fractured,intact,0.9,0.04,0.04\nc,fractured,intact,0.9,,\n"
-    rows += "d,fractured,intact,0.9,0.01,\ne,intact,intact,0.9,0.0,0.0\n"
-    (tmp_path / "cam" / "attention.csv").write_text(ATTENTION + rows)
-    found = read_attention(tmp_path)
-    assert (found.films, found.marked, found.empty) == (5, 3, 1)
-    assert [(s.name, s.films) for s in found.shares] == [("all films with markers", 2), ("fractured", 1), ("intact", 1)]
+def test_attention_stands_beside_its_chance(tmp_path):
+    run = write_run(tmp_path / "run")
+    rows = [seen("a", "intact", 0.02, 0.06), seen("b", "fractured", 0.04, 0.04), seen("c", "fractured", None, None)]
+    rows += [seen("d", "fractured", 0.01, None), seen("e", "intact", 0.0, 0.0)]
+    write_attention(run, rows)
+    found = read_attention(run)
+    assert (found.films, found.marked, found.empty, found.method) == (5, 3, 1, "grad-cam")
+    assert [s.name for s in found.shares][:3] == ["all films with markers", "fractured", "intact"]
+    assert [s.films for s in found.shares][:3] == [2, 1, 1]
     assert found.shares[0].attention == pytest.approx(0.05)
     assert found.shares[0].area == pytest.approx(0.03)
-    assert found.shares[2].ratio == pytest.approx(3)
+    assert found.shares[2].ratio.value == pytest.approx(3)
+    assert (found.shares[2].chance, found.shares[2].verdict) == ((1, 1), "more than by chance")
+    text = Page(build_report(run)).text
+    assert "all films with markers 2 5.0 % 3.0 % 1.67 (" in text
+    assert "1.00 to 1.00 more than by chance" in text
+    assert "7 x 7 cells, one of 32 px: attention beside a marker counts partly as on it" in text
+    assert "drawn box" not in text
+    assert "random order" not in text
+
+
+def test_the_pointing_game_and_the_sanity_check_are_told(tmp_path):
+    run = write_run(tmp_path / "run")
+    boxed = {"in_box": (True, True), "box_share": (0.2, 0.3)}
+    rows = [replace(seen(f"{i}", "intact", 0.02, 0.06), **boxed) for i in range(3)]
+    write_attention(run, [*rows, replace(seen("4", "intact", 0.02, 0.06), **boxed | {"in_box": (False, True)})], 0.8)
+    text = Page(build_report(run)).text
+    assert "The map's peak lies in a drawn box on 75 % of 4 films with boxes" in text
+    assert "by chance 20 %" in text
+    assert "correlate by 0.80 with those of the same network with its weights in random order" in text
+    assert "do not trust them" in text
+    write_attention(run, rows, 0.1)
+    assert (
+        "0.10 with those of the same network with its weights in random order: they change"
+        in Page(build_report(run)).text
+    )
 
 
 def test_empty_maps_are_said_and_not_taken_for_looking_elsewhere(tmp_path):
     run = write_run(tmp_path / "run")
-    (run / "cam").mkdir()
-    (run / "cam" / "attention.csv").write_text(ATTENTION + "c,fractured,intact,0.9,0.02,\n")
+    write_attention(run, [seen("c", "fractured", 0.02, None)])
     text = Page(build_report(run)).text
     assert "1 map is empty: nothing there speaks for the decision." in text
     assert "all films with markers" not in text
@@ -466,8 +505,7 @@ def test_a_score_like_chance_is_said_to_be_so(tmp_path):
 
 def test_attention_without_known_markers_is_said(tmp_path):
     run = write_run(tmp_path / "run")
-    (run / "cam").mkdir()
-    (run / "cam" / "attention.csv").write_text(ATTENTION + "c,fractured,intact,0.9,,\n")
+    write_attention(run, [seen("c", "fractured", None, None)])
     assert "No markers are known on the film explained." in Page(build_report(run)).text
 
 
@@ -478,12 +516,7 @@ def test_attention_without_known_markers_is_said(tmp_path):
         ("metrics.json", "{}", RunError, r"metrics.json: cannot be read \(KeyError: 'classes'\); expected what fxkit"),
         ("metrics.json", "[]", RunError, r"metrics.json: cannot be read \(TypeError"),
         ("ablation.json", '{"cells": []}', RunError, r"ablation.json: cannot be read .*run the command that made it"),
-        (
-            "cam/attention.csv",
-            "a,b\n1,2\n",
-            RunError,
-            r"attention.csv: cannot be read .*make it again with `fxkit cam`",
-        ),
+        ("cam/attention.json", '{"n_films": 3}', RunError, r"attention.json: cannot be read .*run the command that"),
         ("history.csv", "phase\n", RunError, r"history.csv: no epoch"),
     ],
 )

@@ -1,4 +1,4 @@
-"""masked-vs-raw: verdicts on answers known beforehand, and a whole run on made films."""
+"""masked-vs-raw: answers known beforehand, and a whole run on made films."""
 
 import json
 from dataclasses import replace
@@ -11,64 +11,24 @@ from fxkit.ablation.folders import Roots, write_arms
 from fxkit.ablation.learning import Flags
 from fxkit.ablation.markers import (
     MATRIX,
-    Erased,
     cleaned_records,
     conclude,
     held_by,
-    judge,
     masked_vs_raw,
 )
-from fxkit.ablation.result import Cell, Contrast, sentences, table
+from fxkit.ablation.result import sentences, table
 from fxkit.ablation.settings import ablation_settings
+from fxkit.ablation.verdict import Erased
 from fxkit.config import Config, load_config
 from fxkit.data.index import Index, index_data
+from fxkit.data.manifest import manifest_hash, usable
 from fxkit.errors import DataError, RunError
 from fxkit.predictions import Predictions
 from fxkit.synth import Synthetic
 from preprocess.clean import clean_folder
 
-GOOD = Cell("raw", "raw", 0.85, 0.7, 0.95)
 ERASED = Erased(30, 40)
 PRESET = ablation_settings("masked-vs-raw")
-
-
-def both(markers: tuple[float, float, float, float], swapped: tuple[float, float, float, float]) -> list[Contrast]:
-    return [Contrast("markers", "", *markers), Contrast("swapped", "", *swapped)]
-
-
-NONE = (0.0, -0.03, 0.03, 0.9)
-
-
-@pytest.mark.parametrize(
-    ("raw", "markers", "swapped", "verdict", "words"),
-    [
-        (GOOD, (0.2, 0.05, 0.35, 0.001), NONE, "reliance", "the models use the markers"),
-        (GOOD, NONE, (0.2, 0.05, 0.35, 0.001), "reliance", "the models use the markers"),
-        (GOOD, NONE, NONE, "no evidence", "a cost of 0.05 by erasing is excluded"),
-        (GOOD, (-0.1, -0.2, -0.01, 0.01), NONE, "no evidence", "is excluded"),
-        (GOOD, (0.05, -0.1, 0.2, 0.3), NONE, "undecided", "more test patients are needed"),
-        (GOOD, (0.05, 0.01, 0.2, 0.06), NONE, "undecided", "more test patients are needed"),
-        (Cell("raw", "raw", 0.6, 0.45, 0.75), (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
-    ],
-)
-def test_the_verdict_follows_intervals_and_p(
-    raw: Cell,
-    markers: tuple[float, float, float, float],
-    swapped: tuple[float, float, float, float],
-    verdict: str,
-    words: str,
-) -> None:
-    given, reason = judge(raw, both(markers, swapped), ERASED, 0.05)
-    assert given == verdict
-    assert "from 30 of 40 test files" in reason
-    assert words in reason
-    assert f"{markers[0]:.3f}" in reason
-
-
-def test_nothing_erased_is_nothing_compared() -> None:
-    verdict, reason = judge(GOOD, both(NONE, NONE), Erased(0, 40), 0.05)
-    assert verdict == "undecided"
-    assert reason.startswith("no marker was erased on any test film")
 
 
 def predictions(scores: np.ndarray, labels: np.ndarray) -> Predictions:
@@ -166,6 +126,7 @@ def test_the_quick_way_tests_every_arm_on_every_film(
     assert {(c["trained"], c["tested"]) for c in written["cells"]} == {(a, b) for a in MATRIX for b in MATRIX}
     assert [c["key"] for c in written["contrasts"]][:2] == ["markers", "swapped"]
     assert (result.mode, result.folds, result.seeds, result.n_films) == ("quick", 3, (0, 1), 24)
+    assert (result.backbone, result.manifest) == (config.model.backbone, manifest_hash(usable(found.records)))
     assert result.n_erased is not None
     assert 0 < result.n_erased <= result.n_files == len(found.records)
     with pytest.raises(RunError, match="holds an ablation already"):

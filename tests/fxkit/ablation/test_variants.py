@@ -12,6 +12,7 @@ from fxkit.ablation.settings import AblationSettings, ablation_settings
 from fxkit.ablation.variants import judge
 from fxkit.config import load_config
 from fxkit.data.index import index_data
+from fxkit.data.manifest import manifest_hash, usable
 from fxkit.errors import ConfigError
 from fxkit.synth import Synthetic
 
@@ -40,7 +41,16 @@ def test_a_split_by_file_is_set_beside_one_by_group(made: Synthetic, tmp_path: P
     assert [row[0] for row in table(result)] == ["auroc by film", "by file", "by group"]
     assert result.contrasts[0].text == "by file minus by group"
     assert result.contrasts[0].value == pytest.approx(result.cells[0].value - result.cells[1].value)
-    assert json.loads((tmp_path / "ablation.json").read_text())["name"] == "split"
+    told = json.loads((tmp_path / "ablation.json").read_text())
+    assert (told["name"], told["backbone"]) == ("split", TINY.model.backbone)
+    assert told["manifest"] == manifest_hash(usable(found.records))
+
+
+def test_arms_of_several_backbones_tell_none(made: Synthetic, tmp_path: Path) -> None:
+    found = index_data(made.root, copies=False)
+    arms = {name: {"model.backbone": name} for name in ("test_resnet", "test_efficientnet")}
+    preset = AblationSettings(question="which backbone?", kind="settings", arms=arms, seeds=(0,), folds=0)
+    assert run_ablation("backbones", TINY, found.root, found.records, tmp_path, preset).backbone == ""
 
 
 def test_settings_are_compared_with_the_first_arm(made: Synthetic, tmp_path: Path) -> None:

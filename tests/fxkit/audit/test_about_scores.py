@@ -2,6 +2,8 @@ import pytest
 
 from fxkit.errors import RunError
 
+PROBE = ("optim.epochs=[2,0]", "optim.head=probe")
+
 
 @pytest.fixture
 def scored(make_run, write, metrics):
@@ -38,7 +40,7 @@ def test_the_score_must_be_clear_of_chance(scored, ask, auroc, colour):
 @pytest.mark.parametrize(("verdict", "colour"), [("reliance", "red"), ("undecided", "amber"), ("no evidence", "green")])
 def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, verdict, colour):
     run = make_run()
-    write(run / "ablation.json", ablation(verdict))
+    write(run / "ablation.json", ablation(run, verdict))
     answer = ask("markers", run)
     assert (answer.colour, answer.reason) == (colour, "What was found.")
     assert answer.files == (run / "ablation.json",)
@@ -50,33 +52,43 @@ def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, v
     [
         ({"mode": "quick"}, {}, "linear heads on frozen features"),
         ({}, {"cleaning": {"detector": "rapidocr"}}, "this one saw cleaned ones"),
-        ({"n_files": 7}, {}, "tested on 7 files, which aren't this run's"),
+        ({"manifest": "of other films"}, {}, "found with another manifest, and so of other films or another split"),
+        ({"manifest": ""}, {}, "found with a manifest that it does not tell"),
+        ({"backbone": "resnet50"}, {}, "that is of resnet50"),
+        ({"backbone": ""}, {}, "that is of a backbone that it does not tell"),
+        ({}, {"settings": PROBE}, "that was found of models trained in full, and this one is a linear probe"),
         ({"stamp": "leaking split: x"}, {}, "its split leaks (leaking split: x)"),
     ],
 )
 def test_an_ablation_of_something_else_is_read_with_care(make_run, ask, write, ablation, changes, how, doubt, verdict):
     run = make_run(**how)
-    write(run / "ablation.json", ablation(verdict, **changes))
+    write(run / "ablation.json", ablation(run, verdict, **changes))
     answer = ask("markers", run)
     assert answer.colour == "amber"
     assert doubt in answer.reason
 
 
+def test_linear_heads_on_frozen_features_speak_of_a_probe(make_run, ask, write, ablation):
+    run = make_run(settings=PROBE)
+    write(run / "ablation.json", ablation(run, "no evidence", mode="quick"))
+    assert ask("markers", run).colour == "green"
+
+
 def test_nothing_erased_is_nothing_tested(make_run, ask, write, ablation):
     run = make_run()
-    write(run / "ablation.json", ablation("undecided", n_erased=0))
+    write(run / "ablation.json", ablation(run, "undecided", n_erased=0))
     assert ask("markers", run).colour == "grey"
 
 
 def test_an_ablation_of_other_things_does_not_count(make_run, ask, write, ablation, tmp_path):
     run = make_run()
-    write(run / "ablation.json", ablation("", name="backbones"))
+    write(run / "ablation.json", ablation(run, "", name="backbones"))
     assert ask("markers", run).colour == "grey"
     with pytest.raises(RunError, match=r"is of 'backbones'; expected the ablation 'masked-vs-raw'"):
         ask("markers", run, ablation=run)
     with pytest.raises(RunError, match=r"no such file; expected ablation.json as `fxkit ablate masked-vs-raw` writes"):
         ask("markers", run, ablation=tmp_path)
-    write(tmp_path / "elsewhere" / "ablation.json", ablation("no evidence"))
+    write(tmp_path / "elsewhere" / "ablation.json", ablation(run, "no evidence"))
     assert ask("markers", run, ablation=tmp_path / "elsewhere").colour == "green"
 
 

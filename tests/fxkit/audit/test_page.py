@@ -46,7 +46,7 @@ def scored(make_run, write, metrics, ablation):
     run = make_run(more=(Record("x", BAD, "g", "train", "", 9, 9, "ok", "g", "g"),))
     write(run / "metrics.json", metrics())
     write(run / "evaluations" / BAD.replace("/", "") / "metrics.json", metrics())
-    write(run / "ablation.json", ablation("no evidence"))
+    write(run / "ablation.json", ablation(run, "no evidence"))
     figure = {"kind": "all metadata", "found": {"value": 0.5, "low": 0.4, "high": 0.6}}
     write(run / "data.json", {"baseline": {"figures": [figure], "verdict": "no evidence"}, "files": []})
     return run
