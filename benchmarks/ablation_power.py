@@ -17,12 +17,12 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from scipy.stats import binomtest
 
 from fxkit.ablation.folders import write_arms
 from fxkit.ablation.markers import masked_vs_raw
 from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import ablation_settings
-from fxkit.bootstrap import wilson
 from fxkit.config import Config, load_config
 from fxkit.data.index import index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
@@ -118,8 +118,8 @@ def write_rows(path: Path | None, rows: Sequence[dict[str, str]]) -> None:
 
 def tell(correlation: float, rows: Sequence[dict[str, str]]) -> None:
     verdicts = Counter(row["verdict"] for row in rows)
-    share = verdicts["reliance"] / len(rows)
-    low, high = wilson(share, len(rows))
+    found = binomtest(verdicts["reliance"], len(rows)).proportion_ci(method="exact")  # Clopper-Pearson
+    share, low, high = verdicts["reliance"] / len(rows), found.low, found.high
     others = f"{verdicts['no evidence']:>11}  {verdicts['undecided']:>9}"
     print(f"{correlation:>11}  {len(rows):>11}  {share:>8.1%} ({low:.1%} to {high:.1%})  {others}", flush=True)
 
