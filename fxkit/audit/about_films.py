@@ -118,11 +118,12 @@ def ask_selection(e: Evidence) -> Answer:
             "chosen for its score, that is too good."
         )
         return replace(answer, reason=reason, command=f"fxkit evaluate {e.name} --data FILMS_NEVER_USED")
-    if not (e.is_chosen or e.run.folds):
+    if not (e.is_chosen or e.run.folds or e.is_probe):
         return replace(answer, reason="The folder doesn't tell by which films the epoch was chosen.")
+    how = "No epoch was chosen" if e.is_probe else "Validation films chose the epoch"
     reason = (
-        "Validation films chose the epoch, and no other run beside was scored on the same test; "
-        "scores that were looked at elsewhere leave no trace here."
+        f"{how}, and no other run beside was scored on the same test; scores that were looked at elsewhere leave no "
+        "trace here."
     )
     return replace(answer, colour="green", reason=reason)
 

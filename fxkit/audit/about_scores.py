@@ -45,7 +45,8 @@ def ask_markers(e: Evidence) -> Answer:
     """Ask whether the score lives off text markers."""
     answer = Answer("markers", "Does the score live off markers?", "grey", "")
     films = f"--manifest {e.name}/manifest.csv --root {shlex.quote(str(e.run.root))}"
-    command = f"fxkit ablate {MARKERS} {films} --full --folds 0 --out {e.name}"
+    how = f"--config {e.name}/config.yaml" + ("" if e.is_probe else " --full --folds 0")
+    command = f"fxkit ablate {MARKERS} {films} {how} --out {e.name}"
     found = e.ablation
     if found is None:
         return replace(answer, reason="No ablation of markers lies in the run folder.", command=command)
@@ -58,20 +59,18 @@ def ask_markers(e: Evidence) -> Answer:
     colours: dict[str, Colour] = {"reliance": "red", "no evidence": "green"}
     colour, reason = colours.get(found.verdict, "amber"), found.reason[:1].upper() + found.reason[1:].rstrip(".")
     doubts = doubts_of(e, found)
-    if doubts and colour != "amber":
+    if doubts:
         return replace(answer, colour="amber", reason=f"{reason}; but {' and '.join(doubts)}.", command=command)
-    return replace(answer, colour=colour, reason=f"{reason}.", command="" if colour != "amber" else command)
+    return replace(answer, colour=colour, reason=f"{reason}.")
 
 
 def doubts_of(e: Evidence, found: Ablation) -> list[str]:
     """Return why an ablation may not speak of this run."""
-    own = e.run.config
-    # a probe is a linear head on frozen features too
-    linear = own.optim.head == "probe" and not own.optim.epochs[1]
+    full, backbone = found.mode == "full", found.backbone or "a backbone that it does not tell"
     told = (
-        (found.mode != "full" and not linear, "that was found of linear heads on frozen features, not of such a model"),
-        (found.mode == "full" and linear, "that was found of models trained in full, and this one is a linear probe"),
-        (found.backbone != own.model.backbone, f"that is of {found.backbone or 'a backbone that it does not tell'}"),
+        (not full and not e.is_probe, "that was found of linear heads on frozen features, not of such a model"),
+        (full and e.is_probe, "that was found of models trained in full, and this one is a linear probe"),
+        (found.backbone != e.run.config.model.backbone, f"that is of {backbone}"),
         (
             e.run.cleaning is not None,
             "that is of models trained on raw films, and this one saw cleaned ones",

@@ -127,14 +127,16 @@ def _training(e: Evidence) -> str:
     optim, augment = e.run.config.optim, e.run.config.augment
     head = f"{optim.epochs[0]} epochs of AdamW at most, learning rate {optim.head_lr:g}"
     if optim.head == "probe":
-        head = f"logistic regression on the frozen backbone's features, {optim.epochs[0]} views a film"
+        views = f"{optim.epochs[0]} view{'s' if optim.epochs[0] > 1 else ''} a film"
+        head = f"logistic regression on the frozen backbone's features, {views}"
     tuned = (
         f"{optim.epochs[1]} epochs of AdamW at most, learning rates {optim.finetune_head_lr:g} (head) and "
         f"{optim.finetune_backbone_lr:g} (backbone), loss {optim.loss}, patience {optim.patience}"
     )
+    augmented = augment.enabled and not (e.is_probe and optim.epochs[0] == 1)  # a probe's first view is the film itself
     return (
         f"Head: {head}. Fine-tuning: {tuned if optim.epochs[1] else 'none'}. Augmentation "
-        f"{'on' if augment.enabled else 'off'}; batch {e.run.config.data.batch_size}, seed {e.run.config.seed}. "
+        f"{'on' if augmented else 'off'}; batch {e.run.config.data.batch_size}, seed {e.run.config.seed}. "
         "All settings: config.yaml."
     )
 

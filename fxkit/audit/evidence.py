@@ -42,6 +42,12 @@ class Evidence:
     is_chosen: bool  # the training told which epoch it kept
 
     @property
+    def is_probe(self) -> bool:
+        """Whether the model is a linear head fitted at once to a frozen backbone's features."""
+        optim = self.run.config.optim
+        return optim.head == "probe" and not optim.epochs[1]
+
+    @property
     def name(self) -> str:
         """The run folder as a shell takes it."""
         return shlex.quote(str(self.run.folder))

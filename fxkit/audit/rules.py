@@ -91,7 +91,8 @@ RULES: dict[str, Rule] = {
         "of twenty gaps one is clear of 0 by chance; small parts show no gap because they show nothing",
     ),
     "selection": Rule(
-        "validation films chose the epoch, share nothing with the test, and no other run beside was scored on it",
+        "validation films chose the epoch, or none was chosen; they share nothing with the test, and no other run "
+        "beside was scored on it",
         "other runs beside were scored on the same test films, or it isn't told what chose the epoch",
         "films that chose the epoch are in the test",
         "the best of several test scores is too good; scores that were looked at and deleted leave no trace",

@@ -158,6 +158,9 @@ def test_an_epoch_that_nobody_tells_of_is_said(make_run, ask):
     run = make_run()
     (run / "phases.json").unlink()
     assert ask("selection", run).reason == "The folder doesn't tell by which films the epoch was chosen."
+    probe = ask("selection", make_run(settings=("optim.epochs=[1,0]", "optim.head=probe")))
+    assert probe.colour == "green"
+    assert probe.reason.startswith("No epoch was chosen, and no other run beside")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,19 @@ def test_an_ablation_of_something_else_is_read_with_care(make_run, ask, write, a
 def test_linear_heads_on_frozen_features_speak_of_a_probe(make_run, ask, write, ablation):
     run = make_run(settings=PROBE)
     write(run / "ablation.json", ablation(run, "no evidence", mode="quick"))
-    assert ask("markers", run).colour == "green"
+    answer = ask("markers", run)
+    assert (answer.colour, answer.command) == ("green", "")
+    write(run / "ablation.json", ablation(run, "undecided", mode="quick", manifest="of other films"))
+    answer = ask("markers", run)
+    assert "other films or another split" in answer.reason
+    assert answer.command.endswith(f"--config {run}/config.yaml --out {run}")
+    assert ask("markers", make_run()).command.endswith(f"--config {run}/config.yaml --full --folds 0 --out {run}")
+
+
+def test_more_of_the_same_is_not_asked_for_where_films_are_too_few(make_run, ask, write, ablation):
+    run = make_run()
+    write(run / "ablation.json", ablation(run, "undecided"))
+    assert ask("markers", run).command == ""
 
 
 def test_nothing_erased_is_nothing_tested(make_run, ask, write, ablation):

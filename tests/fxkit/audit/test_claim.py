@@ -61,3 +61,5 @@ def test_the_training_is_told_as_it_was(draft):
     assert adamw.startswith("Head: 2 epochs of AdamW at most, learning rate 0.003. Fine-tuning: 3 epochs of AdamW")
     probe = draft(settings=("optim.epochs=[2,0]", "optim.head=probe"))[25]
     assert "logistic regression on the frozen backbone's features, 2 views a film. Fine-tuning: none." in probe
+    single = draft(settings=("optim.epochs=[1,0]", "optim.head=probe"))[25]
+    assert "features, 1 view a film. Fine-tuning: none. Augmentation off;" in single
