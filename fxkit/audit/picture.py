@@ -23,10 +23,11 @@ def rows_of(e: Evidence) -> list[Row]:
     """Return the headline figures by film that have an interval: own films, other data, metadata alone."""
     report = e.report
     told = [("test films", report.scores, "o", COLOURS[0])]
-    told += [("out of fold", report.folds.scores if report.folds else None, "o", COLOURS[0])]
+    told += [("out of fold, pooled", report.folds.scores if report.folds else None, "o", COLOURS[0])]
     told += [(f"{s.name}: not a test", s, "^", FAINT) for s in report.splits]
     told += [(f"other data: {s.name}", s, "s", COLOURS[2]) for s in report.others]
-    rows = [Row(name, s.film.headline, marker, colour) for name, s, marker, colour in told if s]
+    rows = [Row("mean of folds", report.folds.mean, "o", COLOURS[0])] if report.folds else []
+    rows += [Row(name, s.film.headline, marker, colour) for name, s, marker, colour in told if s]
     if e.metadata and e.metadata.strongest:
         strongest = e.metadata.strongest
         rows.append(Row(f"without the image: {strongest.name}", strongest, "D", COLOURS[1]))

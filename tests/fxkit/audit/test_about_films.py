@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 
 from fxkit.audit.about_films import pretrained_tag
+from fxkit.audit.evidence import read_evidence
+from fxkit.audit.picture import rows_of
 from fxkit.data.manifest import Record
 from fxkit.errors import RunError
 
@@ -35,7 +37,7 @@ def fold_run(make_run, write, metrics, stamp=""):
         replace(row(f"f{i}", "train", f"f{i}", ("intact", "fractured")[i % 2], f"f{i}"), fold="0") for i in range(80)
     ]
     run = make_run(0, more=tuple(rows), folds=3)
-    interval = {"value": 0.9, "low": 0.85, "high": 0.95}
+    interval = {"value": 0.88, "low": 0.84, "high": 0.92}
     folds = {"metric": "auroc", "mean": interval, "spread": 0.02, "each": []}
     write(run / "metrics_out_of_fold.json", metrics(folds=folds) | ({"leaks": {"stamp": stamp}} if stamp else {}))
     return run
@@ -51,6 +53,12 @@ def test_a_run_of_folds_is_tested_on_all_its_folds(make_run, ask, write, metrics
 def test_a_leaking_fold_fails(make_run, ask, write, metrics):
     answer = ask("leak", fold_run(make_run, write, metrics, "leaking folds: fold 0: of 9 test files, 1"))
     assert (answer.colour, answer.reason) == ("red", "Yes: leaking folds: fold 0: of 9 test files, 1.")
+
+
+def test_the_picture_has_the_mean_of_folds_beside_the_pooled_figure(make_run, write, metrics):
+    rows = rows_of(read_evidence(fold_run(make_run, write, metrics)))
+    assert [row.name for row in rows] == ["mean of folds", "out of fold, pooled"]
+    assert rows[0].found.low == 0.84
 
 
 def test_folds_in_the_manifest_are_no_test_of_a_run_without_folds(make_run, ask):
