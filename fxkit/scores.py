@@ -206,3 +206,8 @@ def metrics_for(classes: Sequence[str]) -> tuple[Metric, ...]:
 def ranking_metric(classes: Sequence[str]) -> Metric:
     """Return the headline metric, which needs no threshold: AUROC, or its macro one-vs-rest mean."""
     return AUROC if len(classes) == 2 else MACRO_AUROC
+
+
+def p_text(p: float) -> str:
+    """Write a p as text; below 0.001 no digits are worth telling, and none is 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

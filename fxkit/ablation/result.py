@@ -10,7 +10,7 @@ from fxkit.compare import permutation_p
 from fxkit.metrics import as_json
 from fxkit.predictions import Predictions
 from fxkit.run import write_json
-from fxkit.scores import Metric, scored
+from fxkit.scores import Metric, p_text, scored
 
 RESULT = "ablation.json"
 
@@ -115,7 +115,7 @@ def table(result: Ablation) -> list[tuple[str, ...]]:
 def sentences(result: Ablation) -> list[str]:
     """Return the differences and flips as lines of text."""
     lines = [
-        f"{c.text}: {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, p = {c.p:.3f})"
+        f"{c.text}: {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, {p_text(c.p)})"
         for c in result.contrasts
     ]
     for flip in result.flips:

@@ -16,7 +16,7 @@ from fxkit.data.manifest import Record, manifest_hash, order_classes, usable
 from fxkit.errors import ConfigError
 from fxkit.out_of_fold import pool
 from fxkit.predictions import Predictions
-from fxkit.scores import ranking_metric
+from fxkit.scores import p_text, ranking_metric
 
 ALPHA = 0.05
 NEEDS_TRAINING = ("augment", "optim", "trainer")  # settings that frozen features do not depend on
@@ -144,7 +144,7 @@ def conclude(
 def judge(contrasts: Sequence[Contrast], margin: float) -> tuple[str, str]:
     """Return the verdict (difference, no difference, undecided) and its reason; of several arms Bonferroni's."""
     told = "; ".join(
-        f"{c.text} {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, p = {c.p:.3f})" for c in contrasts
+        f"{c.text} {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, {p_text(c.p)})" for c in contrasts
     )
     if any(c.p * len(contrasts) <= ALPHA and c.low * c.high > 0 for c in contrasts):
         return "difference", told

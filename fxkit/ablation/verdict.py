@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fxkit.ablation.result import Cell, Contrast
+from fxkit.scores import p_text
 
 ALPHA = 0.05
 
@@ -51,4 +52,4 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
 
 
 def _told(c: Contrast) -> str:
-    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, p = {c.p:.3f})"
+    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, {p_text(c.p)})"

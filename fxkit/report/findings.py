@@ -8,6 +8,7 @@ from typing import Any
 
 from fxkit.report.details import Details, read_details
 from fxkit.report.reading import Estimate, estimate, picture_uri, read_part
+from fxkit.scores import p_text
 
 NAMES = {
     "auroc": "AUROC",
@@ -205,7 +206,7 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         seeds=tuple(map(str, values["seeds"])),
         mode=str(values["mode"]),
         cells=tuple(cells),
-        differences=tuple(estimate(f"{c['text']} (p = {c['p']:.3f})", c) for c in values["contrasts"]),
+        differences=tuple(estimate(f"{c['text']} ({p_text(c['p'])})", c) for c in values["contrasts"]),
         flips=tuple(_flip(flip) for flip in values["flips"]),
         verdict=str(values["verdict"]),
         reason=str(values["reason"]),

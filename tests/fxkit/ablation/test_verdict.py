@@ -46,3 +46,9 @@ def test_nothing_erased_is_nothing_compared() -> None:
     verdict, reason = judge(GOOD, both(NONE, NONE), Erased(0, 40), 0.05)
     assert verdict == "undecided"
     assert reason.startswith("no marker was erased on any test film")
+
+
+def test_no_p_is_told_as_0() -> None:
+    _, reason = judge(GOOD, both((0.2, 0.05, 0.35, 0.0002), (0.1, 0.01, 0.2, 0.0304)), ERASED, 0.05)
+    assert "to 0.350, p < 0.001)" in reason
+    assert "to 0.200, p = 0.030)" in reason
