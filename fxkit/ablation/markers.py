@@ -12,7 +12,7 @@ from fxkit.ablation.settings import AblationSettings
 from fxkit.ablation.verdict import Erased, judge
 from fxkit.config import Config
 from fxkit.data.leaks import refuse_leaks, stamp_of
-from fxkit.data.manifest import Record, manifest_hash, order_classes, usable
+from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.out_of_fold import pool
 from fxkit.predictions import Predictions
@@ -133,7 +133,7 @@ def masked_vs_raw(
         result,
         stamp="" if settings.folds else stamp_of(records),
         backbone=config.model.backbone,
-        manifest=manifest_hash(good),
+        manifest=films_hash(good, split=not settings.folds),
     )
     write_result(folder, result)
     return result

@@ -57,7 +57,7 @@ class Ablation:
         n_erased: of the tested files, those on which markers were found and erased; None where nothing was.
         stamp: the line that the figures bear where the split leaks.
         backbone: of all its models; "" where the arms differ in it.
-        manifest: hash of the usable rows of the manifest, so that a run's audit tells whether it is about the same.
+        manifest: `films_hash` of the manifest, so that a run's audit tells whether it is about the same films.
     """
 
     name: str

@@ -12,7 +12,7 @@ from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_
 from fxkit.ablation.settings import AblationSettings
 from fxkit.config import Config, with_settings
 from fxkit.data.leaks import stamp_of
-from fxkit.data.manifest import Record, manifest_hash, order_classes, usable
+from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
 from fxkit.out_of_fold import pool
 from fxkit.predictions import Predictions
@@ -64,7 +64,10 @@ def compare_variants(
             tested.setdefault((arm, arm), []).append(found.known().by_film())
     result = conclude(name, tested, settings, flags.mode, n_files=_tested(good, settings))
     result = replace(
-        result, stamp="" if settings.folds else stamp_of(records), backbone=_only(configs), manifest=manifest_hash(good)
+        result,
+        stamp="" if settings.folds else stamp_of(records),
+        backbone=_only(configs),
+        manifest=films_hash(good, split=not settings.folds),
     )
     write_result(folder, result)
     return result

@@ -9,7 +9,7 @@ from pathlib import Path
 from fxkit.audit.answer import Answer
 from fxkit.audit.evidence import MARKERS, Evidence
 from fxkit.audit.rules import CHANCE, DROP, FAR_OFF, FEW, GAP, WIDE, Colour
-from fxkit.data.manifest import manifest_hash, usable
+from fxkit.data.manifest import films_hash
 from fxkit.report.details import Part
 from fxkit.report.findings import Ablation, Scores
 from fxkit.report.reading import Estimate
@@ -76,7 +76,7 @@ def doubts_of(e: Evidence, found: Ablation) -> list[str]:
             "that is of models trained on raw films, and this one saw cleaned ones",
         ),
         (
-            found.manifest != manifest_hash(usable(e.run.records)),
+            found.manifest != films_hash(e.run.records, split=not found.folds),
             f"that was found with {'another manifest' if found.manifest else 'a manifest that it does not tell'}, and "
             "so of other films or another split",
         ),

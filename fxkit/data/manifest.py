@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from fxkit.errors import DataError
@@ -76,6 +76,15 @@ def manifest_text(records: Sequence[Record]) -> str:
 def manifest_hash(records: Sequence[Record]) -> str:
     """Return the SHA-256 of the manifest's text in hexadecimal."""
     return hashlib.sha256(manifest_text(records).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def films_hash(records: Sequence[Record], *, split: bool) -> str:
+    """Return the SHA-256 of the usable rows without their folds; without their parts too if these don't matter.
+
+    So it is the same for a run that drew folds of its own, and for an ablation that divides the films anew.
+    """
+    rows = [replace(r, fold="", split=r.split if split else "") for r in usable(records)]
+    return manifest_hash(sorted(rows, key=lambda r: r.path))
 
 
 def write_manifest(path: str | Path, records: Sequence[Record]) -> None:

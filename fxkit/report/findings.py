@@ -104,7 +104,8 @@ class Ablation:
     n_erased: int | None  # test files on which markers were erased; None where it is not told
     stamp: str = ""  # the line that its figures bear
     backbone: str = ""  # "" where it is not told
-    manifest: str = ""  # hash of its usable rows; "" where it is not told
+    manifest: str = ""  # `films_hash` of its films; "" where it is not told
+    folds: int = 0  # 0: the manifest's own split
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -217,6 +218,7 @@ def _ablation(values: dict[str, Any]) -> Ablation:
         stamp=str(values.get("stamp") or ""),
         backbone=str(values.get("backbone") or ""),
         manifest=str(values.get("manifest") or ""),
+        folds=int(values.get("folds") or 0),
     )
 
 

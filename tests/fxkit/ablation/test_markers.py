@@ -21,7 +21,7 @@ from fxkit.ablation.settings import ablation_settings
 from fxkit.ablation.verdict import Erased
 from fxkit.config import Config, load_config
 from fxkit.data.index import Index, index_data
-from fxkit.data.manifest import manifest_hash, usable
+from fxkit.data.manifest import films_hash
 from fxkit.errors import DataError, RunError
 from fxkit.predictions import Predictions
 from fxkit.synth import Synthetic
@@ -126,7 +126,7 @@ def test_the_quick_way_tests_every_arm_on_every_film(
     assert {(c["trained"], c["tested"]) for c in written["cells"]} == {(a, b) for a in MATRIX for b in MATRIX}
     assert [c["key"] for c in written["contrasts"]][:2] == ["markers", "swapped"]
     assert (result.mode, result.folds, result.seeds, result.n_films) == ("quick", 3, (0, 1), 24)
-    assert (result.backbone, result.manifest) == (config.model.backbone, manifest_hash(usable(found.records)))
+    assert (result.backbone, result.manifest) == (config.model.backbone, films_hash(found.records, split=False))
     assert result.n_erased is not None
     assert 0 < result.n_erased <= result.n_files == len(found.records)
     with pytest.raises(RunError, match="holds an ablation already"):

@@ -12,7 +12,7 @@ from fxkit.ablation.settings import AblationSettings, ablation_settings
 from fxkit.ablation.variants import judge
 from fxkit.config import load_config
 from fxkit.data.index import index_data
-from fxkit.data.manifest import manifest_hash, usable
+from fxkit.data.manifest import films_hash
 from fxkit.errors import ConfigError
 from fxkit.synth import Synthetic
 
@@ -43,7 +43,7 @@ def test_a_split_by_file_is_set_beside_one_by_group(made: Synthetic, tmp_path: P
     assert result.contrasts[0].value == pytest.approx(result.cells[0].value - result.cells[1].value)
     told = json.loads((tmp_path / "ablation.json").read_text())
     assert (told["name"], told["backbone"]) == ("split", TINY.model.backbone)
-    assert told["manifest"] == manifest_hash(usable(found.records))
+    assert told["manifest"] == films_hash(found.records, split=False)
 
 
 def test_arms_of_several_backbones_tell_none(made: Synthetic, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fxkit.audit.answer import Answer
 from fxkit.audit.evidence import read_evidence
 from fxkit.audit.verdict import ask_all
 from fxkit.config import load_config
-from fxkit.data.manifest import Record, manifest_hash, read_manifest, usable
+from fxkit.data.manifest import Record, films_hash, read_manifest
 from fxkit.run import create_run
 
 CLASSES = ("intact", "fractured")
@@ -99,7 +99,10 @@ def ablation() -> Callable[..., dict[str, Any]]:
         contrast = {"key": "markers", "text": "elsewhere minus markers", "p": 0.2, **interval(0.01, -0.02, 0.04)}
         counts = {"n_groups": 200, "n_films": 200, "n_files": 200, "n_erased": 180}
         told = {"name": "masked-vs-raw", "metric": "auroc", "seeds": [0], "mode": "full", "flips": [], "cells": []}
-        told |= {"backbone": "test_resnet", "manifest": manifest_hash(usable(read_manifest(run / "manifest.csv")))}
+        told |= {
+            "backbone": "test_resnet",
+            "manifest": films_hash(read_manifest(run / "manifest.csv"), split=not changes.get("folds")),
+        }
         return told | counts | {"contrasts": [contrast], "verdict": verdict, "reason": "what was found"} | changes
 
     return build

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from fxkit.data.manifest import films_hash, read_manifest
 from fxkit.errors import RunError
 
 PROBE = ("optim.epochs=[2,0]", "optim.head=probe")
@@ -78,6 +81,18 @@ def test_linear_heads_on_frozen_features_speak_of_a_probe(make_run, ask, write, 
     assert "other films or another split" in answer.reason
     assert answer.command.endswith(f"--config {run}/config.yaml --out {run}")
     assert ask("markers", make_run()).command.endswith(f"--config {run}/config.yaml --full --folds 0 --out {run}")
+
+
+def test_an_ablation_by_folds_of_its_own_speaks_of_a_run_with_another_split(make_run, ask, write, ablation):
+    run = make_run()
+    rows = [replace(r, fold="1", split="val") for r in read_manifest(run / "manifest.csv")]
+    write(run / "ablation.json", ablation(run, "no evidence", folds=5, manifest=films_hash(rows, split=False)))
+    assert ask("markers", run).colour == "green"
+    write(run / "ablation.json", ablation(run, "no evidence", folds=0, manifest=films_hash(rows, split=True)))
+    assert "another manifest" in ask("markers", run).reason
+    others = [replace(r, group="one") for r in rows]
+    write(run / "ablation.json", ablation(run, "no evidence", folds=5, manifest=films_hash(others, split=False)))
+    assert "another manifest" in ask("markers", run).reason
 
 
 def test_more_of_the_same_is_not_asked_for_where_films_are_too_few(make_run, ask, write, ablation):
