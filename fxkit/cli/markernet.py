@@ -21,12 +21,19 @@ def markernet() -> None:
 @click.option("--out", type=FILE, required=True, help="ONNX file to write; its .safetensors goes beside it.")
 @click.option("--start", type=FILE, help="A network's .safetensors to go on from.  [default: random weights]")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Highest learning rate; lower with --start.")
+@click.option("--average", is_flag=True, help="With --start: take the mean of its weights and the trained ones.")
 @click.option("--rounds", type=click.IntRange(1), help="Of training; after each it can be stopped and gone on with.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps a round.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads of the network; another process draws.")
 @click.option("--seed", type=click.IntRange(0), help="Of pictures and weights.  [default: 0]")
 def train(
-    data: Path, root: Path | None, also: tuple[Path, ...], out: Path, start: Path | None, **plan: float | None
+    data: Path,
+    root: Path | None,
+    also: tuple[Path, ...],
+    out: Path,
+    start: Path | None,
+    average: bool,
+    **plan: float | None,
 ) -> None:
     """Train it anew on the films of DATA, a folder or a CSV file with a column `path`, none of which bears a marker.
 
@@ -54,7 +61,7 @@ def train(
             err=True,
         )
     click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
-    save_network(train_network(films, Plan(**chosen), _folder(out), network), out)
+    save_network(train_network(films, Plan(**chosen), _folder(out), network, average=average), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
 

@@ -22,11 +22,11 @@ SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
 STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
 MULTIPLE = 32  # of which the sides of what it sees must be
-CORE = -1.0  # logit that a few pixels of a marker reach
-EDGE = -2.0  # logit from which a pixel that adjoins them belongs to it too
+CORE = -1.5  # logit that a few pixels of a marker reach
+EDGE = -2.5  # logit from which a pixel that adjoins them belongs to it too
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
 # added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
-CONFIDENCE = {"burned": 0.7, "label": 0.7, "lead": -0.4, "symbol": 0.7}
+CONFIDENCE = {"burned": 1.0, "label": 1.0, "lead": -0.4, "symbol": 1.0}
 INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 

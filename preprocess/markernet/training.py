@@ -6,7 +6,7 @@ a film that has none, it is shown that place again.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,12 +181,19 @@ def settle(network: MarkerNet, films: Sequence[Film], plan: Plan) -> None:
     update_bn(DataLoader(few, batch_size=plan.batch), network)
 
 
+def _mix(network: MarkerNet, other: Mapping[str, Tensor]) -> None:
+    trained = network.state_dict()
+    network.load_state_dict({name: (trained[name] + value) / 2 for name, value in other.items()})
+
+
 def train(
     films: Sequence[Film],
     plan: Plan,
     folder: Path,
     network: MarkerNet | None = None,
     places: Sequence[Place] = (),
+    *,
+    average: bool = False,
 ) -> MarkerNet:
     """Train a network; return it with the running average of its weights.
 
@@ -195,13 +202,16 @@ def train(
         folder: for checkpoints; a run that was stopped there goes on.
         network: to go on from; a new one by default.
         places: to show as they are, until the first search for false finds.
+        average: return the mean of the weights that `network` had and those that it was trained to.
     Raises:
         ImageError: there is no film.
+    Source: Wortsman et al. 2022, "Model soups" (the mean of networks trained from one start).
     """
     if not films:
         raise ImageError("no film to train on: none could be read; expected images such as `fxkit index` lists")
     lightning.seed_everything(plan.seed, verbose=False)
     threads = torch.get_num_threads()
+    start = {name: value.clone() for name, value in network.state_dict().items()} if network and average else None
     training = Training((network or MarkerNet()).to(memory_format=torch.channels_last), films, plan, places)
     trainer = lightning.Trainer(
         max_epochs=plan.rounds,
@@ -225,6 +235,8 @@ def train(
         try:
             torch.set_num_threads(plan.threads)
             trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
+            if start:
+                _mix(training.network, start)
             settle(training.network, films, plan)
         finally:
             torch.set_num_threads(threads)

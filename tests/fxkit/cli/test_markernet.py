@@ -73,7 +73,7 @@ def test_train_writes_a_network(tmp_path: Path) -> None:
 def test_train_goes_on_from_a_network(tmp_path: Path) -> None:
     films(tmp_path / "films", 2)
     out, start = tmp_path / "net.onnx", NETWORK.with_suffix(".safetensors")
-    options = ("--rounds", 1, "--steps", 1, "--threads", 1, "--lr", 1e-9, "--start", start)
+    options = ("--rounds", 1, "--steps", 1, "--threads", 1, "--lr", 1e-9, "--start", start, "--average")
     assert run("train", tmp_path / "films", "--out", out, *options).exit_code == 0
     trained, shipped = (load_network(file).head.weight for file in (out.with_suffix(".safetensors"), start))
     assert np.allclose(trained.detach(), shipped.detach(), atol=1e-6)

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +141,16 @@ def test_a_run_can_be_repeated_and_one_that_was_stopped_goes_on(tmp_path: Path) 
     assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "whole")))  # it was done
     other = train(FILMS, replace(SHORT, seed=1), tmp_path / "other")
     assert not torch.allclose(whole, weights_of(other), atol=1e-3)
+
+
+def test_the_mean_of_the_weights_before_and_after_is_returned_where_asked(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = MarkerNet()
+    trained = train(FILMS, SHORT, tmp_path / "trained", deepcopy(start))
+    mean = train(FILMS, SHORT, tmp_path / "mean", deepcopy(start), average=True)
+    for before, after, found in zip(start.parameters(), trained.parameters(), mean.parameters(), strict=True):
+        assert torch.allclose(found, (before + after) / 2, atol=1e-6)
+    assert not torch.equal(start.head.weight, trained.head.weight)
 
 
 def always(bias: float) -> MarkerNet:
