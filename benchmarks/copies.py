@@ -77,15 +77,18 @@ class Truth:
         return [hashlib.md5(str(path).encode()).hexdigest()[:12] + path.suffix for path in self.paths]
 
 
-def read_truth(path: Path, film: str, patient: str, same: Path | None, half: str) -> Truth:
-    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all."""
+def read_truth(path: Path, film: str, patient: str, same: Path | None, half: str, count: int = 0) -> Truth:
+    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all, `count` so many of them."""
     rows = [row for row in read_rows(path) if half == "all" or _odd(row[film]) == (half == "odd")]
-    films = tuple(row[film] for row in rows)
-    if same:
-        one = {row["second"]: row["first"] for row in read_rows(same)}
-        films = tuple(one.get(Path(name).stem, Path(name).stem) for name in films)
-    patients = tuple(row[patient] for row in rows) if patient else films
-    return Truth(tuple((path.parent / row["path"]).resolve() for row in rows), films, patients)
+    one = {row["second"]: row["first"] for row in read_rows(same)} if same else {}
+    films = [one.get(Path(row[film]).stem, Path(row[film]).stem) if same else row[film] for row in rows]
+    drawn = set(sorted(set(films), key=lambda name: hashlib.md5(name.encode()).hexdigest())[: count or None])
+    kept = [(row, name) for row, name in zip(rows, films, strict=True) if name in drawn]
+    return Truth(
+        tuple((path.parent / row["path"]).resolve() for row, _ in kept),
+        tuple(name for _, name in kept),
+        tuple(row[patient] if patient else name for row, name in kept),
+    )
 
 
 def _odd(film: str) -> bool:
@@ -136,9 +139,10 @@ def scores(truth: Truth, groups: Sequence[str]) -> Scores:
 @click.option("--patient", default="", help="Column of patients.")
 @click.option("--same", type=click.Path(path_type=Path), help="CSV of films that are one, first,second.")
 @click.option("--half", type=click.Choice(["all", "odd", "even"]), default="all", help="Films by number.")
+@click.option("--films", default=0, help="How many of the films, drawn by lot; 0: all.")
 @click.option("--jobs", default=2)
-def main(truth: Path, film: str, patient: str, same: Path | None, half: str, jobs: int) -> None:
-    known = read_truth(truth, film, patient, same, half)
+def main(truth: Path, film: str, patient: str, same: Path | None, half: str, films: int, jobs: int) -> None:
+    known = read_truth(truth, film, patient, same, half, films)
     with scrambled(known) as folder:
         start, names = time.perf_counter(), known.names
         with open_store(folder / "cache") as store:
