@@ -37,14 +37,16 @@ def save_network(network: MarkerNet, file: str | Path) -> None:
     sides = {2: 32 * torch.export.Dim("h", min=1, max=LARGEST), 3: 32 * torch.export.Dim("w", min=1, max=LARGEST)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             network.eval(),
             (torch.zeros(1, 1, 96, 64),),
-            onnx,
             dynamo=True,
             input_names=["film"],
             output_names=["said"],
             dynamic_shapes=(sides,),
-            external_data=False,
             verbose=False,
         )
+    assert program is not None
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # where in whose folders the code lies
+    program.save(str(onnx), external_data=False)

@@ -48,6 +48,11 @@ def test_the_files_are_small_and_whole(saved: tuple[Path, MarkerNet]) -> None:
     assert file.stat().st_size < 4e6
 
 
+def test_neither_tells_where_the_code_lies(saved: tuple[Path, MarkerNet]) -> None:
+    for file in (saved[0], NETWORK):
+        assert b"network.py" not in file.read_bytes()
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_two_files_of_the_package_agree(shape: tuple[int, int]) -> None:
     assert difference(NETWORK, load_network(NETWORK.with_suffix(".safetensors")), shape) < 1e-2
