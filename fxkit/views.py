@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from fxkit.config import Config, read_yaml, validate
 from fxkit.data.resize import Grey
 from fxkit.errors import ConfigError
 from fxkit.image_predictions import Card, Floats, Network
+
+if TYPE_CHECKING:  # its checker takes longer to load than an export to predict
+    from fxkit.config import Config
 
 KINDS = ("flips", "turns", "both")
 
@@ -54,7 +57,7 @@ class Averaged:
         return np.asarray(np.mean(parts, axis=0), np.float64)
 
 
-def views_of(config: Config, kind: str) -> tuple[View, ...]:
+def views_of(config: "Config", kind: str) -> tuple[View, ...]:
     """Return the views to average, the film as it is first: only such as this training's augmentation held.
 
     flips: each mirroring that was drawn, and both at once where both were. turns: by half the largest angle that was
@@ -85,6 +88,8 @@ def views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
     Raises:
         ConfigError: it is an exported file, which does not tell what its training showed, or as `views_of`.
     """
+    from fxkit.config import read_yaml, validate
+
     path = Path(model) / "config.yaml"
     if not path.is_file():
         raise ConfigError(
@@ -99,7 +104,7 @@ def describe(views: Sequence[View]) -> str:
     return f"averaged over {len(views)} views of each film: {', '.join(view.name for view in views)}"
 
 
-def _saw_augmented(config: Config) -> bool:
+def _saw_augmented(config: "Config") -> bool:
     """Tell whether training drew views: a probe's first pass shows the films as they are."""
     first, finetune = config.optim.epochs
     drawn = first > 1 or finetune > 0 if config.optim.head == "probe" else True

@@ -3,12 +3,8 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from fxkit.views import View
 
 
 @click.command(short_help="Predict single images or folders.")
@@ -51,6 +47,7 @@ def predict(
     from fxkit.cli import one_line
     from fxkit.engines import open_network
     from fxkit.image_predictions import ImagePrediction, predict_images
+    from fxkit.views import Averaged, View, describe, views_of_run
     from preprocess.errors import ImageError, KnownError
     from preprocess.images import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
@@ -68,15 +65,12 @@ def predict(
     if not paths and not unlisted:
         folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
         raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    views = _views(model, tta) if tta else ()
-    opened = open_network(model, engine=engine, device=device, films=len(paths) * max(1, len(views)))
-    network, notes = opened.network, [opened.note]
-    if views:
-        from fxkit.views import Averaged, describe
-
-        network, notes = Averaged(network, views), [*notes, describe(views)]
+    views = views_of_run(model, tta) if tta else (View(),)
+    opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
+    notes = [opened.note, describe(views) if tta else ""]
     for note_text in filter(None, notes):
         click.echo(f"note: {one_line(note_text)}", err=True)
+    network = Averaged(opened.network, views) if tta else opened.network
     results = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
         classes = network.card.classes
@@ -92,10 +86,3 @@ def predict(
         click.echo(f"error: {one_line(result.error)}", err=True)
     if failed:
         raise SystemExit(1)
-
-
-def _views(model: Path, kind: str) -> "tuple[View, ...]":
-    """They need the run's settings, whose checker takes longer to load than an export to predict."""
-    from fxkit.views import views_of_run
-
-    return views_of_run(model, kind)
