@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.images import Array
-from preprocess.mask import Mask, mask_parts, window_around
+from preprocess.mask import Mask, Window, mask_parts, window_around
 from preprocess.seam import Values, join
 from preprocess.source import Plane, Shift, find_source
 from preprocess.structure import continue_structure
@@ -19,6 +19,7 @@ SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the
 GLOW = 0.1  # of the grey range: smaller differences at the seam are carried into the hole in any case
 OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
+EVERYWHERE = (slice(None), slice(None))
 EVEN_PX = 9  # a square of one value, this large, is ground without content
 SMALLEST = 64  # pixels: smaller holes without a source are not split again
 
@@ -59,15 +60,16 @@ def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
         _fill_hole(film, unknown, first)
         _fill_hole(film, unknown & ~first, second)
         return
+    none = np.zeros((*grey.shape, 1), np.float32)
     if source is None:
-        _write(film, unknown, hole, None, np.zeros((1, 1, 1), np.float32))
+        _write(film, unknown, hole, None, none)
     elif source.misfit <= MISFIT:
-        _write(film, unknown, hole, source.shift, np.zeros((1, 1, 1), np.float32))
+        _write(film, unknown, hole, source.shift, none)
     else:
         estimate = _estimated(grey, unknown, hole)
         better = find_source(np.where(unknown, estimate, grey), unknown, hole, ~unknown | hole, aligned=aligned)
         shift = (better or source).shift
-        change = estimate[..., None] - _copied(estimate, shift)
+        change = estimate[..., None] - _copied(estimate, shift, EVERYWHERE)
         _write(film, unknown, hole, shift, change * np.iinfo(film.dtype).max)
 
 
@@ -75,9 +77,9 @@ def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: 
     """Put what lies a shift away into the hole, changed by (H, W, 1) grey levels, then joined at the seam."""
     margin = max(SEAM_PX[0], min(SEAM_PX[1], round(float(np.sqrt(hole.sum())) / 3)))
     near, known = window_around(hole, margin), ~unknown
-    copied = _copied(film, shift)
-    planned = (copied + change)[near]
-    usable = known[near] & ((shift is None) | (_copied(known, shift)[near][..., 0] > 0))
+    copied = _copied(film, shift, near)
+    planned = copied + change[near]
+    usable = known[near] & ((shift is None) | (_copied(known, shift, near)[..., 0] > 0))
     if not usable.any():
         film[hole] = np.median(film[known], axis=0).astype(film.dtype) if known.any() else 0
         return
@@ -85,9 +87,9 @@ def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: 
     differences = _channels(film[near]) - planned
     usable = _without_outliers(differences, usable, hole[near], GLOW * np.iinfo(film.dtype).max)
     values = planned + join(differences, usable, grey, known[near])
-    even = _even(copied)[near] & np.isin(copied[near], film[near][_even(film)[near] & known[near]]).all(axis=2)
-    even &= (np.abs(values - copied[near]) <= EVEN_CHANGE * np.iinfo(film.dtype).max).all(axis=2)
-    values = np.where(even[..., None], copied[near], values)
+    even = _even(copied) & np.isin(copied, film[near][_even(film[near]) & known[near]]).all(axis=2)
+    even &= (np.abs(values - copied) <= EVEN_CHANGE * np.iinfo(film.dtype).max).all(axis=2)
+    values = np.where(even[..., None], copied, values)
     levels = np.clip(np.rint(values), 0, np.iinfo(film.dtype).max).astype(film.dtype)
     film[near][hole[near]] = levels.reshape(film[near].shape)[hole[near]]
 
@@ -131,18 +133,23 @@ def _halves(hole: Mask) -> tuple[Mask, Mask]:
     return first, hole & ~first
 
 
-def _copied(values: NDArray[np.generic], shift: Shift | None) -> Values:
-    """What lies a shift away from each pixel, as (H, W, C); 0 beyond the border, and all over without a shift."""
-    planes = _channels(values)
-    moved = np.zeros_like(planes)
+def _copied(values: NDArray[np.generic], shift: Shift | None, near: Window) -> Values:
+    """What lies a shift away from each pixel near a hole, as (H, W, C); 0 beyond the border, or without a shift."""
+    here = [side.indices(n)[:2] for side, n in zip(near, values.shape, strict=False)]
+    moved = np.zeros((*(stop - start for start, stop in here), *np.atleast_3d(values).shape[2:]), np.float32)
     if shift is not None:
-        (to_y, from_y), (to_x, from_x) = (_overlap(s, n) for s, n in zip(shift, planes.shape, strict=False))
-        moved[to_y, to_x] = planes[from_y, from_x]
+        (to_y, from_y), (to_x, from_x) = (
+            _overlap(*side, s, n) for side, s, n in zip(here, shift, values.shape, strict=False)
+        )
+        moved[to_y, to_x] = np.atleast_3d(values[from_y, from_x])
     return moved
 
 
-def _overlap(shift: int, length: int) -> tuple[slice, slice]:
-    return slice(max(-shift, 0), length - max(shift, 0)), slice(max(shift, 0), length - max(-shift, 0))
+def _overlap(start: int, stop: int, shift: int, length: int) -> tuple[slice, slice]:
+    """Of the pixels from start to stop, those that something lies a shift away from, and that."""
+    first = max(start, -shift)
+    last = max(min(stop, length - shift), first)
+    return slice(first - start, last - start), slice(first + shift, last + shift)
 
 
 def _estimated(grey: Plane, unknown: Mask, hole: Mask) -> Plane:

@@ -13,6 +13,7 @@ LEVEL = 0.3  # weight of a patch's brightness beside its pattern
 PATCHES = 1200  # that are looked through at most
 ROUNDS = (5, 4)  # at half the reduced size, then at the reduced size
 FEWEST = 50
+EXACT = 4000  # longest vector: its products stay below 2**24
 
 Rows = NDArray[np.float32]
 
@@ -45,9 +46,11 @@ def _rounds(grey: Plane, hole: Mask, rounds: int) -> Plane:
         return grey
     sources = sources[np.linspace(0, len(sources) - 1, min(len(sources), PATCHES)).astype(np.int64)]
     known = _patches(grey, sources)
+    offered, levels = _described(known)
+    content = known - levels * (1 - LEVEL)
     trust = 1.3 ** -cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)[tuple((places + reach).T)]
     for _ in range(rounds):
-        grey = np.where(hole, _voted(grey, places, known, trust), grey).astype(np.float32)
+        grey = np.where(hole, _voted(grey, places, offered, content, trust), grey).astype(np.float32)
     return grey
 
 
@@ -61,19 +64,29 @@ def _described(patches: Rows) -> tuple[Rows, Rows]:
     return np.concatenate([patches - means, means * np.float32(np.sqrt(LEVEL) * SIDE)], axis=1), means
 
 
-def _voted(grey: Plane, places: NDArray[np.int64], known: Rows, trust: Rows) -> Plane:
+def _nearest(wanted: Rows, offered: Rows) -> NDArray[np.int64]:
+    """Return the row of `offered` that is nearest to each of `wanted`.
+
+    Whole numbers, so small that single precision adds their products exactly: the number of threads changes nothing.
+    """
+    offset = offered.mean(axis=0)
+    wanted, offered = wanted - offset, offered - offset
+    longest = max(float(np.linalg.norm(rows, axis=1).max()) for rows in (wanted, offered))
+    wanted, offered = (np.rint(rows * np.float32(EXACT / max(longest, 1e-9))) for rows in (wanted, offered))
+    distance = wanted @ -offered.T
+    distance += (offered * offered).sum(axis=1) / 2
+    return np.asarray(distance.argmin(axis=1))
+
+
+def _voted(grey: Plane, places: NDArray[np.int64], offered: Rows, content: Rows, trust: Rows) -> Plane:
     """Each pixel becomes the mean of what the patches over it expect, by their likeness and trust."""
     wanted, level = _described(_patches(grey, places))
-    offered, levels = _described(known)
-    likeness = wanted.astype(np.float64) @ offered.T.astype(np.float64)
-    # rounded, since the last digits vary with the number of threads, and with them which of two like patches wins
-    distance = np.round((offered * offered).sum(axis=1)[None] - 2 * likeness, 3)
-    nearest = distance.argmin(axis=1)
-    misfit = np.maximum(distance[np.arange(len(nearest)), nearest] + (wanted * wanted).sum(axis=1), 0)
+    nearest = _nearest(wanted, offered)
+    misfit = ((wanted - offered[nearest]) ** 2).sum(axis=1)
     votes = trust * np.exp(-misfit / (2 * np.percentile(misfit, 75) + 1e-9))
-    content = known[nearest] + (level - levels[nearest]) * (1 - LEVEL)
+    expected = content[nearest] + level * (1 - LEVEL)
     offsets = np.indices((SIDE, SIDE)).reshape(2, -1).T @ (grey.shape[1], 1)
     pixels = ((places @ (grey.shape[1], 1))[:, None] + offsets[None]).ravel()
-    total = np.bincount(pixels, (content * votes[:, None]).ravel(), grey.size)
+    total = np.bincount(pixels, (expected * votes[:, None]).ravel(), grey.size)
     weight = np.bincount(pixels, np.repeat(votes, SIDE * SIDE), grey.size)
     return np.asarray((total / np.maximum(weight, 1e-12)).reshape(grey.shape), np.float32)
