@@ -131,7 +131,7 @@ class AugmentConfig(Settings):
 
 
 class TrainerConfig(Settings):
-    """Passed on to Lightning's Trainer, but for the last two."""
+    """Passed on to Lightning's Trainer, but for the last three."""
 
     accelerator: str = "auto"
     devices: int | str = "auto"
@@ -141,10 +141,11 @@ class TrainerConfig(Settings):
     deterministic: bool = False  # refuse or replace operations whose result may differ from run to run
     channels_last: bool = True  # memory order of images and weights; faster for most convolutions
     loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard",)
+    export: Literal["onnx", "openvino"] | None = "onnx"  # what `fxkit train` leaves for `fxkit predict` to start with
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of Lightning's Trainer."""
-        return self.model_dump(exclude={"channels_last", "loggers"})
+        return self.model_dump(exclude={"channels_last", "loggers", "export"})
 
 
 class Config(Settings):

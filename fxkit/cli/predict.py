@@ -17,8 +17,8 @@ import click
     type=click.Choice(["auto", "torch", "onnx", "openvino"]),
     default="auto",
     show_default=True,
-    help="What runs the network. auto: on a GPU torch; else the run's export, if `fxkit export` made it or the films "
-    "are many.",
+    help="What runs the network. auto: on a GPU torch; else the run's export, which training left or many films need; "
+    "else torch.",
 )
 @click.option(
     "--tta",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fxkit.cli.export import export_trained
 from fxkit.cli.source import load_source, refuse_inside, source_options
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def train(
         from fxkit.cli.folds import train_and_print
 
         train_and_print(config, image_root, records, folder, folds, **how)
+        export_trained(folder, config.trainer.export)
         return
     result = run_training(config, image_root, records, folder, find_lr=lr_find, **how)
     if os.environ.get("LOCAL_RANK", "0") != "0":
@@ -165,6 +167,7 @@ def train(
     if lr_find:
         rate = open_run(folder).config.optim.head_lr
         click.echo(f"learning rate of the head: {rate:.3g} (see {folder / 'figures' / 'lr_find.png'})")
+    export_trained(folder, config.trainer.export)
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")

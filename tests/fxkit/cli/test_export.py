@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fxkit.cli.evaluate import evaluate
-from fxkit.cli.export import export
+from fxkit.cli.export import export, export_trained
 from fxkit.cli.predict import predict
 from fxkit.errors import RunError
 from fxkit.predictions import Predictions
@@ -64,6 +64,19 @@ def test_evaluate_refuses_another_models_export(folder: Path, exported: Path) ->
         RunError, match=r"tiny\.onnx: is not of the model in .*run, or that was changed since; expected"
     ):
         invoke(evaluate, folder, "--exported", exported)
+
+
+def test_a_trained_run_is_left_as_it_is_where_no_export_is_asked_for(folder: Path) -> None:
+    export_trained(folder, None)
+    assert not (folder / "exported").exists()
+
+
+def test_a_run_that_cannot_be_exported_is_warned_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "model.safetensors").write_bytes(b"x")
+    export_trained(folder, "onnx")
+    warning = capsys.readouterr().err
+    assert warning.startswith("warning: no onnx export, `fxkit predict` starts torch: ")
+    assert "does not fit model.json" in warning
 
 
 def test_every_option_has_a_help_text() -> None:

@@ -10,6 +10,7 @@ from fxkit.config import Config
 from fxkit.data.index import index_data
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import write_manifest
+from fxkit.engines import fresh_export
 from fxkit.errors import DataError
 from fxkit.run import open_run
 from fxkit.synth import Synthetic
@@ -39,11 +40,13 @@ def test_each_option_names_a_setting(option: str, key: str) -> None:
 
 def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> None:
     arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "mine", "--seed", "3"]
+    arguments += ["--set", "trainer.export=onnx"]
     result = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     run = open_run(tmp_path / "mine")
     assert run.config.seed == 3
     assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'mine'}"
+    assert fresh_export(tmp_path / "mine", "onnx") is not None
 
 
 def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) -> None:
@@ -59,6 +62,7 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
     assert result.exit_code == 0, result.output
     assert stamp_of(leaking.records) in result.stdout.splitlines()
     assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
+    assert not (tmp_path / "test_resnet-seed0" / "exported").exists()  # by the preset `tiny`
 
 
 @pytest.mark.parametrize(
