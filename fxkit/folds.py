@@ -15,6 +15,7 @@ from fxkit.evaluate import evaluate_run
 from fxkit.model import Classifier, build_classifier, set_trainable
 from fxkit.out_of_fold import OutOfFold, figures_of_folds, pool, write_out_of_fold
 from fxkit.predictions import Predictions
+from fxkit.pretraining import keep_learnt
 from fxkit.run import Model, check_same, create_run, load_model, save_model
 from fxkit.train import train
 from fxkit.training.films import check_records
@@ -155,6 +156,7 @@ def train_folds(
     else:
         check_settings(config, len(classes))
         create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=overwrite)
+        keep_learnt(folder, config)
     parts = []
     for fold in range(folds):
         on_step(f"fold {fold}: training without it, model {fold + 1} of {folds}")

@@ -1,19 +1,20 @@
 """How much of other data the training of a run has seen, by the bytes of the files."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fxkit.data.manifest import Record, usable
+from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.run import Run
 from preprocess.ledger import ledger_of
 
+LEARNT_BEFORE = "pretraining.csv"  # in a run folder: what its backbone learnt before, in another run
 DIGEST_LENGTH = 64  # of a SHA-256 in hexadecimal
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much of other data the training (train or val) has seen."""
+    """How much of other data the training (train or val) has seen, and that of runs whose backbone it went on from."""
 
     files: int  # byte-identical to a training file, or to what it was cleaned from
     films: int  # those files' films
@@ -25,7 +26,8 @@ class Overlap:
         if not self.files:
             return ""
         return (
-            f"{self.files} files ({self.films} films) are, but for cleaning, training or validation files of this run"
+            f"{self.files} files ({self.films} films) are, but for cleaning, training or validation files of this run "
+            "or of one that it went on from"
         )
 
     @property
@@ -40,11 +42,21 @@ class Overlap:
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
-    """Count the other records, below root, that are a file of the run's train or val: the same bytes, or cleaned."""
-    own = [r for r in usable(run.records) if r.split in ("train", "val")]
-    seen = set(_source_hashes(run.root, own)) - {""}
+    """Count the other records, below root, that training has learnt: the same bytes, or cleaned."""
+    learnt = learnt_by(run)
+    seen = {r.sha256 for r in learnt} - {""}
     shared = [r.film for r, digest in zip(other, _source_hashes(root, other), strict=True) if digest in seen]
-    return Overlap(len(shared), len(set(shared)), known=has_hashes(own) or not own)
+    return Overlap(len(shared), len(set(shared)), known=has_hashes(learnt) or not learnt)
+
+
+def learnt_by(run: Run) -> list[Record]:
+    """Return train and val of a run and of those that it went on from, with the SHA-256 of what was cleaned."""
+    own = [r for r in usable(run.records) if r.split in ("train", "val")]
+    hashes = _source_hashes(run.root, own)
+    before = run.folder / LEARNT_BEFORE
+    return [replace(r, sha256=digest) for r, digest in zip(own, hashes, strict=True)] + (
+        list(read_manifest(before)) if before.is_file() else []
+    )
 
 
 def has_hashes(records: Iterable[Record]) -> bool:

@@ -183,7 +183,7 @@ def load_model(folder: str | Path) -> Model:
         raise RunError(f"{folder}: no run folder; make one with `fxkit train`")
     if not (folder / "model.safetensors").is_file():
         raise RunError(f"{folder}: no model.safetensors; the training did not end: go on with `fxkit train --resume`")
-    card = _card(folder / "model.json")
+    card = read_card(folder)
     try:
         classifier = _build(card)
         classifier.load_state_dict(load_file(folder / "model.safetensors"))
@@ -200,7 +200,13 @@ def _build(card: ModelCard) -> Classifier | Ensemble:
     return members[0] if card.members == 1 else Ensemble(members)
 
 
-def _card(path: Path) -> ModelCard:
+def read_card(folder: Path) -> ModelCard:
+    """Read model.json.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    path = folder / "model.json"
     values = read_json(path)
     try:
         members = int(values.get("members", 1))

@@ -17,6 +17,7 @@ from fxkit.figures import draw_history
 from fxkit.inference import predict_records
 from fxkit.metrics import evaluate_predictions
 from fxkit.model import Classifier, build_classifier
+from fxkit.pretraining import keep_learnt, refuse_learnt
 from fxkit.run import Model, ModelCard, check_same, create_run, open_run, save_model, write_json
 from fxkit.temperature import as_json, calibrated
 from fxkit.training.dry_run import DryRun, try_out
@@ -60,7 +61,8 @@ def train(
         allow_leaks: train on a split that leaks; the run and all its figures then say so.
         find_lr: search optim.head_lr first and train with what is found; a resumed run keeps the one that it has.
     Raises:
-        DataError: a split or class has no film, or the split leaks.
+        DataError: a split or class has no film, the split leaks, or model.weights is a run that has learnt files of
+            its val or test.
         RunError: the folder is in the way, or is not the run to resume.
         ConfigError: settings that this backbone, or Lightning on this machine, does not take, or a batch that does
             not fit in memory.
@@ -84,6 +86,7 @@ def train(
         check_same(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
+        keep_learnt(folder, config)
     if search is not None and _rank() == 0:
         write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))
     films = replace(films, cache_folder=folder.parent / ".films")
@@ -123,6 +126,7 @@ def _prepare(
     classes = check_records(records)
     if not allow_leaks:
         refuse_leaks(records)
+    refuse_learnt(config, Path(root), records)
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
     with quiet_lightning():

@@ -1,4 +1,4 @@
-"""Backbones and their weights: timm's hub, a local file, or none. Nothing is ever unpickled."""
+"""Backbones and their weights: timm's hub, a local file, a finished run, or none. Nothing is ever unpickled."""
 
 import difflib
 import socket
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 from fxkit.errors import ConfigError, WeightsError
 
-CHOICES = "give --weights FILE (safetensors or a state dict of tensors), or --no-pretrained to start from nothing"
+CHOICES = (
+    "give --weights FILE (safetensors, a state dict of tensors, or a run folder), or --no-pretrained to start from "
+    "nothing"
+)
 
 
 def build_backbone(
@@ -29,7 +32,7 @@ def build_backbone(
     Args:
         name: any name or name.tag that timm knows.
         pretrained: load ImageNet weights from timm's hub or its cache; not looked at when `weights` is given.
-        weights: a .safetensors file, or a state dict saved by torch that holds nothing but tensors.
+        weights: a .safetensors file, a state dict saved by torch that holds nothing but tensors, or a run folder.
         args: further arguments of timm.create_model.
     Raises:
         ConfigError: timm knows no such backbone, or not these arguments.
@@ -69,13 +72,15 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a safetensors file, or from a torch file that holds only tensors.
+    """Read a state dict from a safetensors file, a torch file that holds only tensors, or a finished run's model.
 
     Raises:
-        WeightsError: no such file, damaged, or anything else than tensors in it.
+        WeightsError: no such file, damaged, or anything else than tensors in it; a run of several models.
     """
     from safetensors.torch import load_file
 
+    if Path(path).is_dir():
+        path = _model_file(Path(path))
     if not Path(path).is_file():
         raise WeightsError(f"{path}: no such file; {CHOICES}")
     try:
@@ -87,6 +92,14 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
             f"{path}: damaged, or not a file of tensors alone ({type(error).__name__}); save the weights as safetensors"
         ) from error
     return _only_tensors(path, state)
+
+
+def _model_file(run: Path) -> Path:
+    if (run / "fold-0").is_dir():
+        raise WeightsError(f"{run}: is the mean of several models; give one of them, such as {run / 'fold-0'}")
+    if not (run / "model.safetensors").is_file():
+        raise WeightsError(f"{run}: no finished run (model.safetensors is missing); {CHOICES}")
+    return run / "model.safetensors"
 
 
 def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:

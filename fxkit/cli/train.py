@@ -48,7 +48,11 @@ AS_YAML = ("devices",)  # a number or a word; the others are what click says the
 @click.command(short_help="Train a classifier in two phases.")
 @source_options
 @click.option("--backbone", help="Any timm backbone; resnet50 where nothing else is set.")
-@click.option("--weights", type=click.Path(), help="The backbone's weights: safetensors, or a state dict of tensors.")
+@click.option(
+    "--weights",
+    type=click.Path(),
+    help="The backbone's weights: safetensors, a state dict of tensors, or the folder of a finished run.",
+)
 @click.option("--no-pretrained", is_flag=True, help="Start from random weights instead of the hub's ImageNet ones.")
 @click.option(
     "--config",
@@ -198,11 +202,12 @@ def plan_lines(found: "DryRun") -> list[str]:
 def build_config(
     preset: str | None, settings: tuple[str, ...], epochs: str | None, no_pretrained: bool, **options: Any
 ) -> Any:
-    """Lay the options over the preset, and --set over both."""
+    """Lay the options over the preset, and --set over both; --weights RUN brings that run's backbone and image size."""
     from fxkit.config import load_config
 
     given = {key: value for key, value in options.items() if value not in (None, ())}
-    texts = [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
+    texts = _of_source(given.get("weights"))
+    texts += [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
     if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
         raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")
     if epochs is not None:
@@ -210,3 +215,11 @@ def build_config(
     if no_pretrained:
         texts.append("model.pretrained=false")
     return load_config(preset, [*texts, *settings])
+
+
+def _of_source(weights: str | None) -> list[str]:
+    if weights is None or not Path(weights).is_dir():
+        return []
+    from fxkit.pretraining import settings_of_run
+
+    return [f"{key}={json.dumps(value)}" for key, value in settings_of_run(Path(weights)).items()]

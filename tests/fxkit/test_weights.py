@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from fxkit import weights as module
 from fxkit.errors import ConfigError, WeightsError
+from fxkit.run import Run, load_model
 from fxkit.weights import build_backbone
 
 
@@ -76,6 +77,20 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path, state: dict[str, t
 def test_a_missing_file_says_what_else_there_is() -> None:
     with pytest.raises(WeightsError, match=r"no such file; give --weights FILE .*--no-pretrained"):
         build_backbone("test_resnet", weights="nowhere.safetensors")
+
+
+def test_a_run_folder_gives_its_backbone(trained: Run) -> None:
+    own = build_backbone("test_resnet", weights=trained.folder).state_dict()
+    learnt = load_model(trained.folder).classifier.backbone.state_dict()
+    assert all(torch.equal(tensor, learnt[key]) for key, tensor in own.items())
+
+
+def test_a_run_of_several_models_or_of_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no finished run \(model.safetensors is missing\); give --weights FILE"):
+        build_backbone("test_resnet", weights=tmp_path)
+    (tmp_path / "fold-0").mkdir()
+    with pytest.raises(WeightsError, match=r"is the mean of several models; give one of them, such as .*fold-0"):
+        build_backbone("test_resnet", weights=tmp_path)
 
 
 def test_an_unreachable_hub_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
