@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -126,14 +127,23 @@ def source_of(run_folder: Path) -> str:
 def _load_onnx(path: Path) -> Exported:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone: warnings speak of how the graph was simplified
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), _onnx_options(), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _damaged(path, error) from error
     card = card_from(session.get_modelmeta().custom_metadata_map.get(KEY, ""), path)
     return Exported(card, lambda films: np.asarray(session.run([OUTPUT], {INPUT: films})[0]))
+
+
+def _onnx_options() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone: warnings speak of how the graph was simplified
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():  # torch heeds it, this runtime does not: its waiting threads would keep other cores busy
+        options.intra_op_num_threads = int(threads)
+    return options
 
 
 def _load_openvino(path: Path) -> Exported:

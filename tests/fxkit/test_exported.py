@@ -17,7 +17,7 @@ import torch
 from fxkit.data.manifest import usable
 from fxkit.errors import RunError
 from fxkit.export import export_model
-from fxkit.exported import KEY, card_from, card_text, load_exported, source_of
+from fxkit.exported import KEY, _onnx_options, card_from, card_text, load_exported, source_of
 from fxkit.image_predictions import predict_images
 from fxkit.inference import TorchNetwork
 from fxkit.run import Run, load_model
@@ -47,6 +47,12 @@ def test_any_number_of_films_gives_what_the_model_gives(trained: Run, exported: 
         found = predict_images(load_exported(exported), paths[:count])
         assert np.allclose([p.probabilities for p in found], [p.probabilities for p in own[:count]], atol=1e-5)
         assert [p.decision for p in found] == [p.decision for p in own[:count]]
+
+
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("", 0), ("4,2", 0)])  # 0: as many as there are cores
+def test_onnx_takes_as_many_threads_as_torch_may(given: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert _onnx_options().intra_op_num_threads == threads
 
 
 def test_a_model_that_was_changed_is_another_source(trained: Run, tmp_path: Path) -> None:
