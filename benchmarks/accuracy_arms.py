@@ -7,12 +7,11 @@ Nothing that is computed twice is trained twice: a frozen part gives the same fo
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import timm
 import torch
 from accuracy_films import Film, read_film
-from safetensors.torch import load_file
 from torch import nn
 
 from fxkit.config import Config
@@ -20,6 +19,7 @@ from fxkit.data.dataset import mix_seed
 from fxkit.data.transforms import augment, build_augmentation, build_preprocessing, resize, to_tensor
 from fxkit.model import build_head
 from fxkit.probe import fit_head
+from fxkit.weights import build_backbone
 
 Seen = tuple[np.ndarray, np.ndarray]
 
@@ -29,8 +29,8 @@ class Split(nn.Module):
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        net = timm.create_model("mobilenetv2_100", pad_type="same", bn_eps=1e-3, num_classes=0)
-        net.load_state_dict({k: v for k, v in load_file(weights).items() if not k.startswith("classifier")})
+        args = {"pad_type": "same", "bn_eps": 1e-3}
+        net: Any = build_backbone("mobilenetv2_100", weights=weights, args=args)
         self.low = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:3])
         self.tail = nn.Sequential(*net.blocks[3:], net.conv_head, net.bn2, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
