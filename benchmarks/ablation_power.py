@@ -30,9 +30,8 @@ from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
 from preprocess.clean import clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
-PASTED = ("swapped", "swapped-same")  # what the verdict rests on, of the arms with others' markers
-ASKED = ("raw", "cleaned", "control", *PASTED)
-COLUMNS = ("correlation", "seed", "verdict", "raw", "markers", "markers_p", "swapped", "swapped_p")
+ASKED = ("raw", "cleaned", "control")  # what the verdict rests on
+COLUMNS = ("correlation", "seed", "verdict", "raw", "markers", "markers_p", "log_odds", "log_odds_p")
 FILM_PX = 512  # longer side of a real film: markers are planted after it was made smaller
 
 
@@ -145,7 +144,7 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
             clean_folder(root, folder / "clean", markers=root / MARKERS, jobs=task.jobs)
         records = index_data(table, copies=False).records
         arms = write_arms(
-            root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=PASTED, jobs=task.jobs
+            root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=(), jobs=task.jobs
         )
         roots = {seed: {arm: arms[seed][arm] for arm in ASKED}}
         asked = ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
@@ -155,7 +154,7 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
 def row_of(correlation: float, seed: int, result: Ablation) -> dict[str, str]:
     found = {c.key: c for c in result.contrasts}
     raw = next(cell for cell in result.cells if (cell.trained, cell.tested) == ("raw", "raw"))
-    costs = [text for key in ("markers", "swapped") for text in (f"{found[key].value:.4f}", f"{found[key].p:.4f}")]
+    costs = [text for key in ("markers", "log_odds") for text in (f"{found[key].value:.4f}", f"{found[key].p:.4f}")]
     return dict(zip(COLUMNS, (str(correlation), str(seed), result.verdict, f"{raw.value:.4f}", *costs), strict=True))
 
 

@@ -37,9 +37,10 @@ def count_flips(name: str, tested: Mapping[str, Sequence[Predictions]]) -> Flips
 
     Args:
         name: one of TESTS.
-        tested: arm -> the same models' predictions by film, one a seed.
+        tested: arm -> the same models' predictions by film, one a seed; seeds without pasted films come last.
     """
-    before, marker, patch = ([_truths(p) for p in tested[arm]] for arm in TESTS[name])
+    seeds = len(tested[name])
+    before, marker, patch = ([_truths(p) for p in tested[arm][:seeds]] for arm in TESTS[name])
     groups = tested["raw"][0].groups
     left_marker, left_patch = (
         np.mean([was.right & ~now.right for was, now in zip(before, after, strict=True)], axis=0)

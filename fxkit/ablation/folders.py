@@ -20,7 +20,7 @@ from fxkit.ablation.arms import (
     paste,
 )
 from fxkit.ablation.parts import part_names
-from fxkit.data.dataset import image_place, mix_seed
+from fxkit.data.dataset import ImagePlace, image_place, mix_seed
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.known_markers import KnownMarkers, read_known_markers
 from fxkit.run import read_json, write_json
@@ -46,8 +46,8 @@ class Donors:
 
 @dataclass(frozen=True)
 class _Source:
-    raw_root: Path
-    cleaned_root: Path
+    raw: ImagePlace
+    cleaned: ImagePlace
     out: Path
     known: KnownMarkers
     max_pixels: int
@@ -88,11 +88,12 @@ def write_arms(
     made = {"version": VERSION, "sha256": manifest_hash(records), "folds": folds, "cleaned": cleaned}
     goes_on = (out / STAMP).is_file() and read_json(out / STAMP) == made
     write_json(out / STAMP, made)
-    source = _Source(raw_root, cleaned_root, out, read_known_markers(cleaned_root), max_pixels, pasted)
+    places = image_place(raw_root), image_place(cleaned_root)  # here, so that a ledger is not read for every film
+    source = _Source(*places, out, read_known_markers(cleaned_root), max_pixels, pasted)
     paths = [r.path for r in usable(records)]
     work = [joblib.delayed(_write_own)(source, path, goes_on) for path in paths]
     pasting = []  # after the others, as it reads the control's films
-    for seed in seeds:
+    for seed in seeds if pasted else ():
         donors = choose_donors(records, source.known, seed, part_names(records, folds, seed))
         pasting += [joblib.delayed(_write_pasted)(source, film, seed, goes_on) for film in donors]
     done = 0
@@ -193,8 +194,7 @@ def _moved(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Places]:
 def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:
     """Return a film, the same without markers, and the mask of what was erased: (H, W) uint8, uint8, bool."""
     raw, cleaned = (
-        to_grey8(read_image(image_place(root).find(path), max_pixels=source.max_pixels))
-        for root in (source.raw_root, source.cleaned_root)
+        to_grey8(read_image(place.find(path), max_pixels=source.max_pixels)) for place in (source.raw, source.cleaned)
     )
     mask = source.known.mask(path)
     return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else mask

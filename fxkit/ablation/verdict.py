@@ -20,20 +20,20 @@ class Erased:
 def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: float) -> tuple[str, str]:
     """Return the verdict and its reason.
 
-    Two contrasts are looked at: what erasing the markers costs beyond erasing as much elsewhere, and what another
-    class's markers cost beyond other markers of the own class. Each is above 0 by chance, in p and interval, in 2.5 %
-    of cases, so that reliance is said by chance in 5 %.
+    Reliance takes both: evidence that the markers speak for their films' classes (`log_odds_lost`: one test, one-sided,
+    so that it is said by chance in 5 % at most), and a score that falls with them. What another class's markers cost
+    has no say: one donor's markers lie on several films, so that its errors are told too small.
 
     Args:
         raw: trained and tested on raw films.
         margin: the largest loss that counts as none.
     """
     found = {c.key: c for c in contrasts}
-    erasing, swapped = found["markers"], found["swapped"]
+    erasing, lost = found["markers"], found["log_odds"]
     cost = (
-        f"erasing the markers from {erased.files} of {erased.of} test files costs the models trained on raw films "
-        f"{_told(erasing)} beyond what erasing as much elsewhere costs; another class's markers in their place cost "
-        f"{_told(swapped)} more than other markers of the own class"
+        f"erasing the markers from {erased.files} of {erased.of} test files takes {_told(lost, ' one-sided')} from the "
+        "log-odds that the models trained on raw films give a film's own class, and costs them a score of "
+        f"{_told(erasing)}, both beyond what erasing as much elsewhere does"
     )
     if erased.files == 0:
         return "undecided", "no marker was erased on any test film, so nothing was compared; look at review.html"
@@ -42,8 +42,9 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
             f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, interval "
             f"from {raw.low:.3f}), so there is no score that markers could explain; {cost}"
         )
-    if any(c.low > 0 and c.p <= ALPHA for c in (erasing, swapped)):
-        return "reliance", f"{cost}: the models use the markers"
+    if lost.p <= ALPHA and erasing.value > 0:
+        small = f", though for less than {margin:.2f} of it" if erasing.high < margin else ""
+        return "reliance", f"{cost}: the models use the markers, and the score falls without them{small}"
     if erasing.high < margin:
         return "no evidence", f"{cost}: a cost of {margin:.2f} by erasing is excluded"
     return "undecided", (
@@ -51,5 +52,5 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
     )
 
 
-def _told(c: Contrast) -> str:
-    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, {p_text(c.p)})"
+def _told(c: Contrast, sides: str = "") -> str:
+    return f"{c.value:.3f} (95 % interval {c.low:.3f} to {c.high:.3f}, {p_text(c.p)}{sides})"

@@ -13,6 +13,7 @@ from fxkit.ablation.markers import (
     MATRIX,
     cleaned_records,
     conclude,
+    divisions,
     held_by,
     masked_vs_raw,
 )
@@ -57,6 +58,7 @@ def test_a_score_that_falls_with_the_markers_is_reliance() -> None:
     assert result.verdict == "reliance"
     assert found["markers"].value > 0.3
     assert found["markers"].p < 0.01
+    assert found["log_odds"].low > 0
     assert abs(found["between_arms"].value) < 1e-9
     assert found["between_arms"].p == 1
     assert (result.n_files, result.n_films, result.n_groups) == (120, 120, 120)
@@ -77,7 +79,27 @@ def test_what_any_pasted_marker_costs_is_no_reliance() -> None:
 
 
 def test_a_score_that_stays_is_no_evidence() -> None:
-    assert conclude(arms(0.98), PRESET, "quick", Erased(120, 120)).verdict == "no evidence"
+    assert conclude(arms(1.02), PRESET, "quick", Erased(120, 120)).verdict == "no evidence"
+
+
+def test_reliance_too_small_to_count_is_told_as_such() -> None:
+    result = conclude(arms(0.98), PRESET, "quick", Erased(120, 120))
+    assert result.verdict == "reliance"
+    assert result.reason.endswith("though for less than 0.05 of it")
+
+
+def test_the_quick_way_has_ten_divisions_at_least() -> None:
+    asked = ablation_settings("masked-vs-raw", seeds=[3, 1])
+    assert divisions(asked, Flags()) == (3, 1, 4, 5, 6, 7, 8, 9, 10, 11)
+    assert divisions(asked, Flags(full=True)) == (3, 1)
+    assert divisions(ablation_settings("masked-vs-raw", seeds=[3], folds=0), Flags()) == (3,)
+    assert divisions(ablation_settings("masked-vs-raw", seeds=range(12)), Flags()) == tuple(range(12))
+
+
+def test_films_are_pasted_on_for_some_seeds_alone() -> None:
+    one, two = arms(0.0, seed=1), arms(0.0, seed=2)
+    more = {pair: runs + two[pair] if pair[1] in MATRIX else runs for pair, runs in one.items()}
+    assert conclude(more, PRESET, "quick", ERASED).flips == conclude(one, PRESET, "quick", ERASED).flips
 
 
 def test_cells_are_the_mean_over_seeds() -> None:
@@ -125,7 +147,7 @@ def test_the_quick_way_tests_every_arm_on_every_film(
     assert written["verdict"] == result.verdict
     assert {(c["trained"], c["tested"]) for c in written["cells"]} == {(a, b) for a in MATRIX for b in MATRIX}
     assert [c["key"] for c in written["contrasts"]][:2] == ["markers", "swapped"]
-    assert (result.mode, result.folds, result.seeds, result.n_films) == ("quick", 3, (0, 1), 24)
+    assert (result.mode, result.folds, result.seeds, result.n_films) == ("quick", 3, tuple(range(10)), 24)
     assert (result.backbone, result.manifest) == (config.model.backbone, films_hash(found.records, split=False))
     assert result.n_erased is not None
     assert 0 < result.n_erased <= result.n_files == len(found.records)
