@@ -19,9 +19,10 @@ LEAST_OVERLAP_PX = 2000  # pixels that both films show
 NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
 SCALES = (0.25, 4.0)  # ... and their range
 CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
-BANDS_PX = ((1.0, 3.0), (1.5, 5.0), (2.5, 8.0))  # detail: what a blur of the second width takes away after the first
-AROUND_PX = 6.0  # the detail's contrast is taken over such a blur,
-NOISE = 2.0  # and is no less than this, in grey values
+BAND_PX = (1.5, 5.0)  # detail: what a blur of the second width takes away after the first
+PLACE_PX = 16  # side of the squares in each of which the detail's correlation is taken
+LEAST_SHOWN = 0.3  # share of such a square that both films show
+FLOOR, NOISE = 0.25, 4.0  # variance of detail, in grey values squared: no less is told; half a place's weight is lost
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
 FEW_POINTS = 12  # ... fewer common points than these, idle
@@ -34,16 +35,21 @@ class Evidence:
 
     Args:
         points: common points that agree with one affine map.
+        share: of the clear matches of points, those that agree with the map.
         rank: Spearman's correlation of the grey values where both show, by its amount: 1 for any change of contrast.
-        detail: correlation of the finer detail; likeness of anatomy alone leaves it lower.
+        detail: correlation of the finer detail in the median place, places weighed by their structure: likeness of
+            anatomy alone leaves it lower, and a marker laid on speaks for its own place alone.
+        places: how many places hold structure.
         overlap: share of the smaller film that both show.
         inverted: one is the negative of the other.
         matrix: from pixels of the first film's picture to those of the second's.
     """
 
     points: int
+    share: float
     rank: float
     detail: float
+    places: float
     overlap: float
     inverted: bool
     matrix: tuple[tuple[float, ...], ...]
@@ -60,26 +66,25 @@ def compare(first: Features, second: Features) -> Evidence | None:
     found = _map_between(first, second)
     if found is None:
         return None
-    matrix, points = found
+    matrix, points, share = found
     shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # the larger view is brought to the smaller: nothing is made up
     one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
     there = matrix if shrinks else cv2.invertAffineTransform(matrix)
     seen = _likeness(one, other, there)
-    if seen is None or (points < FEW_POINTS and seen[1] < HOPELESS):
+    if seen is None or (points < FEW_POINTS and seen.detail < HOPELESS):
         return None
-    finer = None if seen[1] > PLAIN else _refine(one, other, there, inverted=seen[0] < 0)
+    finer = None if seen.detail > PLAIN else _refine(one, other, there, inverted=seen.rank < 0)
     if finer is not None:
         better = _likeness(one, other, finer)
-        if better is not None and better[1] > seen[1]:
+        if better is not None and better.detail > seen.detail:
             seen, there = better, finer
-    rank, detail, overlap = seen
     whole = there if shrinks else cv2.invertAffineTransform(there)
     rows = tuple(tuple(float(value) for value in row) for row in whole)
-    return Evidence(points, abs(rank), detail, overlap, rank < 0, rows)
+    return Evidence(points, share, abs(seen.rank), seen.detail, seen.places, seen.overlap, seen.rank < 0, rows)
 
 
-def _map_between(first: Features, second: Features) -> tuple[Matrix, int] | None:
-    """Return the affine map by the common points, and how many they are."""
+def _map_between(first: Features, second: Features) -> tuple[Matrix, int, float] | None:
+    """Return the affine map by the common points, how many they are, and their share of the clear matches."""
     if min(len(first.points), len(second.points)) < LEAST_POINTS:
         return None
     alike = first.descriptors.astype(np.float32) @ second.descriptors.T.astype(np.float32) / np.float32(255**2)
@@ -104,15 +109,24 @@ def _map_between(first: Features, second: Features) -> tuple[Matrix, int] | None
     scales = np.linalg.svd(matrix[:, :2], compute_uv=False)
     if scales[1] < NARROWEST * scales[0] or scales[0] > SCALES[1] or scales[1] < SCALES[0]:
         return None
-    return matrix, int(common.sum())
+    off = np.linalg.norm(source @ matrix[:, :2].T + matrix[:, 2] - target, axis=1)
+    return matrix, int(common.sum()), float((off[clear] < NEAR_PX[-1]).mean())
 
 
 def _shown(picture: Picture) -> NDArray[np.bool_]:
     return (picture > CUT[0]) & (picture < CUT[1])
 
 
-def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, float, float] | None:
-    """Return rank correlation, detail's correlation (in the sense of the rank's), and overlap; None if it is small."""
+@dataclass(frozen=True)
+class _Likeness:
+    rank: float  # below 0 where one is the other's negative
+    detail: float
+    places: float
+    overlap: float
+
+
+def _likeness(one: Picture, other: Picture, matrix: Matrix) -> _Likeness | None:
+    """Tell how alike the films are where both show; None if that is small."""
     size = other.shape[::-1]
     laid = cv2.warpAffine(one, matrix, size, flags=cv2.INTER_LINEAR)
     own = cv2.warpAffine(_shown(one).astype(np.float32), matrix, size)
@@ -121,20 +135,38 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> tuple[float, floa
         return None
     laid = np.asarray(laid, np.uint8)
     rank = correlation(_ranks(laid, both)[both], _ranks(other, both)[both])
-    inner = np.asarray(cv2.erode(both.astype(np.uint8), np.ones((5, 5))), bool)
-    details = zip(_details(laid, both), _details(other, both), strict=True)
-    pairs = [correlation(a[inner], b[inner]) for a, b in details]
-    detail = float(np.tanh(np.mean(np.arctanh(np.clip(pairs, -0.999, 0.999)))))
+    details = [_bands(picture.astype(np.float32), both, [BAND_PX])[0] for picture in (laid, other)]
+    detail, places = _in_places(details[0], details[1] * (-1 if rank < 0 else 1), both)
     smaller = min(float(_shown(other).sum()), float(own.sum()))
-    return rank, detail * (-1 if rank < 0 else 1), float(both.sum() / max(smaller, 1.0))
+    return _Likeness(rank, detail, places, float(both.sum() / max(smaller, 1.0)))
 
 
-def _details(picture: Picture, shown: NDArray[np.bool_]) -> list[Values]:
-    """Take the detail of each of BANDS_PX, over the contrast around: bone counts, and empty ground's noise does not."""
-    grey = picture.astype(np.float32)
-    mean, square = (cv2.GaussianBlur(values, (0, 0), AROUND_PX) for values in (grey, grey * grey))
-    contrast = np.sqrt(np.maximum(square - mean * mean, 0)) + NOISE
-    return [np.asarray(band / contrast, np.float32) for band in _bands(grey, shown, BANDS_PX)]
+def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the correlation of two films' detail in the median place, and how many places hold structure.
+
+    Places weigh by how far their detail stands above noise in both films: bone counts, and empty ground does not.
+    """
+    inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
+    one, other = one * inner, other * inner
+    shown, first, second, product = (_means(values) for values in (inner, one * one, other * other, one * other))
+    enough = shown > LEAST_SHOWN
+    if not enough.any():
+        return 0.0, 0.0
+    shown = shown[enough]
+    first, second, product = (values[enough] / shown for values in (first, second, product))
+    alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
+    weights = shown * first / (first + NOISE) * second / (second + NOISE)
+    order = np.argsort(alike)
+    reached = np.cumsum(weights[order])
+    return float(alike[order][np.searchsorted(reached, reached[-1] / 2)]), float(reached[-1])
+
+
+def _means(values: Values) -> Values:
+    """Take the mean of each place of an (H, W) array; what is missing of the last ones counts as 0."""
+    h, w = values.shape
+    whole = cv2.copyMakeBorder(values, 0, -h % PLACE_PX, 0, -w % PLACE_PX, cv2.BORDER_CONSTANT, value=0)
+    size = (whole.shape[1] // PLACE_PX, whole.shape[0] // PLACE_PX)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:

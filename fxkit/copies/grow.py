@@ -10,8 +10,9 @@ import numpy as np
 from fxkit.copies.compare import Evidence
 
 # score of a link: the log odds that it joins copies, by logistic regression on made copies
-POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 1.95, 2.45, 8.55, -16.2
+SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.64, 1.81, 6.43, -8.82
 LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
+LEAST_PLACES = 8.0  # with structure, of such a link: markers alone, on bare ground, are fewer
 SURE = 5.5  # score from which one link joins two groups
 STRONG = 3.0  # ... joins a lone film to others
 WITNESS = 1.2  # ... counts, beside another of other films
@@ -24,12 +25,12 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 
 
 def score(evidence: Evidence) -> float:
-    """Return the log odds that films with this evidence are copies; minus infinity below LEAST_RANK."""
-    if evidence.rank < LEAST_RANK:
+    """Return the log odds that films with this evidence are copies; minus infinity below LEAST_RANK or LEAST_PLACES."""
+    if evidence.rank < LEAST_RANK or evidence.places < LEAST_PLACES:
         return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
-    values = (np.log(evidence.points), *alike)
-    return float(np.dot((POINTS_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
+    values = (np.log(max(evidence.share, 0.01)), *alike)
+    return float(np.dot((SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
 
 
 @dataclass

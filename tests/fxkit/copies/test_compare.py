@@ -87,7 +87,7 @@ def test_films_without_anything_shown_are_refused(films: Films) -> None:
 
 
 def test_mirrored_is_told_by_the_map() -> None:
-    plain = Evidence(9, 1, 1, 1, False, ((0, -1, 5), (1, 0, 5)))
+    plain = Evidence(9, 1, 1, 1, 60, 1, False, ((0, -1, 5), (1, 0, 5)))
     assert not plain.mirrored
     assert replace(plain, matrix=((-1, 0, 5), (0, 1, 5))).mirrored
 

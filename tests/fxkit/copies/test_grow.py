@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from fxkit.copies.compare import Evidence
 from fxkit.copies.grow import (
+    LEAST_PLACES,
     PATIENCE,
     REFUSALS,
     STRONG,
@@ -27,13 +28,13 @@ Scores = dict[Pair, float]
 Groups = list[list[int]]
 
 
-def seen(points: int, detail: float) -> Evidence:
-    return Evidence(points, 0.9, detail, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+def seen(share: float, detail: float, places: float = 60.0) -> Evidence:
+    return Evidence(50, share, 0.9, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
 
 
 def evidence(value: float) -> Evidence:
     """Make the evidence that has this score, whatever the weights."""
-    return seen(50, brentq(lambda detail: score(seen(50, detail)) - value, -0.98, 0.98))
+    return seen(1.0, brentq(lambda detail: score(seen(1.0, detail)) - value, -0.98, 0.98))
 
 
 def grown(
@@ -57,10 +58,16 @@ def grown(
     return sorted(sets.values()), asked
 
 
-def test_the_score_grows_with_points_and_detail() -> None:
+def test_the_score_grows_with_share_and_detail() -> None:
     assert score(evidence(WEAKLY)) == pytest.approx(WEAKLY)
-    assert score(seen(100, 0.5)) > score(seen(50, 0.5)) > score(seen(50, 0.4))
-    assert math.isfinite(score(seen(50, 1.0)))
+    assert score(seen(0.9, 0.5)) > score(seen(0.5, 0.5)) > score(seen(0.5, 0.4))
+    assert math.isfinite(score(seen(0.0, 1.0)))
+
+
+def test_likeness_in_a_few_places_does_not_count() -> None:
+    """Markers alone may agree, on ground that is bare elsewhere."""
+    assert score(seen(1.0, 0.95, places=LEAST_PLACES - 1)) == -math.inf
+    assert math.isfinite(score(seen(1.0, 0.95, places=LEAST_PLACES)))
 
 
 def test_a_sure_link_joins_groups() -> None:
