@@ -22,6 +22,7 @@ CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fi
 BAND_PX = (1.5, 5.0)  # detail: what a blur of the second width takes away after the first
 PLACE_PX = 16  # side of the squares in each of which the detail's correlation is taken
 LEAST_SHOWN = 0.3  # share of such a square that both films show
+LEAST_WEIGHT = 0.25  # of places whose grey values are ranked: those of bare ground rank by chance, or by a marker
 FLOOR, NOISE = 0.25, 4.0  # variance of detail, in grey values squared: no less is told; half a place's weight is lost
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
@@ -36,7 +37,8 @@ class Evidence:
     Args:
         points: common points that agree with one affine map.
         share: of the clear matches of points, those that agree with the map.
-        rank: Spearman's correlation of the grey values where both show, by its amount: 1 for any change of contrast.
+        rank: Spearman's correlation of the grey values where both show structure, by its amount: 1 for any change of
+            contrast.
         detail: correlation of the finer detail in the median place, places weighed by their structure: likeness of
             anatomy alone leaves it lower, and a marker laid on speaks for its own place alone.
         places: how many places hold structure.
@@ -134,31 +136,41 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> _Likeness | None:
     if both.sum() < LEAST_OVERLAP_PX:
         return None
     laid = np.asarray(laid, np.uint8)
-    rank = correlation(_ranks(laid, both)[both], _ranks(other, both)[both])
-    details = [_bands(picture.astype(np.float32), both, [BAND_PX])[0] for picture in (laid, other)]
-    detail, places = _in_places(details[0], details[1] * (-1 if rank < 0 else 1), both)
+    detail, others = (_bands(picture.astype(np.float32), both, [BAND_PX])[0] for picture in (laid, other))
+    alike, weights = _in_places(detail, others, both)
+    shown = both & _pixels(weights > LEAST_WEIGHT, both.shape)
+    shown = shown if shown.sum() >= LEAST_OVERLAP_PX else both
+    rank = correlation(_ranks(laid, shown)[shown], _ranks(other, shown)[shown])
+    middle = _median(alike if rank >= 0 else -alike, weights)
     smaller = min(float(_shown(other).sum()), float(own.sum()))
-    return _Likeness(rank, detail, places, float(both.sum() / max(smaller, 1.0)))
+    return _Likeness(rank, middle, float(weights.sum()), float(both.sum() / max(smaller, 1.0)))
 
 
-def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the correlation of two films' detail in the median place, and how many places hold structure.
+def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Values, Values]:
+    """Return the correlation of two films' detail in each place, and the place's weight, 0 to 1.
 
     Places weigh by how far their detail stands above noise in both films: bone counts, and empty ground does not.
     """
     inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
     one, other = one * inner, other * inner
-    shown, first, second, product = (_means(values) for values in (inner, one * one, other * other, one * other))
-    enough = shown > LEAST_SHOWN
-    if not enough.any():
-        return 0.0, 0.0
-    shown = shown[enough]
-    first, second, product = (values[enough] / shown for values in (first, second, product))
+    shown = _means(inner)
+    first, second, product = (
+        _means(values) / np.maximum(shown, LEAST_SHOWN) for values in (one * one, other * other, one * other)
+    )
     alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
     weights = shown * first / (first + NOISE) * second / (second + NOISE)
-    order = np.argsort(alike)
-    reached = np.cumsum(weights[order])
-    return float(alike[order][np.searchsorted(reached, reached[-1] / 2)]), float(reached[-1])
+    return np.asarray(alike, np.float32), np.asarray(np.where(shown > LEAST_SHOWN, weights, 0), np.float32)
+
+
+def _median(values: Values, weights: Values) -> float:
+    order = np.argsort(values, axis=None)
+    reached = np.cumsum(weights.ravel()[order])
+    return float(values.ravel()[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+def _pixels(places: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Give every pixel of an array of this shape the value of its place."""
+    return places.repeat(PLACE_PX, 0).repeat(PLACE_PX, 1)[: shape[0], : shape[1]]
 
 
 def _means(values: Values) -> Values:

@@ -10,14 +10,18 @@ import numpy as np
 from fxkit.copies.compare import Evidence
 
 # score of a link: the log odds that it joins copies, by logistic regression on made copies
-SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.64, 1.81, 6.43, -8.82
-LEAST_RANK = 0.65  # rank correlation of a link that counts at all: large black borders alone bring detail's near 1
-LEAST_PLACES = 8.0  # with structure, of such a link: markers alone, on bare ground, are fewer
-SURE = 5.5  # score from which one link joins two groups
-STRONG = 3.0  # ... joins a lone film to others
+SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.15, 0.95, 7.2, -9.5
+LEAST_RANK = 0.4  # rank correlation of a link that counts at all
+LEAST_PLACES = 14.0  # with structure, of such a link: markers alone, on bare ground, are fewer
+SURE = 5.0  # score from which one link joins two groups
+STRONG = 4.2  # ... joins a lone film to others
+HINT = 0.0  # ... is worth a second look
 WITNESS = 1.2  # ... counts, beside another of other films
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
+FEW = 2  # films of a group for which a second look is taken ...
+LOOKS = 8  # ... at so many films of each group to which a witness binds it, ...
+SECOND_LOOKS = 2  # ... and once more, for groups that have been joined since
 
 Pair = tuple[int, int]
 Link = tuple[int, int, float]  # two films and the score
@@ -39,6 +43,7 @@ class _Seen:
 
     links: list[Link] = field(default_factory=list)
     refused: int = 0
+    best: float = float("-inf")  # score
 
 
 @dataclass
@@ -86,23 +91,53 @@ def grow(
         if groups.of[a] != groups.of[b]:
             _join(groups, groups.of[a], groups.of[b])
     left = [(a, b) for a, b, _ in candidates]
+    compared: set[Pair] = set()
     joined: list[Pair] = []
     patience = [PATIENCE] * count
     while left:
         pairs, left = _round(groups, [pair for pair in left if any(patience[film] for film in pair)])
-        links = []
-        for pair, evidence in zip(pairs, compare(pairs), strict=True):
-            value = score(evidence) if evidence else -np.inf
-            seen = groups.between(*pair)
-            if value >= WITNESS:
-                links.append((*pair, value))
-                seen.links.append(links[-1])
-            else:
-                seen.refused += 1
+        compared.update(pairs)
+        for pair, witnessed in _look(groups, pairs, compare, joined):
             for film in pair:
-                patience[film] = PATIENCE if value >= WITNESS else max(0, patience[film] - 1)
-        joined += _join_all(groups, links)
+                patience[film] = PATIENCE if witnessed else max(0, patience[film] - 1)
+    for _ in range(SECOND_LOOKS):
+        pairs = _second_look(groups, compared)
+        compared.update(pairs)
+        _look(groups, pairs, compare, joined)
     return groups.of, joined
+
+
+def _look(groups: _Groups, pairs: Sequence[Pair], compare: Compare, joined: list[Pair]) -> list[tuple[Pair, bool]]:
+    """Compare pairs and join groups where links bear it; return of each pair whether it is a witness."""
+    links, witnessed = [], []
+    for pair, evidence in zip(pairs, compare(pairs), strict=True):
+        value = score(evidence) if evidence else -np.inf
+        seen = groups.between(*pair)
+        seen.best = max(seen.best, value)
+        if value >= WITNESS:
+            links.append((*pair, value))
+            seen.links.append(links[-1])
+        else:
+            seen.refused += 1
+        witnessed.append((pair, value >= WITNESS))
+    joined += _join_all(groups, links)
+    return witnessed
+
+
+def _second_look(groups: _Groups, compared: Collection[Pair]) -> list[Pair]:
+    """Pair the films of small groups with more films of each group to which a witness binds them.
+
+    A film whose likeliest candidate is a poor copy may be like another copy, or the original.
+    """
+    pairs: dict[Pair, None] = {}
+    for small, films in groups.films.items():
+        if len(films) > FEW:
+            continue
+        for other, seen in groups.seen[small].items():
+            if seen.best >= HINT:
+                both = ((min(a, b), max(a, b)) for a in films for b in groups.films[other])
+                pairs |= dict.fromkeys([pair for pair in both if pair not in compared][:LOOKS])
+    return list(pairs)
 
 
 def _round(groups: _Groups, left: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -171,4 +206,5 @@ def _join(groups: _Groups, one: int, other: int) -> list[_Seen]:
             both = groups.between(kept, third)
             both.links += seen.links
             both.refused += seen.refused
+            both.best = max(both.best, seen.best)
     return list(groups.seen[kept].values())

@@ -45,7 +45,8 @@ def grown(
 
     def compare(pairs: Sequence[Pair]) -> list[Evidence | None]:
         asked.extend(pairs)
-        return [None if scores[pair] == -math.inf else evidence(scores[pair]) for pair in pairs]
+        values = [scores.get(pair, -math.inf) for pair in pairs]  # second looks go beyond the candidates
+        return [None if value == -math.inf else evidence(value) for value in values]
 
     candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores)]
     of, joined = grow(count, candidates, compare, accepted, rejected)
