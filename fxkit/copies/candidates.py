@@ -1,6 +1,6 @@
 """Find the films that each film may be a copy of: those with points like its own, by votes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 import faiss
@@ -20,7 +20,9 @@ BLOCK = 50_000  # points asked for at once
 Reduced = NDArray[np.float16]  # halves suffice: the index keeps 8 bits
 
 
-def candidates(descriptors: Iterable[NDArray[np.uint8]], threads: int = 1) -> list[tuple[int, int, float]]:
+def candidates(
+    descriptors: Iterable[NDArray[np.uint8]], threads: int = 1, asking: Collection[int] = ()
+) -> list[tuple[int, int, float]]:
     """Return pairs of films (lower number, higher number, votes) worth comparing, most votes first.
 
     Each point's nearest neighbours vote for their films, nearer ones more; of every film's voters and votees the
@@ -29,17 +31,20 @@ def candidates(descriptors: Iterable[NDArray[np.uint8]], threads: int = 1) -> li
     Args:
         descriptors: of each film, (n, 128) uint8, gone through once; the reduction is learnt from the first films, so
             their order should have nothing to do with what they show.
+        asking: numbers of the films whose points vote, for the others alone; all vote, for all, if none is given.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
     reduced, counts = _reduced(iter(descriptors))
     owner = np.repeat(np.arange(len(counts)), counts)
-    if len(owner) <= NEIGHBOURS:
+    votes_of = np.isin(owner, list(asking)) if asking else np.ones(len(owner), bool)
+    held = ~votes_of if asking else votes_of
+    if held.sum() <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)
-    index = _index(reduced)
+    index = _index(reduced[held])
     votes: dict[tuple[int, int], float] = {}
     best: list[list[tuple[float, int]]] = [[] for _ in counts]
-    for film, voted in _votes(index, reduced, owner):
+    for film, voted in _votes(index, owner[held], reduced[votes_of], owner[votes_of]):
         for other, weight in voted:
             pair = (min(film, other), max(film, other))
             votes[pair] = votes.get(pair, 0.0) + weight
@@ -89,9 +94,14 @@ def _index(reduced: Reduced) -> "faiss.Index":
 
 
 def _votes(
-    index: "faiss.Index", reduced: Reduced, owner: NDArray[np.int64]
+    index: "faiss.Index", held: NDArray[np.int64], reduced: Reduced, owner: NDArray[np.int64]
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-    """Yield of each film the films that its points vote for."""
+    """Yield of each film the films that its points vote for.
+
+    Args:
+        held: the film of each point in the index.
+        reduced, owner: the points that vote, and the film of each.
+    """
     starts = np.searchsorted(owner, np.unique(owner))
     ends = [*starts[1:].tolist(), len(owner)]
     films = owner[starts].tolist()
@@ -103,7 +113,7 @@ def _votes(
         last = max(last, first + 1)
         here = slice(int(starts[first]), ends[last - 1])
         distances, found = index.search(reduced[here].astype(np.float32), NEIGHBOURS + 1)
-        others = np.where(found >= 0, owner[found], -1)
+        others = np.where(found >= 0, held[found], -1)
         weights = np.where(
             (others >= 0) & (others != owner[here][:, None]),
             1 - distances / np.maximum(distances[:, -1:], 1e-9),

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,14 @@ from fxkit.copies import candidates as votes
 from fxkit.copies import features
 from fxkit.copies.compare import Evidence, compare
 from fxkit.copies.features import Features
-from fxkit.copies.grow import Pair, grow, score
+from fxkit.copies.grow import FEW, Pair, grow, score
 from fxkit.copies.store import Candidate, Hashes, Store
 from fxkit.copies.verdicts import NO_VERDICTS, Verdicts
 
 PART = 60  # comparisons handed out at once; each film's features are some 100 kB
+MANY = 4  # films of a group, whose share in the votes each of them may be too few ...
+SHOWN = 3  # ... so that lone films are compared with the likeliest of so many of each such group, ...
+TURNS = 2  # ... and once more with others
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ def find_copies(
     """
     known = store.known()
     names = sorted({*hashes} & known)
-    possible = _candidates(store, names, threads=min(jobs, cpu_count()))
+    threads = min(jobs, cpu_count())
+    possible = _candidates(store, "all", names, threads)
     seen: dict[Pair, Evidence] = {}
 
     def look(pairs: Sequence[Pair]) -> list[Evidence | None]:
         found = compare_pairs(store, [(names[a], names[b]) for a, b in pairs], jobs)
         seen.update((pair, evidence) for pair, evidence in zip(pairs, found, strict=True) if evidence)
         if progress:
-            progress(len(seen), len(possible))
+            progress(len(seen), max(len(possible), len(seen)))  # second looks come on top
         return found
 
     number = {name: place for place, name in enumerate(names)}
@@ -80,6 +85,10 @@ def find_copies(
         for pairs in (verdicts.accepted, verdicts.rejected)
     )
     groups, joined = grow(len(names), possible, look, accepted, rejected)
+    for turn in range(TURNS):
+        more = _of_lone(store, names, groups, joined, turn, threads)
+        groups, new = grow(len(names), more, look, {*accepted, *joined}, rejected, patience=len(more))
+        joined += new
     used = set(joined)
     links = [Link(names[a], names[b], evidence, (a, b) in used) for (a, b), evidence in seen.items()]
     links = [link for link in links if link.joined or link.score >= 0]
@@ -89,13 +98,41 @@ def find_copies(
     )
 
 
-def _candidates(store: Store, names: Sequence[str], threads: int) -> list[Candidate]:
-    """Find candidates, or take those of the last run over the same films by the same code."""
-    marks = [inspect.getsource(features), inspect.getsource(votes), faiss.__version__, *names]
-    key = hashlib.sha256("\n".join(marks).encode()).hexdigest()
+def _of_lone(
+    store: Store, names: Sequence[str], groups: Sequence[int], joined: Iterable[Pair], turn: int, threads: int
+) -> list[Candidate]:
+    """Find candidates of lone films among a few films of each large group, those with the most links.
+
+    Many copies of a film share the votes for it, down to none that counts for each: so an original among 66 copies.
+    """
+    films = defaultdict(list)
+    for film, group in enumerate(groups):
+        films[group].append(film)
+    links = Counter(film for pair in joined for film in pair)
+    lone = {film for own in films.values() if len(own) <= FEW for film in own}
+    shown = {
+        film
+        for own in films.values()
+        if len(own) >= MANY
+        for film in sorted(own, key=lambda film: (-links[film], film))[turn * SHOWN : (turn + 1) * SHOWN]
+    }
+    if not lone or not shown:
+        return []
+    place = sorted(lone | shown)
+    asking = [number for number, film in enumerate(place) if film in lone]
+    found = _candidates(store, f"lone{turn}", [names[film] for film in place], threads, asking)
+    return [(place[a], place[b], weight) for a, b, weight in found]
+
+
+def _candidates(
+    store: Store, stage: str, names: Sequence[str], threads: int, asking: Sequence[int] = ()
+) -> list[Candidate]:
+    """Find candidates, or take those of the last run over the same films at the same stage by the same code."""
+    marks = [inspect.getsource(features), inspect.getsource(votes), faiss.__version__, str(asking), *names]
+    key = f"{stage} {hashlib.sha256(chr(10).join(marks).encode()).hexdigest()}"
     found = store.candidates(key)
     if found is None:
-        found = votes.candidates(store.descriptors(names), threads=threads)  # hashes' order: by chance
+        found = votes.candidates(store.descriptors(names), threads, asking)  # hashes' order: by chance
         store.keep_candidates(key, found)
         store.commit()
     return found

@@ -14,11 +14,10 @@ SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.15, 0.95, 7.2, -9.5
 LEAST_RANK = 0.4  # rank correlation of a link that counts at all
 LEAST_PLACES = 14.0  # with structure, of such a link: markers alone, on bare ground, are fewer
 SURE = 5.0  # score from which one link joins two groups
-STRONG = 4.2  # ... joins a lone film to others
 HINT = 0.0  # ... is worth a second look
 WITNESS = 1.2  # ... counts, beside another of other films
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
-PATIENCE = 5  # comparisons of one film without a witness, one after the other, after which it is done
+PATIENCE = 5  # comparisons of one film without a witness, after which it is done
 FEW = 2  # films of a group for which a second look is taken ...
 LOOKS = 8  # ... at so many films of each group to which a witness binds it, ...
 SECOND_LOOKS = 2  # ... and once more, for groups that have been joined since
@@ -71,6 +70,7 @@ def grow(
     compare: Compare,
     accepted: Collection[Pair] = (),
     rejected: Collection[Pair] = (),
+    patience: int = PATIENCE,
 ) -> tuple[list[int], list[Pair]]:
     """Compare candidates, the likeliest first, until every film is joined or refused.
 
@@ -83,6 +83,7 @@ def grow(
         compare: returns the evidence of pairs, in their order.
         accepted: (lower, higher) that are joined without comparison.
         rejected: (lower, higher) whose groups are never joined.
+        patience: comparisons of one film without a witness, one after the other, after which it is done.
     Returns:
         the group of each film, named by one of its films, and the pairs whose links joined groups.
     """
@@ -93,13 +94,13 @@ def grow(
     left = [(a, b) for a, b, _ in candidates]
     compared: set[Pair] = set()
     joined: list[Pair] = []
-    patience = [PATIENCE] * count
+    left_of = [patience] * count
     while left:
-        pairs, left = _round(groups, [pair for pair in left if any(patience[film] for film in pair)])
+        pairs, left = _round(groups, [pair for pair in left if any(left_of[film] for film in pair)])
         compared.update(pairs)
         for pair, witnessed in _look(groups, pairs, compare, joined):
             for film in pair:
-                patience[film] = PATIENCE if witnessed else max(0, patience[film] - 1)
+                left_of[film] = patience if witnessed else max(0, left_of[film] - 1)
     for _ in range(SECOND_LOOKS):
         pairs = _second_look(groups, compared)
         compared.update(pairs)
@@ -181,13 +182,12 @@ def _join_all(groups: _Groups, links: Iterable[Link]) -> list[Pair]:
 def bears(links: Sequence[Link], smaller: int) -> bool:
     """Whether links join two groups, of which the smaller has so many films.
 
-    A sure link does; a strong one joins a lone film; weaker ones need a second of another film on either side where
-    there is one, so that no two groups hang together by one film.
+    A sure link does; weaker ones need a second of another film on either side where there is one, so that no two groups
+    hang together by one film.
     """
     if not links:
         return False
-    strongest = max(value for *_, value in links)
-    if strongest >= SURE or (smaller == 1 and strongest >= STRONG):
+    if max(value for *_, value in links) >= SURE:
         return True
     films = {film for a, b, _ in links for film in (a, b)}
     apart = any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)

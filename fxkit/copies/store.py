@@ -112,8 +112,8 @@ class Store:
         return [(int(low), int(high), weight) for low, high, weight in values.tolist()]
 
     def keep_candidates(self, films: str, found: Sequence[Candidate]) -> None:
-        """Keep the candidates among a set of films in place of those of any other."""
-        self._database.execute("DELETE FROM candidates")
+        """Keep the candidates among a set of films in place of those of any other with the same first word."""
+        self._database.execute("DELETE FROM candidates WHERE films LIKE ?", (films.split()[0] + " %",))
         packed = zlib.compress(np.array(found, np.float64).tobytes(), 1)
         self._database.execute("INSERT INTO candidates VALUES (?, ?)", (films, packed))
 

@@ -51,6 +51,12 @@ def test_a_block_at_a_time_gives_the_same(films: Films, monkeypatch: pytest.Monk
     assert all(3 not in (low, high) for low, high, _ in whole)
 
 
+def test_some_ask_for_the_others_alone(films: Films) -> None:
+    found = candidates(descriptors(films), asking=range(8, 12))
+    assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
+    assert all(low < 8 <= high for low, high, _ in found)
+
+
 @pytest.mark.parametrize("count", [0, 1, NEIGHBOURS])
 def test_fewer_points_than_neighbours_give_none(films: Films, count: int) -> None:
     few = features_of(films(0)).descriptors[:count]

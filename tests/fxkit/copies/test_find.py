@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,10 +78,10 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
     counted: list[int] = []
     candidates = module.votes.candidates
 
-    def count(found: Iterable[NDArray[np.uint8]], threads: int) -> list[tuple[int, int, float]]:
+    def count(found: Iterable[NDArray[np.uint8]], *args: Any) -> list[tuple[int, int, float]]:
         films = list(found)
         counted.append(len(films))
-        return candidates(films, threads)
+        return candidates(films, *args)
 
     monkeypatch.setattr(module.votes, "candidates", count)
     with opened(*scrambled) as (store, owner):
@@ -95,6 +96,25 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
         read_files(fresh, scrambled[0], list(scrambled[1]), 10**6)
         compare_pairs(fresh, [(min(owner), max(owner))])
     assert len(calls) == 1
+
+
+def test_an_original_is_found_among_copies_that_share_the_votes(
+    scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no candidate in the first round, a lone film is compared with a few films of each large group."""
+    candidates = module.votes.candidates
+    with opened(*scrambled) as (store, owner):
+        names = sorted(owner)
+        original = names.index(next(name for name, film in owner.items() if film == 0))
+
+        def without(found: Iterable[NDArray[np.uint8]], threads: int, asking: Any) -> list[tuple[int, int, float]]:
+            pairs = candidates(found, threads, asking)
+            return pairs if asking else [pair for pair in pairs if original not in pair[:2]]
+
+        monkeypatch.setattr(module.votes, "candidates", without)
+        assert sets(find_copies(store, owner)) == by_film(owner)
+        monkeypatch.setattr(module, "TURNS", 0)
+        assert frozenset([names[original]]) in sets(find_copies(store, owner))
 
 
 def test_processes_find_the_same(scrambled: tuple[Path, dict[str, int]]) -> None:

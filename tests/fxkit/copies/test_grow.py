@@ -14,7 +14,6 @@ from fxkit.copies.grow import (
     LEAST_PLACES,
     PATIENCE,
     REFUSALS,
-    STRONG,
     SURE,
     WITNESS,
     Pair,
@@ -23,7 +22,7 @@ from fxkit.copies.grow import (
     score,
 )
 
-SURELY, STRONGLY, WEAKLY = SURE + 0.5, (STRONG + SURE) / 2, (WITNESS + STRONG) / 2
+SURELY, WEAKLY = SURE + 0.5, (WITNESS + SURE) / 2
 Scores = dict[Pair, float]
 Groups = list[list[int]]
 
@@ -76,11 +75,6 @@ def test_a_sure_link_joins_groups() -> None:
     assert found == [[0, 1, 2, 3]]
 
 
-def test_a_strong_link_joins_a_lone_film_but_not_two_groups() -> None:
-    assert grown(3, {(0, 1): SURELY, (1, 2): STRONGLY})[0] == [[0, 1, 2]]
-    assert grown(4, {(0, 1): SURELY, (2, 3): SURELY, (1, 2): STRONGLY})[0] == [[0, 1], [2, 3]]
-
-
 def test_a_weak_link_does_not_join_but_a_second_of_other_films_does() -> None:
     pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY}
     assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
@@ -106,8 +100,7 @@ def test_links_gather_when_groups_are_joined() -> None:
 def test_links_that_bear_nothing() -> None:
     assert not bears([], 1)
     assert bears([(0, 1, SURE)], 9)
-    assert bears([(0, 1, STRONG)], 1)
-    assert not bears([(0, 1, STRONG)], 2)
+    assert not bears([(0, 1, WEAKLY)], 1)
 
 
 def test_accepted_pairs_are_joined_without_comparison() -> None:

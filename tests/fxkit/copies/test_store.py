@@ -63,15 +63,17 @@ def test_the_figures_of_the_last_data_are_kept(tmp_path: Path) -> None:
         assert np.isnan(found["low"])
 
 
-def test_the_candidates_of_the_last_films_are_kept(tmp_path: Path) -> None:
+def test_the_candidates_of_the_last_films_are_kept_at_each_stage(tmp_path: Path) -> None:
     with open_store(tmp_path / "m.cache") as store:
-        store.keep_candidates("first", [(0, 1, 2.5)])
-        store.keep_candidates("second", [(3, 7, 1 / 3), (0, 70_000, 2.0)])
+        store.keep_candidates("all first", [(0, 1, 2.5)])
+        store.keep_candidates("lone first", [(0, 2, 1.5)])
+        store.keep_candidates("all second", [(3, 7, 1 / 3), (0, 70_000, 2.0)])
     with open_store(tmp_path / "m.cache") as store:
-        assert store.candidates("second") == [(3, 7, 1 / 3), (0, 70_000, 2.0)]
-        assert store.candidates("first") is None
-        store.keep_candidates("none", [])
-        assert store.candidates("none") == []
+        assert store.candidates("all second") == [(3, 7, 1 / 3), (0, 70_000, 2.0)]
+        assert store.candidates("all first") is None
+        assert store.candidates("lone first") == [(0, 2, 1.5)]
+        store.keep_candidates("all none", [])
+        assert store.candidates("all none") == []
 
 
 def test_a_film_without_points_is_kept(features: Features) -> None:
