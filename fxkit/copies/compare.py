@@ -23,6 +23,8 @@ BAND_PX = (1.5, 5.0)  # detail: what a blur of the second width takes away after
 PLACE_PX = 16  # side of the squares in each of which the detail's correlation is taken
 LEAST_SHOWN = 0.3  # share of such a square that both films show
 LEAST_WEIGHT = 0.25  # of places whose grey values are ranked: those of bare ground rank by chance, or by a marker
+TURNING = 8.0  # an eighth of the gradient along the edges counts in full
+AGREES = 0.5  # detail's correlation where films agree: grey values are ranked there, if the median place is such
 FLOOR, NOISE = 0.25, 4.0  # variance of detail, in grey values squared: no less is told; half a place's weight is lost
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
@@ -138,12 +140,20 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> _Likeness | None:
     laid = np.asarray(laid, np.uint8)
     detail, others = (_bands(picture.astype(np.float32), both, [BAND_PX])[0] for picture in (laid, other))
     alike, weights = _in_places(detail, others, both)
-    shown = both & _pixels(weights > LEAST_WEIGHT, both.shape)
-    shown = shown if shown.sum() >= LEAST_OVERLAP_PX else both
-    rank = correlation(_ranks(laid, shown)[shown], _ranks(other, shown)[shown])
-    middle = _median(alike if rank >= 0 else -alike, weights)
+    rank = _rank(laid, other, both, weights > LEAST_WEIGHT)
+    middle = _median(alike, weights)
+    sign = -1.0 if (middle if abs(middle) > AGREES else rank) < 0 else 1.0
+    if sign * middle > AGREES:  # a marker over the anatomy has grey values of its own, and its places do not agree
+        rank = sign * abs(_rank(laid, other, both, (weights > LEAST_WEIGHT) & (sign * alike > AGREES)))
     smaller = min(float(_shown(other).sum()), float(own.sum()))
-    return _Likeness(rank, middle, float(weights.sum()), float(both.sum() / max(smaller, 1.0)))
+    return _Likeness(rank, sign * middle, float(weights.sum()), float(both.sum() / max(smaller, 1.0)))
+
+
+def _rank(one: Picture, other: Picture, both: NDArray[np.bool_], places: NDArray[np.bool_]) -> float:
+    """Return Spearman's correlation of grey values in these places, or in all where they are too few."""
+    shown = both & _pixels(places, both.shape)
+    shown = shown if shown.sum() >= LEAST_OVERLAP_PX else both
+    return correlation(_ranks(one, shown)[shown], _ranks(other, shown)[shown])
 
 
 def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Values, Values]:
@@ -158,8 +168,22 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
         _means(values) / np.maximum(shown, LEAST_SHOWN) for values in (one * one, other * other, one * other)
     )
     alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
+    turning = _turning(other)
+    first, second = first * turning, second * turning
     weights = shown * first / (first + NOISE) * second / (second + NOISE)
     return np.asarray(alike, np.float32), np.asarray(np.where(shown > LEAST_SHOWN, weights, 0), np.float32)
+
+
+def _turning(detail: Values) -> Values:
+    """Return of each place, 0 to 1, how far its detail varies along its edges too.
+
+    A straight edge is like any other, and plates' edges lie on all films of a scanner.
+    """
+    across, down = cv2.Sobel(detail, cv2.CV_32F, 1, 0), cv2.Sobel(detail, cv2.CV_32F, 0, 1)
+    xx, yy, xy = _means(across * across), _means(down * down), _means(across * down)
+    total = np.maximum(xx + yy, 1e-6)
+    weaker = (total - np.sqrt((xx - yy) ** 2 + 4 * xy**2)) / 2
+    return np.asarray(np.minimum(1, weaker / total * TURNING), np.float32)
 
 
 def _median(values: Values, weights: Values) -> float:

@@ -12,10 +12,13 @@ from fxkit.copies.compare import Evidence
 # score of a link: the log odds that it joins copies, by logistic regression on made copies
 SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT, OFFSET = 2.15, 0.95, 7.2, -9.5
 LEAST_RANK = 0.4  # rank correlation of a link that counts at all
-LEAST_PLACES = 14.0  # with structure, of such a link: markers alone, on bare ground, are fewer
-SURE = 5.0  # score from which one link joins two groups
-HINT = 0.0  # ... is worth a second look
-WITNESS = 1.2  # ... counts, beside another of other films
+LEAST_PLACES = 10.0  # with structure, of such a link: markers alone, on bare ground, are fewer; ...
+LIKE_RANK = 0.85  # ... half as many where grey values agree so far
+LEAST_SHARE = 0.15  # of its clear matches that agree: plates' edges and scanners' stripes are alike in fewer
+SURE = 5.4  # score from which one link joins two groups
+WITNESS = 0.2  # ... counts, beside another of other films, ...
+LARGE = 3  # ... unless both groups have so many films: among their many pairs a few are alike by chance
+HINT = -1.0  # ... is worth a second look
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 PATIENCE = 5  # comparisons of one film without a witness, after which it is done
 FEW = 2  # films of a group for which a second look is taken ...
@@ -28,8 +31,9 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 
 
 def score(evidence: Evidence) -> float:
-    """Return the log odds that films with this evidence are copies; minus infinity below LEAST_RANK or LEAST_PLACES."""
-    if evidence.rank < LEAST_RANK or evidence.places < LEAST_PLACES:
+    """Return the log odds that films with this evidence are copies; minus infinity below what a link needs at all."""
+    least = LEAST_PLACES / 2 if evidence.rank > LIKE_RANK else LEAST_PLACES
+    if evidence.rank < LEAST_RANK or evidence.places < least or evidence.share < LEAST_SHARE:
         return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
     values = (np.log(max(evidence.share, 0.01)), *alike)
@@ -182,13 +186,15 @@ def _join_all(groups: _Groups, links: Iterable[Link]) -> list[Pair]:
 def bears(links: Sequence[Link], smaller: int) -> bool:
     """Whether links join two groups, of which the smaller has so many films.
 
-    A sure link does; weaker ones need a second of another film on either side where there is one, so that no two groups
-    hang together by one film.
+    A sure link does; weaker ones join small groups, and need a second of another film on either side where there is
+    one, so that no two groups hang together by one film.
     """
     if not links:
         return False
     if max(value for *_, value in links) >= SURE:
         return True
+    if smaller >= LARGE:
+        return False
     films = {film for a, b, _ in links for film in (a, b)}
     apart = any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)
     return apart if smaller > 1 else len(films) > 2

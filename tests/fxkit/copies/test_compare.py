@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fxkit.copies.compare import LEAST_POINTS, Evidence, compare, correlation
 from fxkit.copies.features import features_of
+from fxkit.copies.grow import SURE, score
 
 Film = NDArray[np.uint8]
 Films = Callable[[int], Film]
@@ -69,6 +70,34 @@ def test_a_part_is_known_for_a_part(films: Films) -> None:
 def test_other_films_are_refused(films: Films, seed: int) -> None:
     found = compare(features_of(films(0)), features_of(films(seed)))
     assert found is None or found.detail < 0.4
+
+
+def on_a_plate(film: Film) -> Film:
+    """Lay a small film between the bright edges of a plate, whose clips are where they are on every film."""
+    laid = np.full((320, 256), 25, np.uint8)
+    laid[130:230, 90:170] = cv2.resize(film, (80, 100), interpolation=cv2.INTER_AREA)
+    laid[290:] = 230
+    laid[:12] = laid[:290, :10] = laid[:290, -10:] = 180
+    for x, y in ((60, 288), (120, 292), (200, 290), (8, 100), (247, 180), (90, 10), (150, 12), (10, 240)):
+        cv2.rectangle(laid, (x - 3, y - 3), (x + 3, y + 3), 90, -1)
+    return laid
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_edges_of_one_plate_do_not_join_films(films: Films, seed: int) -> None:
+    found = compare(features_of(on_a_plate(films(0))), features_of(on_a_plate(films(seed))))
+    assert found is None or score(found) < SURE
+
+
+def test_a_marker_over_much_of_the_film_speaks_for_its_own_place_alone(films: Films) -> None:
+    film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
+    marked = film.copy()
+    marked[90:190, 30:220] = 235
+    cv2.putText(marked, "RB07", (40, 165), cv2.FONT_HERSHEY_SIMPLEX, 2.2, 20, 6)
+    found = compare(features_of(film), features_of(marked))
+    assert found is not None
+    assert found.rank > 0.9
+    assert found.detail > 0.9
 
 
 def test_too_few_points_are_refused(films: Films) -> None:

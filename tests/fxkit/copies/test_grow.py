@@ -11,7 +11,10 @@ from scipy.optimize import brentq
 
 from fxkit.copies.compare import Evidence
 from fxkit.copies.grow import (
+    LARGE,
     LEAST_PLACES,
+    LEAST_SHARE,
+    LIKE_RANK,
     PATIENCE,
     REFUSALS,
     SURE,
@@ -27,8 +30,8 @@ Scores = dict[Pair, float]
 Groups = list[list[int]]
 
 
-def seen(share: float, detail: float, places: float = 60.0) -> Evidence:
-    return Evidence(50, share, 0.9, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+def seen(share: float, detail: float, places: float = 60.0, rank: float = 0.9) -> Evidence:
+    return Evidence(50, share, rank, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
 
 
 def evidence(value: float) -> Evidence:
@@ -61,13 +64,16 @@ def grown(
 def test_the_score_grows_with_share_and_detail() -> None:
     assert score(evidence(WEAKLY)) == pytest.approx(WEAKLY)
     assert score(seen(0.9, 0.5)) > score(seen(0.5, 0.5)) > score(seen(0.5, 0.4))
-    assert math.isfinite(score(seen(0.0, 1.0)))
+    assert math.isfinite(score(seen(LEAST_SHARE, 1.0)))
+    assert score(seen(LEAST_SHARE - 0.01, 1.0)) == -math.inf
 
 
 def test_likeness_in_a_few_places_does_not_count() -> None:
     """Markers alone may agree, on ground that is bare elsewhere."""
-    assert score(seen(1.0, 0.95, places=LEAST_PLACES - 1)) == -math.inf
-    assert math.isfinite(score(seen(1.0, 0.95, places=LEAST_PLACES)))
+    assert score(seen(1.0, 0.95, LEAST_PLACES - 1, LIKE_RANK)) == -math.inf
+    assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES, LIKE_RANK)))
+    assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES / 2, LIKE_RANK + 0.01)))
+    assert score(seen(1.0, 0.95, LEAST_PLACES / 2 - 1, LIKE_RANK + 0.01)) == -math.inf
 
 
 def test_a_sure_link_joins_groups() -> None:
@@ -101,6 +107,10 @@ def test_links_that_bear_nothing() -> None:
     assert not bears([], 1)
     assert bears([(0, 1, SURE)], 9)
     assert not bears([(0, 1, WEAKLY)], 1)
+    apart = [(0, 1, WEAKLY), (2, 3, WEAKLY)]
+    assert bears(apart, LARGE - 1)
+    assert not bears(apart, LARGE)
+    assert bears([*apart, (4, 5, SURE)], LARGE)
 
 
 def test_accepted_pairs_are_joined_without_comparison() -> None:
