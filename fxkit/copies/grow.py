@@ -16,8 +16,9 @@ LEAST_PLACES = 10.0  # with structure, of such a link: markers alone, on bare gr
 LIKE_RANK = 0.85  # ... half as many where grey values agree so far
 LEAST_SHARE = 0.15  # of its clear matches that agree: plates' edges and scanners' stripes are alike in fewer
 SURE = 5.4  # score from which one link joins two groups
-WITNESS = 0.2  # ... counts, beside another of other films, ...
-LARGE = 3  # ... unless both groups have so many films: among their many pairs a few are alike by chance
+WITNESS = 0.2  # ... counts, beside another of other films
+LARGE = 3  # films of both groups from which a sure link is asked for, ...
+SECOND = 3.0  # ... and another of this score: among their many pairs one is alike by chance
 HINT = -1.0  # ... is worth a second look
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 PATIENCE = 5  # comparisons of one film without a witness, after which it is done
@@ -186,18 +187,20 @@ def _join_all(groups: _Groups, links: Iterable[Link]) -> list[Pair]:
 def bears(links: Sequence[Link], smaller: int) -> bool:
     """Whether links join two groups, of which the smaller has so many films.
 
-    A sure link does; weaker ones join small groups, and need a second of another film on either side where there is
-    one, so that no two groups hang together by one film.
+    A sure link joins a small group, and so do two weaker ones, of other films on either side where there are such: no
+    two groups hang together by one film. Large groups need a sure link and another.
     """
-    if not links:
-        return False
-    if max(value for *_, value in links) >= SURE:
-        return True
+    sure = any(value >= SURE for *_, value in links)
     if smaller >= LARGE:
-        return False
-    films = {film for a, b, _ in links for film in (a, b)}
-    apart = any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)
-    return apart if smaller > 1 else len(films) > 2
+        return sure and sum(value >= SECOND for *_, value in links) > 1
+    if sure:
+        return True
+    return _apart(links) if smaller > 1 else len({film for a, b, _ in links for film in (a, b)}) > 2
+
+
+def _apart(links: Sequence[Link]) -> bool:
+    """Whether two of the links have no film in common."""
+    return any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)
 
 
 def _join(groups: _Groups, one: int, other: int) -> list[_Seen]:

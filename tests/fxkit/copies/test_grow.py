@@ -17,6 +17,7 @@ from fxkit.copies.grow import (
     LIKE_RANK,
     PATIENCE,
     REFUSALS,
+    SECOND,
     SURE,
     WITNESS,
     Pair,
@@ -105,12 +106,13 @@ def test_links_gather_when_groups_are_joined() -> None:
 
 def test_links_that_bear_nothing() -> None:
     assert not bears([], 1)
-    assert bears([(0, 1, SURE)], 9)
+    assert bears([(0, 1, SURE)], LARGE - 1)
     assert not bears([(0, 1, WEAKLY)], 1)
     apart = [(0, 1, WEAKLY), (2, 3, WEAKLY)]
     assert bears(apart, LARGE - 1)
     assert not bears(apart, LARGE)
-    assert bears([*apart, (4, 5, SURE)], LARGE)
+    assert not bears([*apart, (4, 5, SURE)], LARGE)
+    assert bears([(0, 1, SECOND), (0, 5, SURE)], LARGE)
 
 
 def test_accepted_pairs_are_joined_without_comparison() -> None:
