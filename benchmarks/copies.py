@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from joblib.externals.loky import get_reusable_executor
 
 from fxkit.copies.find import find_copies
 from fxkit.copies.store import open_store
@@ -158,6 +159,7 @@ def main(truth: Path, film: str, patient: str, same: Path | None, half: str, fil
         size = (folder / "cache").stat().st_size
     groups = [copies.groups.get(reading.sha256, name) for reading, name in zip(readings, names, strict=True)]
     print_scores(known, groups)
+    get_reusable_executor().shutdown()  # joblib's workers are counted once they have ended
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
         f"time {all_s:.0f} s (reading {read_s:.0f} s), again {again_s:.1f} s; "

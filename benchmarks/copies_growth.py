@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 from copies import Truth, read_truth, scrambled
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from fxkit.copies.candidates import candidates
@@ -68,6 +69,7 @@ def find_real(truth: Truth) -> str:
 def measured(work: Callable[[], str], told: "multiprocessing.Queue[tuple[float, float, float, str]]") -> None:
     start = time.perf_counter()
     what = work()
+    get_reusable_executor().shutdown()  # joblib's workers are counted once they have ended
     own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     processor_s = sum(use.ru_utime + use.ru_stime for use in (own, workers))
     told.put((time.perf_counter() - start, processor_s, own.ru_maxrss / 1e6, what))
