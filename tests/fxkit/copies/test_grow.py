@@ -26,7 +26,7 @@ from fxkit.copies.grow import (
     score,
 )
 
-SURELY, WEAKLY = SURE + 0.5, (WITNESS + SURE) / 2
+SURELY, WEAKLY = SURE + 0.5, (WITNESS + SECOND) / 2
 Scores = dict[Pair, float]
 Groups = list[list[int]]
 
