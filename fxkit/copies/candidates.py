@@ -36,15 +36,15 @@ def candidates(
     """
     reduced, counts = _reduced(iter(descriptors))
     owner = np.repeat(np.arange(len(counts)), counts)
-    votes_of = np.isin(owner, list(asking)) if asking else np.ones(len(owner), bool)
-    held = ~votes_of if asking else votes_of
-    if held.sum() <= NEIGHBOURS:
+    asks: slice | NDArray[np.bool_] = np.isin(owner, list(asking)) if asking else slice(None)  # a mask would copy all
+    held = asks if isinstance(asks, slice) else ~asks
+    if len(owner[held]) <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)
     index = _index(reduced[held])
     votes: dict[tuple[int, int], float] = {}
     best: list[list[tuple[float, int]]] = [[] for _ in counts]
-    for film, voted in _votes(index, owner[held], reduced[votes_of], owner[votes_of]):
+    for film, voted in _votes(index, owner[held], reduced[asks], owner[asks]):
         for other, weight in voted:
             pair = (min(film, other), max(film, other))
             votes[pair] = votes.get(pair, 0.0) + weight

@@ -1,6 +1,5 @@
 """Compare two films: lay one on the other by their common points, and tell how alike they are where both show."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -138,7 +137,7 @@ def _likeness(one: Picture, other: Picture, matrix: Matrix) -> _Likeness | None:
     if both.sum() < LEAST_OVERLAP_PX:
         return None
     laid = np.asarray(laid, np.uint8)
-    detail, others = (_bands(picture.astype(np.float32), both, [BAND_PX])[0] for picture in (laid, other))
+    detail, others = (_band(picture.astype(np.float32), both, BAND_PX) for picture in (laid, other))
     alike, weights = _in_places(detail, others, both)
     rank = _rank(laid, other, both, weights > LEAST_WEIGHT)
     middle = _median(alike, weights)
@@ -212,14 +211,11 @@ def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
     return np.asarray(ranks[picture], np.float32)
 
 
-def _bands(values: Values, shown: NDArray[np.bool_], widths_px: Iterable[tuple[float, float]]) -> list[Values]:
-    """Take the detail between two widths, for each such pair, of what is shown alone."""
+def _band(values: Values, shown: NDArray[np.bool_], widths_px: tuple[float, float]) -> Values:
+    """Take the detail between two widths of what is shown alone."""
     both = np.dstack([values * shown, shown.astype(np.float32)])  # one blur for both
-    found = []
-    for widths in widths_px:
-        finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths)
-        found.append(_over(finer) - _over(coarser))
-    return found
+    finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths_px)
+    return _over(finer) - _over(coarser)
 
 
 def _over(blurred: Values) -> Values:
@@ -241,7 +237,7 @@ def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Mat
     halves = [cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in (one, other)]
     seen, still_seen = (_shown(np.asarray(half, np.uint8)) for half in halves)
     moving, still = (
-        np.where(shown, _bands(_ranks(np.asarray(half, np.uint8), shown), shown, [FINE_PX])[0], 0).astype(np.float32)
+        np.where(shown, _band(_ranks(np.asarray(half, np.uint8), shown), shown, FINE_PX), 0).astype(np.float32)
         for half, shown in zip(halves, (seen, still_seen), strict=True)
     )
     start = cv2.invertAffineTransform(matrix)

@@ -17,9 +17,9 @@ LIKE_RANK = 0.85  # ... half as many where grey values agree so far
 LEAST_SHARE = 0.15  # of its clear matches that agree: plates' edges and scanners' stripes are alike in fewer
 SURE = 5.4  # score from which one link joins two groups
 WITNESS = 1.2  # ... counts, beside another of other films
+HINT = -1.0  # ... is worth a second look
 LARGE = 3  # films of both groups from which a sure link is asked for, ...
 SECOND = 3.0  # ... and another of this score: among their many pairs one is alike by chance
-HINT = -1.0  # ... is worth a second look
 REFUSALS = 6  # comparisons of two groups without a witness, after which no more of their films are compared
 PATIENCE = 5  # comparisons of one film without a witness, after which it is done
 FEW = 2  # films of a group for which a second look is taken ...
@@ -37,7 +37,7 @@ def score(evidence: Evidence) -> float:
     if evidence.rank < LEAST_RANK or evidence.places < least or evidence.share < LEAST_SHARE:
         return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
-    values = (np.log(max(evidence.share, 0.01)), *alike)
+    values = (np.log(evidence.share), *alike)
     return float(np.dot((SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
 
 
