@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.special import expit, logit
@@ -118,16 +119,17 @@ def subgroup(rng: np.random.Generator, setting: Setting, seed: int) -> Found:
     return {f"gap of a subgroup, {name}": (gap[name], truth) for name, truth in truths.items()}
 
 
-def calibrated(n_groups: int, files: int, slope: float) -> Callable[[np.random.Generator, int], Found]:
-    """Groups of films with one probability and one class, which comes true at odds slope * logit(p)."""
+def calibrated(n_groups: int, files: int, slope: float, most: float) -> Callable[[np.random.Generator, int], Found]:
+    """Groups of films with one probability, up to `most`, and one class, which comes true at odds slope * logit(p)."""
+    least = 0.05 * most
 
     def one(rng: np.random.Generator, seed: int) -> Found:
-        p = rng.uniform(0.05, 0.95, n_groups)
+        p = rng.uniform(least, most, n_groups)
         labels = (rng.random(n_groups) < expit(slope * logit(p))).astype(int)
         films = build(np.repeat(labels, files), np.repeat(p, files), np.repeat(np.arange(n_groups), files))
         found = calibration(films, seed=seed, resamples=RESAMPLES)
-        even = np.linspace(0.05, 0.95, 20_001)
-        gaps = (even - expit(slope * logit(even))).reshape(-1)[:20_000].reshape(len(found.bins), -1).mean(axis=1)
+        even = np.linspace(least, most, 20_001)[:-1]
+        gaps = np.array([b.mean() for b in np.array_split(even - expit(slope * logit(even)), len(found.bins))])
         out = {"error without chance": (found.error, float(np.sqrt((gaps**2).mean())))}
         if found.slope and found.intercept:
             out["slope"] = (found.slope, slope)
@@ -156,11 +158,10 @@ def main(repetitions: int) -> None:
         rng = np.random.default_rng(0)
         pairs = (operating(rng, setting, seed) | subgroup(rng, setting, seed) for seed in range(repetitions))
         report(str(setting), pairs)
-    for n_groups, files in ((40, 3), (200, 3)):
-        for slope in (1.0, 0.5):
-            rng, one = np.random.default_rng(0), calibrated(n_groups, files, slope)
-            title = f"calibration: {n_groups} groups of {files} films, slope {slope}"
-            report(title, (one(rng, seed) for seed in range(repetitions)))
+    for (n_groups, files), slope, most in product(((20, 3), (40, 3), (200, 3)), (1.0, 0.5, 2.0), (0.95, 0.3)):
+        rng, one = np.random.default_rng(0), calibrated(n_groups, files, slope, most)
+        title = f"calibration: {n_groups} groups of {files} films, slope {slope}, probabilities up to {most}"
+        report(title, (one(rng, seed) for seed in range(repetitions)))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, logit
+from scipy.stats import ncx2
 
-from fxkit.bootstrap import RESAMPLES, Interval, build_interval, resampled_weights, support_of_masks
+from fxkit.bootstrap import LEVEL, RESAMPLES, Interval, build_interval, resampled_weights, support_of_masks
 from fxkit.errors import DataError
 from fxkit.predictions import Predictions
 from fxkit.scores import Floats, Ints, Mask
 
 BINS = 10
-PER_BIN = 5  # fewer rows a bin tell nothing: then there are fewer bins
+PER_BIN = 5  # fewer groups a bin tell nothing: then there are fewer bins
 EDGE = 1e-6  # probabilities are moved this far from 0 and 1 before their logit is taken
 FARTHEST = 15.0  # a slope or intercept beyond it grows without end: the classes can be parted
 ANY = (-math.inf, math.inf)
@@ -62,37 +64,38 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
         DataError: no row has a known class.
     Source: bins: Guo 2017, "On calibration of modern neural networks", of equal mass as Nixon 2019, "Measuring
     calibration in deep learning"; error: Kumar 2019, "Verified uncertainty calibration", section 5, with the variance
-    over groups; slope and intercept: Cox 1958, "Two further applications of a model for binary
-    regression", as Van Calster 2019, "Calibration: the Achilles heel of predictive analytics".
+    over groups, its limits those of a noncentral chi-square of like mean and variance; slope and intercept: Cox
+    1958, "Two further applications of a model for binary regression", as Van Calster 2019, "Calibration: the
+    Achilles heel of predictive analytics".
     """
     known = part.known()
     if not len(known):
         raise DataError("predictions: no file has a known class; expected some; give data with class labels")
     p, hit = predicted(known)
-    bins = bin_rows(p)
     groups = np.asarray(known.groups, object).astype(str)
+    bins = bin_rows(p, len(np.unique(groups)))
     binary = len(known.classes) == 2
     value, spread = _spread(known, p, hit, bins, binary, seed, resamples)
     k = int(bins.max()) + 1
     both = support_of_masks([hit, ~hit], groups, 2, False)
-    lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (2 * k, 2 * k + 1)]
+    lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (k, k + 1)]
     return Calibration(
         of=known.classes[1] if binary else "the class decided for",
-        ece=float(np.abs(value[:k]).sum()),
-        error=_squared_error(value[:k], spread[:k], np.bincount(bins) / len(bins), groups),
+        ece=float(np.abs(bin_gaps(p, hit, bins) * np.bincount(bins)).sum() / len(p)),
+        error=_error(p, hit, bins, groups),
         slope=lines[0],
         intercept=lines[1],
-        bins=tuple(_bin(p, bins == i, float(value[k + i]), spread[k + i], groups) for i in range(k)),
+        bins=tuple(_bin(p, bins == i, float(value[i]), spread[i], groups) for i in range(k)),
     )
 
 
 def _spread(
     known: Predictions, p: Floats, hit: Mask, bins: Ints, binary: bool, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
-    """Gap and share of each bin, then slope and intercept: of the films (M,) and of the resamples (M, B)."""
+    """Share of each bin, then slope and intercept: of the films (M,) and of the resamples (M, B)."""
 
     def figures(weights: Floats) -> Floats:
-        parts = [bin_gaps(weights, p, hit, bins), _shares(weights, hit, bins)]
+        parts = [_shares(weights, hit, bins)]
         if binary:
             large = recalibration(weights, p, hit, with_slope=False)[1:]
             parts += [recalibration(weights, p, hit)[:1], large]
@@ -114,20 +117,16 @@ def predicted(known: Predictions) -> tuple[Floats, Mask]:
     return known.probabilities.max(axis=1), known.labels == likeliest
 
 
-def bin_rows(p: Floats) -> Ints:
-    """Return each row's bin from 0: bins of equal mass; equal probabilities share one."""
-    n_bins = max(1, min(BINS, len(p) // PER_BIN))
+def bin_rows(p: Floats, n_groups: int) -> Ints:
+    """Return each row's bin from 0: bins of equal mass; equal probabilities share one, few groups have few."""
+    n_bins = max(1, min(BINS, n_groups // PER_BIN))
     edges = np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1])
     return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1].astype(np.int64)
 
 
-def bin_gaps(weights: Floats, p: Floats, hit: Mask, bins: Ints) -> Floats:
-    """Return (K, B): each bin's probability less its share, times its part of the rows, under weights (B, N).
-
-    The sum of their absolute values is the expected calibration error.
-    """
-    member = bins[:, None] == np.arange(bins.max() + 1)
-    return np.asarray(((weights * (p - hit)) @ member.astype(float) / weights.sum(axis=1)[:, None]).T)
+def bin_gaps(p: Floats, hit: Mask, bins: Ints) -> Floats:
+    """Return (K,): each bin's mean probability less its share of rows that came true."""
+    return np.asarray(np.bincount(bins, p - hit) / np.bincount(bins))
 
 
 def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
@@ -137,15 +136,52 @@ def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
         return np.asarray(((weights * hit) @ member / (weights @ member)).T)
 
 
-def _squared_error(gaps: Floats, spread: Floats, shares: Floats, groups: NDArray[np.str_]) -> Interval:
-    """The debiased root mean square of the bins' gaps: (K,), of resamples (K, B), each times its share (K,)."""
-    support = support_of_masks([np.ones(len(groups), bool)], groups, 1, False)
-    noise = spread.var(axis=1) / shares
-    square = (gaps**2 / shares).sum() - noise.sum()
-    resampled = (spread**2 / shares[:, None]).sum(axis=0)  # holds the noise twice: its limits are wide
-    found = build_interval(float(square), resampled, support, ANY)
-    value, low, high = (math.sqrt(max(0.0, end)) for end in (found.value, found.low, found.high))
-    return Interval(value, low, high, found.n_groups, found.left_out, found.n)
+def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interval:
+    """The debiased root mean square of the bins' gaps.
+
+    The sum of squares is taken for a noncentral chi-square, scaled to have its mean and variance (Satterthwaite),
+    whose noncentrality is the error sought: limits of the bootstrap would hold its noise twice.
+    """
+    noise = gap_covariance(p, hit, bins, groups)
+    square = float((bin_gaps(p, hit, bins) ** 2 * np.bincount(bins)).sum() / len(bins))
+    scale = float((noise**2).sum() / np.trace(noise))
+    freedom = float(np.trace(noise)) / scale
+    ends = [_noncentrality(square / scale, freedom, share) for share in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)]
+    value, low, high = (math.sqrt(max(0.0, end)) for end in (square - np.trace(noise), *(scale * e for e in ends)))
+    return Interval(value, low, max(value, high), len(np.unique(groups)), 0, len(p))
+
+
+def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Floats:
+    """Return (K, K): the covariance over groups of the bins' gaps, each times the root of its part of the rows.
+
+    Where a bin holds one group, or all of its rows end alike, it does not tell its own variance; then that of a trial
+    a group with the probability foretold stands in, if it is larger.
+    """
+    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
+    of = (np.unique(groups)[:, None] == groups).astype(float)
+    rows, n = member.sum(axis=0), (of @ member > 0).sum(axis=0)
+    parts = of @ (member * ((p - hit)[:, None] - bin_gaps(p, hit, bins)))
+    parts *= np.sqrt(n / np.maximum(1, n - 1) / (rows * len(p)))
+    found = parts.T @ parts
+    mean, share = p @ member / rows, hit @ member / rows
+    silent = (n < 2) | (share == 0) | (share == 1)
+    foretold = np.maximum(mean * (1 - mean), EDGE) / n * rows / len(p)
+    np.fill_diagonal(found, np.where(silent, np.maximum(found.diagonal(), foretold), found.diagonal()))
+    return np.asarray(found)
+
+
+def _noncentrality(square: float, freedom: float, below: float) -> float:
+    """The noncentrality at which a chi-square stays under `square` with probability `below`; 0 where none does."""
+
+    def excess(noncentrality: float) -> float:
+        return float(ncx2.cdf(square, freedom, noncentrality)) - below
+
+    if not excess(EDGE) > 0:
+        return 0.0
+    most = 1.0
+    while excess(most) > 0:
+        most *= 2
+    return float(brentq(excess, EDGE, most))
 
 
 def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = True, steps: int = 30) -> Floats:

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
-from fxkit.calibration import bin_gaps, bin_rows, calibration, recalibration
+from fxkit.calibration import bin_gaps, bin_rows, calibration, gap_covariance, recalibration
 from fxkit.errors import DataError
 from fxkit.predictions import Predictions
 
@@ -35,17 +35,38 @@ def test_bins_are_those_of_scikit_learn_by_quantiles() -> None:
     assert mine.of == "fractured"
 
 
-def test_equal_probabilities_share_a_bin_and_few_rows_have_few_bins() -> None:
-    assert bin_rows(np.full(50, 0.3)).tolist() == [0] * 50
-    assert bin_rows(np.linspace(0, 1, 12)).max() == 1
-    assert bin_rows(np.array([0.2])).tolist() == [0]
+def test_equal_probabilities_share_a_bin_and_few_groups_have_few_bins() -> None:
+    assert bin_rows(np.full(50, 0.3), 50).tolist() == [0] * 50
+    assert bin_rows(np.linspace(0, 1, 120), 12).max() == 1
+    assert bin_rows(np.linspace(0, 1, 120), 120).max() == 9
+    assert bin_rows(np.array([0.2]), 1).tolist() == [0]
 
 
 def test_an_expected_error_is_the_mean_gap_over_bins() -> None:
     # Bin 0: mean 0.2, share 1/2. Bin 1: mean 0.8, share 1. By rows: (2 * 0.3 + 1 * 0.2) / 3.
     p, hit, bins = np.array([0.1, 0.3, 0.8]), np.array([False, True, True]), np.array([0, 0, 1])
-    gaps = bin_gaps(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 2.0]]), p, hit, bins)
-    assert np.abs(gaps).sum(axis=0) == pytest.approx([0.8 / 3, 0.2])
+    assert bin_gaps(p, hit, bins) == pytest.approx([-0.3, -0.2])
+
+
+def test_the_covariance_of_gaps_is_that_of_their_mean_over_groups() -> None:
+    rng = np.random.default_rng(0)
+    p, hit, bins = np.full(40, 0.5), rng.random(40) < 0.5, np.repeat([0, 1], 20)
+    alone = gap_covariance(p, hit, bins, np.arange(40).astype(str))
+    variances = [np.var(p[bins == i] - hit[bins == i], ddof=1) / 20 / 2 for i in (0, 1)]
+    assert alone == pytest.approx(np.diag(variances))
+    twice = [np.concatenate([a, a]) for a in (p, hit, bins, np.arange(40).astype(str))]
+    assert gap_covariance(*twice) == pytest.approx(alone)
+    across = gap_covariance(p, np.tile(hit[:20], 2), bins, np.tile(np.arange(20), 2).astype(str))
+    assert across[0, 1] == pytest.approx(across[0, 0])
+
+
+def test_bins_whose_rows_end_alike_vary_as_foretold() -> None:
+    names, bins = np.arange(10).astype(str), np.zeros(10, np.int64)
+    assert gap_covariance(np.full(10, 0.9), np.full(10, True), bins, names) == pytest.approx(0.009)
+    sure = Predictions(("a", "b"), tuple(names), np.ones(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
+    wrong = Predictions(("a", "b"), tuple(names), np.zeros(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
+    assert calibration(sure, resamples=20).error.high < 0.01
+    assert calibration(wrong, resamples=20).error.low > 0.99
 
 
 def test_the_recalibration_is_scikit_learns_regression_under_weights() -> None:
