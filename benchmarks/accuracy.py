@@ -1,4 +1,4 @@
-"""The published recipe against the linear probe: same films, same folds by patient, same seeds; and across data sets.
+"""The published recipe against fxkit's presets: same films, same folds by patient, same seeds; and across data sets.
 
 python benchmarks/accuracy.py FOREARM HAND WEIGHTS CACHE [--seeds 0,1,2] [--across] [--hands RUN]
 
@@ -7,10 +7,11 @@ CACHE keeps what the backbone gives for each view, and each seed's predictions.
 
 import argparse
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from accuracy_arms import Split, pass_once, probe, train_recipe
+from accuracy_arms import Seen, Split, pass_once, probe, train_steps
 from accuracy_films import Film, forearms, hands
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
@@ -21,6 +22,7 @@ from fxkit.pretraining import settings_of_run
 from fxkit.scores import AUROC, BALANCED_ACCURACY
 
 FOLDS = 5
+STEPS = ("baseline", "default")  # presets that train in two phases; the first is the published recipe
 
 
 def predictions(films: list[Film], p: np.ndarray) -> Predictions:
@@ -86,77 +88,97 @@ def probe_folds(config: Config, features: np.ndarray, outer: Outer) -> np.ndarra
     return p
 
 
+def in_steps(config: Config, name: str, seen: Seen, outer: Outer, net: Split, seed: int, cache: Path) -> np.ndarray:
+    """Return what a training in two phases says of the test folds; the fold after each chooses its epoch."""
+    place = cache / f"{name}-seed{seed}.npy"
+    if not place.is_file():
+        p = np.zeros(len(outer.labels))
+        for k, test in enumerate(outer.folds):
+            val = outer.folds[(k + 1) % FOLDS]
+            train = np.setdiff1d(outer.others(k), val)
+            p[test] = train_steps(config, seen, outer.labels, (train, val), net, seed * 10 + k)(seen[0], test)
+        np.save(place, p)
+    return np.load(place)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("forearm", "hand", "weights", "cache"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--across", action="store_true", help="also train the recipe for the other data set")
+    parser.add_argument("--across", action="store_true", help="also train on each set for the other one")
     parser.add_argument("--hands", type=Path, help="run folder of a training on the hands; also probe its backbone")
     a = parser.parse_args()
     a.cache.mkdir(parents=True, exist_ok=True)
-    net, films, others = Split(a.weights), forearms(a.forearm), hands(a.hand, a.cache)
+    seeds = [int(seed) for seed in a.seeds.split(",")]
+    net, films = Split(a.weights), forearms(a.forearm)
     y, groups = np.array([f.label for f in films]), [f.patient for f in films]
     folds = [test for _, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(y, y, groups)]
-    everything = np.arange(len(films))
+    outer = Outer(y, groups, folds)
     recipe = settings("baseline")
     seen = pass_once(films, recipe, sum(recipe.optim.epochs), net, a.cache / "recipe")
-
-    runs = []
-    for seed in map(int, a.seeds.split(",")):
-        place = a.cache / f"recipe-seed{seed}.npy"
-        if not place.is_file():
-            p = np.zeros(len(films))
-            for k, test in enumerate(folds):
-                val = folds[(k + 1) % FOLDS]
-                train = np.setdiff1d(everything, [*test, *val])
-                p[test] = train_recipe(recipe, seen, y, (train, val), net, seed * 10 + k)(seen[0], test)
-            np.save(place, p)
-        runs.append(predictions(films, np.load(place)))
-    print(f"{len(films)} files, {len({f.film for f in films})} films, {len(set(groups))} patients, {len(runs)} seeds")
+    runs: dict[str, list[Predictions]] = {}
+    for name in STEPS:
+        found = [in_steps(settings(name), name, seen, outer, net, seed, a.cache) for seed in seeds]
+        runs[name] = [predictions(films, p) for p in found]
+    print(f"{len(films)} files, {len({f.film for f in films})} films, {len(set(groups))} patients, {len(seeds)} seeds")
     print("| arm | AUROC | balanced accuracy | minus the recipe |\n|---|---|---|---|")
-    show("recipe", runs)
-    hand_labels = np.array([f.label for f in others])
-    cross, outer = {}, Outer(y, groups, folds)
-    arms = [(a.weights, 224, "stretch"), (a.weights, 448, "pad")]
+    show("recipe", runs["baseline"])
+    show("default", runs["default"], runs["baseline"])
+    arms = [(a.weights, 224), (a.weights, 448)]
     if a.hands:
-        arms.append((a.hands, settings_of_run(a.hands)["data.image_size"], "stretch"))
-    for weights, size, how in arms:
-        config = settings("probe", f"data.image_size={size}", f"data.resize={how}")
-        own = weights == a.hands
-        arm, backbone = ("probe on the hands' backbone" if own else "probe"), Split(weights).eval()
-        place = f"{'own' if own else ''}{size}"
-        here = pass_once(films, config, 0, backbone, a.cache / f"forearm{place}")[1]
-        p, q, files = probe_once(config, here, outer), probe_folds(config, here, outer), np.zeros(len(films))
-        for train, test in KFold(FOLDS, shuffle=True, random_state=0).split(everything):
-            files[test] = probe(config, here, y, train)(here, test)
-        show(f"{arm}, {size} px, {how}", [predictions(films, p)], runs)
-        show(f"{arm}, {size} px, {how}, --folds {FOLDS}", [predictions(films, q)], runs)
-        hit = float(np.mean((files >= 0.5) == y))
-        print(
-            f"random split of files, {arm}, {size} px: accuracy by file {hit:.3f}: says nothing, copies are in training"
-        )
-        if own:  # the hands are what its backbone has learnt
-            continue
-        there = pass_once(others, config, 0, backbone, a.cache / f"hand{place}")[1]
-        rows = np.arange(len(others))
-        cross[f"forearm to hand, probe, {size} px"] = predictions(
-            others, probe(config, here, y, everything)(there, rows)
-        )
-        p = probe(config, there, hand_labels, rows)(here, everything)
-        cross[f"hand to forearm, probe, {size} px"] = predictions(films, p)
+        arms.append((a.hands, int(settings_of_run(a.hands)["data.image_size"])))
+    for weights, size in arms:
+        probed(films, outer, weights, size, runs["baseline"], a)
     if a.across:
-        parts = np.setdiff1d(everything, folds[0]), folds[0]
-        predict = train_recipe(recipe, seen, y, parts, net, 0)
-        low = pass_once(others, recipe, 1, net, a.cache / "recipe-hand-plain")
-        cross["forearm to hand, recipe"] = predictions(others, predict(low[0], rows))
-        show("forearm to hand, recipe", [cross["forearm to hand, recipe"]])
-        low = pass_once(others, recipe, sum(recipe.optim.epochs), net, a.cache / "recipe-hand")
-        predict = train_recipe(recipe, low, hand_labels, (rows[rows % FOLDS > 0], rows[::FOLDS]), net, 0)
-        cross["hand to forearm, recipe"] = predictions(films, predict(seen[0], everything))
-    print("| trained to tested | AUROC | balanced accuracy |\n|---|---|---|")
-    for name, found in cross.items():
-        show(name, [found])
+        across(films, outer, seen, net, seeds, a)
+
+
+def probed(
+    films: list[Film], outer: Outer, weights: Path, size: int, against: list[Predictions], a: argparse.Namespace
+) -> None:
+    """Print the rows of the probe on one backbone at one size."""
+    config = settings("probe", f"data.image_size={size}")
+    arm = f"probe on the hands' backbone, {size} px" if weights == a.hands else f"probe, {size} px"
+    last = seen_at(films, config, weights, a.cache / f"forearm{'own' if weights == a.hands else ''}{size}s")
+    show(arm, [predictions(films, probe_once(config, last, outer))], against)
+    show(f"{arm}, --folds {FOLDS}", [predictions(films, probe_folds(config, last, outer))], against)
+    files = np.zeros(len(films))
+    for train, test in KFold(FOLDS, shuffle=True, random_state=0).split(files):
+        files[test] = probe(config, last, outer.labels, train)(last, test)
+    hit = float(np.mean((files >= 0.5) == outer.labels))
+    print(f"random split of files, {arm}: accuracy by file {hit:.3f}: says nothing, copies are in training", flush=True)
+
+
+def seen_at(films: list[Film], config: Config, weights: Path, cache: Path) -> np.ndarray:
+    """Return what the whole backbone gives for each film as it is, (N, 1, D)."""
+    return pass_once(films, config, 0, Split(weights).eval(), cache)[1]
+
+
+def across(films: list[Film], outer: Outer, seen: Seen, net: Split, seeds: list[int], a: argparse.Namespace) -> None:
+    """Print how what is trained on all of one set does on the other."""
+    others, recipe = hands(a.hand, a.cache), settings("baseline")
+    labels, rows, everything = np.array([f.label for f in others]), np.arange(len(others)), np.arange(len(films))
+    plain = pass_once(others, recipe, 1, net, a.cache / "recipe-hand-plain")
+    low = pass_once(others, recipe, sum(recipe.optim.epochs), net, a.cache / "recipe-hand")
+    found: dict[tuple[str, str], list[Predictions]] = {}
+    for name, seed in product(STEPS, seeds):
+        held = outer.folds[seed % FOLDS]
+        predict = train_steps(settings(name), seen, outer.labels, (np.setdiff1d(everything, held), held), net, seed)
+        found.setdefault(("forearm to hand", name), []).append(predictions(others, predict(plain[0], rows)))
+        held = rows[seed % FOLDS :: FOLDS]
+        predict = train_steps(settings(name), low, labels, (np.setdiff1d(rows, held), held), net, seed)
+        found.setdefault(("hand to forearm", name), []).append(predictions(films, predict(seen[0], everything)))
+    for size in (224, 448):
+        config, name = settings("probe", f"data.image_size={size}"), f"probe, {size} px"
+        here = seen_at(films, config, a.weights, a.cache / f"forearm{size}s")
+        there = seen_at(others, config, a.weights, a.cache / f"hand{size}s")
+        p = probe(config, here, outer.labels, everything)(there, rows)
+        found["forearm to hand", name] = [predictions(others, p)]
+        found["hand to forearm", name] = [predictions(films, probe(config, there, labels, rows)(here, everything))]
+    print("| trained to tested, by | AUROC | balanced accuracy | minus the recipe |\n|---|---|---|---|")
+    for (way, name), runs in found.items():
+        show(f"{way}, {name}", runs, None if name == "baseline" else found[way, "baseline"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The two ways that `accuracy.py` compares: the published recipe, and the linear probe.
+"""The ways that `accuracy.py` compares: the published recipe, fxkit's default in its place, and the linear probe.
 
 Nothing that is computed twice is trained twice: a frozen part gives the same for the same view, so the recipe's views
-(one an epoch) pass it once, and both arms go on from there.
+(one an epoch) pass it once, and all arms go on from there.
 """
 
 import copy
@@ -59,7 +59,7 @@ def pass_once(films: list[Film], config: Config, views: int, net: Split, cache: 
     return np.load(places[0], mmap_mode="r"), np.load(places[1])
 
 
-def train_recipe(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, net: Split, seed: int) -> Callable:
+def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, net: Split, seed: int) -> Callable:
     """Train both phases on the parts (train, val), keep the best epoch; return (low, rows) -> p(fractured)."""
     low, last = seen
     train, val = parts
@@ -68,7 +68,9 @@ def train_recipe(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, n
     rng = np.random.default_rng(seed)
     head, tail = build_head(last.shape[-1], 2, model.hidden, model.dropout), copy.deepcopy(net.tail)
     tail.to(memory_format=torch.channels_last)
-    criterion, truth = nn.CrossEntropyLoss(), torch.tensor(labels)
+    shares = np.bincount(labels[train], minlength=2) / len(train)
+    balanced = torch.tensor(1 / (2 * shares), dtype=torch.float32) if optim.class_weights else None
+    criterion, truth = nn.CrossEntropyLoss(balanced), torch.tensor(labels)
     steps = -(-len(train) // config.data.batch_size)
 
     def inner(rows: np.ndarray, view: int, low: np.ndarray = low) -> torch.Tensor:
