@@ -1,8 +1,9 @@
-"""How well copies are found by pixels alone: files under scrambled names, in one class.
+r"""How well copies are found by pixels alone: files under scrambled names, in one class.
 
     python benchmarks/copies.py ../shared/data/forearm/patients.csv --film stem --patient patient
     python benchmarks/hard_copies.py ../shared/data/fracatlas_hand /tmp/hard
-    python benchmarks/copies.py /tmp/hard/truth.csv --film film --same benchmarks/fracatlas_doubles.csv
+    python benchmarks/copies.py /tmp/hard/truth.csv --film film --same benchmarks/fracatlas_doubles.csv \
+      --limbs benchmarks/fracatlas_limbs.csv
 
 Prints recall of pairs of one film, precision of joined pairs by film and by patient, films kept whole, what a leak
 check makes of a fully leaked and of an honest split, time and memory.
@@ -78,17 +79,22 @@ class Truth:
         return [hashlib.md5(str(path).encode()).hexdigest()[:12] + path.suffix for path in self.paths]
 
 
-def read_truth(path: Path, film: str, patient: str, same: Path | None, half: str, count: int = 0) -> Truth:
-    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all, `count` so many of them."""
+def read_truth(
+    path: Path, film: str, patient: str, same: Path | None, half: str, count: int = 0, limbs: Path | None = None
+) -> Truth:
+    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all, `count` so many of them.
+
+    Where no patients are known, each film counts as one; those of `limbs` have another film's patient.
+    """
     rows = [row for row in read_rows(path) if half == "all" or _odd(row[film]) == (half == "odd")]
-    one = {row["second"]: row["first"] for row in read_rows(same)} if same else {}
+    one, limb = ({row["second"]: row["first"] for row in read_rows(file)} if file else {} for file in (same, limbs))
     films = [one.get(Path(row[film]).stem, Path(row[film]).stem) if same else row[film] for row in rows]
     drawn = set(sorted(set(films), key=lambda name: hashlib.md5(name.encode()).hexdigest())[: count or None])
     kept = [(row, name) for row, name in zip(rows, films, strict=True) if name in drawn]
     return Truth(
         tuple((path.parent / row["path"]).resolve() for row, _ in kept),
         tuple(name for _, name in kept),
-        tuple(row[patient] if patient else name for row, name in kept),
+        tuple(row[patient] if patient else limb.get(name, name) for row, name in kept),
     )
 
 
@@ -139,11 +145,14 @@ def scores(truth: Truth, groups: Sequence[str]) -> Scores:
 @click.option("--film", default="film", help="Column that copies share.")
 @click.option("--patient", default="", help="Column of patients.")
 @click.option("--same", type=click.Path(path_type=Path), help="CSV of films that are one, first,second.")
+@click.option("--limbs", type=click.Path(path_type=Path), help="CSV of films of one limb, first,second.")
 @click.option("--half", type=click.Choice(["all", "odd", "even"]), default="all", help="Films by number.")
 @click.option("--films", default=0, help="How many of the films, drawn by lot; 0: all.")
 @click.option("--jobs", default=2)
-def main(truth: Path, film: str, patient: str, same: Path | None, half: str, films: int, jobs: int) -> None:
-    known = read_truth(truth, film, patient, same, half, films)
+def main(
+    truth: Path, film: str, patient: str, same: Path | None, limbs: Path | None, half: str, films: int, jobs: int
+) -> None:
+    known = read_truth(truth, film, patient, same, half, films, limbs)
     with scrambled(known) as folder:
         start, names = time.perf_counter(), known.names
         with open_store(folder / "cache") as store:

@@ -46,6 +46,8 @@ class Evidence:
         overlap: share of the smaller film that both show.
         inverted: one is the negative of the other.
         matrix: from pixels of the first film's picture to those of the second's.
+        enlarged: how many times larger than the films the pictures are, that of the smaller film: what looks like
+            detail of a much enlarged one is coarse, and alike on more films.
     """
 
     points: int
@@ -56,6 +58,7 @@ class Evidence:
     overlap: float
     inverted: bool
     matrix: tuple[tuple[float, ...], ...]
+    enlarged: float
 
     @property
     def mirrored(self) -> bool:
@@ -83,7 +86,10 @@ def compare(first: Features, second: Features) -> Evidence | None:
             seen, there = better, finer
     whole = there if shrinks else cv2.invertAffineTransform(there)
     rows = tuple(tuple(float(value) for value in row) for row in whole)
-    return Evidence(points, share, abs(seen.rank), seen.detail, seen.places, seen.overlap, seen.rank < 0, rows)
+    enlarged = max(first.enlarged, second.enlarged)
+    return Evidence(
+        points, share, abs(seen.rank), seen.detail, seen.places, seen.overlap, seen.rank < 0, rows, enlarged
+    )
 
 
 def _map_between(first: Features, second: Features) -> tuple[Matrix, int, float] | None:

@@ -22,11 +22,13 @@ class Features:
         picture: (h, w) uint8, its longest side SIDE_PX.
         points: (n, 2) float32, x and y in pixels of the picture, the strongest first.
         descriptors: (n, 128) uint8, square roots of SIFT's, in the form of `canonical`.
+        enlarged: how many times larger than the film the picture is.
     """
 
     picture: Picture
     points: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
+    enlarged: float
 
 
 def features_of(image: Picture) -> Features:
@@ -35,17 +37,17 @@ def features_of(image: Picture) -> Features:
     Source: Lowe 2004, "Distinctive image features from scale-invariant keypoints"; Arandjelovic and Zisserman 2012,
     "Three things everyone should know to improve object retrieval" (square roots).
     """
-    picture = picture_of(image)
+    picture, enlarged = picture_of(image), SIDE_PX / max(image.shape)
     even = cv2.createCLAHE(CLIP, TILES).apply(picture)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=LEAST_CONTRAST, edgeThreshold=12)
     found, raw = sift.detectAndCompute(even, None)
     if raw is None:
-        return Features(picture, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
+        return Features(picture, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8), enlarged)
     order = np.argsort([-point.response for point in found], kind="stable")[:POINTS]
     points = np.array([found[index].pt for index in order], np.float32)
     raw = raw[order]
     rooted = np.sqrt(raw / np.maximum(raw.sum(1, keepdims=True), 1e-9))
-    return Features(picture, points, np.round(255 * canonical(rooted)).astype(np.uint8))
+    return Features(picture, points, np.round(255 * canonical(rooted)).astype(np.uint8), enlarged)
 
 
 def picture_of(image: Picture) -> Picture:

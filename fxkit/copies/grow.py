@@ -15,8 +15,10 @@ LEAST_RANK = 0.4  # rank correlation of a link that counts at all
 LEAST_PLACES = 10.0  # with structure, of such a link: markers alone, on bare ground, are fewer; ...
 LIKE_RANK = 0.85  # ... half as many where grey values agree so far
 LEAST_SHARE = 0.15  # of its clear matches that agree: plates' edges and scanners' stripes are alike in fewer
+ENLARGED = 1.6  # films enlarged beyond it have no fine detail left: ...
+SMALL = 1.5  # ... their score is so much less
 SURE = 5.4  # score from which one link joins two groups
-WITNESS = 1.2  # ... counts, beside another of other films
+WITNESS = 0.2  # ... counts, beside another of other films
 HINT = -1.0  # ... is worth a second look
 LARGE = 3  # films of both groups from which a sure link is asked for, ...
 SECOND = 3.0  # ... and another of this score: among their many pairs one is alike by chance
@@ -38,7 +40,8 @@ def score(evidence: Evidence) -> float:
         return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
     values = (np.log(evidence.share), *alike)
-    return float(np.dot((SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET)
+    small = SMALL if evidence.enlarged > ENLARGED else 0.0
+    return float(np.dot((SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET - small)
 
 
 @dataclass

@@ -20,13 +20,15 @@ from preprocess.dicom_ids import DicomIds
 from preprocess.images import decode_image, encode_jpeg, to_grey8
 
 MAGIC, OURS = b"SQLite format 3\0", b"fxki"  # what a cache begins with, and its application_id
-FORMAT = 4  # of the file; another is made anew
+FORMAT = 5  # of the file; another is made anew
 QUALITY = 95  # of the pictures, as JPEG: a film takes some 35 kB
 TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, state TEXT, sha256 TEXT, width INT, height INT, status BLOB, facts TEXT, ids TEXT
 );
-CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, picture BLOB, points BLOB, descriptors BLOB);
+CREATE TABLE IF NOT EXISTS features (
+    sha256 TEXT PRIMARY KEY, picture BLOB, points BLOB, descriptors BLOB, enlarged REAL
+);
 CREATE TABLE IF NOT EXISTS evidence (pair TEXT PRIMARY KEY, found TEXT);
 CREATE TABLE IF NOT EXISTS candidates (films TEXT PRIMARY KEY, pairs BLOB);
 CREATE TABLE IF NOT EXISTS figures (data TEXT PRIMARY KEY, found TEXT);
@@ -74,7 +76,8 @@ class Store:
             picture = encode_jpeg(features.picture, QUALITY)
             packed = (zlib.compress(array.tobytes(), 1) for array in (features.points, features.descriptors))
             self._database.execute(
-                "INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", (reading.sha256, picture, *packed)
+                "INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?, ?)",
+                (reading.sha256, picture, *packed, features.enlarged),
             )
 
     def commit(self) -> None:
@@ -87,12 +90,13 @@ class Store:
 
     def features(self, sha256: str) -> Features:
         """Return the features of a file."""
-        wanted = "SELECT picture, points, descriptors FROM features WHERE sha256 = ?"
-        picture, points, descriptors = self._database.execute(wanted, (sha256,)).fetchone()
+        wanted = "SELECT picture, points, descriptors, enlarged FROM features WHERE sha256 = ?"
+        picture, points, descriptors, enlarged = self._database.execute(wanted, (sha256,)).fetchone()
         return Features(
             to_grey8(decode_image("picture.jpg", picture)),
             np.frombuffer(zlib.decompress(points), np.float32).reshape(-1, 2),
             _descriptors(descriptors),
+            enlarged,
         )
 
     def descriptors(self, hashes: Iterable[str]) -> Iterator[NDArray[np.uint8]]:

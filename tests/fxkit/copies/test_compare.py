@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fxkit.copies.compare import LEAST_POINTS, Evidence, compare, correlation
-from fxkit.copies.features import features_of
+from fxkit.copies.features import SIDE_PX, features_of
 from fxkit.copies.grow import SURE, score
 
 Film = NDArray[np.uint8]
@@ -64,6 +64,7 @@ def test_a_part_is_known_for_a_part(films: Films) -> None:
     assert found is not None
     assert found.detail > 0.5
     assert found.overlap > 0.9
+    assert found.enlarged == pytest.approx(SIDE_PX / 200)
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
@@ -116,7 +117,7 @@ def test_films_without_anything_shown_are_refused(films: Films) -> None:
 
 
 def test_mirrored_is_told_by_the_map() -> None:
-    plain = Evidence(9, 1, 1, 1, 60, 1, False, ((0, -1, 5), (1, 0, 5)))
+    plain = Evidence(9, 1, 1, 1, 60, 1, False, ((0, -1, 5), (1, 0, 5)), 1)
     assert not plain.mirrored
     assert replace(plain, matrix=((-1, 0, 5), (0, 1, 5))).mirrored
 

@@ -42,6 +42,7 @@ def test_shapes_types_and_bounds(films: Films) -> None:
     assert found.descriptors.shape == (count, 128)
     assert (found.points.dtype, found.descriptors.dtype) == (np.float32, np.uint8)
     assert max(found.picture.shape) == SIDE_PX
+    assert found.enlarged == SIDE_PX / max(films(2).shape)
     assert (found.points >= 0).all()
     assert (found.points <= SIDE_PX).all()
 

@@ -1,5 +1,6 @@
 """Copies under scrambled names, in real files: all are found, nothing else is, and a second run compares nothing."""
 
+import csv
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from fxkit.copies.find import Copies, compare_pairs, find_copies
 from fxkit.copies.store import Store, open_store
 from fxkit.copies.verdicts import Verdicts
 from fxkit.data.readings import read_files
+from fxkit.synth import synth
 from preprocess.images import write_image
 
 Film = NDArray[np.uint8]
@@ -67,6 +69,16 @@ def test_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]
     assert all(owner[link.first] == owner[link.second] for link in joined)
     assert [link.score for link in found.links] == sorted(link.score for link in found.links)
     assert all(done <= total for done, total in seen)
+
+
+def test_small_made_films_of_one_generator_and_other_patients_stay_apart(tmp_path: Path) -> None:
+    made = synth(tmp_path / "films", films=24, copies=2, size_px=160, copy_px=96, seed=3)
+    rows = list(csv.DictReader((made.root / "truth.csv").open(newline="")))
+    with opened(made.root, {row["path"]: int(row["patient"][1:]) for row in rows}) as (store, patient):
+        found = find_copies(store, patient)
+    groups = [{patient[name] for name in names} for names in sets(found)]
+    assert all(len(patients) == 1 for patients in groups)
+    assert len(groups) < len(rows)
 
 
 def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from fxkit.copies.grow import (
     PATIENCE,
     REFUSALS,
     SECOND,
+    SMALL,
     SURE,
     WITNESS,
     Pair,
@@ -32,7 +34,13 @@ Groups = list[list[int]]
 
 
 def seen(share: float, detail: float, places: float = 60.0, rank: float = 0.9) -> Evidence:
-    return Evidence(50, share, rank, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    return Evidence(50, share, rank, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), 1.0)
+
+
+def test_a_link_of_a_much_enlarged_film_counts_less() -> None:
+    link = seen(0.8, 0.9)
+    assert score(replace(link, enlarged=1.43)) == score(link)  # 224 px
+    assert score(replace(link, enlarged=3.3)) == pytest.approx(score(link) - SMALL)
 
 
 def evidence(value: float) -> Evidence:

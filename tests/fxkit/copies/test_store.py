@@ -22,7 +22,7 @@ from preprocess.images import encode_image
 Films = Callable[[int], NDArray[np.uint8]]
 FACTS = facts_of("a.png", encode_image("a.png", np.eye(9, dtype=np.uint8)), np.eye(9, dtype=np.uint8))
 READ = Reading("aa", 240, 300, "ok", replace(FACTS, path="a/Röntgen.png"), DicomIds(patient="Müller 7"))
-SEEN = Evidence(31, 0.9, 0.97, 0.81, 60.0, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)))
+SEEN = Evidence(31, 0.9, 0.97, 0.81, 60.0, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)), 1.43)
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
         assert np.array_equal(kept.points, features.points)
         assert np.array_equal(kept.descriptors, features.descriptors)
         assert kept.picture.shape == features.picture.shape
+        assert kept.enlarged == features.enlarged
         assert np.abs(kept.picture.astype(int) - features.picture).mean() < 3  # JPEG
         (descriptors,) = store.descriptors(["aa"])
         assert np.array_equal(descriptors, features.descriptors)
