@@ -88,15 +88,15 @@ def probe_folds(config: Config, features: np.ndarray, outer: Outer) -> np.ndarra
     return p
 
 
-def in_steps(config: Config, name: str, seen: Seen, outer: Outer, net: Split, seed: int, cache: Path) -> np.ndarray:
-    """Return what a training in two phases says of the test folds; the fold after each chooses its epoch."""
+def in_steps(name: str, seen: Seen, outer: Outer, net: Split, seed: int, cache: Path) -> np.ndarray:
+    """Return what a preset's training in two phases says of the test folds; the fold after each chooses its epoch."""
     place = cache / f"{name}-seed{seed}.npy"
     if not place.is_file():
         p = np.zeros(len(outer.labels))
         for k, test in enumerate(outer.folds):
             val = outer.folds[(k + 1) % FOLDS]
             train = np.setdiff1d(outer.others(k), val)
-            p[test] = train_steps(config, seen, outer.labels, (train, val), net, seed * 10 + k)(seen[0], test)
+            p[test] = train_steps(settings(name), seen, outer.labels, (train, val), net, seed * 10 + k)(seen[0], test)
         np.save(place, p)
     return np.load(place)
 
@@ -119,7 +119,7 @@ def main() -> None:
     seen = pass_once(films, recipe, sum(recipe.optim.epochs), net, a.cache / "recipe")
     runs: dict[str, list[Predictions]] = {}
     for name in STEPS:
-        found = [in_steps(settings(name), name, seen, outer, net, seed, a.cache) for seed in seeds]
+        found = [in_steps(name, seen, outer, net, seed, a.cache) for seed in seeds]
         runs[name] = [predictions(films, p) for p in found]
     print(f"{len(films)} files, {len({f.film for f in films})} films, {len(set(groups))} patients, {len(seeds)} seeds")
     print("| arm | AUROC | balanced accuracy | minus the recipe |\n|---|---|---|---|")
@@ -139,8 +139,9 @@ def probed(
 ) -> None:
     """Print the rows of the probe on one backbone at one size."""
     config = settings("probe", f"data.image_size={size}")
-    arm = f"probe on the hands' backbone, {size} px" if weights == a.hands else f"probe, {size} px"
-    last = seen_at(films, config, weights, a.cache / f"forearm{'own' if weights == a.hands else ''}{size}s")
+    arm, place = ("probe on the hands' backbone", "forearmown") if weights == a.hands else ("probe", "forearm")
+    arm = f"{arm}, {size} px"
+    last = seen_at(films, config, weights, a.cache / f"{place}{size}s")
     show(arm, [predictions(films, probe_once(config, last, outer))], against)
     show(f"{arm}, --folds {FOLDS}", [predictions(films, probe_folds(config, last, outer))], against)
     files = np.zeros(len(films))

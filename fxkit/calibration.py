@@ -81,7 +81,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (k, k + 1)]
     return Calibration(
         of=known.classes[1] if binary else "the class decided for",
-        ece=float(np.abs(bin_gaps(p, hit, bins) * np.bincount(bins)).sum() / len(p)),
+        ece=float(np.average(np.abs(bin_gaps(p, hit, bins)), weights=np.bincount(bins))),
         error=_error(p, hit, bins, groups),
         slope=lines[0],
         intercept=lines[1],
@@ -143,11 +143,11 @@ def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interv
     whose noncentrality is the error sought: limits of the bootstrap would hold its noise twice.
     """
     noise = gap_covariance(p, hit, bins, groups)
-    square = float((bin_gaps(p, hit, bins) ** 2 * np.bincount(bins)).sum() / len(bins))
-    scale = float((noise**2).sum() / np.trace(noise))
-    freedom = float(np.trace(noise)) / scale
+    square, mean = float(np.average(bin_gaps(p, hit, bins) ** 2, weights=np.bincount(bins))), float(np.trace(noise))
+    scale = float((noise**2).sum()) / mean
+    freedom = mean / scale
     ends = [_noncentrality(square / scale, freedom, share) for share in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)]
-    value, low, high = (math.sqrt(max(0.0, end)) for end in (square - np.trace(noise), *(scale * e for e in ends)))
+    value, low, high = (math.sqrt(max(0.0, end)) for end in (square - mean, *(scale * e for e in ends)))
     return Interval(value, low, max(value, high), len(np.unique(groups)), 0, len(p))
 
 
@@ -157,13 +157,14 @@ def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -
     Where a bin holds one group, or all of its rows end alike, it does not tell its own variance; then that of a trial
     a group with the probability foretold stands in, if it is larger.
     """
-    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
-    of = (np.unique(groups)[:, None] == groups).astype(float)
-    rows, n = member.sum(axis=0), (of @ member > 0).sum(axis=0)
-    parts = of @ (member * ((p - hit)[:, None] - bin_gaps(p, hit, bins)))
+    rows, of = np.bincount(bins), np.unique(groups, return_inverse=True)[1]
+    shape = (int(of.max()) + 1, len(rows))
+    place = np.ravel_multi_index((of, bins), shape)
+    parts = np.bincount(place, p - hit - bin_gaps(p, hit, bins)[bins], math.prod(shape)).reshape(shape)
+    n = (np.bincount(place, minlength=math.prod(shape)).reshape(shape) > 0).sum(axis=0)
     parts *= np.sqrt(n / np.maximum(1, n - 1) / (rows * len(p)))
     found = parts.T @ parts
-    mean, share = p @ member / rows, hit @ member / rows
+    mean, share = np.bincount(bins, p) / rows, np.bincount(bins, hit) / rows
     silent = (n < 2) | (share == 0) | (share == 1)
     foretold = np.maximum(mean * (1 - mean), EDGE) / n * rows / len(p)
     np.fill_diagonal(found, np.where(silent, np.maximum(found.diagonal(), foretold), found.diagonal()))

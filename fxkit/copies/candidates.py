@@ -36,8 +36,8 @@ def candidates(
     """
     reduced, counts = _reduced(iter(descriptors))
     owner = np.repeat(np.arange(len(counts)), counts)
-    asks: slice | NDArray[np.bool_] = np.isin(owner, list(asking)) if asking else slice(None)  # a mask would copy all
-    held = asks if isinstance(asks, slice) else ~asks
+    chosen = np.isin(owner, list(asking))
+    asks, held = (chosen, ~chosen) if asking else (slice(None), slice(None))  # masks would copy all
     if len(owner[held]) <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)

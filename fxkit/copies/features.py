@@ -37,7 +37,7 @@ def features_of(image: Picture) -> Features:
     Source: Lowe 2004, "Distinctive image features from scale-invariant keypoints"; Arandjelovic and Zisserman 2012,
     "Three things everyone should know to improve object retrieval" (square roots).
     """
-    picture, enlarged = picture_of(image), SIDE_PX / max(image.shape)
+    picture, enlarged = picture_of(image), _enlargement(image)
     even = cv2.createCLAHE(CLIP, TILES).apply(picture)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=LEAST_CONTRAST, edgeThreshold=12)
     found, raw = sift.detectAndCompute(even, None)
@@ -52,10 +52,14 @@ def features_of(image: Picture) -> Features:
 
 def picture_of(image: Picture) -> Picture:
     """Scale an (H, W) uint8 film so that its longer side is SIDE_PX."""
-    scale = SIDE_PX / max(image.shape)
+    scale = _enlargement(image)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = [max(8, round(side * scale)) for side in image.shape[::-1]]
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def _enlargement(image: Picture) -> float:
+    return float(SIDE_PX / max(image.shape))
 
 
 def canonical(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:

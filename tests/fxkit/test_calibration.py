@@ -45,7 +45,9 @@ def test_equal_probabilities_share_a_bin_and_few_groups_have_few_bins() -> None:
 def test_an_expected_error_is_the_mean_gap_over_bins() -> None:
     # Bin 0: mean 0.2, share 1/2. Bin 1: mean 0.8, share 1. By rows: (2 * 0.3 + 1 * 0.2) / 3.
     p, hit, bins = np.array([0.1, 0.3, 0.8]), np.array([False, True, True]), np.array([0, 0, 1])
-    assert bin_gaps(p, hit, bins) == pytest.approx([-0.3, -0.2])
+    gaps = bin_gaps(p, hit, bins)
+    assert gaps == pytest.approx([-0.3, -0.2])
+    assert np.average(np.abs(gaps), weights=np.bincount(bins)) == pytest.approx(0.8 / 3)
 
 
 def test_the_covariance_of_gaps_is_that_of_their_mean_over_groups() -> None:
