@@ -7,6 +7,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+VOTING = 250  # points of a film, the strongest, that vote and are voted for: more take their time
 DIMENSIONS = 32  # to which descriptors are reduced
 NEIGHBOURS = 12  # of each point that vote
 CANDIDATES = 24  # films kept of each film's
@@ -68,14 +69,15 @@ def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
     """
     first: list[NDArray[np.uint8]] = []
     while sum(map(len, first)) < SAMPLE and (own := next(films, None)) is not None:
-        first.append(own)
+        first.append(own[:VOTING])
     if not first or sum(map(len, first)) < 2:
         return np.zeros((0, DIMENSIONS), np.float16), []
     sample = np.concatenate(first).astype(np.float32)
     mean = sample.mean(0)
     axes = np.linalg.eigh(np.cov((sample - mean).T))[1][:, ::-1][:, :DIMENSIONS]
     packed, counts = bytearray(), []
-    for own in chain(first, films):
+    for film in chain(first, films):
+        own = film[:VOTING]
         packed += ((own.astype(np.float32) - mean) @ axes).astype(np.float16).tobytes()
         counts.append(len(own))
     return np.frombuffer(packed, np.float16).reshape(-1, DIMENSIONS), counts

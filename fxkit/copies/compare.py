@@ -4,27 +4,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fxkit.copies.features import Features, Picture
-
-Matrix = NDArray[np.float64]  # (2, 3), from pixels of one picture to those of another
-Values = NDArray[np.float32]
+from fxkit.copies.likeness import Matrix, band, likeness, ranks_of, shown_of
 
 LEAST_POINTS = 6  # common ones: an affine map takes three
 RATIO = 0.9  # of a point's best to its second best match, for those that the map is sought by
 NEAR_PX = (6.0, 4.0, 3.0)  # within which points count as common, from the first map to the last
-LEAST_OVERLAP_PX = 2000  # pixels that both films show
 NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
 SCALES = (0.25, 4.0)  # ... and their range
-CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
-BAND_PX = (1.5, 5.0)  # detail: what a blur of the second width takes away after the first
-PLACE_PX = 16  # side of the squares in each of which the detail's correlation is taken
-LEAST_SHOWN = 0.3  # share of such a square that both films show
-LEAST_WEIGHT = 0.25  # of places whose grey values are ranked: those of bare ground rank by chance, or by a marker
-TURNING = 8.0  # an eighth of the gradient along the edges counts in full
-AGREES = 0.5  # detail's correlation where films agree: grey values are ranked there, if the median place is such
-FLOOR, NOISE = 0.25, 4.0  # variance of detail, in grey values squared: no less is told; half a place's weight is lost
 FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
 PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
 FEW_POINTS = 12  # ... fewer common points than these, idle
@@ -42,6 +30,7 @@ class Evidence:
             contrast.
         detail: correlation of the finer detail in the median place, places weighed by their structure: likeness of
             anatomy alone leaves it lower, and a marker laid on speaks for its own place alone.
+        agreeing: share of the structure of either film, where both show, that agrees: edges of plates alone are little.
         places: how many places hold structure.
         overlap: share of the smaller film that both show.
         inverted: one is the negative of the other.
@@ -54,6 +43,7 @@ class Evidence:
     share: float
     rank: float
     detail: float
+    agreeing: float
     places: float
     overlap: float
     inverted: bool
@@ -76,19 +66,28 @@ def compare(first: Features, second: Features) -> Evidence | None:
     shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # the larger view is brought to the smaller: nothing is made up
     one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
     there = matrix if shrinks else cv2.invertAffineTransform(matrix)
-    seen = _likeness(one, other, there)
+    seen = likeness(one, other, there)
     if seen is None or (points < FEW_POINTS and seen.detail < HOPELESS):
         return None
     finer = None if seen.detail > PLAIN else _refine(one, other, there, inverted=seen.rank < 0)
     if finer is not None:
-        better = _likeness(one, other, finer)
+        better = likeness(one, other, finer)
         if better is not None and better.detail > seen.detail:
             seen, there = better, finer
     whole = there if shrinks else cv2.invertAffineTransform(there)
     rows = tuple(tuple(float(value) for value in row) for row in whole)
     enlarged = max(first.enlarged, second.enlarged)
     return Evidence(
-        points, share, abs(seen.rank), seen.detail, seen.places, seen.overlap, seen.rank < 0, rows, enlarged
+        points,
+        share,
+        abs(seen.rank),
+        seen.detail,
+        seen.agreeing,
+        seen.places,
+        seen.overlap,
+        seen.rank < 0,
+        rows,
+        enlarged,
     )
 
 
@@ -122,128 +121,15 @@ def _map_between(first: Features, second: Features) -> tuple[Matrix, int, float]
     return matrix, int(common.sum()), float((off[clear] < NEAR_PX[-1]).mean())
 
 
-def _shown(picture: Picture) -> NDArray[np.bool_]:
-    return (picture > CUT[0]) & (picture < CUT[1])
-
-
-@dataclass(frozen=True)
-class _Likeness:
-    rank: float  # below 0 where one is the other's negative
-    detail: float
-    places: float
-    overlap: float
-
-
-def _likeness(one: Picture, other: Picture, matrix: Matrix) -> _Likeness | None:
-    """Tell how alike the films are where both show; None if that is small."""
-    size = other.shape[::-1]
-    laid = cv2.warpAffine(one, matrix, size, flags=cv2.INTER_LINEAR)
-    own = cv2.warpAffine(_shown(one).astype(np.float32), matrix, size)
-    both = np.asarray(cv2.erode(((own > 0.95) & _shown(other)).astype(np.uint8), np.ones((3, 3))), bool)
-    if both.sum() < LEAST_OVERLAP_PX:
-        return None
-    laid = np.asarray(laid, np.uint8)
-    detail, others = (_band(picture.astype(np.float32), both, BAND_PX) for picture in (laid, other))
-    alike, weights = _in_places(detail, others, both)
-    rank = _rank(laid, other, both, weights > LEAST_WEIGHT)
-    middle = _median(alike, weights)
-    sign = -1.0 if (middle if abs(middle) > AGREES else rank) < 0 else 1.0
-    if sign * middle > AGREES:  # a marker over the anatomy has grey values of its own, and its places do not agree
-        rank = sign * abs(_rank(laid, other, both, (weights > LEAST_WEIGHT) & (sign * alike > AGREES)))
-    smaller = min(float(_shown(other).sum()), float(own.sum()))
-    return _Likeness(rank, sign * middle, float(weights.sum()), float(both.sum() / max(smaller, 1.0)))
-
-
-def _rank(one: Picture, other: Picture, both: NDArray[np.bool_], places: NDArray[np.bool_]) -> float:
-    """Return Spearman's correlation of grey values in these places, or in all where they are too few."""
-    shown = both & _pixels(places, both.shape)
-    shown = shown if shown.sum() >= LEAST_OVERLAP_PX else both
-    return correlation(_ranks(one, shown)[shown], _ranks(other, shown)[shown])
-
-
-def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Values, Values]:
-    """Return the correlation of two films' detail in each place, and the place's weight, 0 to 1.
-
-    Places weigh by how far their detail stands above noise in both films: bone counts, and empty ground does not.
-    """
-    inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
-    one, other = one * inner, other * inner
-    shown = _means(inner)
-    first, second, product = (
-        _means(values) / np.maximum(shown, LEAST_SHOWN) for values in (one * one, other * other, one * other)
-    )
-    alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
-    turning = _turning(other)
-    first, second = first * turning, second * turning
-    weights = shown * first / (first + NOISE) * second / (second + NOISE)
-    return np.asarray(alike, np.float32), np.asarray(np.where(shown > LEAST_SHOWN, weights, 0), np.float32)
-
-
-def _turning(detail: Values) -> Values:
-    """Return of each place, 0 to 1, how far its detail varies along its edges too.
-
-    A straight edge is like any other, and plates' edges lie on all films of a scanner.
-    """
-    across, down = cv2.Sobel(detail, cv2.CV_32F, 1, 0), cv2.Sobel(detail, cv2.CV_32F, 0, 1)
-    xx, yy, xy = _means(across * across), _means(down * down), _means(across * down)
-    total = np.maximum(xx + yy, 1e-6)
-    weaker = (total - np.sqrt((xx - yy) ** 2 + 4 * xy**2)) / 2
-    return np.asarray(np.minimum(1, weaker / total * TURNING), np.float32)
-
-
-def _median(values: Values, weights: Values) -> float:
-    order = np.argsort(values, axis=None)
-    reached = np.cumsum(weights.ravel()[order])
-    return float(values.ravel()[order][np.searchsorted(reached, reached[-1] / 2)])
-
-
-def _pixels(places: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Give every pixel of an array of this shape the value of its place."""
-    return places.repeat(PLACE_PX, 0).repeat(PLACE_PX, 1)[: shape[0], : shape[1]]
-
-
-def _means(values: Values) -> Values:
-    """Take the mean of each place of an (H, W) array; what is missing of the last ones counts as 0."""
-    h, w = values.shape
-    whole = cv2.copyMakeBorder(values, 0, -h % PLACE_PX, 0, -w % PLACE_PX, cv2.BORDER_CONSTANT, value=0)
-    size = (whole.shape[1] // PLACE_PX, whole.shape[0] // PLACE_PX)
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _ranks(picture: Picture, shown: NDArray[np.bool_]) -> Values:
-    """Replace each grey value by its rank among those shown, 0 to 1."""
-    counts = np.bincount(picture[shown], minlength=256)
-    ranks = (np.cumsum(counts) - counts / 2) / max(1, counts.sum())
-    return np.asarray(ranks[picture], np.float32)
-
-
-def _band(values: Values, shown: NDArray[np.bool_], widths_px: tuple[float, float]) -> Values:
-    """Take the detail between two widths of what is shown alone."""
-    both = np.dstack([values * shown, shown.astype(np.float32)])  # one blur for both
-    finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths_px)
-    return _over(finer) - _over(coarser)
-
-
-def _over(blurred: Values) -> Values:
-    return np.asarray(blurred[..., 0] / np.maximum(blurred[..., 1], np.float32(1e-3)), np.float32)
-
-
-def correlation(a: Values, b: Values) -> float:
-    """Return Pearson's correlation of two (n,) arrays; 0 where one of them is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum() / spread) if spread > 1e-9 else 0.0
-
-
 def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Matrix | None:
     """Register more finely, on detail, at half size; None where that fails or leads elsewhere.
 
     Source: Evangelidis and Psarakis 2008, "Parametric image alignment using enhanced correlation coefficient".
     """
     halves = [cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in (one, other)]
-    seen, still_seen = (_shown(np.asarray(half, np.uint8)) for half in halves)
+    seen, still_seen = (shown_of(np.asarray(half, np.uint8)) for half in halves)
     moving, still = (
-        np.where(shown, _band(_ranks(np.asarray(half, np.uint8), shown), shown, FINE_PX), 0).astype(np.float32)
+        np.where(shown, band(ranks_of(np.asarray(half, np.uint8), shown), shown, FINE_PX), 0).astype(np.float32)
         for half, shown in zip(halves, (seen, still_seen), strict=True)
     )
     start = cv2.invertAffineTransform(matrix)

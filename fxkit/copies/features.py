@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE_PX = 320  # longest side of the picture
-POINTS = 250  # the strongest
+POINTS = 400  # the strongest
 LEAST_CONTRAST = 0.01  # of a point; films are faint, and contrast is evened first
 CLIP, TILES = 3.0, (6, 6)  # of the evening
 

@@ -15,10 +15,11 @@ LEAST_RANK = 0.4  # rank correlation of a link that counts at all
 LEAST_PLACES = 10.0  # with structure, of such a link: markers alone, on bare ground, are fewer; ...
 LIKE_RANK = 0.85  # ... half as many where grey values agree so far
 LEAST_SHARE = 0.15  # of its clear matches that agree: plates' edges and scanners' stripes are alike in fewer
+LEAST_AGREEING = 0.2  # of their structure: edges of plates and stripes alone are a smaller share
 ENLARGED = 1.6  # films enlarged beyond it have no fine detail left: ...
-SMALL = 1.5  # ... their score is so much less
+SMALL = 2.0  # ... their score is so much less
 SURE = 5.4  # score from which one link joins two groups
-WITNESS = 0.2  # ... counts, beside another of other films
+WITNESS = -0.3  # ... counts, beside another of other films
 HINT = -1.0  # ... is worth a second look
 LARGE = 3  # films of both groups from which a sure link is asked for, ...
 SECOND = 3.0  # ... and another of this score: among their many pairs one is alike by chance
@@ -36,7 +37,12 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 def score(evidence: Evidence) -> float:
     """Return the log odds that films with this evidence are copies; minus infinity below what a link needs at all."""
     least = LEAST_PLACES / 2 if evidence.rank > LIKE_RANK else LEAST_PLACES
-    if evidence.rank < LEAST_RANK or evidence.places < least or evidence.share < LEAST_SHARE:
+    if (
+        evidence.rank < LEAST_RANK
+        or evidence.places < least
+        or evidence.share < LEAST_SHARE
+        or evidence.agreeing < LEAST_AGREEING
+    ):
         return float("-inf")
     alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
     values = (np.log(evidence.share), *alike)

@@ -20,7 +20,7 @@ from preprocess.dicom_ids import DicomIds
 from preprocess.images import decode_image, encode_jpeg, to_grey8
 
 MAGIC, OURS = b"SQLite format 3\0", b"fxki"  # what a cache begins with, and its application_id
-FORMAT = 5  # of the file; another is made anew
+FORMAT = 6  # of the file; another is made anew
 QUALITY = 95  # of the pictures, as JPEG: a film takes some 35 kB
 TABLES = """
 CREATE TABLE IF NOT EXISTS files (

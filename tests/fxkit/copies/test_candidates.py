@@ -57,6 +57,14 @@ def test_some_ask_for_the_others_alone(films: Films) -> None:
     assert all(low < 8 <= high for low, high, _ in found)
 
 
+def test_the_strongest_points_alone_vote(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = descriptors(films)
+    strongest = [own[:60] for own in taken]
+    assert candidates(taken) != candidates(strongest)
+    monkeypatch.setattr(module, "VOTING", 60)
+    assert candidates(taken) == candidates(strongest)
+
+
 @pytest.mark.parametrize("count", [0, 1, NEIGHBOURS])
 def test_fewer_points_than_neighbours_give_none(films: Films, count: int) -> None:
     few = features_of(films(0)).descriptors[:count]

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 from fxkit.copies.compare import Evidence
 from fxkit.copies.grow import (
     LARGE,
+    LEAST_AGREEING,
     LEAST_PLACES,
     LEAST_SHARE,
     LIKE_RANK,
@@ -34,7 +35,7 @@ Groups = list[list[int]]
 
 
 def seen(share: float, detail: float, places: float = 60.0, rank: float = 0.9) -> Evidence:
-    return Evidence(50, share, rank, detail, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), 1.0)
+    return Evidence(50, share, rank, detail, 0.7, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), 1.0)
 
 
 def test_a_link_of_a_much_enlarged_film_counts_less() -> None:
@@ -83,6 +84,11 @@ def test_likeness_in_a_few_places_does_not_count() -> None:
     assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES, LIKE_RANK)))
     assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES / 2, LIKE_RANK + 0.01)))
     assert score(seen(1.0, 0.95, LEAST_PLACES / 2 - 1, LIKE_RANK + 0.01)) == -math.inf
+
+
+def test_likeness_of_a_small_part_of_what_the_films_show_does_not_count() -> None:
+    assert math.isfinite(score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING)))
+    assert score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING - 0.01)) == -math.inf
 
 
 def test_a_sure_link_joins_groups() -> None:

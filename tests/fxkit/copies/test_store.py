@@ -22,7 +22,7 @@ from preprocess.images import encode_image
 Films = Callable[[int], NDArray[np.uint8]]
 FACTS = facts_of("a.png", encode_image("a.png", np.eye(9, dtype=np.uint8)), np.eye(9, dtype=np.uint8))
 READ = Reading("aa", 240, 300, "ok", replace(FACTS, path="a/Röntgen.png"), DicomIds(patient="Müller 7"))
-SEEN = Evidence(31, 0.9, 0.97, 0.81, 60.0, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)), 1.43)
+SEEN = Evidence(31, 0.9, 0.97, 0.81, 0.7, 60.0, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)), 1.43)
 
 
 @pytest.fixture
