@@ -96,8 +96,8 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     )
     alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
     turning = _turning(other)
-    first, second = first * turning, second * turning
-    one_stands, other_stands = (np.asarray(there / (there + NOISE), np.float32) for there in (first, second))
+    first, second = (np.asarray(variance * turning, np.float32) for variance in (first, second))
+    one_stands, other_stands = first / (first + NOISE), second / (second + NOISE)
     shown = np.asarray(np.where(shown > LEAST_SHOWN, shown, 0), np.float32)
     weights = shown * one_stands * other_stands
     under_marker = weights * _strange(first, second, weights)
