@@ -91,12 +91,11 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
     one, other = one * inner, other * inner
     shown = _means(inner)
-    first, second, product = (
-        _means(values) / np.maximum(shown, LEAST_SHOWN) for values in (one * one, other * other, one * other)
-    )
+    most = np.maximum(shown, np.float32(LEAST_SHOWN))
+    first, second, product = (_means(values) / most for values in (one * one, other * other, one * other))
     alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
     turning = _turning(other)
-    first, second = (np.asarray(variance * turning, np.float32) for variance in (first, second))
+    first, second = first * turning, second * turning
     one_stands, other_stands = first / (first + NOISE), second / (second + NOISE)
     shown = np.asarray(np.where(shown > LEAST_SHOWN, shown, 0), np.float32)
     weights = shown * one_stands * other_stands
