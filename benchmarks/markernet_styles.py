@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from preprocess.detectors.markernet import STRIDE, STYLES, MarkerNetDetector
+from preprocess.detectors.markernet import STYLES, MarkerNetDetector
+from preprocess.detectors.regions import STRIDE
 from preprocess.markernet.scene import make_scene, read_films
 from preprocess.mask import marker_mask
 

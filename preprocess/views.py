@@ -21,6 +21,11 @@ class View:
         flipped = image[:, ::-1] if self.mirrored else image
         return np.ascontiguousarray(np.rot90(flipped, self.turns))
 
+    def undo(self, seen: Array) -> Array:
+        """Return (..., H, W) pixels of this view as the image has them."""
+        flipped = np.rot90(seen, -self.turns, (-2, -1))
+        return np.asarray(flipped[..., ::-1] if self.mirrored else flipped)
+
     def back(self, points: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return where (N, 2) points (x, y) of the view lie in the image of this shape, exactly."""
         x, y = np.asarray(points, np.float64).T

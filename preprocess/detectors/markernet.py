@@ -1,4 +1,4 @@
-"""Find markers with the project's own network: at any angle, mirrored or not, in one look at the film."""
+"""Find markers with the project's own network: at any angle, mirrored or not; where one look leaves doubt, in eight."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from preprocess.detectors.regions import Region, Said, pieces, regions
+from preprocess.detectors.regions import MULTIPLE, STRIDE, Region, Said, pieces, regions
+from preprocess.detectors.second_look import Film, second_look
 from preprocess.errors import DetectorError
 from preprocess.markers import Marker, Quad, lies_on
 from preprocess.reading import Grey, TextReader, read_markers
@@ -20,8 +21,6 @@ STYLES = ("burned", "label", "lead", "symbol")
 CHANNELS = 9
 SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
-STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
-MULTIPLE = 32  # of which the sides of what it sees must be
 CORE = -1.5  # logit that a few pixels of a marker reach
 EDGE = -2.5  # logit from which a pixel that adjoins them belongs to it too
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
@@ -85,14 +84,17 @@ class MarkerNetDetector:
     def detect(self, image: Grey) -> list[Marker]:
         """Return the markers of an (H, W) uint8 image, and the plates under lead letters, quads in its pixels."""
         small = working_copy(image)
-        said = self._session.run(None, {"film": padded(small)[None, None].astype(np.float32)})[0][0]
+        film = padded(small).astype(np.float32)
         rows, columns = (-(-side // STRIDE) for side in small.shape)
-        said = said[:, :rows, :columns]
+        said = second_look(self._said, film, self._said(film))[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
         found = [piece for region in regions(said[0], CORE, EDGE) for piece in pieces(said, region)]
         markers = [marker_of(image, said, piece, scale) for piece in found]
         read = read_markers(image, markers, self._reader) if self._reader else markers
         return read + plates(said, scale, markers)
+
+    def _said(self, film: Film) -> Said:
+        return np.asarray(self._session.run(None, {"film": film[None, None]})[0][0])
 
 
 def marker_of(image: Grey, said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:

@@ -14,6 +14,8 @@ from preprocess.markers import Quad, around, quad_area
 Said = NDArray[np.float32]
 Parts = NDArray[np.int32]  # (h, w): 0 for no part, then their numbers
 
+STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
+MULTIPLE = 32  # of which the sides of what it sees must be
 SMALLEST = 12  # pixels
 LEVELS = (0.0, 2.0, 4.0)  # logits above which several markers in one region may come apart
 FULL = 0.85  # share of its rectangle from which a region is one marker

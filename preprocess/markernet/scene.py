@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.detectors.markernet import STRIDE, STYLES, working_scale
+from preprocess.detectors.markernet import STYLES, working_scale
+from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor

@@ -22,7 +22,8 @@ from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from preprocess.detectors.markernet import STRIDE, padded, probability, working_copy, working_scale
+from preprocess.detectors.markernet import padded, probability, working_copy, working_scale
+from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene

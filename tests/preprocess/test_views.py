@@ -29,6 +29,13 @@ def test_corners_stay_in_reading_order(turns: int, mirrored: bool, x: float, y: 
     assert np.allclose(point, corners[0] + x * (corners[1] - corners[0]) + y * (corners[2] - corners[0]))
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.booleans())
+def test_pixels_come_back_to_their_places(height: int, width: int, turns: int, mirrored: bool) -> None:
+    view, image = View(turns, mirrored), np.arange(height * width).reshape(height, width)
+    assert np.array_equal(view.undo(view.show(image)), image)
+    assert np.array_equal(view.undo(np.stack([view.show(image)] * 2)), np.stack([image] * 2))
+
+
 def test_how_many_views_there_are() -> None:
     assert views(2, True) == (View(0), View(1), View(0, True), View(1, True))
     assert len(views(4, False)) == 4

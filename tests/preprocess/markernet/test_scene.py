@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocess.detectors.markernet import STRIDE, STYLES
+from preprocess.detectors.markernet import STYLES
+from preprocess.detectors.regions import STRIDE
 from preprocess.images import write_image
 from preprocess.markernet.scene import (
     LAYERS,
