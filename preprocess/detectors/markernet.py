@@ -21,11 +21,11 @@ STYLES = ("burned", "label", "lead", "symbol")
 CHANNELS = 9
 SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
-CORE = -1.5  # logit that a few pixels of a marker reach
-EDGE = -2.5  # logit from which a pixel that adjoins them belongs to it too
+CORE = -2.0  # logit that a few pixels of a marker reach
+EDGE = -3.0  # logit from which a pixel that adjoins them belongs to it too
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
 # added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
-CONFIDENCE = {"burned": 1.0, "label": 1.0, "lead": -0.4, "symbol": 1.0}
+CONFIDENCE = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
 INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 
