@@ -13,6 +13,7 @@ from preprocess.structure import continue_structure
 REACH = 3  # content is looked for within so many lengths of the hole
 LEAST_REACH_PX = 64
 MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's structure is built first
+POOR = 4e-3  # ... and a source so unlike is anatomy in the place of ground, or the reverse: the hole is split
 STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
 BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
@@ -21,7 +22,7 @@ OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
 EVERYWHERE = (slice(None), slice(None))
 EVEN_PX = 9  # a square of one value, this large, is ground without content
-SMALLEST = 64  # pixels: smaller holes without a source are not split again
+SMALLEST = 64  # pixels: smaller holes are not split again
 
 
 def inpaint(image: Array, mask: Mask) -> Array:
@@ -54,23 +55,21 @@ def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
     """Fill a hole in place; `unknown` holds it and all other holes."""
     grey = _grey(film)
     aligned = _shows_blocks(grey)
-    source = find_source(grey, unknown, hole, ~unknown, aligned=aligned)
-    if source is None and hole.sum() > SMALLEST:
+    source, estimate = find_source(grey, unknown, hole, ~unknown, aligned=aligned), None
+    if source is not None and source.misfit > MISFIT:
+        estimate = _estimated(grey, unknown, hole)
+        planned = np.where(unknown, estimate, grey)
+        source = find_source(planned, unknown, hole, ~unknown | hole, aligned=aligned) or source
+    if (source is None or source.misfit > POOR) and hole.sum() > SMALLEST:
         first, second = _halves(hole)
         _fill_hole(film, unknown, first)
         _fill_hole(film, unknown & ~first, second)
         return
-    none = np.zeros((*grey.shape, 1), np.float32)
-    if source is None:
-        _write(film, unknown, hole, None, none)
-    elif source.misfit <= MISFIT:
-        _write(film, unknown, hole, source.shift, none)
-    else:
-        estimate = _estimated(grey, unknown, hole)
-        better = find_source(np.where(unknown, estimate, grey), unknown, hole, ~unknown | hole, aligned=aligned)
-        shift = (better or source).shift
-        change = estimate[..., None] - _copied(estimate, shift, EVERYWHERE)
-        _write(film, unknown, hole, shift, change * np.iinfo(film.dtype).max)
+    shift = None if source is None else source.shift
+    change = np.zeros((*grey.shape, 1), np.float32)
+    if estimate is not None:
+        change = (estimate[..., None] - _copied(estimate, shift, EVERYWHERE)) * np.iinfo(film.dtype).max
+    _write(film, unknown, hole, shift, change)
 
 
 def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: Values) -> None:

@@ -184,3 +184,21 @@ def test_a_strip_beside_a_hole_in_the_corner_does_not_glow_into_it() -> None:
     filled = inpaint(with_strip(), block((300, 300), slice(0, 28), slice(2, 50)))
     assert filled[:28, 4:50].max() < 110
     assert filled[:28, 4:50].mean() == pytest.approx(90, abs=8)
+
+
+@pytest.mark.parametrize(("place", "turned"), [((30, 140), 10), ((195, 100), -10)])
+def test_a_plate_over_a_turned_film_s_corner_is_not_filled_with_bone(place: tuple[int, int], turned: int) -> None:
+    """No one place of the film looks like ground and black corner in the hole's proportion: it is filled in parts."""
+    x = np.arange(224)
+    bone = np.exp(-(((x - 120) / 30) ** 4)) * (120 + 30 * np.sin(x / 7)[:, None] * np.cos(x / 5))
+    matrix = cv2.getRotationMatrix2D((112, 112), 10, 1.0)
+    turn = cv2.warpAffine(grain(0, (224, 224), 30, 1) + bone, matrix, (224, 224))
+    film = np.clip(np.rint(turn), 0, 255).astype(np.uint8)
+    mask = np.zeros(film.shape, np.uint8)
+    cv2.fillPoly(mask, [cv2.boxPoints((place, (60, 120), turned)).astype(int)], 1)
+    hole = mask > 0
+    assert film[hole].max() < 40
+    assert film.max() > 150
+    filled = inpaint(film, hole)
+    assert filled[hole].max() < 60
+    assert np.abs(filled[hole].astype(float) - film[hole]).mean() < 5
