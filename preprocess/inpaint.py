@@ -14,6 +14,7 @@ REACH = 3  # content is looked for within so many lengths of the hole
 LEAST_REACH_PX = 64
 MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's structure is built first
 POOR = 4e-3  # ... and a source so unlike is anatomy in the place of ground, or the reverse: the hole is split
+PARTS = 4  # ... but no smaller than one part of so many: each takes as long as the whole
 STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
 BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
@@ -47,12 +48,16 @@ def inpaint(image: Array, mask: Mask) -> Array:
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
     for window, part in mask_parts(mask, lambda *sides: max(REACH * max(sides), LEAST_REACH_PX)):
-        _fill_hole(filled[window], mask[window], part)
+        _fill_hole(filled[window], mask[window], part, int(part.sum()) // PARTS)
     return filled
 
 
-def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
-    """Fill a hole in place; `unknown` holds it and all other holes."""
+def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int) -> None:
+    """Fill a hole in place; `unknown` holds it and all other holes.
+
+    Args:
+        least: pixels of a hole that is split for want of a like source.
+    """
     grey = _grey(film)
     aligned = _shows_blocks(grey)
     source, estimate = find_source(grey, unknown, hole, ~unknown, aligned=aligned), None
@@ -60,10 +65,10 @@ def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
         estimate = _estimated(grey, unknown, hole)
         planned = np.where(unknown, estimate, grey)
         source = find_source(planned, unknown, hole, ~unknown | hole, aligned=aligned) or source
-    if (source is None or source.misfit > POOR) and hole.sum() > SMALLEST:
+    if hole.sum() > (SMALLEST if source is None else max(least, SMALLEST) if source.misfit > POOR else np.inf):
         first, second = _halves(hole)
-        _fill_hole(film, unknown, first)
-        _fill_hole(film, unknown & ~first, second)
+        _fill_hole(film, unknown, first, least)
+        _fill_hole(film, unknown & ~first, second, least)
         return
     shift = None if source is None else source.shift
     change = np.zeros((*grey.shape, 1), np.float32)
