@@ -56,7 +56,7 @@ def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int) -> None:
     """Fill a hole in place; `unknown` holds it and all other holes.
 
     Args:
-        least: pixels of a hole that is split for want of a like source.
+        least: pixels of a hole that is split because its source is unlike it; without a source, SMALLEST.
     """
     grey = _grey(film)
     aligned = _shows_blocks(grey)
@@ -65,7 +65,8 @@ def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int) -> None:
         estimate = _estimated(grey, unknown, hole)
         planned = np.where(unknown, estimate, grey)
         source = find_source(planned, unknown, hole, ~unknown | hole, aligned=aligned) or source
-    if hole.sum() > (SMALLEST if source is None else max(least, SMALLEST) if source.misfit > POOR else np.inf):
+    unlike = source is None or source.misfit > POOR
+    if unlike and hole.sum() > max(SMALLEST, 0 if source is None else least):
         first, second = _halves(hole)
         _fill_hole(film, unknown, first, least)
         _fill_hole(film, unknown & ~first, second, least)

@@ -35,7 +35,7 @@ def candidates(
         asking: numbers of the films whose points vote, for the others alone; all vote, for all, if none is given.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
-    reduced, counts = _reduced(iter(descriptors))
+    reduced, counts = _reduced(own[:VOTING] for own in descriptors)
     owner = np.repeat(np.arange(len(counts)), counts)
     chosen = np.isin(owner, list(asking))
     asks, held = (chosen, ~chosen) if asking else (slice(None), slice(None))  # masks would copy all
@@ -69,15 +69,14 @@ def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
     """
     first: list[NDArray[np.uint8]] = []
     while sum(map(len, first)) < SAMPLE and (own := next(films, None)) is not None:
-        first.append(own[:VOTING])
+        first.append(own)
     if not first or sum(map(len, first)) < 2:
         return np.zeros((0, DIMENSIONS), np.float16), []
     sample = np.concatenate(first).astype(np.float32)
     mean = sample.mean(0)
     axes = np.linalg.eigh(np.cov((sample - mean).T))[1][:, ::-1][:, :DIMENSIONS]
     packed, counts = bytearray(), []
-    for film in chain(first, films):
-        own = film[:VOTING]
+    for own in chain(first, films):
         packed += ((own.astype(np.float32) - mean) @ axes).astype(np.float16).tobytes()
         counts.append(len(own))
     return np.frombuffer(packed, np.float16).reshape(-1, DIMENSIONS), counts
