@@ -4,24 +4,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocess.blocks import mend_blocks
+from preprocess.field import field_of, sides
 from preprocess.images import Array
 from preprocess.mask import Mask, Window, mask_parts, window_around
 from preprocess.seam import Values, join
-from preprocess.source import Plane, Shift, find_source
-from preprocess.structure import continue_structure
+from preprocess.source import POOR, Plane, Shift, find_source
 
 REACH = 3  # content is looked for within so many lengths of the hole
 LEAST_REACH_PX = 64
-MISFIT = 4e-4  # (2 % of the grey range) squared: from here on the hole's structure is built first
-POOR = 4e-3  # ... and a source so unlike is anatomy in the place of ground, or the reverse: the hole is split
-PARTS = 4  # ... but no smaller than one part of so many: each takes as long as the whole
-STRUCTURE_SIDE = 12  # the hole's width while its structure is built, in pixels of a reduced film
+PARTS = 8  # a hole whose source is poor is split down to one part of so many: each takes as long as the whole
 BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
 GLOW = 0.1  # of the grey range: smaller differences at the seam are carried into the hole in any case
 OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
-EVERYWHERE = (slice(None), slice(None))
 EVEN_PX = 9  # a square of one value, this large, is ground without content
 SMALLEST = 64  # pixels: smaller holes are not split again
 
@@ -30,8 +27,8 @@ def inpaint(image: Array, mask: Mask) -> Array:
     """Fill the masked pixels without a trace; return all others unchanged.
 
     Each separate part of the mask gets real content of the same film, from the place whose surroundings are most
-    like its own, levelled and joined at the seam; where edges cross it, they are continued first. Nothing is drawn
-    at random: a film always gives the same. A film that is masked all over becomes flat, at its median.
+    like its own, levelled and joined at the seam; JPEG's blocks that the seam cuts are mended. Nothing is drawn at
+    random: a film always gives the same. A film that is masked all over becomes flat, at its median.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
@@ -47,51 +44,46 @@ def inpaint(image: Array, mask: Mask) -> Array:
     if mask.all():
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
+    field, dark = field_of(_grey(image), mask)
     for window, part in mask_parts(mask, lambda *sides: max(REACH * max(sides), LEAST_REACH_PX)):
-        _fill_hole(filled[window], mask[window], part, int(part.sum()) // PARTS)
+        aligned = _shows_blocks(_grey(filled[window]))
+        for side in sides(part, field[window], dark[window]):
+            hole = part & side
+            _fill_hole(filled[window], mask[window] | ~side, hole, int(hole.sum()) // PARTS, aligned=aligned)
+        if filled.dtype == np.uint8:
+            mend_blocks(filled[window], mask[window], part)
     return filled
 
 
-def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int) -> None:
+def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int, *, aligned: bool, part: bool = False) -> None:
     """Fill a hole in place; `unknown` holds it and all other holes.
 
     Args:
         least: pixels of a hole that is split because its source is unlike it; without a source, SMALLEST.
     """
-    grey = _grey(film)
-    aligned = _shows_blocks(grey)
-    source, estimate = find_source(grey, unknown, hole, ~unknown, aligned=aligned), None
-    if source is not None and source.misfit > MISFIT:
-        estimate = _estimated(grey, unknown, hole)
-        planned = np.where(unknown, estimate, grey)
-        source = find_source(planned, unknown, hole, ~unknown | hole, aligned=aligned) or source
+    source = find_source(_grey(film), unknown, hole, aligned=aligned, part=part)
     unlike = source is None or source.misfit > POOR
     if unlike and hole.sum() > max(SMALLEST, 0 if source is None else least):
         first, second = _halves(hole)
-        _fill_hole(film, unknown, first, least)
-        _fill_hole(film, unknown & ~first, second, least)
-        return
-    shift = None if source is None else source.shift
-    change = np.zeros((*grey.shape, 1), np.float32)
-    if estimate is not None:
-        change = (estimate[..., None] - _copied(estimate, shift, EVERYWHERE)) * np.iinfo(film.dtype).max
-    _write(film, unknown, hole, shift, change)
+        _fill_hole(film, unknown, first, least, aligned=aligned, part=True)
+        _fill_hole(film, unknown & ~first, second, least, aligned=aligned, part=True)
+    else:
+        _write(film, unknown, hole, None if source is None else source.shift)
 
 
-def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None, change: Values) -> None:
-    """Put what lies a shift away into the hole, changed by (H, W, 1) grey levels, then joined at the seam."""
+def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None) -> None:
+    """Put what lies a shift away into the hole, joined at the seam."""
     margin = max(SEAM_PX[0], min(SEAM_PX[1], round(float(np.sqrt(hole.sum())) / 3)))
     near, known = window_around(hole, margin), ~unknown
     copied = _copied(film, shift, near)
-    planned = copied + change[near]
     usable = known[near] & ((shift is None) | (_copied(known, shift, near)[..., 0] > 0))
     if not usable.any():
         film[hole] = np.median(film[known], axis=0).astype(film.dtype) if known.any() else 0
         return
     grey = _channels(film[near]).mean(axis=2)
-    differences = _channels(film[near]) - planned
+    differences = _channels(film[near]) - copied
     usable = _without_outliers(differences, usable, hole[near], GLOW * np.iinfo(film.dtype).max)
-    values = planned + join(differences, usable, grey, known[near])
+    values = copied + join(differences, usable, grey, known[near])
     even = _even(copied) & np.isin(copied, film[near][_even(film[near]) & known[near]]).all(axis=2)
     even &= (np.abs(values - copied) <= EVEN_CHANGE * np.iinfo(film.dtype).max).all(axis=2)
     values = np.where(even[..., None], copied, values)
@@ -155,20 +147,6 @@ def _overlap(start: int, stop: int, shift: int, length: int) -> tuple[slice, sli
     first = max(start, -shift)
     last = max(min(stop, length - shift), first)
     return slice(first - start, last - start), slice(first + shift, last + shift)
-
-
-def _estimated(grey: Plane, unknown: Mask, hole: Mask) -> Plane:
-    """The film without its finest detail, structure continued into the holes."""
-    factor = max(1, round(float(np.sqrt(hole.sum())) / STRUCTURE_SIDE))
-    height, width = (-(-side // factor) * factor for side in grey.shape)
-    added = ((0, height - grey.shape[0]), (0, width - grey.shape[1]))
-    small, missing = (
-        cv2.resize(np.pad(plane, added, mode="edge"), None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-        for plane in (grey, unknown.astype(np.float32))
-    )
-    filled = continue_structure(small, missing > 0)
-    back = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(back[: grey.shape[0], : grey.shape[1]], np.float32)
 
 
 def _shows_blocks(grey: Plane) -> bool:

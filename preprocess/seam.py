@@ -34,17 +34,14 @@ def _filled(values: Values, weights: Values) -> Values:
     hole = weights == 0
     if not hole.any():
         return values
-    padding = ((0, height % 2), (0, width % 2))
-    shares, sums = _halved(np.pad(weights, padding)[..., None]), _halved(np.pad(values, (*padding, (0, 0))))
-    smaller = _filled(np.asarray(sums / np.maximum(shares, 1e-9), np.float32), (shares[..., 0] > 0).astype(np.float32))
+    even = np.zeros((height + height % 2, width + width % 2, values.shape[2] + 1), np.float32)
+    even[:height, :width, :-1], even[:height, :width, -1] = values, weights
+    half = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    sums, shares = half[..., :-1], half[..., -1]
+    smaller = _filled(sums / np.maximum(shares, 1e-9)[..., None], (shares > 0).astype(np.float32))
     size = (smaller.shape[1] * 2, smaller.shape[0] * 2)
     larger = cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)[:height, :width]
     return _relaxed(np.where(hole[..., None], larger, values), hole, _cross(), 1.0, SMOOTHING)
-
-
-def _halved(values: Values) -> Values:
-    height, width, channels = values.shape
-    return np.asarray(values.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3)), np.float32)
 
 
 def _cross() -> Values:
@@ -73,9 +70,10 @@ def join(differences: Values, known: Mask, grey: Values, seen: Mask) -> Values:
         that of a conditional autoregression, Besag 1974, "Spatial interaction and the statistical analysis of
         lattice systems".
     """
-    level = smooth_fill(_blurred(differences, known), known)
+    both = smooth_fill(np.concatenate([_blurred(differences, known), differences], axis=2), known)
+    level, whole = both[..., : differences.shape[2]], both[..., differences.shape[2] :]
     kernel, step = _grain_kernel(grey, seen)
-    return level + _relaxed(smooth_fill(differences, known) - level, ~known, kernel, step, ROUNDS)
+    return level + _relaxed(whole - level, ~known, kernel, step, ROUNDS)
 
 
 def _blurred(values: Values, known: Mask) -> Values:

@@ -15,9 +15,11 @@ COARSE_SIDE = 20  # a hole is about this wide, in pixels of the reduced film on 
 COARSE_FILM = 320  # and the film no wider than this
 LEVEL = 0.15  # weight of a source's other brightness, beside its other pattern
 ENERGY = 0.5  # weight of more, or less, structure inside than around
+PRIOR = 0.1  # weight of content's likeness to the level around it, where surroundings do not enclose the hole
 CANDIDATES = 3  # places on the reduced film that are looked at in full size
 BORDER = 0.01  # of a film's longer side: a hole so near to the border has its source there too
-SEAM = 3  # pixels around the hole in which content must fit
+POOR = 2e-3  # (4.5 % of the grey range) squared: a source so unlike is other anatomy, or ground in its place
+SEAM = 2  # pixels around the hole in which content must fit
 SAMPLES = 800  # pixels around the hole by which they are compared
 
 
@@ -29,26 +31,28 @@ class Source:
     misfit: float
 
 
-def find_source(grey: Plane, unknown: Mask, hole: Mask, seen: Mask, *, aligned: bool) -> Source | None:
+def find_source(grey: Plane, unknown: Mask, hole: Mask, *, aligned: bool, part: bool = False) -> Source | None:
     """Return the shift to the place whose surroundings are most like the hole's; None where there is none.
 
     Brightness that differs by a constant counts little, since the fill is levelled afterwards.
 
     Args:
         unknown: pixels that cannot be a source, the hole included.
-        seen: pixels that are compared with the source's: what is around the hole, and also what is in it once
-            that is estimated.
         aligned: shift by multiples of JPEG's blocks, so that the blocks of the film go on in the fill.
+        part: the hole is part of a larger one, so that its surroundings are not all known.
     """
     factor = max(1, round(float(np.sqrt(hole.sum())) / COARSE_SIDE), -(-max(grey.shape) // COARSE_FILM))
-    small = (reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor), ~_touched(~seen, factor))
-    for fixed in dict.fromkeys((_along_border(hole), None)):
-        found = _coarse(*small, fixed)
-        shifts = [(y * factor, x * factor) for y, x, _ in found]
-        shift = _refined(grey, unknown, hole, seen, shifts, factor, BLOCK if aligned else 1, fixed)
-        if shift is not None:
-            return Source(shift, found[0][2])
-    return None
+    small = (reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor))
+    border, best = _along_border(hole), None
+    for fixed in dict.fromkeys((border, None)):
+        coarse = _coarse(*small, fixed, PRIOR if part or border is not None else 0.0)
+        found = [Source((y * factor, x * factor), misfit) for y, x, misfit in coarse]
+        source = _refined(grey, unknown, hole, found, factor, BLOCK if aligned else 1, fixed)
+        if source and (best is None or source.misfit < best.misfit):
+            best = source
+        if best and best.misfit <= POOR:
+            break
+    return best
 
 
 def _along_border(hole: Mask) -> int | None:
@@ -78,23 +82,25 @@ def _sums(plane: NDArray[np.generic], weights: NDArray[np.generic]) -> Plane:
     return np.asarray(cv2.matchTemplate(plane.astype(np.float32), weights.astype(np.float32), cv2.TM_CCORR))
 
 
-def _coarse(grey: Plane, unknown: Mask, hole: Mask, seen: Mask, fixed: int | None) -> list[tuple[int, int, float]]:
+def _coarse(grey: Plane, unknown: Mask, hole: Mask, fixed: int | None, prior: float) -> list[tuple[int, int, float]]:
     """Best shifts on the reduced film, and the misfit of each: of all places, without a loop, by correlation."""
     if not hole.any():
         return []
     window = window_around(hole, max(2, min(side.stop - side.start for side in window_around(hole, 0)) // 3))
     far = cv2.distanceTransform((~hole[window]).astype(np.uint8), cv2.DIST_L2, 3)
-    ring = seen[window]
+    ring = ~unknown[window]
     if not ring.any():
         return []
     weights = np.where(ring, 1 / (0.5 + far), 0)
     weights /= weights.sum()
-    here, level = grey[window], float((weights * grey[window]).sum())
+    level = float((weights * grey[window]).sum())
+    here = np.where(ring, grey[window], level)
+    weights = (weights + prior * hole[window] / hole.sum()) / (1 + prior)
     means = _sums(grey, weights)
     spread = _sums(grey * grey, weights) - means**2 + float((weights * (here - level) ** 2).sum())
     misfit = spread - 2 * _sums(grey, weights * (here - level)) + LEVEL * (means - level) ** 2
     structure = _structure(grey)
-    quiet = ring & ~hole[window] & (cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3)))[window] == 0)
+    quiet = ring & (cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3)))[window] == 0)
     around = float(structure[window][quiet].mean()) if quiet.any() else 0.0
     ranked = misfit + ENERGY * np.abs(_sums(structure, hole[window] / hole[window].sum()) - around)
     ranked[_sums(unknown, hole[window] | ring) > 0.5] = np.inf
@@ -124,22 +130,23 @@ def _refined(
     grey: Plane,
     unknown: Mask,
     hole: Mask,
-    seen: Mask,
-    shifts: list[Shift],
+    sources: list[Source],
     reach: int,
     step: int,
     fixed: int | None,
-) -> Shift | None:
+) -> Source | None:
     """Of all shifts near the given ones the one that fits best in full size; None where no source is whole."""
     window = window_around(hole, SEAM)
     near = cv2.dilate(hole[window].astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1))) > 0
     start = np.array([side.start for side in window])
-    ring, inside = start + _sample(near & seen[window]), start + _sample(hole[window])
+    ring, inside = start + _sample(near & ~unknown[window]), start + _sample(hole[window])
     width = grey.shape[1]
     span = np.arange(-(-reach // step) * 2 + 1) * step - -(-reach // step) * step
     best, chosen = np.inf, None
-    for shift in shifts:
-        tries = [(round(v / step) * step + span * (axis != fixed)).astype(np.int64) for axis, v in enumerate(shift)]
+    for source in sources:
+        tries = [
+            (round(v / step) * step + span * (axis != fixed)).astype(np.int64) for axis, v in enumerate(source.shift)
+        ]
         moves = np.stack(np.meshgrid(*tries, indexing="ij"), -1).reshape(-1, 2)
         moves = moves[_within(moves, np.concatenate([ring, inside, _corners(window)]), grey.shape)]
         offsets = moves @ (width, 1)
@@ -151,7 +158,8 @@ def _refined(
             misfit = differ.var(axis=1) + LEVEL * differ.mean(axis=1) ** 2
             first = int(misfit.argmin())
             if misfit[first] < best:
-                best, chosen = float(misfit[first]), (int(moves[first, 0]), int(moves[first, 1]))
+                best = float(misfit[first])
+                chosen = Source((int(moves[first, 0]), int(moves[first, 1])), source.misfit)
     return chosen
 
 

@@ -1,0 +1,86 @@
+"""Let JPEG's blocks that a hole cuts go on in it as blocks do: flat throughout, or with a few waves.
+
+A step inside a block, which JPEG could not have written, tells of a filled place more surely than anything else.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.mask import BLOCK, Mask
+from preprocess.source import reduced
+
+SAME = 0.1  # grey levels, squared: known parts of two blocks that differ by less, but for their level, are the same
+OTHER_LEVEL = 0.02  # weight of a block's other brightness, squared, beside its other pattern
+AS_FILLED = 0.02  # ... and of how far it is, squared, from what the hole is filled with
+LEAST_KNOWN = 1 / 16  # of a block, by which it is likened to others
+MOST = 4000  # blocks that are looked through
+
+Blocks = NDArray[np.float32]  # (N, BLOCK * BLOCK * C), grey levels
+Sums = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+
+def mend_blocks(film: NDArray[np.uint8], unknown: Mask, hole: Mask) -> None:
+    """Where a cut block's known part is the same as a whole block's, but for the level, let the rest follow that.
+
+    In place; only pixels of the hole change. Where no JPEG left its blocks, next to nothing is the same.
+
+    Args:
+        film: (H, W) or (H, W, C), the hole already filled; its first pixel is a block's.
+        unknown: (H, W), pixels that are not to be gone by: the hole, and other holes.
+    """
+    if min(film.shape[:2]) < BLOCK:
+        return
+    known, taken = (reduced(part.astype(np.float32), BLOCK) for part in (~unknown, hole))  # shares of the blocks
+    cut, whole = np.argwhere((taken > 0) & (known >= LEAST_KNOWN)), np.argwhere(known == 1)
+    if not len(cut) or not len(whole):
+        return
+    offered = whole[np.linspace(0, len(whole) - 1, min(len(whole), MOST)).astype(np.int64)]
+    seen, filled = (
+        np.broadcast_to(part[..., None], film.shape) if film.ndim == 3 else part for part in (~unknown, hole)
+    )
+    here, there = _pixels(cut), _pixels(offered)
+    wanted, sources = _rows(film[here]).astype(np.float32), _rows(film[there]).astype(np.float32)
+    chosen, level = _chosen(wanted, sources, _rows(seen[here]), _rows(filled[here]))
+    mended = np.clip(sources[chosen] + level[:, None], 0, 255)
+    mended = np.where(_rows(filled[here]) & (chosen >= 0)[:, None], mended, wanted)
+    film[here] = mended.reshape(film[here].shape).astype(np.uint8)
+
+
+def _pixels(blocks: Places) -> tuple[Places, Places]:
+    """The index of the (N, BLOCK, BLOCK) pixels of N blocks."""
+    rows, columns = (BLOCK * blocks[:, axis, None] + np.arange(BLOCK) for axis in (0, 1))
+    return rows[:, :, None], columns[:, None, :]
+
+
+def _rows(values: NDArray[Any]) -> NDArray[Any]:
+    return values.reshape(len(values), -1)
+
+
+def _chosen(wanted: Blocks, offered: Blocks, known: Mask, filled: Mask) -> tuple[NDArray[np.int64], Blocks]:
+    """Of the offered blocks the one for each cut block, -1 where none is the same, and the level to add to it."""
+    count = known.sum(axis=1)[:, None]
+    total, squares = _differences(wanted, offered, known)
+    level = np.rint(total / count)
+    misfit = squares / count - (total / count) ** 2
+    total, squares = _differences(wanted, offered, filled)
+    beyond = squares - 2 * level * total
+    as_filled = beyond / filled.sum(axis=1)[:, None] + level**2
+    cost = np.where(misfit <= SAME, misfit + OTHER_LEVEL * level**2 + AS_FILLED * as_filled, np.inf)
+    best = cost.argmin(axis=1)
+    rows = np.arange(len(wanted))
+    return np.where(np.isfinite(cost[rows, best]), best, -1), np.asarray(level[rows, best], np.float32)
+
+
+def _differences(wanted: Blocks, offered: Blocks, where: Mask) -> tuple[Sums, Sums]:
+    """The sum of the differences of each wanted block from each offered one, and that of their squares.
+
+    Sums of whole numbers below 2**24, so they are exact however the products are added up.
+    """
+    weights = where.astype(np.float32)
+    seen = wanted * weights
+    total = seen.sum(axis=1)[:, None] - weights @ offered.T
+    squares = (seen * wanted).sum(axis=1)[:, None] - 2.0 * (seen @ offered.T) + weights @ (offered * offered).T
+    return total.astype(np.float64), squares.astype(np.float64)

@@ -1,0 +1,80 @@
+import cv2
+import numpy as np
+import pytest
+
+from preprocess.blocks import mend_blocks
+
+
+def jpeg(film: np.ndarray, quality: int = 30) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
+
+
+def ground(seed: int = 0, shape: tuple[int, ...] = (160, 160)) -> np.ndarray:
+    """A slope with faint grain, coarsely kept: each block is flat, or bears a wave."""
+    slope = np.linspace(60, 90, shape[1])[None, :, None] * np.ones((*shape, 1))[:, :, :1]
+    grain = np.random.default_rng(seed).normal(0, 2.5, slope.shape)
+    return jpeg(np.clip(slope + grain, 0, 255).astype(np.uint8))
+
+
+def square(rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros((160, 160), bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def test_cut_blocks_become_what_they_were_where_others_are_the_same() -> None:
+    film = ground()
+    hole = square(slice(60, 92), slice(52, 100))  # cuts blocks through their middle
+    filled = film.copy()
+    filled[hole] = np.random.default_rng(1).integers(60, 90, hole.sum())
+    mend_blocks(filled, hole, hole)
+    cut = hole & ~square(slice(64, 88), slice(56, 96))
+    assert (filled[cut] == film[cut]).mean() > 0.75
+    assert np.array_equal(filled[~hole], film[~hole])
+
+
+def test_blocks_within_the_hole_stay_as_they_are_filled() -> None:
+    film = ground()
+    hole = square(slice(64, 88), slice(56, 96))
+    film[hole] = 7
+    mend_blocks(film, hole, hole)
+    assert (film[hole] == 7).all()
+
+
+def test_other_holes_tell_nothing() -> None:
+    film = ground()
+    hole, other = square(slice(60, 92), slice(52, 100)), square(slice(0, 40), slice(0, 160))
+    first, second = film.copy(), film.copy()
+    second[other] = 255
+    for marked in (first, second):
+        mend_blocks(marked, hole | other, hole)
+    assert np.array_equal(first[hole], second[hole])
+
+
+def test_grain_that_no_jpeg_kept_is_left_alone() -> None:
+    film = np.random.default_rng(2).integers(40, 200, (160, 160)).astype(np.uint8)
+    hole, before = square(slice(60, 92), slice(52, 100)), film.copy()
+    mend_blocks(film, hole, hole)
+    assert np.array_equal(film, before)
+
+
+def test_colours_are_mended_together() -> None:
+    grey = ground()
+    film = np.dstack([grey, grey // 2, grey])
+    hole = square(slice(60, 92), slice(52, 100))
+    filled = film.copy()
+    filled[hole] = 75
+    mend_blocks(filled, hole, hole)
+    cut = hole & ~square(slice(64, 88), slice(56, 96))
+    assert (filled[cut] == film[cut]).mean() > 0.5
+    assert np.array_equal(filled[~hole], film[~hole])
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (8, 8), (16, 9), (5, 5, 3)])
+def test_without_a_whole_block_nothing_changes(shape: tuple[int, ...]) -> None:
+    film = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    hole, before = np.zeros(shape[:2], bool), film.copy()
+    hole[2:4, 2:4] = True
+    hole[:, 8:] = hole[8:] = True
+    mend_blocks(film, hole, hole)
+    assert np.array_equal(film, before)
