@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.mask import BLOCK, Mask
-from preprocess.source import reduced
+from preprocess.source import Plane, reduced
 
 SAME = 0.1  # grey levels, squared: known parts of two blocks that differ by less, but for their level, are the same
 OTHER_LEVEL = 0.02  # weight of a block's other brightness, squared, beside its other pattern
@@ -17,9 +17,36 @@ AS_FILLED = 0.02  # ... and of how far it is, squared, from what the hole is fil
 LEAST_KNOWN = 1 / 16  # of a block, by which it is likened to others
 MOST = 4000  # blocks that are looked through
 
+HIGH_STEP = 2 / 255  # of the grey range: steps are counted up to it
+
 Blocks = NDArray[np.float32]  # (N, BLOCK * BLOCK * C), grey levels
 Sums = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+
+def blockiness(grey: Plane) -> float:
+    """Return by how many times steps between the pixels of an (H, W) film are higher at multiples of 8 than elsewhere.
+
+    About 1 where no JPEG left its blocks. High steps count no more than low ones: an edge along a border of blocks is
+    none of theirs, and of both directions the one in which they show less counts.
+    """
+    if min(grey.shape) < 2 * BLOCK:
+        return 1.0
+    shown = []
+    for axis in (0, 1):
+        steps = np.minimum(np.abs(np.diff(grey, axis=axis)), HIGH_STEP).mean(axis=1 - axis)
+        others = np.delete(steps, np.s_[BLOCK - 1 :: BLOCK])
+        shown.append(float(steps[BLOCK - 1 :: BLOCK].mean() / max(others.mean(), 1e-9)))
+    return min(shown)
+
+
+def whole_blocks(mask: Mask) -> Mask:
+    """Return the (H, W) mask with all of each block that it touches: a marker's ringing fills its blocks."""
+    rows, columns = (-(-side // BLOCK) * BLOCK for side in mask.shape)
+    padded = np.zeros((rows, columns), np.float32)
+    padded[: mask.shape[0], : mask.shape[1]] = mask
+    touched = reduced(padded, BLOCK) > 0
+    return touched.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: mask.shape[0], : mask.shape[1]]
 
 
 def mend_blocks(film: NDArray[np.uint8], unknown: Mask, hole: Mask) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from preprocess.blocks import blockiness, whole_blocks
 from preprocess.detect import Detector, TurnedDetector
 from preprocess.errors import AreaError
 from preprocess.images import Array, to_grey8
-from preprocess.inpaint import inpaint
+from preprocess.inpaint import grey_of, inpaint
 from preprocess.markers import Marker
 from preprocess.mask import Mask, marker_mask
 from preprocess.plain_fills import box_fill, flat_fill, noise_fill
@@ -15,6 +16,8 @@ from preprocess.reading import TextReader
 from preprocess.selection import to_erase
 from preprocess.settings import CleanSettings
 from preprocess.union import UnionDetector
+
+RINGING = 1.15  # blockiness from which what JPEG left of a marker in its blocks can be seen
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     """Erase those of these markers that the settings choose; see `clean_image`."""
     going = to_erase(markers, settings)
     mask = mask_of(image.shape, going, settings)
+    if mask.any() and blockiness(grey_of(image)) > RINGING:
+        printed = [marker for marker in going if marker.style != "plate"]  # a plate is too faint to ring
+        mask |= whole_blocks(marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
     _guard(float(mask.mean()), settings.max_fraction)
     return Cleaned(fill(image, mask, settings.mode), mask, tuple(going))
 

@@ -9,17 +9,17 @@ from preprocess.field import field_of, sides
 from preprocess.images import Array
 from preprocess.mask import Mask, Window, mask_parts, window_around
 from preprocess.seam import Values, join
-from preprocess.source import POOR, Plane, Shift, find_source
+from preprocess.source import POOR, Plane, Shift, Source, find_source
 
 REACH = 3  # content is looked for within so many lengths of the hole
 LEAST_REACH_PX = 64
 PARTS = 8  # a hole whose source is poor is split down to one part of so many: each takes as long as the whole
-BLOCKS = 1.08  # steps at JPEG's block borders are this much higher where blocks show
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
 GLOW = 0.1  # of the grey range: smaller differences at the seam are carried into the hole in any case
 OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
 EVEN_PX = 9  # a square of one value, this large, is ground without content
+GAIN = 0.7  # ... and only if the misfit falls to such a share
 SMALLEST = 64  # pixels: smaller holes are not split again
 
 
@@ -44,31 +44,40 @@ def inpaint(image: Array, mask: Mask) -> Array:
     if mask.all():
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
-    field, dark = field_of(_grey(image), mask)
+    field, dark = field_of(grey_of(image), mask)
     for window, part in mask_parts(mask, lambda *sides: max(REACH * max(sides), LEAST_REACH_PX)):
-        aligned = _shows_blocks(_grey(filled[window]))
         for side in sides(part, field[window], dark[window]):
-            hole = part & side
-            _fill_hole(filled[window], mask[window] | ~side, hole, int(hole.sum()) // PARTS, aligned=aligned)
+            _fill_hole(filled[window], mask[window] | ~side, part & side)
         if filled.dtype == np.uint8:
             mend_blocks(filled[window], mask[window], part)
     return filled
 
 
-def _fill_hole(film: Array, unknown: Mask, hole: Mask, least: int, *, aligned: bool, part: bool = False) -> None:
-    """Fill a hole in place; `unknown` holds it and all other holes.
+def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
+    """Fill a hole in place; `unknown` holds it and all other holes."""
+    for part, source in _parted(grey_of(film), unknown, hole, least=int(hole.sum()) // PARTS):
+        _write(film, unknown, part, None if source is None else source.shift)
+        unknown = unknown & ~part
 
-    Args:
-        least: pixels of a hole that is split because its source is unlike it; without a source, SMALLEST.
-    """
-    source = find_source(_grey(film), unknown, hole, aligned=aligned, part=part)
-    unlike = source is None or source.misfit > POOR
-    if unlike and hole.sum() > max(SMALLEST, 0 if source is None else least):
-        first, second = _halves(hole)
-        _fill_hole(film, unknown, first, least, aligned=aligned, part=True)
-        _fill_hole(film, unknown & ~first, second, least, aligned=aligned, part=True)
-    else:
-        _write(film, unknown, hole, None if source is None else source.shift)
+
+def _parted(
+    grey: Plane, unknown: Mask, hole: Mask, *, least: int, whole: Source | None = None
+) -> list[tuple[Mask, Source | None]]:
+    """The hole with its source; where that is unlike it, both halves with theirs if these are much more like them."""
+    source = whole or find_source(grey, unknown, hole)
+    enough = SMALLEST if source is None else max(SMALLEST, least)
+    if hole.sum() <= enough or (source and source.misfit <= POOR):
+        return [(hole, source)]
+    halves = [(half, find_source(grey, unknown, half, part=True)) for half in _halves(hole)]
+    if source and _misfit(halves) > GAIN * source.misfit:
+        return [(hole, source)]
+    return [part for half, found in halves for part in _parted(grey, unknown, half, least=least, whole=found)]
+
+
+def _misfit(parts: list[tuple[Mask, Source | None]]) -> float:
+    """Mean over their area; infinite where one has no source."""
+    shares = [(part.sum(), np.inf if source is None else source.misfit) for part, source in parts]
+    return float(sum(area * misfit for area, misfit in shares) / sum(area for area, _ in shares))
 
 
 def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None) -> None:
@@ -110,7 +119,8 @@ def _even(film: NDArray[np.generic]) -> Mask:
     return np.asarray(same.reshape(planes.shape).all(axis=2))
 
 
-def _grey(film: Array) -> Plane:
+def grey_of(film: Array) -> Plane:
+    """Return (H, W) grey levels from 0 to 1."""
     values = film.astype(np.float32)
     values = values.mean(axis=2) if film.ndim == 3 else values
     return np.asarray(values / np.iinfo(film.dtype).max, np.float32)
@@ -147,12 +157,3 @@ def _overlap(start: int, stop: int, shift: int, length: int) -> tuple[slice, sli
     first = max(start, -shift)
     last = max(min(stop, length - shift), first)
     return slice(first - start, last - start), slice(first + shift, last + shift)
-
-
-def _shows_blocks(grey: Plane) -> bool:
-    """Whether steps between pixels are higher at multiples of 8 than elsewhere."""
-    shown = []
-    for axis in (0, 1):
-        steps = np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)
-        shown.append(steps[7::8].sum() * 7 / max(float(np.delete(steps, np.s_[7::8]).sum()), 1e-9))
-    return float(np.mean(shown)) > BLOCKS

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.mask import BLOCK, Mask, Window, window_around
+from preprocess.mask import Mask, Window, window_around
 
 Plane = NDArray[np.float32]  # (H, W), grey levels from 0 to 1
 Shift = tuple[int, int]  # rows and columns from a hole to its source
@@ -31,14 +31,13 @@ class Source:
     misfit: float
 
 
-def find_source(grey: Plane, unknown: Mask, hole: Mask, *, aligned: bool, part: bool = False) -> Source | None:
+def find_source(grey: Plane, unknown: Mask, hole: Mask, *, part: bool = False) -> Source | None:
     """Return the shift to the place whose surroundings are most like the hole's; None where there is none.
 
     Brightness that differs by a constant counts little, since the fill is levelled afterwards.
 
     Args:
         unknown: pixels that cannot be a source, the hole included.
-        aligned: shift by multiples of JPEG's blocks, so that the blocks of the film go on in the fill.
         part: the hole is part of a larger one, so that its surroundings are not all known.
     """
     factor = max(1, round(float(np.sqrt(hole.sum())) / COARSE_SIDE), -(-max(grey.shape) // COARSE_FILM))
@@ -47,7 +46,7 @@ def find_source(grey: Plane, unknown: Mask, hole: Mask, *, aligned: bool, part: 
     for fixed in dict.fromkeys((border, None)):
         coarse = _coarse(*small, fixed, PRIOR if part or border is not None else 0.0)
         found = [Source((y * factor, x * factor), misfit) for y, x, misfit in coarse]
-        source = _refined(grey, unknown, hole, found, factor, BLOCK if aligned else 1, fixed)
+        source = _refined(grey, unknown, hole, found, factor, fixed)
         if source and (best is None or source.misfit < best.misfit):
             best = source
         if best and best.misfit <= POOR:
@@ -132,7 +131,6 @@ def _refined(
     hole: Mask,
     sources: list[Source],
     reach: int,
-    step: int,
     fixed: int | None,
 ) -> Source | None:
     """Of all shifts near the given ones the one that fits best in full size; None where no source is whole."""
@@ -140,13 +138,13 @@ def _refined(
     near = cv2.dilate(hole[window].astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1))) > 0
     start = np.array([side.start for side in window])
     ring, inside = start + _sample(near & ~unknown[window]), start + _sample(hole[window])
+    if not len(ring):
+        return None
     width = grey.shape[1]
-    span = np.arange(-(-reach // step) * 2 + 1) * step - -(-reach // step) * step
+    span = np.arange(-reach, reach + 1)
     best, chosen = np.inf, None
     for source in sources:
-        tries = [
-            (round(v / step) * step + span * (axis != fixed)).astype(np.int64) for axis, v in enumerate(source.shift)
-        ]
+        tries = [value + span * (axis != fixed) for axis, value in enumerate(source.shift)]
         moves = np.stack(np.meshgrid(*tries, indexing="ij"), -1).reshape(-1, 2)
         moves = moves[_within(moves, np.concatenate([ring, inside, _corners(window)]), grey.shape)]
         offsets = moves @ (width, 1)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from preprocess.blocks import mend_blocks
+from preprocess.blocks import blockiness, mend_blocks, whole_blocks
 
 
 def jpeg(film: np.ndarray, quality: int = 30) -> np.ndarray:
@@ -78,3 +78,33 @@ def test_without_a_whole_block_nothing_changes(shape: tuple[int, ...]) -> None:
     hole[:, 8:] = hole[8:] = True
     mend_blocks(film, hole, hole)
     assert np.array_equal(film, before)
+
+
+def test_blocks_show_in_a_jpeg_and_not_in_grain() -> None:
+    assert blockiness(ground().astype(np.float32) / 255) > 1.3
+    noise = np.random.default_rng(3).normal(0.4, 0.004, (160, 160)).astype(np.float32)
+    assert 0.9 < blockiness(noise) < 1.04
+
+
+def test_blocks_that_start_elsewhere_do_not_count() -> None:
+    assert blockiness(ground()[3:, 5:].astype(np.float32) / 255) < 1.0
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_edge_along_a_border_of_blocks_is_none(axis: int) -> None:
+    film = np.random.default_rng(3).normal(0.4, 0.004, (160, 160)).astype(np.float32)
+    film[(slice(None),) * axis + (slice(32, None),)] += 0.4
+    assert 0.9 < blockiness(film) < 1.04
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 30), (8, 8)])
+def test_a_film_of_less_than_two_blocks_shows_none(shape: tuple[int, int]) -> None:
+    assert blockiness(np.random.default_rng(4).random(shape, np.float32)) == 1.0
+
+
+def test_whole_blocks_are_taken_up_to_the_border() -> None:
+    mask = np.zeros((20, 21), bool)
+    mask[9, 9] = mask[19, 20] = True
+    expected = np.zeros((20, 21), bool)
+    expected[8:16, 8:16] = expected[16:, 16:] = True
+    assert np.array_equal(whole_blocks(mask), expected)

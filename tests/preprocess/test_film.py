@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from preprocess.clean import CleanSettings, build_detector, clean_image, erase
+from preprocess.clean import CleanSettings, build_detector, clean_image, erase, mask_of
 from preprocess.detect import TurnedDetector
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.detectors.rapid import RapidReader
@@ -9,7 +10,7 @@ from preprocess.errors import AreaError, DetectorError
 from preprocess.markers import Marker, box_quad
 from preprocess.union import UnionDetector
 
-from .conftest import film
+from .conftest import film, write_text
 
 
 class Fixed:
@@ -97,3 +98,23 @@ def test_the_union_asks_the_network_first() -> None:
 def test_the_network_that_the_settings_name_is_loaded() -> None:
     with pytest.raises(DetectorError, match=r"^nosuch\.onnx: cannot be loaded \(.*expected an \.onnx of `fxkit marker"):
         build_detector(CleanSettings(weights="nosuch.onnx", read_text=False))
+
+
+def test_what_jpeg_left_around_a_marker_goes_with_it() -> None:
+    """Beside its letters each block shows waves, which would tell where they stood."""
+    image = np.rint(np.random.default_rng(0).normal(60, 1.5, (160, 160))).astype(np.uint8)
+    write_text(image, "L", (64, 90), size=1.0)
+    image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_UNCHANGED)
+    rows, columns = np.nonzero(image > 150)
+    marker = Marker(box_quad(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), "L")
+    before, cleaned = image.astype(int), erase(image, [marker], CleanSettings())
+    around = np.zeros(image.shape, bool)
+    around[rows.min() - 12 : rows.max() + 13, columns.min() - 12 : columns.max() + 13] = True
+    assert np.abs(before - 60)[around & ~mask_of(image.shape, [marker], CleanSettings())].max() > 12
+    assert np.abs(cleaned.image.astype(int) - 60).max() < 8
+    assert (cleaned.mask & ~around).sum() == 0
+
+
+def test_on_a_film_without_blocks_the_mask_is_that_of_the_markers() -> None:
+    marker = Marker(box_quad(50, 10, 80, 20), "R")
+    assert np.array_equal(erase(film(), [marker], CleanSettings()).mask, mask_of((120, 90), [marker], CleanSettings()))
