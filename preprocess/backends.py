@@ -7,7 +7,7 @@ on all machines. The ledger is written here alone.
 import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -110,14 +110,17 @@ def _outlive(jobs: int, plan: Plan, tasks: Iterator[Task]) -> Iterator[LedgerRow
 
 
 def _alone(plan: Plan, task: Task) -> LedgerRow:
-    """Clean one file in a process of its own, which it may cost."""
-    try:
-        (row,) = joblib.Parallel(n_jobs=2)([joblib.delayed(clean_file)(plan, task)])  # n_jobs=1 would be this process
-    except TerminatedWorkerError:
-        reason = f"{task.path}: its process was killed twice, perhaps for want of memory; leave it out"
-        return LedgerRow(task.path, "", "failed", error=reason)
-    found: LedgerRow = row
-    return found
+    """Clean one file in a process of its own, which it may cost.
+
+    It has two tries: a process that is killed between two files is told of at the second.
+    """
+    for _ in range(2):
+        with suppress(TerminatedWorkerError):
+            # with n_jobs=1 it would be this process
+            rows: list[LedgerRow] = joblib.Parallel(n_jobs=2)([joblib.delayed(clean_file)(plan, task)])
+            return rows[0]
+    reason = f"{task.path}: its process was killed three times, perhaps for want of memory; leave it out"
+    return LedgerRow(task.path, "", "failed", error=reason)
 
 
 def _on_cluster(client: Any, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:

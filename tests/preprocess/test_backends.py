@@ -13,10 +13,11 @@ import joblib
 import pytest
 
 from preprocess import backends
-from preprocess.backends import _known, clean_on_worker, open_workers
+from preprocess.backends import _alone, _known, clean_on_worker, open_workers
 from preprocess.clean import clean_folder
 from preprocess.errors import OutputError, WorkerError
 from preprocess.ledger import LedgerRow
+from preprocess.markers import MarkedImage
 from preprocess.one_file import Plan, Task, _detector
 from preprocess.settings import CleanSettings
 
@@ -98,7 +99,17 @@ def test_a_run_goes_on_when_its_processes_are_killed(films: Films, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
-def test_a_film_that_costs_its_process_twice_fails_and_the_others_are_cleaned(films: Films, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_between_two_films_costs_none(films: Films, tmp_path: Path) -> None:
+    root, _ = films(1)
+    plan = Plan(root, tmp_path, CleanSettings(detector="rapidocr"), True, True, 10**8, 1, None, "m.json")
+    task = Task("a/film 00.png", "a/film 00.png", MarkedImage(90, 120))
+    for _ in range(5):
+        assert _alone(plan, task).status == "masked"
+        kill_workers()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+def test_a_film_that_costs_its_process_each_time_fails_and_the_others_are_cleaned(films: Films, tmp_path: Path) -> None:
     root, coco = films(60)
     whole = contents(clean_folder(root, tmp_path / "whole", markers=coco).out)
     out, enough = tmp_path / "out", threading.Event()
@@ -120,7 +131,7 @@ def test_a_film_that_costs_its_process_twice_fails_and_the_others_are_cleaned(fi
     finally:
         enough.set()
     assert 1 <= len(failed) < 30
-    assert "its process was killed twice, perhaps for want of memory; leave it out" in failed[0].error
+    assert "its process was killed three times, perhaps for want of memory; leave it out" in failed[0].error
     again = clean_folder(root, out, markers=coco, jobs=2)
     assert again.resumed == 60 - len(failed)
     assert contents(out) == whole
