@@ -108,6 +108,7 @@ def _differences(wanted: Blocks, offered: Blocks, where: Mask) -> tuple[Sums, Su
     """
     weights = where.astype(np.float32)
     seen = wanted * weights
-    total = seen.sum(axis=1)[:, None] - weights @ offered.T
-    squares = (seen * wanted).sum(axis=1)[:, None] - 2.0 * (seen @ offered.T) + weights @ (offered * offered).T
-    return total.astype(np.float64), squares.astype(np.float64)
+    products = (weights @ offered.T, weights @ (offered * offered).T, seen @ offered.T)
+    others, squared, crossed = (product.astype(np.float64) for product in products)
+    total = seen.sum(axis=1)[:, None] - others
+    return total, (seen * wanted).sum(axis=1)[:, None] + squared - 2 * crossed
