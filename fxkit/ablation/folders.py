@@ -24,6 +24,7 @@ from fxkit.data.dataset import ImagePlace, image_place, mix_seed
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.known_markers import KnownMarkers, read_known_markers
 from fxkit.run import read_json, write_json
+from preprocess.blocks import whole_blocks
 from preprocess.film import fill
 from preprocess.images import MAX_PIXELS, read_image, to_grey8, write_image
 from preprocess.mask import Mask
@@ -31,7 +32,7 @@ from preprocess.mask import Mask
 PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # these bear other films' markers
 OWN = tuple(arm for arm in ARMS if arm not in ("raw", "cleaned", *PASTED))  # raw and cleaned are there already
 STAMP = "arms.json"
-VERSION = 2  # of how the films are made
+VERSION = 3  # of how the films are made
 Roots = dict[str, Path]  # arm -> image root
 
 
@@ -197,4 +198,9 @@ def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:
         to_grey8(read_image(place.find(path), max_pixels=source.max_pixels)) for place in (source.raw, source.cleaned)
     )
     mask = source.known.mask(path)
-    return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else mask
+    return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else erased(raw, cleaned, mask)
+
+
+def erased(raw: Grey, cleaned: Grey, mask: Mask) -> Mask:
+    """Return the mask of a film's markers and, as far as it changed, the rest of JPEG's blocks that they touch."""
+    return np.asarray(mask | (whole_blocks(mask) & (raw != cleaned)))

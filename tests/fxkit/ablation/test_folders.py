@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.folders import Donors, choose_donors, write_arms
+from fxkit.ablation.folders import Donors, choose_donors, erased, write_arms
 from fxkit.ablation.parts import part_names, parts_of
 from fxkit.data.dataset import image_place
 from fxkit.data.index import Index, index_data
@@ -55,6 +55,17 @@ def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_p
     write_arms(found.root, cleaned, records[1:], tmp_path, folds=0, seeds=[0])
     again = tmp_path / "markers" / f"{records[1].path}.png"
     assert again.stat().st_mtime_ns > before[0]
+
+
+def test_what_was_erased_beside_a_marker_s_mask_counts_and_other_changes_do_not() -> None:
+    raw = np.zeros((24, 24), np.uint8)
+    mask = np.zeros((24, 24), bool)
+    mask[9:12, 9:12] = True
+    cleaned = raw.copy()
+    cleaned[15, 15] = cleaned[20, 20] = 9
+    expected = mask.copy()
+    expected[15, 15] = True
+    assert np.array_equal(erased(raw, cleaned, mask), expected)
 
 
 def donors_of(found: Index, cleaned: Path, folds: int, seed: int = 0) -> list[Donors]:
