@@ -1,4 +1,4 @@
-"""Let JPEG's blocks that a hole cuts go on in it as blocks do: flat throughout, or with a few waves.
+"""Tell a film's blocks of JPEG, and let those that a hole cuts go on in it as blocks do: flat, or with a few waves.
 
 A step inside a block, which JPEG could not have written, tells of a filled place more surely than anything else.
 """
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.mask import BLOCK, Mask
+from preprocess.mask import BLOCK, Mask, sample
 from preprocess.source import Plane, reduced
 
 SAME = 0.1  # grey levels, squared: known parts of two blocks that differ by less, but for their level, are the same
@@ -16,7 +16,6 @@ OTHER_LEVEL = 0.02  # weight of a block's other brightness, squared, beside its 
 AS_FILLED = 0.02  # ... and of how far it is, squared, from what the hole is filled with
 LEAST_KNOWN = 1 / 16  # of a block, by which it is likened to others
 MOST = 4000  # blocks that are looked through
-
 HIGH_STEP = 2 / 255  # of the grey range: steps are counted up to it
 
 Blocks = NDArray[np.float32]  # (N, BLOCK * BLOCK * C), grey levels
@@ -61,19 +60,17 @@ def mend_blocks(film: NDArray[np.uint8], unknown: Mask, hole: Mask) -> None:
     if min(film.shape[:2]) < BLOCK:
         return
     known, taken = (reduced(part.astype(np.float32), BLOCK) for part in (~unknown, hole))  # shares of the blocks
-    cut, whole = np.argwhere((taken > 0) & (known >= LEAST_KNOWN)), np.argwhere(known == 1)
+    cut, whole = np.argwhere((taken > 0) & (known >= LEAST_KNOWN)), sample(known == 1, MOST)
     if not len(cut) or not len(whole):
         return
-    offered = whole[np.linspace(0, len(whole) - 1, min(len(whole), MOST)).astype(np.int64)]
-    seen, filled = (
-        np.broadcast_to(part[..., None], film.shape) if film.ndim == 3 else part for part in (~unknown, hole)
-    )
-    here, there = _pixels(cut), _pixels(offered)
-    wanted, sources = _rows(film[here]).astype(np.float32), _rows(film[there]).astype(np.float32)
+    planes = np.atleast_3d(film)
+    seen, filled = (np.broadcast_to(part[..., None], planes.shape) for part in (~unknown, hole))
+    here, there = _pixels(cut), _pixels(whole)
+    wanted, sources = _rows(planes[here]).astype(np.float32), _rows(planes[there]).astype(np.float32)
     chosen, level = _chosen(wanted, sources, _rows(seen[here]), _rows(filled[here]))
     mended = np.clip(sources[chosen] + level[:, None], 0, 255)
     mended = np.where(_rows(filled[here]) & (chosen >= 0)[:, None], mended, wanted)
-    film[here] = mended.reshape(film[here].shape).astype(np.uint8)
+    planes[here] = mended.reshape(planes[here].shape).astype(np.uint8)
 
 
 def _pixels(blocks: Places) -> tuple[Places, Places]:

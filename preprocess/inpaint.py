@@ -14,13 +14,15 @@ from preprocess.source import POOR, Plane, Shift, Source, find_source
 REACH = 3  # content is looked for within so many lengths of the hole
 LEAST_REACH_PX = 64
 PARTS = 8  # a hole whose source is poor is split down to one part of so many: each takes as long as the whole
+GAIN = 0.7  # ... and only if the misfit falls to such a share
 SEAM_PX = (14, 40)  # how much of the surroundings, least and most, tells of the seam and the grain
 GLOW = 0.1  # of the grey range: smaller differences at the seam are carried into the hole in any case
 OUTLIER = 6  # times the median difference from the median: larger ones are not
 EVEN_CHANGE = 0.02  # of the grey range: ground that was to be changed by more is none, but in the place of anatomy
 EVEN_PX = 9  # a square of one value, this large, is ground without content
-GAIN = 0.7  # ... and only if the misfit falls to such a share
 SMALLEST = 64  # pixels: smaller holes are not split again
+
+Part = tuple[Mask, Source | None]  # of a hole
 
 
 def inpaint(image: Array, mask: Mask) -> Array:
@@ -45,7 +47,7 @@ def inpaint(image: Array, mask: Mask) -> Array:
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
     field, dark = field_of(grey_of(image), mask)
-    for window, part in mask_parts(mask, lambda *sides: max(REACH * max(sides), LEAST_REACH_PX)):
+    for window, part in mask_parts(mask, lambda *lengths: max(REACH * max(lengths), LEAST_REACH_PX)):
         for side in sides(part, field[window], dark[window]):
             _fill_hole(filled[window], mask[window] | ~side, part & side)
         if filled.dtype == np.uint8:
@@ -55,29 +57,28 @@ def inpaint(image: Array, mask: Mask) -> Array:
 
 def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
     """Fill a hole in place; `unknown` holds it and all other holes."""
-    for part, source in _parted(grey_of(film), unknown, hole, least=int(hole.sum()) // PARTS):
+    grey, least = grey_of(film), int(hole.sum()) // PARTS
+    for part, source in _parted(grey, unknown, (hole, find_source(grey, unknown, hole)), least):
         _write(film, unknown, part, None if source is None else source.shift)
         unknown = unknown & ~part
 
 
-def _parted(
-    grey: Plane, unknown: Mask, hole: Mask, *, least: int, whole: Source | None = None
-) -> list[tuple[Mask, Source | None]]:
-    """The hole with its source; where that is unlike it, both halves with theirs if these are much more like them."""
-    source = whole or find_source(grey, unknown, hole)
+def _parted(grey: Plane, unknown: Mask, whole: Part, least: int) -> list[Part]:
+    """A hole with its source; where that is unlike it, both halves with theirs if these are much more like them."""
+    hole, source = whole
     enough = SMALLEST if source is None else max(SMALLEST, least)
     if hole.sum() <= enough or (source and source.misfit <= POOR):
-        return [(hole, source)]
+        return [whole]
     halves = [(half, find_source(grey, unknown, half, part=True)) for half in _halves(hole)]
     if source and _misfit(halves) > GAIN * source.misfit:
-        return [(hole, source)]
-    return [part for half, found in halves for part in _parted(grey, unknown, half, least=least, whole=found)]
+        return [whole]
+    return [part for half in halves for part in _parted(grey, unknown, half, least)]
 
 
-def _misfit(parts: list[tuple[Mask, Source | None]]) -> float:
+def _misfit(parts: list[Part]) -> float:
     """Mean over their area; infinite where one has no source."""
-    shares = [(part.sum(), np.inf if source is None else source.misfit) for part, source in parts]
-    return float(sum(area * misfit for area, misfit in shares) / sum(area for area, _ in shares))
+    misfits = [np.inf if source is None else source.misfit for _, source in parts]
+    return float(np.average(misfits, weights=[part.sum() for part, _ in parts]))
 
 
 def _write(film: Array, unknown: Mask, hole: Mask, shift: Shift | None) -> None:

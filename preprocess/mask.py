@@ -67,6 +67,12 @@ def window_around(mask: Mask, margin: int) -> Window:
     return slice(max(y - margin, 0), bottom), slice(max(x - margin, 0), right)
 
 
+def sample(mask: Mask, most: int) -> NDArray[np.int64]:
+    """Return (N, 2) rows and columns of a mask's True places: all, or `most` of them evenly."""
+    places = np.argwhere(mask)
+    return places[np.linspace(0, len(places) - 1, min(len(places), most)).astype(np.int64)]
+
+
 def _grow(quad: Quad, margin: float) -> NDArray[np.float64]:
     """Move each side of a convex quad outwards: each corner goes along both of its sides."""
     points = np.array(quad, np.float64)

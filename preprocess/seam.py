@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.mask import Mask
+from preprocess.mask import Mask, sample
 
 Values = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -18,8 +18,8 @@ SMOOTHING = 8  # rounds on each scale
 ROUNDS = 16  # rounds by which grain is joined
 
 
-def smooth_fill(values: Values, known: Mask) -> Values:
-    """Fill (H, W, C) values where they are not known, as smoothly as can be (nearly harmonically).
+def _smooth_fill(values: Values, known: Mask) -> Values:
+    """The (H, W, C) values, filled where they are not known, as smoothly as can be (nearly harmonically).
 
     Works from coarse to fine, so that the time goes with the area.
     """
@@ -70,7 +70,7 @@ def join(differences: Values, known: Mask, grey: Values, seen: Mask) -> Values:
         that of a conditional autoregression, Besag 1974, "Spatial interaction and the statistical analysis of
         lattice systems".
     """
-    both = smooth_fill(np.concatenate([_blurred(differences, known), differences], axis=2), known)
+    both = _smooth_fill(np.concatenate([_blurred(differences, known), differences], axis=2), known)
     level, whole = both[..., : differences.shape[2]], both[..., differences.shape[2] :]
     kernel, step = _grain_kernel(grey, seen)
     return level + _relaxed(whole - level, ~known, kernel, step, ROUNDS)
@@ -86,11 +86,10 @@ def _blurred(values: Values, known: Mask) -> Values:
 def _grain_kernel(grey: Values, seen: Mask) -> tuple[Values, float]:
     """What a pixel's 24 neighbours say of it, as a 5 x 5 kernel, and a step with which relaxing by it converges."""
     whole = cv2.erode(seen.astype(np.uint8), np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    rows, columns = np.nonzero(whole)
+    places = sample(whole > 0, MOST)
     shares = np.array([0.25, 0.25, *[0.0] * (len(NEIGHBOURS) - 2)])
-    if len(rows) >= FEWEST:
-        chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(np.int64)
-        shares = _fitted(grey, rows[chosen], columns[chosen], shares)
+    if len(places) >= FEWEST:
+        shares = _fitted(grey, places[:, 0], places[:, 1], shares)
     waves = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     response = sum(
         2 * share * np.cos(np.add.outer(waves * dy, waves * dx))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.mask import Mask, Window, window_around
+from preprocess.mask import Mask, Window, sample, window_around
 
 Plane = NDArray[np.float32]  # (H, W), grey levels from 0 to 1
 Shift = tuple[int, int]  # rows and columns from a hole to its source
@@ -137,7 +137,7 @@ def _refined(
     window = window_around(hole, SEAM)
     near = cv2.dilate(hole[window].astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1))) > 0
     start = np.array([side.start for side in window])
-    ring, inside = start + _sample(near & ~unknown[window]), start + _sample(hole[window])
+    ring, inside = start + sample(near & ~unknown[window], SAMPLES), start + sample(hole[window], SAMPLES)
     if not len(ring):
         return None
     width = grey.shape[1]
@@ -159,11 +159,6 @@ def _refined(
                 best = float(misfit[first])
                 chosen = Source((int(moves[first, 0]), int(moves[first, 1])), source.misfit)
     return chosen
-
-
-def _sample(mask: Mask) -> NDArray[np.int64]:
-    places = np.argwhere(mask)
-    return places[np.linspace(0, len(places) - 1, min(len(places), SAMPLES)).astype(np.int64)]
 
 
 def _corners(window: Window) -> NDArray[np.int64]:

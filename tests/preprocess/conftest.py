@@ -21,6 +21,18 @@ def film(seed: int = 0, shape: tuple[int, ...] = (120, 90), dtype: str = "uint8"
     return np.clip(pixels * scale, 0, 255 * scale).astype(dtype)
 
 
+def block(shape: tuple[int, ...], rows: slice, columns: slice) -> np.ndarray:
+    """A mask that is True in a rectangle."""
+    mask = np.zeros(shape, bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """What JPEG keeps of an image."""
+    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
+
+
 def write_text(image: np.ndarray, text: str, at: tuple[int, int], size: float = 1.0) -> np.ndarray:
     """Burn text into an (H, W) uint8 film, in place."""
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 245, max(1, round(2 * size)), cv2.LINE_AA)

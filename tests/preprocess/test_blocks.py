@@ -1,25 +1,20 @@
-import cv2
+from functools import partial
+
 import numpy as np
 import pytest
 
 from preprocess.blocks import blockiness, mend_blocks, whole_blocks
 
-
-def jpeg(film: np.ndarray, quality: int = 30) -> np.ndarray:
-    return cv2.imdecode(cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
+from .conftest import block, jpeg
 
 
-def ground(seed: int = 0, shape: tuple[int, ...] = (160, 160)) -> np.ndarray:
+def ground() -> np.ndarray:
     """A slope with faint grain, coarsely kept: each block is flat, or bears a wave."""
-    slope = np.linspace(60, 90, shape[1])[None, :, None] * np.ones((*shape, 1))[:, :, :1]
-    grain = np.random.default_rng(seed).normal(0, 2.5, slope.shape)
-    return jpeg(np.clip(slope + grain, 0, 255).astype(np.uint8))
+    grain = np.random.default_rng(0).normal(0, 2.5, (160, 160))
+    return jpeg((np.linspace(60, 90, 160) + grain).astype(np.uint8), 30)
 
 
-def square(rows: slice, columns: slice) -> np.ndarray:
-    mask = np.zeros((160, 160), bool)
-    mask[rows, columns] = True
-    return mask
+square = partial(block, (160, 160))
 
 
 def test_cut_blocks_become_what_they_were_where_others_are_the_same() -> None:

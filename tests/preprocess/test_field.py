@@ -1,7 +1,11 @@
+from functools import partial
+
 import cv2
 import numpy as np
 
 from preprocess.field import field_of, sides
+
+from .conftest import block
 
 
 def turned(angle: float = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -11,10 +15,7 @@ def turned(angle: float = 20) -> tuple[np.ndarray, np.ndarray]:
     return film, film > 0
 
 
-def square(rows: slice, columns: slice) -> np.ndarray:
-    mask = np.zeros((120, 120), bool)
-    mask[rows, columns] = True
-    return mask
+square = partial(block, (120, 120))
 
 
 def test_a_turned_film_is_its_own_field_with_a_hole_over_its_edge() -> None:

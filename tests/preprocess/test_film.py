@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +9,7 @@ from preprocess.errors import AreaError, DetectorError
 from preprocess.markers import Marker, box_quad
 from preprocess.union import UnionDetector
 
-from .conftest import film, write_text
+from .conftest import film, jpeg, write_text
 
 
 class Fixed:
@@ -104,7 +103,7 @@ def test_what_jpeg_left_around_a_marker_goes_with_it() -> None:
     """Beside its letters each block shows waves, which would tell where they stood."""
     image = np.rint(np.random.default_rng(0).normal(60, 1.5, (160, 160))).astype(np.uint8)
     write_text(image, "L", (64, 90), size=1.0)
-    image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_UNCHANGED)
+    image = jpeg(image, 40)
     rows, columns = np.nonzero(image > 150)
     marker = Marker(box_quad(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), "L")
     before, cleaned = image.astype(int), erase(image, [marker], CleanSettings())

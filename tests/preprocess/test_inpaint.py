@@ -9,17 +9,13 @@ from hypothesis import strategies as st
 from preprocess.images import read_image, to_grey8
 from preprocess.inpaint import inpaint
 
+from .conftest import block
+
 
 def grain(seed: int, shape: tuple[int, int] = (300, 300), level: float = 90, spread: float = 6) -> np.ndarray:
     """Correlated noise, as a film's, in grey levels of 8 bits."""
     noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(shape), (0, 0), 0.8)
     return level + spread * noise / noise.std()
-
-
-def block(shape: tuple[int, int], rows: slice, columns: slice) -> np.ndarray:
-    mask = np.zeros(shape, bool)
-    mask[rows, columns] = True
-    return mask
 
 
 def steps(image: np.ndarray, at: tuple[int, ...]) -> float:

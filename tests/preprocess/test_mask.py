@@ -1,7 +1,7 @@
 import numpy as np
 
 from preprocess.markers import Marker, as_quad, box_quad
-from preprocess.mask import marker_mask
+from preprocess.mask import marker_mask, sample
 
 
 def test_without_growth_a_box_is_exactly_its_pixels() -> None:
@@ -49,3 +49,11 @@ def test_markers_beyond_the_film_do_no_harm() -> None:
 
 def test_no_marker_no_mask() -> None:
     assert not marker_mask((5, 5), []).any()
+
+
+def test_a_sample_is_all_places_or_evenly_so_many() -> None:
+    mask = np.zeros((4, 5), bool)
+    mask[1, 1:] = mask[3, 0] = True
+    assert sample(mask, 9).tolist() == [[1, 1], [1, 2], [1, 3], [1, 4], [3, 0]]
+    assert sample(mask, 3).tolist() == [[1, 1], [1, 3], [3, 0]]
+    assert sample(~mask & mask, 3).shape == (0, 2)
