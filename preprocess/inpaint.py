@@ -132,11 +132,12 @@ def _channels(values: NDArray[np.generic]) -> Values:
 
 
 def _halves(hole: Mask) -> tuple[Mask, Mask]:
-    """The hole cut across its longer side."""
+    """The hole cut across its longer side; neither half is empty, even if most of it lies on its far side."""
     rows, columns = np.nonzero(hole)
     axis = 0 if np.ptp(rows) >= np.ptp(columns) else 1
     first = hole.copy()
-    middle = int(np.median((rows, columns)[axis])) + 1
+    places = (rows, columns)[axis]
+    middle = min(int(np.median(places)) + 1, int(places.max()))
     first[(slice(None),) * axis + (slice(middle, None),)] = False
     return first, hole & ~first
 

@@ -198,3 +198,11 @@ def test_a_plate_over_a_turned_film_s_corner_is_not_filled_with_bone(place: tupl
     filled = inpaint(film, hole)
     assert filled[hole].max() < 60
     assert np.abs(filled[hole].astype(float) - film[hole]).mean() < 5
+
+
+def test_a_hole_of_which_most_lies_on_its_far_side_is_split_too() -> None:
+    film = np.random.default_rng(0).integers(0, 255, (120, 120)).astype(np.uint8)
+    mask = block(film.shape, slice(30, 70), slice(40, 41)) | block(film.shape, slice(70, 71), slice(40, 81))
+    filled = inpaint(film, mask)
+    assert np.array_equal(filled[~mask], film[~mask])
+    assert (filled[mask] != film[mask]).any()
