@@ -17,6 +17,8 @@ Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
 
 STYLES = ("burned", "label", "lead", "symbol", "plate")
+SQUARE = 1.2  # ratio of sides up to which an upright box counts as square ...
+NO_MORE = 1.05  # ... and of its area to the smallest rectangle's up to which that is as good as upright
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,14 @@ def lies_on(marker: Marker, plate: Marker) -> bool:
 
 
 def around(points: NDArray[np.float32]) -> Quad:
-    """Return the smallest turned rectangle around (N, 2) points, from its corner nearest to the top left."""
+    """Return the smallest turned rectangle around (N, 2) points, from its corner nearest to the top left.
+
+    What is round, as an emblem, has no direction: the square around it stands upright, as one would draw it.
+    """
     corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32)))
-    return as_quad(np.roll(corners, -int(corners.sum(axis=1).argmin()), axis=0))
+    quad = as_quad(np.roll(corners, -int(corners.sum(axis=1).argmin()), axis=0))
+    low, high = points.min(axis=0), points.max(axis=0)
+    across, down = (high - low).tolist()
+    if max(across, down) > SQUARE * min(across, down) or across * down > NO_MORE * quad_area(quad):
+        return quad
+    return as_quad(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))

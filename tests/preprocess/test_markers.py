@@ -1,6 +1,8 @@
+import cv2
+import numpy as np
 import pytest
 
-from preprocess.markers import Marker, as_quad, box_quad, is_mirrored, kind_of, place_of, quad_area, quad_sides
+from preprocess.markers import Marker, around, as_quad, box_quad, is_mirrored, kind_of, place_of, quad_area, quad_sides
 
 
 def test_sides_and_area() -> None:
@@ -30,3 +32,17 @@ def test_kinds_tell_mirrored_markers() -> None:
 def test_places(centre: tuple[int, int], place: str) -> None:
     x, y = centre
     assert place_of(Marker(box_quad(x - 5, y - 5, x + 5, y + 5)), 100, 200) == place
+
+
+@pytest.mark.parametrize("turned_deg", [0, 17, 45, 80])
+def test_the_square_around_a_disc_stands_upright(turned_deg: float) -> None:
+    outline = cv2.ellipse2Poly((50, 60), (30, 30), int(turned_deg), 0, 360, 10).astype(np.float32)
+    assert np.allclose(around(outline), box_quad(20, 30, 80, 90), atol=1)
+
+
+@pytest.mark.parametrize(("wide", "high"), [(40.0, 40.0), (60.0, 20.0)])
+def test_the_rectangle_around_what_has_corners_is_turned_as_it_is(wide: float, high: float) -> None:
+    corners = cv2.boxPoints(((50.0, 60.0), (wide, high), 20.0))
+    found = around(np.asarray(corners, np.float32))
+    assert quad_area(found) == pytest.approx(wide * high, rel=1e-3)
+    assert {(round(x), round(y)) for x, y in found} == {(round(x), round(y)) for x, y in corners.tolist()}
