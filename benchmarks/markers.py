@@ -79,6 +79,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--unmarked", type=int, default=300, metavar="N", help="FracAtlas films without")
     parser.add_argument("--fracatlas-marked", type=Path, default=HERE / "fracatlas_marked.json")
     parser.add_argument("--fracatlas-unmarked", type=Path, default=HERE / "fracatlas_unmarked.txt")
+    parser.add_argument("--more", type=Path, action="append", default=[], help="the truth of other films, beside them")
     parser.add_argument("--timed", type=int, default=60, metavar="N", help="films of each kind that are timed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cleaned", action="store_true", help="score the cleaned films too")
@@ -93,6 +94,7 @@ def film_sets(options: argparse.Namespace) -> Iterator[Films]:
         ("copies", forearm, forearm / "markers_copies.json", options.copies),
         ("FracAtlas marked", fracatlas, options.fracatlas_marked, options.marked),
         ("FracAtlas unmarked", fracatlas, options.fracatlas_unmarked, options.unmarked),
+        *((file.stem, file.parent, file, len(json.loads(file.read_text()))) for file in options.more),
     ):
         if count and not file.exists():
             print(f"{name}: left out, there is no {file}", file=sys.stderr)

@@ -23,6 +23,7 @@ SIDE_PX = 1024  # longest side of the film that the network sees
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
 CORE = -2.0  # logit that a few pixels of a marker reach
 EDGE = -3.0  # logit from which a pixel that adjoins them belongs to it too
+OUTLINE, FAINTER = 0.0, 5.0  # logit from which it counts for the quad; in faint markers so much below the mean
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
 # added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
 CONFIDENCE = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
@@ -102,7 +103,7 @@ def marker_of(image: Grey, said: Said, region: Region, scale: NDArray[np.float64
     here = region.of(said)
     sure = np.sort(here[0])[here.shape[1] // 2 :]
     style = STYLES[int(here[1:5].mean(1).argmax())]
-    quad = region.quad(scale)
+    quad = region.above(said[0], min(OUTLINE, float(sure.mean()) - FAINTER)).quad(scale)
     if style in ("burned", "lead"):
         quad = tighten(image, quad, INK)
     if style != "symbol":

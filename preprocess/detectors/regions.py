@@ -36,13 +36,17 @@ class Region:
     shape: NDArray[np.bool_]
 
     def window(self, said: Said) -> Said:
-        """Return what is said of the box around it, (CHANNELS, h, w)."""
+        """Return what is said of the box around it, (CHANNELS, h, w) or (h, w)."""
         (x, y), (h, w) = self.here, self.shape.shape
-        return said[:, y : y + h, x : x + w]
+        return said[..., y : y + h, x : x + w]
 
     def of(self, said: Said) -> Said:
         """Return what is said of this region's pixels, (CHANNELS, pixels)."""
         return np.asarray(self.window(said)[:, self.shape], np.float32)
+
+    def above(self, said: NDArray[np.float32], least: float) -> "Region":
+        """Return its pixels that reach `least` of (H, W) logits; not cropped."""
+        return Region(self.here, self.shape & (self.window(said) >= least))
 
     def quad(self, scale: NDArray[np.float64]) -> Quad:
         """Return the smallest turned rectangle around its pixels, in film pixels."""
