@@ -5,6 +5,7 @@ A step inside a block, which JPEG could not have written, tells of a filled plac
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,8 @@ AS_FILLED = 0.02  # ... and of how far it is, squared, from what the hole is fil
 LEAST_KNOWN = 1 / 16  # of a block, by which it is likened to others
 MOST = 4000  # blocks that are looked through
 HIGH_STEP = 2 / 255  # of the grey range: steps are counted up to it
+RISE, LEAST_RISE = 3.0, 1 / 255  # a marker's ringing waves by so many times, and so much, more than blocks nearby
+NEARBY = 5  # blocks across
 
 Blocks = NDArray[np.float32]  # (N, BLOCK * BLOCK * C), grey levels
 Sums = NDArray[np.float64]
@@ -40,12 +43,37 @@ def blockiness(grey: Plane) -> float:
 
 
 def whole_blocks(mask: Mask) -> Mask:
-    """Return the (H, W) mask with all of each block that it touches: a marker's ringing fills its blocks."""
-    rows, columns = (-(-side // BLOCK) * BLOCK for side in mask.shape)
-    padded = np.zeros((rows, columns), np.float32)
-    padded[: mask.shape[0], : mask.shape[1]] = mask
-    touched = reduced(padded, BLOCK) > 0
-    return touched.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: mask.shape[0], : mask.shape[1]]
+    """Return the (H, W) mask with all of each block that it touches."""
+    return _spread(_by_blocks(mask) > 0, mask.shape)
+
+
+def ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
+    """Return where a marker's waves are left, (H, W): all of a block that it touches, if it waves beyond the mask.
+
+    JPEG spreads a letter's edge over its blocks, so that its outline could be read there when it is gone.
+
+    Args:
+        grey: (H, W), the film with its markers.
+        mask: what is erased in any case.
+        printed: the markers themselves; blocks that they do not touch hold nothing of them.
+    """
+    waves = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
+    beyond = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    seen, waving, touched = _by_blocks(beyond), _by_blocks(waves * beyond), _by_blocks(printed) > 0
+    some, others = (cv2.blur(np.where(touched, 0, part), (NEARBY, NEARBY)) for part in (seen, waving))
+    usual = others / np.maximum(some, 1e-6)
+    rings = (seen == 0) | (waving > (RISE * usual + LEAST_RISE) * seen)
+    return _spread(touched & rings, mask.shape)
+
+
+def _by_blocks(plane: NDArray[Any]) -> Plane:
+    """The mean of each block; beyond the film there is nothing."""
+    beyond = [(0, -side % BLOCK) for side in plane.shape]
+    return reduced(np.pad(plane.astype(np.float32), beyond), BLOCK)
+
+
+def _spread(blocks: Mask, shape: tuple[int, ...]) -> Mask:
+    return blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: shape[0], : shape[1]]
 
 
 def mend_blocks(film: NDArray[np.uint8], unknown: Mask, hole: Mask) -> None:

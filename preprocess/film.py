@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocess.blocks import blockiness, whole_blocks
+from preprocess.blocks import blockiness, ringing
 from preprocess.detect import Detector, TurnedDetector
 from preprocess.errors import AreaError
 from preprocess.images import Array, to_grey8
@@ -17,7 +17,7 @@ from preprocess.selection import to_erase
 from preprocess.settings import CleanSettings
 from preprocess.union import UnionDetector
 
-RINGING = 1.15  # blockiness from which what JPEG left of a marker in its blocks can be seen
+BLOCKS_SHOW = 1.08  # blockiness from which what JPEG left of a marker in its blocks may be seen
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     """Erase those of these markers that the settings choose; see `clean_image`."""
     going = to_erase(markers, settings)
     mask = mask_of(image.shape, going, settings)
-    if mask.any() and blockiness(grey_of(image)) > RINGING:
+    grey = grey_of(image) if mask.any() else None
+    if grey is not None and blockiness(grey) > BLOCKS_SHOW:
         printed = [marker for marker in going if marker.style != "plate"]  # a plate is too faint to ring
-        mask |= whole_blocks(marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
+        mask |= ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
     _guard(float(mask.mean()), settings.max_fraction)
     return Cleaned(fill(image, mask, settings.mode), mask, tuple(going))
 

@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from preprocess.blocks import blockiness, mend_blocks, whole_blocks
+from preprocess.blocks import blockiness, mend_blocks, ringing, whole_blocks
 
 from .conftest import block, jpeg
 
@@ -103,3 +103,25 @@ def test_whole_blocks_are_taken_up_to_the_border() -> None:
     expected = np.zeros((20, 21), bool)
     expected[8:16, 8:16] = expected[16:, 16:] = True
     assert np.array_equal(whole_blocks(mask), expected)
+
+
+def rung(waves: np.ndarray) -> np.ndarray:
+    """What is taken of a film whose one marker lies at the corner of a block, beside these waves."""
+    grey = np.random.default_rng(0).normal(0.4, 0.002, (96, 96)).astype(np.float32)
+    grey[waves] += np.where(np.indices((96, 96)).sum(0) % 2, 0.03, -0.03)[waves].astype(np.float32)
+    printed, mask = block((96, 96), slice(40, 44), slice(40, 44)), block((96, 96), slice(38, 46), slice(38, 46))
+    return ringing(grey, mask, printed)
+
+
+def test_a_block_that_rings_beside_a_marker_is_taken_whole() -> None:
+    here = block((96, 96), slice(40, 48), slice(40, 48))
+    assert np.array_equal(rung(here), here)
+
+
+def test_no_block_is_taken_that_is_as_quiet_as_others_or_beside_the_markers_own() -> None:
+    assert not rung(np.zeros((96, 96), bool)).any()
+    assert not rung(block((96, 96), slice(48, 56), slice(40, 48))).any()
+
+
+def test_where_all_blocks_wave_none_is_taken() -> None:
+    assert not rung(np.ones((96, 96), bool)).any()
