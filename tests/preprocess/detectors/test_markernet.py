@@ -70,6 +70,15 @@ def test_confidence_is_that_of_the_surer_half() -> None:
     )
 
 
+@pytest.mark.parametrize(("sure", "fringe", "kept"), [(7.0, -1.0, False), (7.0, 0.0, True), (3.0, -1.0, True)])
+def test_the_quad_leaves_out_a_fringe_that_is_doubtful_beside_it(sure: float, fringe: float, kept: bool) -> None:
+    wide = [(6.0, 16.0), (34.0, 16.0), (34.0, 31.0), (6.0, 31.0)]
+    said = said_of((0, wide, fringe), (0, BOX, sure), (2, wide, 1.0))
+    (region,) = regions(said[0], CORE, EDGE)
+    expected = box_quad(6, 16, 34, 31) if kept else box_quad(10, 20, 30, 27)
+    assert set(marker_of(BLANK, said, region, ONE).quad) == set(expected)
+
+
 @pytest.mark.parametrize(("style", "at", "count"), [("lead", 20, 1), ("burned", 20, 0), ("lead", 70, 0)])
 def test_plates_lie_under_lead_letters_only(style: str, at: float, count: int) -> None:
     said = said_of((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
