@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.mask import BLOCK, Mask, sample
+from preprocess.mask import BLOCK, Mask, mask_parts, sample
 from preprocess.source import Plane, reduced
 
 SAME = 0.1  # grey levels, squared: known parts of two blocks that differ by less, but for their level, are the same
@@ -57,6 +57,13 @@ def ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
         mask: what is erased in any case.
         printed: the markers themselves; blocks that they do not touch hold nothing of them.
     """
+    taken = np.zeros_like(mask)
+    for window, _ in mask_parts(printed, lambda *_: NEARBY * BLOCK):
+        taken[window] |= _ringing(grey[window], mask[window], printed[window])
+    return taken
+
+
+def _ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
     waves = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
     beyond = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     seen, waving, touched = _by_blocks(beyond), _by_blocks(waves * beyond), _by_blocks(printed) > 0
