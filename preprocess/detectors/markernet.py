@@ -27,6 +27,9 @@ OUTLINE, FAINTER = 0.0, 5.0  # logit from which it counts for the quad; in faint
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
 # added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
 CONFIDENCE = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
+BRIGHT = 110  # median grey level from which a film is shown darker; all but few that were trained on lie below
+GREYS = (9, 245)  # levels that count for it: neither what is black around a film nor what is burnt out
+MOST_GAMMA = 3.0
 INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 
@@ -41,6 +44,17 @@ def working_copy(image: Grey) -> Grey:
     size = [max(1, round(side * scale)) for side in image.shape[::-1]]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def darkened(film: Grey) -> Grey:
+    """Return an (H, W) uint8 film as bright as most that were trained on: brighter ones, as of chests, with a gamma."""
+    counts = np.bincount(film.ravel(), minlength=256)[slice(*GREYS)].cumsum()
+    median = GREYS[0] + int(np.searchsorted(counts, counts[-1] / 2))
+    if counts[-1] == 0 or median <= BRIGHT:
+        return film
+    gamma = min(float(np.log(BRIGHT / 255) / np.log(median / 255)), MOST_GAMMA)
+    levels = np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    return levels[film]
 
 
 def padded(film: Grey) -> Grey:
@@ -85,7 +99,7 @@ class MarkerNetDetector:
     def detect(self, image: Grey) -> list[Marker]:
         """Return the markers of an (H, W) uint8 image, and the plates under lead letters, quads in its pixels."""
         small = working_copy(image)
-        film = padded(small).astype(np.float32)
+        film = padded(darkened(small)).astype(np.float32)
         rows, columns = (-(-side // STRIDE) for side in small.shape)
         said = second_look(self._said, film, self._said(film))[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.detectors.markernet import STYLES, working_scale
+from preprocess.detectors.markernet import STYLES, darkened, working_scale
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
@@ -63,7 +63,7 @@ def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
     """Make a Film of an (H, W) uint8 image and its markers, quads in its pixels."""
     scale = min(1.0, working_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return Film(picture, tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
+    return Film(darkened(picture), tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
 
 
 def make_scene(

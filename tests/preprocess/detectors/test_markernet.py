@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 
 from preprocess.clean import CleanSettings, clean_folder, clean_image
 from preprocess.detectors.markernet import (
+    BRIGHT,
     CHANNELS,
     CONFIDENCE,
     CORE,
@@ -15,6 +16,7 @@ from preprocess.detectors.markernet import (
     LARGEST_SCALE,
     SIDE_PX,
     MarkerNetDetector,
+    darkened,
     in_reading_order,
     marker_of,
     padded,
@@ -101,6 +103,24 @@ def test_a_plate_is_no_surer_than_the_surest_letter_on_it() -> None:
 def test_films_are_seen_at_about_a_thousand_pixels(shape: tuple[int, int], scale: float) -> None:
     assert working_scale(shape) == scale
     assert working_copy(np.zeros(shape, np.uint8)).shape == tuple(round(side * scale) for side in shape)
+
+
+@pytest.mark.parametrize("ground", [12, 60, BRIGHT])
+def test_films_as_dark_as_those_trained_on_are_shown_as_they_are(ground: int) -> None:
+    dark = np.random.default_rng(0).integers(ground - 3, ground + 3, (40, 50), dtype=np.uint8)
+    dark[:15] = 255  # burnt out
+    assert np.array_equal(darkened(dark), dark)
+    assert np.array_equal(darkened(np.full((4, 5), 255, np.uint8)), np.full((4, 5), 255))
+
+
+@pytest.mark.parametrize(("ground", "shown"), [(111, 110), (160, 110), (185, 110), (230, 187)])
+def test_bright_films_are_shown_darker_with_black_and_white_as_they_were(ground: int, shown: int) -> None:
+    bright = np.full((40, 50), ground, np.uint8)
+    bright[:10], bright[35:] = 0, 255
+    seen = darkened(bright)
+    assert abs(int(seen[20, 20]) - shown) <= 1
+    assert (seen[:10] == 0).all()
+    assert (seen[35:] == 255).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 64), (33, 5), (300, 1024)])
