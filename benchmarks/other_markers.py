@@ -126,12 +126,8 @@ def centred(ink: Ink, shape: tuple[int, int]) -> Ink:
     return canvas
 
 
-def side_of(rng: Rng) -> str:
-    return str(rng.choice(["L", "R"]))
-
-
 def letter(rng: Rng, height: float) -> tuple[str, Ink]:
-    text = side_of(rng)
+    text = str(rng.choice(["L", "R"]))
     return text, typeset(rng, text, height)
 
 

@@ -86,8 +86,7 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     """Erase those of these markers that the settings choose; see `clean_image`."""
     going = to_erase(markers, settings)
     mask = mask_of(image.shape, going, settings)
-    grey = grey_of(image) if mask.any() else None
-    if grey is not None and blockiness(grey) > BLOCKS_SHOW:
+    if mask.any() and blockiness(grey := grey_of(image)) > BLOCKS_SHOW:
         printed = [marker for marker in going if marker.style != "plate"]  # a plate is too faint to ring
         mask |= ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
     _guard(float(mask.mean()), settings.max_fraction)
