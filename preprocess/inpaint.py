@@ -122,9 +122,8 @@ def _even(film: NDArray[np.generic]) -> Mask:
 
 def grey_of(film: Array) -> Plane:
     """Return (H, W) grey levels from 0 to 1."""
-    values = film.astype(np.float32)
-    values = values.mean(axis=2) if film.ndim == 3 else values
-    return np.asarray(values / np.iinfo(film.dtype).max, np.float32)
+    values = film.mean(axis=2, dtype=np.float32) if film.ndim == 3 else film
+    return np.asarray(np.divide(values, np.iinfo(film.dtype).max, dtype=np.float32))
 
 
 def _channels(values: NDArray[np.generic]) -> Values:
