@@ -15,8 +15,9 @@ import numpy as np
 
 from preprocess.detectors.markernet import STYLES, MarkerNetDetector
 from preprocess.detectors.regions import STRIDE
+from preprocess.film import find_markers, mask_of
 from preprocess.markernet.scene import make_scene, read_films
-from preprocess.mask import marker_mask
+from preprocess.settings import CleanSettings
 
 SEED = 20_000  # far from those that training uses
 
@@ -24,13 +25,13 @@ SEED = 20_000  # far from those that training uses
 def main() -> None:
     options = parse()
     films = read_films(options.root, dict.fromkeys(options.films_list.read_text().split(), ()))
-    detector = MarkerNetDetector(options.weights)
+    detector, settings = MarkerNetDetector(options.weights), CleanSettings()
     met: Counter[str] = Counter()
     covered: Counter[str] = Counter()
     beyond = []
     for number in range(options.films):
         picture, truth = make_scene(np.random.default_rng((SEED, number)), films, 1024)
-        mask = marker_mask(picture.shape, detector.detect(picture))
+        mask = mask_of(picture.shape, find_markers(picture, detector, settings), settings)
         for name, found in judge(mask, truth):
             met[name] += 1
             covered[name] += found

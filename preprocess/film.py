@@ -12,7 +12,7 @@ from preprocess.inpaint import grey_of, inpaint
 from preprocess.markers import Marker
 from preprocess.mask import Mask, marker_mask
 from preprocess.plain_fills import box_fill, flat_fill, noise_fill
-from preprocess.reading import TextReader
+from preprocess.reading import Grey, TextReader
 from preprocess.selection import to_erase
 from preprocess.settings import CleanSettings
 from preprocess.union import UnionDetector
@@ -78,8 +78,12 @@ def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cl
     Raises:
         AreaError: more of the image would be erased than the settings allow.
     """
-    found = detector.detect(to_grey8(image))
-    return erase(image, [marker for marker in found if marker.confidence >= settings.min_confidence], settings)
+    return erase(image, find_markers(to_grey8(image), detector, settings), settings)
+
+
+def find_markers(image: Grey, detector: Detector, settings: CleanSettings) -> list[Marker]:
+    """Return what the detector finds on an (H, W) uint8 image and is sure enough of."""
+    return [marker for marker in detector.detect(image) if marker.confidence >= settings.min_confidence]
 
 
 def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:

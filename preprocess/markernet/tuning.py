@@ -10,13 +10,14 @@ import numpy as np
 
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.errors import ImageError, MarkerFileError
+from preprocess.film import find_markers, mask_of
 from preprocess.images import read_image, to_grey8
 from preprocess.markernet.scene import Film, Picture, Place, small_film
 from preprocess.markernet.training import Plan, train
 from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import Mask, marker_mask
-from preprocess.settings import NETWORK
+from preprocess.settings import NETWORK, CleanSettings
 
 FEWEST = 8  # films
 COVERED = 0.9  # share of a marker's quad that must lie under the mask
@@ -101,12 +102,12 @@ def places_of(films: Sequence[Film]) -> list[Place]:
 
 
 def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | Path) -> Recall:
-    """Say how many of the markers of these films a network's masks cover, and how much else."""
-    detector = MarkerNetDetector(weights)
+    """Say how many of the markers of these films a network erases with the usual settings, and how much else."""
+    detector, settings = MarkerNetDetector(weights), CleanSettings()
     found, beyond = 0, []
     for path, image in marked.items():
         film = _read_film(root, path, image)
-        mask = marker_mask(film.shape, detector.detect(film))
+        mask = mask_of(film.shape, find_markers(film, detector, settings), settings)
         beyond.append(float((mask & ~marker_mask(film.shape, image.markers, grow_fraction=0.5)).mean()))
         found += sum(_covered(mask, marker) for marker in _counted(image))
     return Recall(found, float(np.mean(beyond)))

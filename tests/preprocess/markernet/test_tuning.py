@@ -76,6 +76,13 @@ def test_recall_counts_markers_that_are_covered_and_what_is_beyond(tmp_path: Pat
     assert 0.01 < missed.beyond < 0.2
 
 
+def test_what_would_not_be_erased_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "a.png", film(shape=SHAPE))
+    markers = (Marker(box_quad(10, 10, 30, 30), confidence=0.41), Marker(box_quad(60, 60, 80, 80), confidence=0.39))
+    monkeypatch.setattr(MarkerNetDetector, "detect", lambda self, image: list(markers))
+    assert measure(tmp_path, {"a.png": MarkedImage(SHAPE[1], SHAPE[0], markers)}, NETWORK).found == 1
+
+
 def test_markers_are_shown_and_films_without_any() -> None:
     area = Area(np.array([(10.0, 20), (30, 20), (30, 40), (10, 40)]), "lead")
     places = places_of([Film(film(), (area, area)), Film(film(shape=(60, 40)))])
