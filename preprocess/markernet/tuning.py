@@ -3,7 +3,7 @@
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ def tune(
         ImageError: a film cannot be read, or has another size than the marker file says.
     """
     kept, used = _parted(marked, aside, plan.seed)
-    films = [small_film(_read_film(root, path, image), image.markers) for path, image in used.items()]
+    films = [small_film(_read_film(root, path, image), _to_learn(image)) for path, image in used.items()]
     before = measure(root, kept, NETWORK)
     start = load_network(NETWORK.with_suffix(".safetensors"))
     with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
@@ -90,6 +90,11 @@ def _parted(
 
 def _counted(image: MarkedImage) -> list[Marker]:
     return [marker for marker in image.markers if marker.style != "plate"]
+
+
+def _to_learn(image: MarkedImage) -> list[Marker]:
+    """The markers, none with a style: another style has another least sureness, so that what is found could be lost."""
+    return [marker if marker.style == "plate" else replace(marker, style="") for marker in image.markers]
 
 
 def places_of(films: Sequence[Film]) -> list[Place]:

@@ -10,7 +10,7 @@ from preprocess.images import write_image
 from preprocess.markernet.scene import Film
 from preprocess.markernet.stamps import Area
 from preprocess.markernet.training import Plan
-from preprocess.markernet.tuning import Recall, _parted, measure, places_of, tune
+from preprocess.markernet.tuning import Recall, _parted, _to_learn, measure, places_of, tune
 from preprocess.markers import MarkedImage, Marker, box_quad
 from preprocess.settings import NETWORK
 
@@ -81,6 +81,11 @@ def test_what_would_not_be_erased_is_not_found(tmp_path: Path, monkeypatch: pyte
     markers = (Marker(box_quad(10, 10, 30, 30), confidence=0.41), Marker(box_quad(60, 60, 80, 80), confidence=0.39))
     monkeypatch.setattr(MarkerNetDetector, "detect", lambda self, image: list(markers))
     assert measure(tmp_path, {"a.png": MarkedImage(SHAPE[1], SHAPE[0], markers)}, NETWORK).found == 1
+
+
+def test_what_a_user_calls_a_marker_is_not_learnt_but_plates_stay_plates() -> None:
+    lead, plate = (Marker(box_quad(0, 0, 3, 3), "R", 0.5, style) for style in ("lead", "plate"))
+    assert _to_learn(MarkedImage(9, 9, (lead, plate))) == [replace(lead, style=""), plate]
 
 
 def test_markers_are_shown_and_films_without_any() -> None:

@@ -1,0 +1,115 @@
+"""Measure what it brings to tune the marker network to a site: to FracAtlas, whose scanner left faint letters.
+
+    python benchmarks/tuning.py ../shared --films 40 --seeds 3
+
+For each seed, so many of the marked films (fracatlas_marked.json), in blocks of 50 neighbouring numbers, and as many
+without markers (of markernet_films.csv) are given to `fxkit markernet tune` as a user would. The other marked films
+tell what is erased and what else before and after, and the unmarked ones (fracatlas_unmarked.txt) how many are touched.
+"""
+
+import argparse
+import csv
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from markers import HERE, Films, is_touched, row, score, with_fxkit
+
+from preprocess.images import read_image
+from preprocess.markernet.tuning import PLAN, tune
+from preprocess.markers import MarkedImage, Marker, as_quad
+from preprocess.settings import CleanSettings
+
+BLOCK = 50
+COLUMNS = (
+    "seed",
+    "tuned with",
+    "films",
+    "network",
+    "erased",
+    "by style",
+    "all clean",
+    "collateral",
+    "unmarked touched",
+)
+
+
+def main() -> None:
+    options = parse()
+    root = options.shared / "data" / "fracatlas_hand"
+    rows = json.loads((HERE / "fracatlas_marked.json").read_text())
+    unmarked = (HERE / "fracatlas_unmarked.txt").read_text().split()
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for seed in range(options.seeds):
+        used, others = parted(rows, options.films, seed)
+        corrected = {row["path"]: marked(root, row) for row in used + without_markers(len(used), seed)}
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch)
+            site = tune(root, corrected, place / "site.onnx", plan=replace(PLAN, seed=seed))
+            films = Films("others", root, tuple(row["path"] for row in others), others)
+            for name, weights in (("as it comes", ""), ("tuned", str(site.weights))):
+                figures = measured(options, films, unmarked, CleanSettings(weights=weights), place / name)
+                row(str(seed), str(len(used)), str(len(others)), name, *figures)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--films", type=int, default=40, help="marked films to tune with, or a few more")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    return parser.parse_args()
+
+
+def parted(rows: list[dict], count: int, seed: int) -> tuple[list[dict], list[dict]]:
+    """Draw blocks of neighbouring films until there are so many; return these films and the others."""
+    blocks = [list(some) for _, some in groupby(sorted(rows, key=number), lambda row: number(row) // BLOCK)]
+    random.Random(seed).shuffle(blocks)
+    used: list[dict] = []
+    others: list[dict] = []
+    for block in blocks:
+        (used if len(used) < count else others).extend(block)
+    return used, others
+
+
+def number(row: dict) -> int:
+    return int(Path(row["path"]).stem.removeprefix("IMG"))
+
+
+def without_markers(count: int, seed: int) -> list[dict]:
+    with (HERE / "markernet_films.csv").open() as file:
+        return random.Random(seed).sample([{"path": row["path"], "boxes": []} for row in csv.DictReader(file)], count)
+
+
+def marked(root: Path, row: dict) -> MarkedImage:
+    height, width = read_image(root / row["path"]).shape[:2]
+    return MarkedImage(width, height, tuple(markers_of(row)))
+
+
+def markers_of(row: dict) -> Iterator[Marker]:
+    for box in row["boxes"]:
+        yield Marker(as_quad(box["quad"]), style=box["style"])
+
+
+def measured(
+    options: argparse.Namespace, films: Films, unmarked: list[str], settings: CleanSettings, place: Path
+) -> list[str]:
+    with_fxkit(settings, options.jobs, films.root, films.paths, place / "masks", True)
+    scores = score(options.shared, films, place, "masks")
+    with_fxkit(settings, options.jobs, films.root, unmarked, place / "unmarked", True)
+    touched = sum(is_touched(place / "unmarked", path) for path in unmarked)
+    return [
+        f"{scores['erased']:.1%}",
+        ", ".join(f"{style} {found}" for style, found in scores["erased_by_style"].items()),
+        f"{scores['images_clean']:.1%}",
+        f"{scores['collateral_mean']:.3%}",
+        f"{touched} of {len(unmarked)}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
