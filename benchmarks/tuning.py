@@ -12,30 +12,19 @@ import csv
 import json
 import random
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from markers import HERE, Films, is_touched, row, score, with_fxkit
+from markers import HERE, Films, is_touched, row, score
 
+from preprocess.clean import CleanSettings, clean_folder
 from preprocess.images import read_image
 from preprocess.markernet.tuning import PLAN, tune
 from preprocess.markers import MarkedImage, Marker, as_quad
-from preprocess.settings import CleanSettings
 
 BLOCK = 50
-COLUMNS = (
-    "seed",
-    "tuned with",
-    "films",
-    "network",
-    "erased",
-    "by style",
-    "all clean",
-    "collateral",
-    "unmarked touched",
-)
+COLUMNS = ("seed", "tuned with", "films", "network", "erased", "by style", "all clean", "collateral", "touched")
 
 
 def main() -> None:
@@ -87,20 +76,15 @@ def without_markers(count: int, seed: int) -> list[dict]:
 
 def marked(root: Path, row: dict) -> MarkedImage:
     height, width = read_image(root / row["path"]).shape[:2]
-    return MarkedImage(width, height, tuple(markers_of(row)))
-
-
-def markers_of(row: dict) -> Iterator[Marker]:
-    for box in row["boxes"]:
-        yield Marker(as_quad(box["quad"]), style=box["style"])
+    return MarkedImage(width, height, tuple(Marker(as_quad(box["quad"]), style=box["style"]) for box in row["boxes"]))
 
 
 def measured(
     options: argparse.Namespace, films: Films, unmarked: list[str], settings: CleanSettings, place: Path
 ) -> list[str]:
-    with_fxkit(settings, options.jobs, films.root, films.paths, place / "masks", True)
+    for paths, out in ((films.paths, place / "masks"), (unmarked, place / "unmarked")):
+        clean_folder(films.root, out, settings=settings, paths=paths, masks_only=True, jobs=options.jobs)
     scores = score(options.shared, films, place, "masks")
-    with_fxkit(settings, options.jobs, films.root, unmarked, place / "unmarked", True)
     touched = sum(is_touched(place / "unmarked", path) for path in unmarked)
     return [
         f"{scores['erased']:.1%}",
