@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from preprocess.detect import Detector
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.errors import ImageError, MarkerFileError
 from preprocess.film import find_markers, mask_of
 from preprocess.images import read_image, to_grey8
 from preprocess.markernet.scene import Film, Picture, Place, small_film
-from preprocess.markernet.training import Plan, train
+from preprocess.markernet.training import Plan, false_finds, train
 from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import Mask, marker_mask
@@ -21,6 +22,8 @@ from preprocess.settings import NETWORK, CleanSettings
 
 FEWEST = 8  # films
 COVERED = 0.9  # share of a marker's quad that must lie under the mask
+SURE = 0.9  # confidence below which the shipped network doubts a marker
+TIMES = 8  # as often as others, markers are shown that it misses or doubts, and what it falsely finds
 PLAN = Plan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
 
 
@@ -70,8 +73,9 @@ def tune(
     films = [small_film(_read_film(root, path, image), _to_learn(image)) for path, image in used.items()]
     before = measure(root, kept, NETWORK)
     start = load_network(NETWORK.with_suffix(".safetensors"))
+    places = places_of(films, _doubted(root, used)) + false_finds(start, films) * TIMES
     with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
-        network = train(films, plan, Path(folder), start, places_of(films))
+        network = train(films, plan, Path(folder), start, places)
     save_network(network, out)
     markers = sum(len(_counted(image)) for image in kept.values())
     return Tuned(Path(out), len(used), tuple(sorted(kept)), markers, before, measure(root, kept, out))
@@ -97,25 +101,40 @@ def _to_learn(image: MarkedImage) -> list[Marker]:
     return [marker if marker.style == "plate" else replace(marker, style="") for marker in image.markers]
 
 
-def places_of(films: Sequence[Film]) -> list[Place]:
-    """Return the middle of each marker, and of each film without any."""
+def places_of(films: Sequence[Film], doubted: Sequence[Sequence[bool]]) -> list[Place]:
+    """Return the middle of each marker, TIMES if it is doubted, and of each film without any."""
     places = []
-    for number, film in enumerate(films):
+    for number, (film, doubts) in enumerate(zip(films, doubted, strict=True)):
         spots = [area.quad.mean(0) for area in film.areas] or [np.array(film.picture.shape[::-1]) / 2]
-        places += [Place(number, float(x), float(y)) for x, y in spots]
+        for (x, y), doubt in zip(spots, doubts or [False], strict=True):
+            places += [Place(number, float(x), float(y))] * (TIMES if doubt else 1)
     return places
+
+
+def _doubted(root: str | Path, marked: Mapping[str, MarkedImage]) -> list[list[bool]]:
+    """Tell for each marker of each film whether the shipped network misses or doubts it; plates count as found."""
+    detector, doubted = MarkerNetDetector(), []
+    for path, image in marked.items():
+        mask = _erased(_read_film(root, path, image), detector, SURE)
+        doubted.append([marker.style != "plate" and not _covered(mask, marker) for marker in image.markers])
+    return doubted
 
 
 def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | Path) -> Recall:
     """Say how many of the markers of these films a network erases with the usual settings, and how much else."""
-    detector, settings = MarkerNetDetector(weights), CleanSettings()
+    detector = MarkerNetDetector(weights)
     found, beyond = 0, []
     for path, image in marked.items():
         film = _read_film(root, path, image)
-        mask = mask_of(film.shape, find_markers(film, detector, settings), settings)
+        mask = _erased(film, detector)
         beyond.append(float((mask & ~marker_mask(film.shape, image.markers, grow_fraction=0.5)).mean()))
         found += sum(_covered(mask, marker) for marker in _counted(image))
     return Recall(found, float(np.mean(beyond)))
+
+
+def _erased(film: Picture, detector: Detector, least: float = CleanSettings.min_confidence) -> Mask:
+    settings = CleanSettings(min_confidence=least)
+    return mask_of(film.shape, find_markers(film, detector, settings), settings)
 
 
 def _read_film(root: str | Path, path: str, image: MarkedImage) -> Picture:

@@ -7,10 +7,12 @@ import pytest
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.errors import ImageError, MarkerFileError
 from preprocess.images import write_image
-from preprocess.markernet.scene import Film
+from preprocess.markernet import tuning
+from preprocess.markernet.network import MarkerNet
+from preprocess.markernet.scene import Film, Place
 from preprocess.markernet.stamps import Area
 from preprocess.markernet.training import Plan
-from preprocess.markernet.tuning import Recall, _parted, _to_learn, measure, places_of, tune
+from preprocess.markernet.tuning import SURE, TIMES, Recall, _doubted, _parted, _to_learn, measure, places_of, tune
 from preprocess.markers import MarkedImage, Marker, box_quad
 from preprocess.settings import NETWORK
 
@@ -90,8 +92,43 @@ def test_what_a_user_calls_a_marker_is_not_learnt_but_plates_stay_plates() -> No
 
 def test_markers_are_shown_and_films_without_any() -> None:
     area = Area(np.array([(10.0, 20), (30, 20), (30, 40), (10, 40)]), "lead")
-    places = places_of([Film(film(), (area, area)), Film(film(shape=(60, 40)))])
-    assert [(place.film, place.x, place.y) for place in places] == [(0, 20, 30), (0, 20, 30), (1, 20, 30)]
+    films = [Film(film(), (area, area)), Film(film(shape=(60, 40)))]
+    places = places_of(films, [[False, True], []])
+    assert places == [Place(0, 20, 30)] + [Place(0, 20, 30)] * TIMES + [Place(1, 20, 30)]
+
+
+def test_what_the_shipped_network_misses_is_doubted_but_no_plate(tmp_path: Path) -> None:
+    image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
+    write_image(tmp_path / "a.png", image)
+    write_image(tmp_path / "b.png", film(shape=(60, 40)))
+    sure = [marker for marker in MarkerNetDetector().detect(image) if marker.style != "plate"]
+    assert min(marker.confidence for marker in sure) > SURE
+    missed, plate = Marker(box_quad(20, 380, 120, 430)), Marker(box_quad(300, 20, 390, 90), style="plate")
+    marked = {"a.png": MarkedImage(400, 448, (*sure, plate, missed)), "b.png": MarkedImage(40, 60)}
+    assert _doubted(tmp_path, marked) == [[False] * len(sure) + [False, True], []]
+
+
+def test_what_is_found_but_not_surely_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "a.png", film(shape=SHAPE))
+    markers = (Marker(box_quad(10, 10, 30, 30), confidence=0.89), Marker(box_quad(60, 60, 80, 80), confidence=0.91))
+    monkeypatch.setattr(MarkerNetDetector, "detect", lambda self, image: list(markers))
+    assert _doubted(tmp_path, {"a.png": MarkedImage(SHAPE[1], SHAPE[0], markers)}) == [[True, False]]
+
+
+def test_false_finds_are_shown_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marked, shown = {**write_films(tmp_path, 9), "bare.png": MarkedImage(SHAPE[1], SHAPE[0])}, []
+    write_image(tmp_path / "bare.png", film(shape=SHAPE))
+    false = Place(6, 5, 5)
+    monkeypatch.setattr(tuning, "false_finds", lambda network, films: [false])
+
+    def trained(films: list[Film], plan: Plan, folder: Path, start: MarkerNet, places: list[Place]) -> MarkerNet:
+        shown.extend(places)
+        return start
+
+    monkeypatch.setattr(tuning, "train", trained)
+    tune(tmp_path, marked, tmp_path / "site.onnx", plan=PLAN)
+    assert shown.count(false) == TIMES
+    assert {place.film for place in shown} == set(range(7))  # six with markers, and the bare one
 
 
 def test_too_few_films_are_refused(tmp_path: Path) -> None:
