@@ -70,10 +70,10 @@ def tune(
         ImageError: a film cannot be read, or has another size than the marker file says.
     """
     kept, used = _parted(marked, aside, plan.seed)
-    films = [small_film(_read_film(root, path, image), _to_learn(image)) for path, image in used.items()]
+    films, doubted = _read_to_learn(root, used)
     before = measure(root, kept, NETWORK)
     start = load_network(NETWORK.with_suffix(".safetensors"))
-    places = places_of(films, _doubted(root, used)) + false_finds(start, films) * TIMES
+    places = places_of(films, doubted) + false_finds(start, films) * TIMES
     with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
         network = train(films, plan, Path(folder), start, places)
     save_network(network, out)
@@ -111,13 +111,22 @@ def places_of(films: Sequence[Film], doubted: Sequence[Sequence[bool]]) -> list[
     return places
 
 
-def _doubted(root: str | Path, marked: Mapping[str, MarkedImage]) -> list[list[bool]]:
-    """Tell for each marker of each film whether the shipped network misses or doubts it; plates count as found."""
-    detector, doubted = MarkerNetDetector(), []
+def _read_to_learn(root: str | Path, marked: Mapping[str, MarkedImage]) -> tuple[list[Film], list[list[bool]]]:
+    """Read films to train on; tell for each of their markers whether the shipped network misses or doubts it."""
+    detector, films, doubted = MarkerNetDetector(), [], []
     for path, image in marked.items():
-        mask = _erased(_read_film(root, path, image), detector, SURE)
-        doubted.append([marker.style != "plate" and not _covered(mask, marker) for marker in image.markers])
-    return doubted
+        film = _read_film(root, path, image)
+        films.append(small_film(film, _to_learn(image)))
+        doubted.append(_doubts(film, image.markers, detector))
+    return films, doubted
+
+
+def _doubts(film: Picture, markers: Sequence[Marker], detector: Detector) -> list[bool]:
+    """Plates count as found; on a film without markers there is nothing to look for."""
+    if not markers:
+        return []
+    mask = _erased(film, detector, SURE)
+    return [marker.style != "plate" and not _covered(mask, marker) for marker in markers]
 
 
 def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | Path) -> Recall:

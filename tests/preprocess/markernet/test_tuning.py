@@ -12,7 +12,17 @@ from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place
 from preprocess.markernet.stamps import Area
 from preprocess.markernet.training import Plan
-from preprocess.markernet.tuning import SURE, TIMES, Recall, _doubted, _parted, _to_learn, measure, places_of, tune
+from preprocess.markernet.tuning import (
+    SURE,
+    TIMES,
+    Recall,
+    _parted,
+    _read_to_learn,
+    _to_learn,
+    measure,
+    places_of,
+    tune,
+)
 from preprocess.markers import MarkedImage, Marker, box_quad
 from preprocess.settings import NETWORK
 
@@ -105,14 +115,15 @@ def test_what_the_shipped_network_misses_is_doubted_but_no_plate(tmp_path: Path)
     assert min(marker.confidence for marker in sure) > SURE
     missed, plate = Marker(box_quad(20, 380, 120, 430)), Marker(box_quad(300, 20, 390, 90), style="plate")
     marked = {"a.png": MarkedImage(400, 448, (*sure, plate, missed)), "b.png": MarkedImage(40, 60)}
-    assert _doubted(tmp_path, marked) == [[False] * len(sure) + [False, True], []]
+    assert _read_to_learn(tmp_path, marked)[1] == [[False] * len(sure) + [False, True], []]
 
 
 def test_what_is_found_but_not_surely_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_image(tmp_path / "a.png", film(shape=SHAPE))
     markers = (Marker(box_quad(10, 10, 30, 30), confidence=0.89), Marker(box_quad(60, 60, 80, 80), confidence=0.91))
     monkeypatch.setattr(MarkerNetDetector, "detect", lambda self, image: list(markers))
-    assert _doubted(tmp_path, {"a.png": MarkedImage(SHAPE[1], SHAPE[0], markers)}) == [[True, False]]
+    marked = {"a.png": MarkedImage(SHAPE[1], SHAPE[0], markers)}
+    assert _read_to_learn(tmp_path, marked)[1] == [[True, False]]
 
 
 def test_false_finds_are_shown_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
