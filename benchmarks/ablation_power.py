@@ -19,15 +19,15 @@ import cv2
 import numpy as np
 from scipy.stats import binomtest
 
-from fxkit.ablation.folders import write_arms
-from fxkit.ablation.markers import masked_vs_raw
+from fxkit.ablation.masked_vs_raw import masked_vs_raw
 from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import ablation_settings
+from fxkit.ablation.write_arms import write_arms
 from fxkit.config import Config, load_config
-from fxkit.data.index import index_data
+from fxkit.index.build import index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
 from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
-from preprocess.clean import clean_folder
+from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
 ASKED = ("raw", "cleaned", "control")  # what the verdict rests on

@@ -15,11 +15,12 @@ from accuracy_arms import Seen, Split, pass_once, probe, train_steps
 from accuracy_films import Film, forearms, hands
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
-from fxkit.bootstrap import Interval, intervals, paired_difference
 from fxkit.config import Config, load_config
-from fxkit.predictions import Predictions
-from fxkit.pretraining import settings_of_run
-from fxkit.scores import AUROC, BALANCED_ACCURACY
+from fxkit.metrics.bootstrap import intervals, paired_difference
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import AUROC, BALANCED_ACCURACY
+from fxkit.models.model_json import settings_of_run
 
 FOLDS = 5
 STEPS = ("baseline", "default")  # presets that train in two phases; the first is the published recipe

@@ -16,10 +16,11 @@ from torch import nn
 
 from fxkit.config import Config
 from fxkit.data.dataset import mix_seed
-from fxkit.data.transforms import augment, build_augmentation, build_preprocessing, resize, to_tensor
-from fxkit.model import build_head
-from fxkit.probe import fit_head
-from fxkit.weights import build_backbone
+from fxkit.data.preprocessing import resize
+from fxkit.data.transforms import augment, build_augmentation, to_tensor
+from fxkit.models.backbones import build_backbone, build_preprocessing
+from fxkit.models.classifier import build_head
+from fxkit.training.probe import fit_head
 
 Seen = tuple[np.ndarray, np.ndarray]
 

@@ -24,9 +24,9 @@ from pathlib import Path
 import click
 from joblib.externals.loky import get_reusable_executor
 
-from fxkit.copies.find import find_copies
-from fxkit.copies.store import open_store
-from fxkit.data.readings import read_files
+from fxkit.index.cache import open_store
+from fxkit.index.find_copies import find_copies
+from fxkit.index.read_files import read_files
 from preprocess.images import MAX_PIXELS
 
 

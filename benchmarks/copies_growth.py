@@ -21,11 +21,11 @@ from copies import Truth, read_truth, scrambled
 from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
-from fxkit.copies.candidates import candidates
-from fxkit.copies.features import POINTS
-from fxkit.copies.find import find_copies
-from fxkit.copies.store import open_store
-from fxkit.data.readings import read_files
+from fxkit.index.cache import open_store
+from fxkit.index.copies.candidates import candidates
+from fxkit.index.copies.features import POINTS
+from fxkit.index.find_copies import find_copies
+from fxkit.index.read_files import read_files
 from preprocess.images import MAX_PIXELS
 
 FILES_A_FILM, SHARED, NOISE = 9, 0.4, 10.0  # of made features

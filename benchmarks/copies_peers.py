@@ -95,9 +95,9 @@ def vision(folder: Path) -> dict[str, Pairs]:
 
 
 def own(folder: Path, names: Sequence[str]) -> dict[str, Pairs]:
-    from fxkit.copies.find import find_copies
-    from fxkit.copies.store import open_store
-    from fxkit.data.readings import read_files
+    from fxkit.index.cache import open_store
+    from fxkit.index.find_copies import find_copies
+    from fxkit.index.read_files import read_files
     from preprocess.images import MAX_PIXELS
 
     with open_store(None) as store:

@@ -17,13 +17,13 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from fxkit.bootstrap import Interval
-from fxkit.calibration import calibration
-from fxkit.decision_curve import decision_curve
-from fxkit.differences import Side, differences
-from fxkit.operating import Target, choose_threshold, figures_at
-from fxkit.predictions import Predictions
-from fxkit.scores import AUROC, BRIER, SENSITIVITY, scored
+from fxkit.metrics.bootstrap import Side, differences
+from fxkit.metrics.calibration import calibration
+from fxkit.metrics.decision_curve import decision_curve
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.operating_points import Target, choose_threshold, figures_at
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import AUROC, BRIER, SENSITIVITY, scored
 
 RESAMPLES = 400
 PREVALENCE = 0.1

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocess.clean import clean_folder
 from preprocess.coco import write_coco
+from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
 

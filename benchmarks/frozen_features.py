@@ -17,8 +17,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from fxkit.config import Config
-from fxkit.data.transforms import build_preprocessing, resize, to_tensor
-from fxkit.probe import fit_head
+from fxkit.data.preprocessing import resize
+from fxkit.data.transforms import to_tensor
+from fxkit.models.backbones import build_preprocessing
+from fxkit.training.probe import fit_head
 
 LAST = slice(-1280, None)  # of the features: the mean that the backbone itself gives
 SETTINGS = [

@@ -29,14 +29,16 @@ import torch
 
 from fxkit import __version__
 from fxkit.config import DataConfig, ModelConfig
-from fxkit.data.resize import Grey, resize
-from fxkit.data.transforms import build_preprocessing, to_tensor
-from fxkit.export import write_exported
-from fxkit.exported import FORMATS, ExportedCard, load_exported
-from fxkit.image_predictions import Floats, Network, predict_images
-from fxkit.inference import TorchNetwork
-from fxkit.model import build_classifier
-from fxkit.run import Model, ModelCard, save_model
+from fxkit.data.preprocessing import Grey, resize
+from fxkit.data.transforms import to_tensor
+from fxkit.models.backbones import build_preprocessing
+from fxkit.models.classifier import build_classifier
+from fxkit.models.export import write_exported
+from fxkit.models.exported import FORMATS, ExportedCard, load_exported
+from fxkit.models.model_json import ModelCard
+from fxkit.models.predict_images import Floats, Network, predict_images
+from fxkit.models.predict_records import TorchNetwork
+from fxkit.models.saved import Model, save_model
 from fxkit.synth.dataset import Plan, make_film
 from preprocess.images import read_image, to_grey8, write_image
 from preprocess.listing import image_paths

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from fxkit.bootstrap import interval, paired_difference, resampled_weights
-from fxkit.predictions import Predictions
-from fxkit.scores import ACCURACY, AUROC, SENSITIVITY, Floats, Metric, scored
+from fxkit.metrics.bootstrap import interval, paired_difference, resampled_weights
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import ACCURACY, AUROC, SENSITIVITY, Floats, Metric, scored
 
 RESAMPLES = 400
 NOISE = 0.6  # of the second model, on the scale of the first one's scores

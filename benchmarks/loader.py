@@ -32,7 +32,8 @@ from fxkit.data import film_cache
 from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader
 from fxkit.data.film_cache import FilmCache, open_cache
 from fxkit.data.manifest import Record
-from fxkit.data.transforms import Preprocessing, augment, build_augmentation, shrink
+from fxkit.data.preprocessing import Preprocessing
+from fxkit.data.transforms import augment, build_augmentation, shrink
 from preprocess.errors import ImageError
 from preprocess.images import read_grey8, read_image
 

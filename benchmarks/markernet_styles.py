@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from preprocess.clean_image import find_markers, mask_of
 from preprocess.detectors.markernet import STYLES, MarkerNetDetector
 from preprocess.detectors.regions import STRIDE
-from preprocess.film import find_markers, mask_of
 from preprocess.markernet.scene import make_scene, read_films
 from preprocess.settings import CleanSettings
 

@@ -30,11 +30,11 @@ import tesseract
 from joblib.externals.loky import get_reusable_executor
 from tesseract import Cost
 
-from preprocess.clean import CleanSettings, clean_folder
 from preprocess.errors import ImageError
+from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import read_image
 from preprocess.listing import find_image
-from preprocess.settings import read_settings
+from preprocess.settings import CleanSettings, read_settings
 
 HERE = Path(__file__).parent
 COLUMNS = ("films", "remover", "erased", "all clean", "collateral", "p95", "touched", "films/s", "CPU s", "peak MB")

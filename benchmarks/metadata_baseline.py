@@ -11,10 +11,11 @@ import sys
 
 import numpy as np
 
-from fxkit.bootstrap import Interval, interval
 from fxkit.data.manifest import Record
-from fxkit.datacard.baseline import CHANCE, FAR, cross_validate
-from fxkit.scores import AUROC, Floats
+from fxkit.index.datacard.baseline import CHANCE, FAR, cross_validate
+from fxkit.metrics.bootstrap import interval
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.scores import AUROC, Floats
 
 SETTINGS = [(groups, numbers, shift) for groups in (24, 64, 160) for numbers in (1, 6) for shift in (0.0, 1.0)]
 ALIKE = 0.8  # share of a number's variance that is common to a group

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fxkit.config import ModelConfig, OptimConfig
-from fxkit.model import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
+from fxkit.models.classifier import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
 from fxkit.training.optimizer import build_optimizer
 
 WAYS = ("all", "stages", "stages, channels_last", "stages, bf16", "stages, channels_last, bf16")

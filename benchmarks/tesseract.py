@@ -18,11 +18,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from preprocess.clean import CleanSettings, mask_of
-from preprocess.detect import LARGEST, fit
+from preprocess.clean_image import mask_of
+from preprocess.detectors.ocr import LARGEST, fit
+from preprocess.detectors.views import views
 from preprocess.images import read_image, to_grey8, write_image
 from preprocess.markers import Marker, as_quad, box_quad
-from preprocess.views import views
+from preprocess.settings import CleanSettings
 
 CONFIDENCE = 30  # of 100, from which a word counts
 SIDE_PX, ENLARGE = 1600, 3.0  # copies of 224 px are enlarged three times: Tesseract expects letters of some 30 px

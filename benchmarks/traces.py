@@ -23,14 +23,14 @@ import numpy as np
 import trace_classifier
 from scipy.stats import rankdata
 
-from fxkit.bootstrap import interval
-from fxkit.predictions import Predictions
-from fxkit.scores import AUROC
+from fxkit.metrics.bootstrap import interval
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import AUROC
 from preprocess.images import read_image, to_grey8
-from preprocess.inpaint import inpaint
+from preprocess.inpainting.inpaint import inpaint
+from preprocess.inpainting.plain_fills import flat_fill, noise_fill
 from preprocess.markers import Marker
 from preprocess.mask import marker_mask
-from preprocess.plain_fills import flat_fill, noise_fill
 
 KINDS = ("plain", "bright", "edge", "field edge", "border")
 TRIES = 40

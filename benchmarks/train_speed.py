@@ -5,7 +5,7 @@
 The usual loop: five epochs over Image.open().convert("RGB") and torchvision's transforms by two processes, the frozen
 MobileNetV2 in evaluation, AdamW at fxkit's head rate, a pass over the validation films after each. timm: the same steps
 over timm's own dataset, loader and transforms (as its train script builds them) and its optimizer. fxkit: the same
-backbone, head, films and epochs by `fxkit.train.train` with --epochs 5,0, for each number of cached views (0: images
+backbone, head, films and epochs by `fxkit train` with --epochs 5,0, for each number of cached views (0: images
 anew each epoch). Weights: mobilenetv2_100 as safetensors. Every third film validates. AUROC is that of the epoch
 of least validation loss. Processor time holds on a machine that does other work, wall time does not.
 """
@@ -28,8 +28,8 @@ from torchvision import transforms
 
 from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record
-from fxkit.model import build_classifier
-from fxkit.train import train
+from fxkit.models.classifier import build_classifier
+from fxkit.training.train import train
 
 Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
 CLASSES = ("not_fractured", "fractured")

@@ -18,10 +18,11 @@ from pathlib import Path
 
 from markers import HERE, Films, is_touched, row, score
 
-from preprocess.clean import CleanSettings, clean_folder
+from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import read_image
 from preprocess.markernet.tuning import PLAN, tune
 from preprocess.markers import MarkedImage, Marker, as_quad
+from preprocess.settings import CleanSettings
 
 BLOCK = 50
 STRICTER = 0.55  # a least confidence at which the tuned network is measured too

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fxkit.errors import ConfigError
-from preprocess.images import MAX_PIXELS, write_atomic
+from preprocess.files import write_atomic
+from preprocess.images import MAX_PIXELS
 
 # timm would load files that these name, by unpickling in some versions
 LOADING_ARGS = frozenset(
@@ -71,7 +72,7 @@ class ModelConfig(Settings):
 class OptimConfig(Settings):
     epochs: tuple[int, int] = (5, 15)  # head, fine-tuning
     head: Literal["adamw", "probe"] = "adamw"  # probe: fitted at once, to films as they are and epochs - 1 augmented
-    probe_penalty: float = Field(1.0, gt=0)  # see fxkit/probe.py
+    probe_penalty: float = Field(1.0, gt=0)  # see fxkit/training/probe.py
     cached_views: int = Field(2, ge=0)  # augmented views a film whose features phase 1 trains on; 0: anew each epoch
     head_lr: float = Field(1e-3, gt=0)  # phase 1
     finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2
@@ -220,7 +221,7 @@ def find_preset(kind: str, name: str | Path) -> Path:
 
 
 def presets_folder() -> Path:
-    """Return the folder of the YAML presets: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the YAML presets: ``fxkit/configs``, or ``configs`` of a checkout without symbolic links."""
     inside = Path(__file__).parent / "configs"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
 

@@ -1,6 +1,5 @@
 """Say what is at hand and what is missing: versions, devices, models of the detectors, weights. Nothing is fetched."""
 
-import importlib
 import importlib.util
 import os
 import platform
@@ -17,6 +16,7 @@ from fxkit import __version__
 
 State = Literal["ok", "missing", "problem"]
 
+
 PACKAGES = (
     "click",
     "grad-cam",
@@ -32,12 +32,16 @@ PACKAGES = (
     "scipy",
     "timm",
 )
+
 ALBUMENTATIONS = "2.0.8"
+
 MIN_MEMORY_GB, MIN_DISK_GB = 4.0, 5.0
+
 TORCH_REMEDY = (
     "install both from one index: pip install --force-reinstall torch torchvision "
     "--index-url https://download.pytorch.org/whl/cpu (or the index of your CUDA)"
 )
+
 REINSTALL = "install fxkit again, in a new environment"
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from preprocess.errors import MarkerFileError
-from preprocess.images import write_atomic
+from preprocess.files import write_atomic
 from preprocess.markers import STYLES, MarkedImage, Marker, Quad, around, as_quad, box_quad, quad_area, quad_box
 
 CATEGORIES = ("marker", *STYLES)
+
 SAME_PX = 0.5
 
 

@@ -3,14 +3,13 @@
 Images are (H, W) uint8 or uint16, or (H, W, 3) uint8 or uint16 in RGB order, rotated as their EXIF says.
 """
 
+import base64
 import io
 import os
-import platform
 import threading
 import warnings
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,12 +19,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from preprocess.errors import ImageError, OutputError
+from preprocess.files import write_atomic
 
 Array = NDArray[Any]
 
+
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
+
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 film: five times the largest detector plate
+
 
 # EXIF orientation -> whether to mirror left to right, then how many quarter turns counter-clockwise
 EXIF_VIEWS = {
@@ -37,6 +41,7 @@ EXIF_VIEWS = {
     7: (True, 3),
     8: (False, 1),
 }
+
 
 _pillow_limit = threading.Lock()
 
@@ -149,35 +154,6 @@ def encode_jpeg(image: Array, quality: int) -> bytes:
 
 def _to_bgr(image: Array) -> Array:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-
-def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
-    """Write a file so that it is there whole or not at all; make its folder when that is missing.
-
-    Args:
-        data: pieces of bytes are written as they come, so that large files need little memory.
-    Raises:
-        OutputError: the disk is full, or the place cannot be written.
-    """
-    path = Path(path)
-    whole = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    here = zlib.crc32(os.fsencode(platform.node() + path.name))  # machines of a cluster may write beside each other
-    part = path.with_name(f".{here:08x}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(whole, bytes):
-            part.write_bytes(whole)
-        else:
-            with part.open("wb") as file:
-                file.writelines(whole)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -352,3 +328,12 @@ def _scale_dicom(path: Path, dataset: Any, values: Array) -> Array:
         values = low + high - values
     top, kind = (255, np.uint8) if int(dataset.BitsStored) <= 8 else (65535, np.uint16)
     return np.round((values - low) * (top / max(high - low, 1e-9))).astype(kind)
+
+
+def thumbnail_uri(image: Array, side_px: int) -> str:
+    """Return an image as the data URI of a JPEG whose longer side is side_px at most."""
+    scale = min(1.0, side_px / max(image.shape[:2]))
+    shown = image if image.ndim == 3 and image.dtype == np.uint8 else to_grey8(image)
+    size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
+    small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, 80)).decode()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from preprocess.errors import OutputError
-from preprocess.images import write_atomic
+from preprocess.files import write_atomic
 from preprocess.markers import Marker, as_quad
 
 LEDGER = "ledger.jsonl"
+
 Status = Literal["cleaned", "copied", "masked", "failed"]
 
 

@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float]
+
 Quad = tuple[Point, Point, Point, Point]
 
+
 STYLES = ("burned", "label", "lead", "symbol", "plate")
+
 SQUARE = 1.2  # ratio of sides up to which an upright box counts as square ...
+
 NO_MORE = 1.05  # ... and of its area to the smallest rectangle's up to which that is as good as upright
 
 

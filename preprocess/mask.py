@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from preprocess.markers import Marker, Quad, quad_sides
 
 Mask = NDArray[np.bool_]
+
 Window = tuple[slice, slice]
 
+
 BLOCK = 8  # JPEG's; windows start at its borders
+
 SOFT_EDGE_PX = 1.5  # however small the film, its letters' edges are blurred over this much
 
 

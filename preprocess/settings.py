@@ -12,8 +12,11 @@ import yaml
 from preprocess.errors import KnownError, OutputError
 
 SETTINGS_FILE = "clean.json"
+
 DETECTORS = ("markernet", "rapidocr", "easyocr", "union")
+
 NETWORK = Path(__file__).parent / "detectors" / "markernet.onnx"  # the marker network that comes with the package
+
 MODES = ("inpaint", "fill", "noise", "box")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fxkit.synth import Synthetic, synth
+from fxkit.synth.dataset import Synthetic, synth
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 

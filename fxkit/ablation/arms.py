@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 from preprocess.mask import Mask, Window, mask_parts
 
 Grey = NDArray[np.uint8]
+
 Residual = NDArray[np.int16]
+
 Shift = tuple[int, int]  # rows, columns
+
 Places = list[tuple[Window, Mask, Shift]]  # of each part of a mask: its window, its shape in that, and where it went
+
 
 ARMS = (
     "raw",
@@ -35,9 +39,13 @@ ARMS = (
     "swapped-patch",
     "swapped-same",
 )
+
 TRIES = 400  # places that are looked at for each part of a mask
+
 LIKELY = 8  # of the most similar places one is drawn
+
 MARGIN_PX = 4  # of surroundings that are compared, on each side of a part
+
 CLIP_PERCENT = (1.0, 99.0)  # of the pixels outside markers
 
 

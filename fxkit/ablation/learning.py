@@ -1,7 +1,7 @@
 """Fit a model on one arm's films and predict others': quickly on a frozen backbone's features, or by full training."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,20 @@ from sklearn.preprocessing import StandardScaler
 from fxkit.config import Config
 from fxkit.data.dataset import FilmDataset, build_loader, image_place
 from fxkit.data.manifest import Record, usable
-from fxkit.data.transforms import build_preprocessing
-from fxkit.feature_cache import extract as features_of
-from fxkit.inference import choose_device, predict_records
-from fxkit.model import size_args
-from fxkit.predictions import Predictions
-from fxkit.run import load_model
-from fxkit.train import train
-from fxkit.weights import build_backbone
+from fxkit.index.splits.divide import assign_folds
+from fxkit.metrics.predictions import Predictions
+from fxkit.models.backbones import build_backbone, build_preprocessing
+from fxkit.models.classifier import size_args
+from fxkit.models.predict_records import choose_device, predict_records
+from fxkit.models.saved import load_model
+from fxkit.training.feature_cache import extract as features_of
+from fxkit.training.folds import member_records
+from fxkit.training.train import train
 
 Features = NDArray[np.float32]
+
 Fit = Callable[[Sequence[Record], Path, str], Callable[[Path], Predictions]]  # records, root, name -> root -> predicted
+
 
 C = 0.01  # inverse strength of the head's L2 penalty, on standardised features
 
@@ -132,3 +135,32 @@ def full_fit(config: Config, seed: int, folder: Path, flags: Flags) -> Fit:
         return lambda other: predict_records(model, other, usable(part, "test"), config.data, device=flags.device)
 
     return fit
+
+
+def parts_of(records: Sequence[Record], folds: int, seed: int, *, by_group: bool = True) -> list[list[Record]]:
+    """Return the usable records once for each training, with their splits.
+
+    Args:
+        folds: 0 for the records' own split; else every file is tested once, in its fold, whatever its split was: see
+            `member_records`.
+        by_group: False divides files without regard to films and groups.
+    Raises:
+        DataError: a class has fewer groups than folds.
+    """
+    good = usable(records)
+    if not folds:
+        return [good]
+    units = [replace(r, split="train", fold="") for r in good]
+    if not by_group:
+        units = [replace(r, group=r.path, film=r.path) for r in units]
+    divided, _ = assign_folds(units, folds, seed)
+    folded = [replace(r, fold=d.fold, split="train") for r, d in zip(good, divided, strict=True)]
+    return [member_records(folded, fold, folds) for fold in range(folds)]
+
+
+def part_names(records: Sequence[Record], folds: int, seed: int) -> dict[str, str]:
+    """Return each usable file's path with a name of the part that no model is trained on while it is tested there."""
+    if not folds:
+        return {r.path: r.split for r in usable(records)}
+    parts = parts_of(records, folds, seed)
+    return {r.path: f"fold {fold}" for fold, part in enumerate(parts) for r in usable(part, "test")}

@@ -4,15 +4,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fxkit.ablation.flips import Flips
-from fxkit.bootstrap import Interval, intervals, paired_difference
-from fxkit.compare import permutation_p
-from fxkit.metrics import as_json
-from fxkit.predictions import Predictions
-from fxkit.run import write_json
-from fxkit.scores import Metric, p_text, scored
+from fxkit.metrics.bootstrap import intervals, paired_difference
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import Metric, p_text, scored
+from fxkit.metrics.significance import permutation_p
+from fxkit.metrics.summary import as_json
+from fxkit.models.run_folder import write_json
+
+
+@dataclass(frozen=True)
+class Flips:
+    """What pasting does to the decisions of the models trained on raw films; means over seeds.
+
+    Attributes:
+        name: inserted (own markers stay) or swapped (they are erased).
+        by_marker, by_patch: share of films whose decision left their true class.
+        difference: of the two.
+        fall: of the true class's probability, by the marker minus by the patch.
+    """
+
+    name: str
+    by_marker: float
+    by_patch: float
+    difference: Interval
+    fall: Interval
+
 
 RESULT = "ablation.json"
+
 
 Tested = Mapping[tuple[str, str], Sequence[Predictions]]  # (trained, tested) -> one a seed, of the same films
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fxkit.ablation.folders import write_arms
 from fxkit.ablation.learning import QUICK, Flags
-from fxkit.ablation.markers import check_start, cleaned_records, masked_vs_raw
+from fxkit.ablation.masked_vs_raw import check_start, cleaned_records, masked_vs_raw
 from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import AblationSettings
 from fxkit.ablation.variants import compare_variants
+from fxkit.ablation.write_arms import write_arms
 from fxkit.config import Config
 from fxkit.data.manifest import Record
 

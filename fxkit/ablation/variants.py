@@ -5,21 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, quick_fit
-from fxkit.ablation.markers import check_start
-from fxkit.ablation.parts import parts_of
+from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, parts_of, quick_fit
+from fxkit.ablation.masked_vs_raw import check_start
 from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
 from fxkit.config import Config, with_settings
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
-from fxkit.out_of_fold import pool
-from fxkit.predictions import Predictions
-from fxkit.scores import p_text, ranking_metric
+from fxkit.evaluation.out_of_fold import pool
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import p_text, ranking_metric
 
 ALPHA = 0.05
+
 NEEDS_TRAINING = ("augment", "optim", "trainer")  # settings that frozen features do not depend on
+
 SPLIT_ARMS = ("by file", "by group")
 
 

@@ -10,12 +10,13 @@ https://doi.org/10.1148/ryai.240300
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fxkit.audit.answer import Answer
 from fxkit.audit.evidence import Evidence
+from fxkit.audit.rules import Answer
 from fxkit.data.manifest import count, usable
-from fxkit.run import read_json
+from fxkit.models.run_folder import read_json
 
 AUTHORS = "to be filled in by the authors"
+
 
 TOPICS: dict[int, str] = {
     1: "title names AI and its kind",
@@ -206,5 +207,7 @@ FROM_RUN: dict[int, Callable[[Evidence], str]] = {
     38: _precision,
     39: _failures,
 }
+
 FROM_ANSWERS = {21: "size", 24: "initialisation", 30: "markers", 32: "score", 33: "external"}
+
 PARTLY = frozenset({12, 21, 30, 33, 35, 36, 39})  # the run knows a part of these

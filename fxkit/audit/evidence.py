@@ -8,12 +8,11 @@ from typing import Any
 
 from fxkit.data.leaks import Leaks, leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
-from fxkit.datacard.baseline import ALL
 from fxkit.errors import RunError
+from fxkit.index.datacard.baseline import ALL
+from fxkit.models.run_folder import Run, open_run
 from fxkit.report.build import Report, read_report
-from fxkit.report.findings import Ablation, Scores, read_ablation
-from fxkit.report.reading import Estimate, estimate, read_part
-from fxkit.run import Run, open_run
+from fxkit.report.results import Ablation, Estimate, Scores, estimate, read_ablation, read_part
 
 MARKERS = "masked-vs-raw"
 

@@ -7,21 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from fxkit import __version__, report
-from fxkit.audit.answer import Answer
+from fxkit import __version__
 from fxkit.audit.claim import AUTHORS, Item, draft_claim
 from fxkit.audit.evidence import Evidence, read_evidence
 from fxkit.audit.picture import draw_figures, rows_of
-from fxkit.audit.rules import LOOKS, RULES
+from fxkit.audit.rules import LOOKS, RULES, Answer
 from fxkit.audit.verdict import Verdict, ask_all, conclude
-from fxkit.model_page import model_page
-from fxkit.report.reading import data_uri
-from preprocess.images import write_atomic
+from fxkit.html import data_uri, load_template
+from fxkit.models.sharing.model_card import model_page
+from preprocess.files import write_atomic
 
 PAGE, TEXT, FACTS = "audit.html", "audit.md", "audit.json"
+
 LINKED = ("report.html", "metrics.json", "validation.json", "manifest.csv", "config.yaml", "environment.json")
+
 OWED = (
     "intended use and users",
     "out-of-scope uses",
@@ -93,17 +92,8 @@ def link(e: Evidence, file: Path) -> str:
 
 def _render(name: str, e: Evidence, audit: Audit, card: str) -> str:
     """Fill a template; in the page all names and texts are escaped."""
-    folders = [Path(__file__).parent, Path(report.__file__).parent]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=name.endswith(".html"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     rows = rows_of(e) if name.endswith(".html") else []
-    return environment.get_template(name).render(
+    return load_template(f"audit/{name}").render(
         e=e,
         a=audit,
         card=card,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import CHANCE
-from fxkit.figures import COLOURS, FAINT, png, start_figure
-from fxkit.report.reading import Estimate
+from fxkit.metrics.figures.style import COLOURS, FAINT, png, start_figure
+from fxkit.report.results import Estimate
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The rules of the colours: every threshold of the audit, with its reason. The page shows this table."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Colour = Literal["green", "amber", "red", "grey"]
@@ -21,11 +22,17 @@ LOOKS: dict[Colour, Look] = {
     "grey": Look("not tested", "?"),
 }
 
+
 CHANCE = 0.5  # AUROC
+
 WIDE = 0.2  # width of an AUROC's interval
+
 FEW, ENOUGH = 30, 100  # groups of the rarest class
+
 FAR_OFF = 0.1  # calibration error, as a probability
+
 DROP = 0.05  # AUROC
+
 GAP = 0.1  # of a figure between 0 and 1
 
 
@@ -104,3 +111,32 @@ RULES: dict[str, Rule] = {
         "pretraining on films of the test is a leak that no manifest shows",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        key: of its rule.
+        reason: why it has this colour, in one sentence.
+        facts: the figures behind it, name and text.
+        files: where they were read.
+        command: what would test it, or test it better; "" where nothing is left to do.
+    """
+
+    key: str
+    question: str
+    colour: Colour
+    reason: str
+    facts: tuple[tuple[str, str], ...] = ()
+    files: tuple[Path, ...] = ()
+    command: str = ""
+
+    @property
+    def look(self) -> Look:
+        return LOOKS[self.colour]
+
+    @property
+    def rule(self) -> Rule:
+        return RULES[self.key]

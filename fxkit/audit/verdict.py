@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fxkit.audit.about_films import ask_initialisation, ask_leak, ask_metadata, ask_selection, ask_size
-from fxkit.audit.about_scores import ask_calibration, ask_external, ask_markers, ask_score, ask_subgroups
-from fxkit.audit.answer import Answer
+from fxkit.audit.data_questions import ask_initialisation, ask_leak, ask_metadata, ask_selection, ask_size
 from fxkit.audit.evidence import Evidence
-from fxkit.audit.rules import Colour
+from fxkit.audit.rules import Answer, Colour
+from fxkit.audit.score_questions import ask_calibration, ask_external, ask_markers, ask_score, ask_subgroups
 
 QUESTIONS = (
     ask_score,
@@ -21,7 +20,9 @@ QUESTIONS = (
     ask_selection,
     ask_initialisation,
 )
+
 CORE = ("score", "leak", "size", "markers", "metadata", "selection", "initialisation")  # without them no score stands
+
 TOPICS = {
     "score": "better than chance",
     "leak": "leaks",

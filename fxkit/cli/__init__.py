@@ -28,8 +28,7 @@ from fxkit.cli.report import report
 from fxkit.cli.search import search
 from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
-from preprocess.errors import KnownError
-from preprocess.errors import one_line as one_line
+from preprocess.errors import KnownError, one_line
 
 BUG_TEXT = "a bug in fxkit: {error}. The traceback is in {log}; please report it with the command you ran."
 
@@ -63,6 +62,7 @@ COMMANDS = (
     audit,
     doctor,
 )
+
 for command in COMMANDS:
     fxkit.add_command(command)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fxkit.cli.source import load_source, refuse_inside, source_options
+from fxkit.cli.options import load_source, refuse_inside, source_options
 
 
 @click.command(short_help="Measure what the markers, the split or a setting are worth to the score.")
@@ -66,7 +66,7 @@ def ablate(
     asked = ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    from fxkit.cli.train import build_config
+    from fxkit.cli.options import build_config
 
     config = build_config(**options)
     title = Path(name).stem

@@ -16,7 +16,7 @@ def calibrate(run: Path, root: Path | None, device: str) -> None:
 
     Example: fxkit calibrate runs/resnet50-seed0
     """
-    from fxkit.temperature import calibrate_run
+    from fxkit.evaluation.temperature import calibrate_run
 
     fit = calibrate_run(run, root=root, device=device)
     click.echo(fit.text)

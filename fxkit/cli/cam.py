@@ -55,10 +55,11 @@ def cam(
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
-    from fxkit.cam import explain, summarise
-    from fxkit.explained import films_of_images, films_of_run
-    from fxkit.image_predictions import build_cleaner
-    from fxkit.run import load_model, open_run
+    from fxkit.explain.explain import explain, summarise
+    from fxkit.explain.films import films_of_images, films_of_run
+    from fxkit.models.predict_images import build_cleaner
+    from fxkit.models.run_folder import open_run
+    from fxkit.models.saved import load_model
     from preprocess.settings import read_clean_settings
 
     model, opened = load_model(run), open_run(run)

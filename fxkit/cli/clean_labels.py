@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from preprocess.clean import CleanSettings, Summary
+    from preprocess.folder.clean_folder import Summary
+    from preprocess.settings import CleanSettings
+
 
 FILE = click.Path(path_type=Path)
+
 SETTINGS = ("detector", "weights", "read_text", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
+
 BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
+
 DETECTOR_HELP = "markernet: our network; two OCRs; union: markernet and rapidocr.  [default: markernet]"
+
 MODE_HELP = "inpaint: without a trace; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
+
 KEEP_HELP = "Leave markers whose text matches; what could not be read is erased. (?i): any case."
+
 ONLY_HELP = "Erase only markers whose text matches; what could not be read stays. (?i): any case."
 
 
@@ -59,7 +67,7 @@ def clean_labels(
 
     Example: fxkit clean-labels films --jobs 2
     """
-    from preprocess.clean import clean_folder
+    from preprocess.folder.clean_folder import clean_folder
     from preprocess.images import MAX_PIXELS
 
     settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
@@ -94,7 +102,7 @@ def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
 
 
 def report(summary: "Summary", dry_run: bool) -> None:
-    from fxkit.cli import one_line
+    from preprocess.errors import one_line
 
     count: Counter[str] = Counter()
     for row in summary.rows:

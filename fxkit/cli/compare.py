@@ -22,8 +22,8 @@ def compare(run_a: Path, run_b: Path, part: str, as_text: bool) -> None:
     """
     from dataclasses import asdict
 
-    from fxkit.compare import compare_runs
-    from fxkit.metrics import as_json
+    from fxkit.evaluation.compare_runs import compare_runs
+    from fxkit.metrics.summary import as_json
 
     found = compare_runs(run_a, run_b, part=part)
     if as_text:

@@ -14,8 +14,8 @@ def doctor() -> None:
 
     Example: fxkit doctor
     """
-    from fxkit.cli import one_line
     from fxkit.doctor import examine
+    from preprocess.errors import one_line
 
     findings = examine()
     width = max(len(finding.name) for finding in findings)

@@ -5,10 +5,46 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fxkit.cli.evaluate_details import interval_text, print_details
-
 if TYPE_CHECKING:
-    from fxkit.metrics import Level
+    from fxkit.evaluation.analyses import Details
+    from fxkit.metrics.intervals import Interval
+    from fxkit.metrics.summary import Level
+
+
+def interval_text(found: "Interval", sign: str = "") -> str:
+    """Return a value and its interval as text."""
+    if found.value != found.value:
+        return "undefined"
+    return f"{found.value:{sign}.3f}  ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
+
+
+def print_details(details: "Details") -> None:
+    """Print calibration, operating points and subgroups, by film."""
+    from fxkit.metrics.subgroups import multiplicity
+    from preprocess.errors import one_line
+
+    found = details.calibration["film"]
+    click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {interval_text(found.error)}")
+    if found.slope and found.intercept:
+        slope, large = interval_text(found.slope), interval_text(found.intercept)
+        click.echo(f"  slope (1 is right) {slope}, in the large (0 is right) {large}")
+    for point in details.operating_points:
+        films = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
+        origin = films if point.chosen_on else "given"
+        click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
+        for name, figure in point.levels["film"].items():
+            called = name.replace("_at_prevalence", f" at {point.prevalence}")
+            click.echo(f"  {called:<20} {interval_text(figure):<26} {figure.n} in {figure.n_groups} groups")
+    if details.subgroups:
+        click.echo("subgroups by film, and their gap to the other films:")
+    for part in details.subgroups:
+        few = ", few groups: read the interval" if part.few else ""
+        name = one_line(f"{part.attribute} = {part.value}")
+        click.echo(f"  {name}: {part.n_films} films, {part.n_groups} groups{few}")
+        for metric, figure in part.figures.items():
+            click.echo(f"    {metric:<18} {interval_text(figure):<26} gap {interval_text(part.gaps[metric], '+')}")
+    if details.subgroups:
+        click.echo(f"  {multiplicity(details.subgroups)}")
 
 
 @click.command(short_help="Give figures with intervals, and write the report.")
@@ -83,10 +119,10 @@ def evaluate(
 
     Example: fxkit evaluate runs/resnet50-seed0
     """
-    from fxkit.details import Asked
-    from fxkit.evaluate import evaluate_other, evaluate_run
-    from fxkit.operating import parse_target
-    from fxkit.report import build_report
+    from fxkit.evaluation.analyses import Asked
+    from fxkit.evaluation.evaluate import evaluate_other, evaluate_run
+    from fxkit.metrics.operating_points import parse_target
+    from fxkit.report.build import build_report
 
     if columns and table is None:
         raise click.UsageError("--by needs --subgroups: the CSV file that the column is in")
@@ -104,13 +140,13 @@ def evaluate(
     if data is None and manifest is None:
         result = evaluate_run(run, root=root, split=split, **how)
     else:
-        from fxkit.cli.source import load_source
+        from fxkit.cli.options import load_source
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
         result = evaluate_other(run, records, place, called, **how)
     if tta:
-        from fxkit.views import describe, views_of_run
+        from fxkit.models.test_time import describe, views_of_run
 
         click.echo(f"note: {describe(views_of_run(run, tta))}", err=True)
     evaluation = result.evaluation
@@ -141,7 +177,7 @@ def _print_figures(level: "Level") -> None:
 
 def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
     """The classification report, without intervals."""
-    from fxkit.cli import one_line
+    from preprocess.errors import one_line
 
     columns = ("precision", "recall", "f1-score")
     names = {name: one_line(name) for name in classes} | {"macro avg": "mean of the classes"}

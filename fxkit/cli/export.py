@@ -23,23 +23,9 @@ def export(run: Path, form: str, out: Path | None) -> None:
 
     Example: fxkit export runs/resnet50-seed0
     """
-    from fxkit.export import export_model
+    from fxkit.models.export import export_model
 
     made = export_model(run, form, out)
     films = "films of the run" if made.own else "made films (the run's own are not at hand)"
     click.echo(f"largest difference in probability: {made.difference:.1e} over {made.films} {films}")
     click.echo(f"model: {made.path}")
-
-
-def export_trained(run: Path, form: str | None) -> None:
-    """Write what `fxkit predict` starts with beside a run that has just ended; where that fails, torch will predict."""
-    if form is None:
-        return
-    from fxkit.cli import one_line
-    from fxkit.export import export_model
-    from preprocess.errors import KnownError
-
-    try:
-        export_model(run, form)
-    except KnownError as error:
-        click.echo(f"warning: no {form} export, `fxkit predict` starts torch: {one_line(str(error))}", err=True)

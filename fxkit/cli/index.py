@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.index import Index, Part
-    from fxkit.known_markers import KnownMarkers
+    from fxkit.data.manifest import Part
+    from fxkit.index.build import Index
+    from preprocess.known_markers import KnownMarkers
 
 
 BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
@@ -141,11 +142,11 @@ def index_command(
     fxkit index hospitals/east hospitals/west --hold-out west
     fxkit index data/forearm --frozen manifest.csv --out grown.csv
     """
-    from fxkit.cli import one_line
-    from fxkit.data.index import count_splits, index_data, write_index
-    from fxkit.data.manifest import OK
-    from fxkit.known_markers import read_known_markers
-    from fxkit.report.leak_page import remove_old_leaks
+    from fxkit.data.manifest import OK, count_splits
+    from fxkit.index.build import index_data, write_index
+    from fxkit.index.pages.leaks_page import remove_old_leaks
+    from preprocess.errors import one_line
+    from preprocess.known_markers import read_known_markers
 
     if keep_split and split == "random":
         raise click.UsageError("--keep-split and --split random exclude each other")
@@ -188,9 +189,9 @@ def _write_pages(
     out: Path, cache: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
 ) -> tuple[list[str], list[Path]]:
     """Write the pages beside the manifest; return what the data card says first, and where they are."""
-    from fxkit.datacard.page import PAGE, card_lines, write_card
-    from fxkit.report.groups_page import write_groups
-    from fxkit.report.leak_page import write_leaks
+    from fxkit.index.datacard.page import PAGE, card_lines, write_card
+    from fxkit.index.pages.groups_page import write_groups
+    from fxkit.index.pages.leaks_page import write_leaks
 
     folder = out.parent
     found = {record.path: known.find(record.path) for record in index.records} if known else {}
@@ -205,7 +206,7 @@ def _write_pages(
 
 def table(parts: Sequence["Part"]) -> list[str]:
     """Return the counts as lines of aligned text."""
-    from fxkit.cli import one_line
+    from preprocess.errors import one_line
 
     rows = [["split", "files", "films", "groups", *map(one_line, parts[0].by_class)]]
     for part in parts:

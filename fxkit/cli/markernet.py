@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 FILE = click.Path(path_type=Path)
+
 WORSE = 1e-3  # of a film: more than that beyond its markers is worth a warning
 
 
@@ -42,12 +43,12 @@ def train(
 
     Example: fxkit markernet train films.csv --root films --out markernet.onnx
     """
+    from preprocess.folder.sources import list_sources
     from preprocess.markernet.lettering import missing_fonts
     from preprocess.markernet.scene import read_films
     from preprocess.markernet.training import Plan
     from preprocess.markernet.training import train as train_network
     from preprocess.markernet.weights import load_network, save_network
-    from preprocess.sources import list_sources
 
     network = load_network(start) if start else None
     films = []
@@ -85,9 +86,9 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
 
     from preprocess.coco import read_coco
     from preprocess.coco_names import name_films
+    from preprocess.folder.sources import list_sources
     from preprocess.markernet.tuning import PLAN
     from preprocess.markernet.tuning import tune as tune_network
-    from preprocess.sources import list_sources
 
     sources = list_sources(data, root)
     marked = name_films(read_coco(markers), sources.paths, str(markers))

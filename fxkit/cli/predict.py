@@ -44,11 +44,10 @@ def predict(
 
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
-    from fxkit.cli import one_line
-    from fxkit.engines import open_network
-    from fxkit.image_predictions import ImagePrediction, predict_images
-    from fxkit.views import Averaged, View, describe, views_of_run
-    from preprocess.errors import ImageError, KnownError
+    from fxkit.models.engines import open_network
+    from fxkit.models.predict_images import ImagePrediction, predict_images
+    from fxkit.models.test_time import Averaged, View, describe, views_of_run
+    from preprocess.errors import ImageError, KnownError, one_line
     from preprocess.images import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
 

@@ -13,6 +13,6 @@ def pull(source: str, destination: Path) -> None:
 
     Example: fxkit pull shared/resnet50 runs/theirs
     """
-    from fxkit.push import pull as pull_model
+    from fxkit.models.sharing.push import pull as pull_model
 
     click.echo(f"run: {pull_model(source, destination)}")

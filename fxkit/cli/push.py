@@ -24,7 +24,7 @@ def push(run: Path, destination: str, public: bool, hashes: bool, overwrite: boo
 
     Example: fxkit push runs/resnet50-seed0 shared/resnet50
     """
-    from fxkit.push import push as push_model
+    from fxkit.models.sharing.push import push as push_model
 
     place = push_model(run, destination, public=public, hashes=hashes, overwrite=overwrite)
     click.echo(f"model: {place}")

@@ -12,6 +12,6 @@ def report(run: Path) -> None:
 
     Example: fxkit report runs/resnet50-seed0
     """
-    from fxkit.report import build_report
+    from fxkit.report.build import build_report
 
     click.echo(build_report(run))

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fxkit.cli.source import load_source, refuse_inside, source_options
+from fxkit.cli.options import load_source, refuse_inside, source_options
 
 if TYPE_CHECKING:
     from fxkit.config import Config
-    from fxkit.search_results import SearchResult
+    from fxkit.training.search.results import SearchResult
+
 
 SHOWN = 5  # trials printed
 
@@ -68,8 +69,8 @@ def search(
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    from fxkit.cli import one_line
-    from fxkit.cli.train import build_config
+    from fxkit.cli.options import build_config
+    from preprocess.errors import one_line
 
     run_search, read_space = _load()
     config = build_config(**options)
@@ -100,8 +101,8 @@ def _load() -> Any:
     from fxkit.errors import ConfigError
 
     try:
-        from fxkit.search import search as run_search
-        from fxkit.search_space import read_space
+        from fxkit.training.search.search import search as run_search
+        from fxkit.training.search.space import read_space
     except ModuleNotFoundError as error:
         if error.name not in ("optuna", "sqlalchemy"):
             raise
@@ -112,8 +113,8 @@ def _load() -> Any:
 
 
 def _print(result: "SearchResult", config: "Config") -> None:
-    from fxkit.search import describe
-    from fxkit.search_space import lookup
+    from fxkit.training.search.search import describe
+    from fxkit.training.search.space import lookup
 
     states = [trial.state for trial in result.trials]
     click.echo(f"{len(states)} trials: {states.count('pruned')} stopped early, {states.count('failed')} failed")

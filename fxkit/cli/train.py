@@ -1,48 +1,29 @@
 """fxkit train"""
 
-import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fxkit.cli.export import export_trained
-from fxkit.cli.source import load_source, refuse_inside, source_options
+from fxkit.cli.options import build_config, load_source, refuse_inside, source_options
 
 if TYPE_CHECKING:
+    from fxkit.metrics.intervals import Interval
     from fxkit.training.dry_run import DryRun
 
-# option -> dotted key of the setting that it stands for
-SETTINGS = {
-    "backbone": "model.backbone",
-    "weights": "model.weights",
-    "finetune_from": "model.finetune_from",
-    "image_size": "data.image_size",
-    "batch_size": "data.batch_size",
-    "workers": "data.workers",
-    "seed": "seed",
-    "precision": "trainer.precision",
-    "accelerator": "trainer.accelerator",
-    "devices": "trainer.devices",
-    "num_nodes": "trainer.num_nodes",
-    "strategy": "trainer.strategy",
-    "deterministic": "trainer.deterministic",
-    "logger": "trainer.loggers",
-    "loss": "optim.loss",
-    "label_smoothing": "optim.label_smoothing",
-    "class_weights": "optim.class_weights",
-    "mixup": "augment.mixup_alpha",
-    "cutmix": "augment.cutmix_alpha",
-    "ema": "optim.ema_decay",
-    "clip": "optim.gradient_clip",
-    "accumulate": "optim.accumulate",
-    "layer_decay": "optim.layer_decay",
-    "unfreeze_every": "optim.unfreeze_every",
-}
 
-AS_YAML = ("devices",)  # a number or a word; the others are what click says they are
+def export_trained(run: Path, form: str | None) -> None:
+    """Write what `fxkit predict` starts with beside a run that has just ended; where that fails, torch will predict."""
+    if form is None:
+        return
+    from fxkit.models.export import export_model
+    from preprocess.errors import KnownError, one_line
+
+    try:
+        export_model(run, form)
+    except KnownError as error:
+        click.echo(f"warning: no {form} export, `fxkit predict` starts torch: {one_line(str(error))}", err=True)
 
 
 @click.command(short_help="Train a classifier in two phases.")
@@ -144,9 +125,9 @@ def train(
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     from fxkit.data.leaks import stamp_of
-    from fxkit.run import open_run
-    from fxkit.train import dry_run as run_dry
-    from fxkit.train import train as run_training
+    from fxkit.models.run_folder import open_run
+    from fxkit.training.train import dry_run as run_dry
+    from fxkit.training.train import train as run_training
 
     if dry_run:
         found = run_dry(config, image_root, records, runs / "dry_run.png", allow_leaks=allow_leaks)
@@ -157,8 +138,6 @@ def train(
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
     how = {"resume": resume, "overwrite": overwrite, "allow_leaks": allow_leaks, "progress": not quiet}
     if folds is not None:
-        from fxkit.cli.folds import train_and_print
-
         train_and_print(config, image_root, records, folder, folds, **how)
         export_trained(folder, config.trainer.export)
         return
@@ -199,27 +178,27 @@ def plan_lines(found: "DryRun") -> list[str]:
     ]
 
 
-def build_config(
-    preset: str | None, settings: tuple[str, ...], epochs: str | None, no_pretrained: bool, **options: Any
-) -> Any:
-    """Lay the options over the preset, and --set over both; --weights RUN brings that run's backbone and image size."""
-    from fxkit.config import load_config
+def train_and_print(*source: Any, **how: Any) -> None:
+    """Train a model a fold, and print the figure of each fold, pooled and averaged, by film."""
+    from fxkit.training.folds import train_folds
+    from preprocess.errors import one_line
 
-    given = {key: value for key, value in options.items() if value not in (None, ())}
-    texts = _of_source(given.get("weights"))
-    texts += [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
-    if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
-        raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")
-    if epochs is not None:
-        texts.append(f"optim.epochs=[{epochs}]")
-    if no_pretrained:
-        texts.append("model.pretrained=false")
-    return load_config(preset, [*texts, *settings])
+    result = train_folds(*source, **how, on_step=lambda step: click.echo(one_line(step), err=True))
+    found = result.found
+    for stamp in dict.fromkeys(filter(None, (result.stamp, found.stamp))):
+        click.echo(stamp)
+    for fold in found.folds:
+        click.echo(f"fold {fold.fold}: {_shown(fold.found)}, {fold.n_films} films of {fold.found.n_groups} groups")
+    click.echo(f"out of fold: {found.metric} by film, 95 % intervals over groups")
+    click.echo(f"  mean of folds  {_shown(found.mean)}, standard deviation of the folds {found.spread:.3f}")
+    click.echo(f"  pooled         {_shown(found.headline)}, fair only where the models' probabilities are calibrated")
+    click.echo(f"figures: {result.folder / 'metrics_out_of_fold.json'}")
+    other = "" if result.n_test else " --data OTHER, as there are no test films"
+    click.echo(f"run: {result.folder} (the mean of {len(found.folds)} models)")
+    click.echo(f"next: fxkit evaluate {result.folder}{other}")
 
 
-def _of_source(weights: str | None) -> list[str]:
-    if weights is None or not Path(weights).is_dir():
-        return []
-    from fxkit.pretraining import settings_of_run
-
-    return [f"{key}={json.dumps(value)}" for key, value in settings_of_run(Path(weights)).items()]
+def _shown(found: "Interval") -> str:
+    if found.value != found.value:
+        return "undefined"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

@@ -14,16 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.film_cache import FilmCache
 from fxkit.data.manifest import Record
-from fxkit.data.resize import Grey
-from fxkit.data.transforms import (
-    Preprocessing,
-    augment,
-    build_augmentation,
-    resize,
-    shrink,
-    to_tensor,
-    training_px,
-)
+from fxkit.data.preprocessing import Grey, Preprocessing, resize
+from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
 from fxkit.errors import DataError
 from preprocess.errors import ImageError
 from preprocess.images import MAX_PIXELS, read_grey8
@@ -105,6 +97,7 @@ class FilmDataset(Dataset[tuple[Tensor, int]]):
 
 
 Share = tuple[int, int]  # a process's number from 0, and how many there are
+
 WHOLE: Share = (0, 1)
 
 

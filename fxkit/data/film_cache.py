@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.errors import OutputError
-from preprocess.images import write_atomic
+from preprocess.files import write_atomic
 
 FORMAT = 2  # goes up whenever a film is decoded or made small in another way
+
 SETTLED_S = 2.0  # a file changed more lately may change again within the clock's step, and look the same
+
 SHAPE = np.dtype("<u4")  # of the height and the width, which stand before the pixels
+
 FULL_FRACTION = 0.9  # of the limit; then the folder is halved
+
 
 Grey = NDArray[np.uint8]
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 SUFFIXES = "jpe?g|png|bmp|tiff?|webp|dcm"
+
 COPY_TAILS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -16,7 +17,9 @@ COPY_TAILS = tuple(
         r"\.[0-9a-f]{32}$",
     )
 )
+
 EXTENSION_TAIL = re.compile(rf"(?<=[^/])(\.({SUFFIXES}))+$", re.IGNORECASE)
+
 # "wrist (1)" to "wrist (500)" are 500 films renamed at once; "2 (1)" beside "2" is a download of it
 NUMBERED = re.compile(r"( \(\d+\)| - copy( \(\d+\))?| copy( \d+)?)$", re.IGNORECASE)
 
@@ -116,3 +119,25 @@ def assign_groups(
     groups = [patient or film for patient, film in zip(patients, films, strict=True)]
     groups = join_all(groups, [*same_film, *same_group])
     return part_films(films, groups), groups
+
+
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def split_of(path: str) -> str:
+    """Return the split that a leading folder names, or nothing."""
+    first, _, rest = path.partition("/")
+    return SPLIT_WORDS.get(first.lower(), "") if rest else ""
+
+
+def without_split(path: str) -> str:
+    """Drop a leading split folder."""
+    return path.partition("/")[2] if split_of(path) else path

@@ -4,12 +4,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fxkit.data.groups import film_keys
+from fxkit.data.groups import film_keys, without_split
 from fxkit.data.manifest import Record, count, usable
-from fxkit.data.scan import without_split
 from fxkit.errors import DataError
 
 How = Literal["bytes", "name", "film", "group"]  # film: the manifest's word alone, as where pixels told
+
 
 SEEN_BY = {"test": ("train", "val"), "val": ("train",)}  # what training has seen before it is put to a part
 

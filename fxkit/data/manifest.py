@@ -4,13 +4,14 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from fxkit.errors import DataError
-from preprocess.images import write_atomic
+from preprocess.files import write_atomic
 
 SPLITS = ("train", "val", "test")
+
 OK = "ok"
 
 
@@ -31,6 +32,7 @@ class Record:
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
+
 REQUIRED = ("path", "label", "group", "split")
 
 
@@ -157,3 +159,29 @@ def _is_negative(name: str) -> bool:
         "unfractured",
         "0",
     }
+
+
+@dataclass(frozen=True)
+class Part(Count):
+    """How much a split or fold holds."""
+
+    split: str
+    by_class: dict[str, int]  # files
+
+
+def count_splits(records: Sequence[Record]) -> list[Part]:
+    """Count files, films, groups and files a class of every split and fold that holds any, then of all ("all")."""
+    good = usable(records)
+    classes = order_classes(r.label for r in good)
+    parts = [(name, [r for r in good if r.split == name]) for name in SPLITS]
+    folds = sorted({r.fold for r in good if r.fold}, key=int)
+    parts += [(f"fold {fold}", [r for r in good if r.fold == fold]) for fold in folds]
+    return [
+        Part(
+            **asdict(count(part)),
+            split=name,
+            by_class={label: sum(r.label == label for r in part) for label in classes},
+        )
+        for name, part in [*parts, ("all", good)]
+        if part
+    ]

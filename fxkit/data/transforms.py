@@ -5,38 +5,19 @@ import os
 from functools import lru_cache
 from typing import Any
 
+import albumentations as A
 import cv2
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 
-from fxkit.config import AugmentConfig, DataConfig, ModelConfig
-from fxkit.data.resize import Grey, scale
-from fxkit.data.resize import Preprocessing as Preprocessing
-from fxkit.data.resize import preprocessing_from as preprocessing_from
-from fxkit.data.resize import resize as resize
-from fxkit.weights import check_backbone
+from fxkit.config import AugmentConfig
+from fxkit.data.preprocessing import Grey, Preprocessing, scale
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks a server for news
-import albumentations as A
+
 
 SHARPNESS = 2.0  # sides of a film kept for training, in sides of the network's input: at 1.5, crops lose 30 % of the
-# variance of their fine detail against crops of the whole film, at 2, 16 %, at 3, 5 % (benchmarks/loader.py --detail)
-
-
-def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
-    """Take the image size and normalisation from the settings, and what they leave open from the backbone.
-
-    Raises:
-        ConfigError: timm knows no such backbone.
-    """
-    check_backbone(model.backbone)
-    default = timm.get_pretrained_cfg(model.backbone)
-    mean = (model.mean,) * 3 if model.mean is not None else tuple(default.mean)
-    std = (model.std,) * 3 if model.std is not None else tuple(default.std)
-    size = data.image_size or int(default.input_size[-1])
-    return Preprocessing(size, data.resize, mean, std)
 
 
 def training_px(config: AugmentConfig, preprocessing: Preprocessing) -> int:

@@ -3,25 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from fxkit import __version__
 from fxkit.errors import RunError
-from fxkit.report.attention import Attention, read_attention
-from fxkit.report.findings import (
+from fxkit.html import load_template
+from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
+from fxkit.report.results import (
     Ablation,
+    Attention,
+    Folds,
     Scores,
     metric_name,
     read_ablation,
+    read_attention,
+    read_folds,
     read_scores,
     read_scores_below,
 )
-from fxkit.report.folds import Folds, read_folds
-from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
-from preprocess.errors import one_line
-from preprocess.images import write_atomic
+from preprocess.files import write_atomic
 
 FEW_GROUPS = 30  # of the rarest class: below it an AUROC's interval is wider than about 0.2
+
 
 VERDICTS = {
     "reliance": "The score depends on markers",
@@ -90,15 +91,5 @@ def read_report(run: Path) -> Report:
 
 def render(report: Report) -> str:
     """Return the page; all names and texts in it are escaped."""
-    page = load_template("report.html")
+    page = load_template("report/report.html")
     return page.render(r=report, verdicts=VERDICTS, few_groups=FEW_GROUPS, metric_name=metric_name, version=__version__)
-
-
-def load_template(name: str) -> jinja2.Template:
-    """Load a template of this folder, which escapes all that is put into it."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["one_line"] = one_line
-    return environment.get_template(name)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.config import read_yaml
-from fxkit.data.index import Part, count_splits
 from fxkit.data.leaks import Leaks, leaks, stamp_of
-from fxkit.data.manifest import order_classes, read_manifest, usable
-from fxkit.report.reading import data_uri, read_part
+from fxkit.data.manifest import Part, count_splits, order_classes, read_manifest, usable
+from fxkit.html import data_uri
+from fxkit.report.results import read_part
 from preprocess.errors import OutputError
 from preprocess.ledger import LedgerRow, read_ledger
 
@@ -152,6 +152,6 @@ def _versions(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 def _history(path: Path, stamp: str) -> str | None:
     if not path.is_file():
         return None
-    from fxkit.figures import draw_history
+    from fxkit.metrics.figures.history import draw_history
 
     return data_uri(draw_history(path, stamp=stamp))

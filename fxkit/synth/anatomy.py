@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
 Point = tuple[float, float, float]
 
+
 MU_CORTEX = 0.050  # per mm, in excess of flesh
+
 MU_SPONGY = 0.017
+
 MU_FLESH = 0.021
 
 
@@ -225,6 +229,7 @@ CARPALS = (  # x, y, z, half width, half height, depth : width
     (1.0, -24, 0, 6.4, 10.2, 1.4),
     (-9.0, -25, 1, 7.2, 8.2, 1.3),
 )
+
 RAYS = (  # base x, y, z; heading in degrees; lengths of the bones
     (22.0, -31.0, 9.0, 42.0, (40, 29, 21)),
     (11.5, -34.5, 0.0, 8.0, (60, 38, 23)),

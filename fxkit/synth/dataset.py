@@ -19,12 +19,16 @@ from fxkit.synth.film import draw_texture, draw_view, expose, field_mask, projec
 from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
 from preprocess.coco import write_coco
 from preprocess.errors import OutputError
-from preprocess.images import write_atomic, write_image
+from preprocess.files import write_atomic
+from preprocess.images import write_image
 from preprocess.markers import MarkedImage, Marker, as_quad
 
 CLASSES = ("not_fractured", "fractured")
+
 TRUTH = "truth.csv"
+
 MARKERS = "markers.json"
+
 COLUMNS = ("path", "label", "patient", "film", "rotation_deg", "style", "side", "view_deg", "severity")
 
 

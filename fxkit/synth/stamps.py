@@ -14,9 +14,13 @@ from fxkit.synth.anatomy import Array
 from preprocess.markers import Marker, as_quad
 
 DIGITAL = ("burned", "label")  # typed at the console
+
 LEAD = ("lead",)  # letters laid beside the limb
+
 GLYPH_PX = 96  # height at which text is drawn before it is laid on the film
+
 TRIES = 24  # places looked at for a marker
+
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono-Bold.ttf")
 
 

@@ -17,14 +17,15 @@ from torchvision.utils import make_grid
 
 from fxkit.data.dataset import build_loader
 from fxkit.data.manifest import usable
-from fxkit.model import Classifier
+from fxkit.models.classifier import Classifier
 from fxkit.training.films import PHASES, Films, Phase
 from fxkit.training.learner import Learner
-from fxkit.training.mixing import build_mixing
+from fxkit.training.loss import build_mixing
 from fxkit.training.phases import is_probe, prepare, probe_device, quiet_lightning
 from preprocess.images import write_image
 
 STEPS = 5
+
 SHOWN = 16  # films in the picture
 
 

@@ -22,10 +22,11 @@ from fxkit.data.dataset import (
 )
 from fxkit.data.film_cache import FilmCache, open_cache
 from fxkit.data.manifest import Record, order_classes, usable
-from fxkit.data.transforms import Preprocessing
+from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError
 
 Phase = Literal["head", "finetune"]
+
 PHASES: tuple[Phase, Phase] = ("head", "finetune")
 
 

@@ -11,11 +11,10 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from fxkit.config import OptimConfig
 from fxkit.data.dataset import Share
-from fxkit.model import Classifier, forward_films, set_train_mode, set_trainable
+from fxkit.models.classifier import Classifier, forward_films, set_train_mode, set_trainable
 from fxkit.training.films import Films, Phase
 from fxkit.training.history import MONITOR
-from fxkit.training.loss import build_loss, film_losses
-from fxkit.training.mixing import build_mixing
+from fxkit.training.loss import build_loss, build_mixing, film_losses
 from fxkit.training.optimizer import build_optimizer
 
 

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
-from fxkit.model import Classifier, set_trainable
+from fxkit.models.classifier import Classifier, set_trainable
 from fxkit.training.films import Films
 from fxkit.training.learner import Learner
 
 STEPS = 100
+
 LOWEST, HIGHEST = 1e-6, 1.0
 
 

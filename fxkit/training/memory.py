@@ -9,7 +9,7 @@ import torch
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
-from fxkit.model import Classifier, set_train_mode
+from fxkit.models.classifier import Classifier, set_train_mode
 from fxkit.training.optimizer import build_optimizer
 
 

@@ -1,13 +1,17 @@
 """AdamW over the head and the trained part of the backbone, whose rates may fall layer by layer towards the input."""
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
 
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from timm.optim import param_groups_layer_decay
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from fxkit.config import OptimConfig
-from fxkit.model import Classifier
+from fxkit.models.classifier import Classifier
 from fxkit.training.films import Phase
 
 
@@ -35,3 +39,21 @@ def backbone_groups(backbone: nn.Module, optim: OptimConfig) -> list[dict[str, A
     return [
         {"params": layer["params"], "lr": optim.finetune_backbone_lr * layer["lr_scale"] / last} for layer in layers
     ]
+
+
+def build_averaging(decay: float) -> WeightAveraging:
+    """Build Lightning's callback; checkpoints then hold the averaged weights, and beside them those to train on.
+
+    The first steps count more than `decay` says, or a short training would keep the weights that it started from.
+    """
+    return WeightAveraging(multi_avg_fn=partial(_average, decay))
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Return what is kept of the average at a step, counted from 0."""
+    return min(decay, (1 + step) / (10 + step))
+
+
+def _average(decay: float, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
+    update = cast(Any, get_ema_multi_avg_fn)(decay_at(int(count), decay))
+    update(averaged, current, count)

@@ -16,16 +16,15 @@ from torch import Tensor
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
-from fxkit.feature_cache import can_cache, delete_features, on_features
-from fxkit.inference import choose_device
-from fxkit.model import Classifier, finetune_stage, set_trainable, unfreezing
-from fxkit.probe import check_probe, fit_probe
-from fxkit.run import read_json, write_json
-from fxkit.training.averaging import build_averaging
+from fxkit.models.classifier import Classifier, finetune_stage, set_trainable, unfreezing
+from fxkit.models.predict_records import choose_device
+from fxkit.models.run_folder import read_json, write_json
+from fxkit.training.feature_cache import can_cache, delete_features, on_features
 from fxkit.training.films import PHASES, Films, Phase
-from fxkit.training.history import HISTORY, MONITOR, History, read_history, write_history
+from fxkit.training.history import HISTORY, MONITOR, History, build_loggers, check_loggers, read_history, write_history
 from fxkit.training.learner import Learner
-from fxkit.training.loggers import build_loggers, check_loggers
+from fxkit.training.optimizer import build_averaging
+from fxkit.training.probe import check_probe, fit_probe
 
 
 @dataclass(frozen=True)

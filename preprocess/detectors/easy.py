@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from preprocess.detectors.reading import Found, Grey
 from preprocess.errors import DetectorError
 from preprocess.markers import as_quad, box_quad
-from preprocess.reading import Found, Grey
 
 FILES = ("craft_mlt_25k.pth", "english_g2.pth")
+
 SURE = 0.7  # easyocr's own threshold: it reports nothing less sure, and does not say how sure
+
 SOURCE = "https://www.jaided.ai/easyocr/modelhub"
 
 

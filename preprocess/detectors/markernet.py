@@ -9,27 +9,39 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from preprocess.detectors.reading import Grey, TextReader, read_markers
 from preprocess.detectors.regions import MULTIPLE, STRIDE, Region, Said, pieces, regions
 from preprocess.detectors.second_look import Film, second_look
+from preprocess.detectors.tight_quads import tighten
 from preprocess.errors import DetectorError
 from preprocess.markers import Marker, Quad, lies_on
-from preprocess.reading import Grey, TextReader, read_markers
 from preprocess.settings import NETWORK
-from preprocess.tighten import tighten
 
 STYLES = ("burned", "label", "lead", "symbol")
+
 CHANNELS = 9
+
 SIDE_PX = 1024  # longest side of the film that the network sees
+
 LARGEST_SCALE = 2.0  # by which small films are enlarged at most
+
 CORE = -2.0  # logit that a few pixels of a marker reach
+
 EDGE = -3.0  # logit from which a pixel that adjoins them belongs to it too
+
 OUTLINE, FAINTER = 0.0, 5.0  # logit from which it counts for the quad; in faint markers so much below the mean
+
 PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
+
 # added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
 CONFIDENCE = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
+
 BRIGHT = 110  # median grey level from which a film is shown darker; all but few that were trained on lie below
+
 GREYS = (9, 245)  # levels that count for it: neither what is black around a film nor what is burnt out
+
 MOST_GAMMA = 3.0
+
 INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 

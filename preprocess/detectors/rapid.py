@@ -5,9 +5,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from preprocess.detectors.reading import Found, Grey
 from preprocess.errors import DetectorError
 from preprocess.markers import as_quad
-from preprocess.reading import Found, Grey
 
 FIND_FROM = 0.3  # confidence from which a find is reported; what counts as a marker is decided later
 

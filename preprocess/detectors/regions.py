@@ -12,14 +12,22 @@ from preprocess.markers import Quad, around, quad_area
 # (CHANNELS, h, w) logits. Channel 0: a marker; 1 to 4: its style is STYLES[0..3]; 5: the plate under lead letters;
 # 6 and 7: where the text's top points, x and y; 8: it is mirrored
 Said = NDArray[np.float32]
+
 Parts = NDArray[np.int32]  # (h, w): 0 for no part, then their numbers
 
+
 STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
+
 MULTIPLE = 32  # of which the sides of what it sees must be
+
 SMALLEST = 12  # pixels
+
 LEVELS = (0.0, 2.0, 4.0)  # logits above which several markers in one region may come apart
+
 FULL = 0.85  # share of its rectangle from which a region is one marker
+
 LEAST = 0.1  # share of a region that each of its parts has
+
 GAIN = 0.92  # share of the region's rectangle that the parts' rectangles take together at most
 
 

@@ -6,14 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.detectors.regions import MULTIPLE, STRIDE, Region, Said, regions
-from preprocess.views import views
+from preprocess.detectors.views import views
 
 POSSIBLE, AROUND = -3.0, -4.0  # logits from which a region may be a marker, and a pixel part of it
+
 CERTAIN = 3.0  # mean logit of a region's surer half from which a second look would change little
+
 MARGIN_PX = 64  # of the film that is seen around a region
+
 UNTURNED = 6  # channels, the first, that a turn of the film leaves as they are: the others are directions
 
+
 Film = NDArray[np.float32]
+
 Window = tuple[slice, slice]
 
 

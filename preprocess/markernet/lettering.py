@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Ink = NDArray[np.uint8]  # (h, w), 0 none to 255 full
 
+
 # packages of openly licensed typefaces; those that are not installed are left out
 FONT_PACKAGES = (
     "font_amatic_sc",
@@ -26,7 +27,9 @@ FONT_PACKAGES = (
     "font_source_sans_pro",
     "font_source_serif_pro",
 )
+
 PICTOGRAMS = "font_font_awesome"
+
 NOT_LETTERS = (
     "STIXSiz",
     "STIXNonUni",
@@ -37,6 +40,7 @@ NOT_LETTERS = (
     "DejaVuSerifDisplay",
     "LastResort",
 )  # fonts of bare symbols
+
 STROKED = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_PLAIN,
@@ -44,7 +48,9 @@ STROKED = (
     cv2.FONT_HERSHEY_COMPLEX,
     cv2.FONT_HERSHEY_TRIPLEX,
 )
+
 HEIGHTS_PX = (16, 32, 64, 128)  # at which letters are drawn, before they are laid on a film
+
 
 WORDS = (
     *("LEFT", "RIGHT", "AP", "PA", "LAT", "OBL", "ERECT", "SUPINE", "PRONE", "PORTABLE", "STANDING", "WB", "XTABLE"),

@@ -15,6 +15,7 @@ from torch.nn import functional
 from preprocess.detectors.markernet import CHANNELS
 
 WIDTHS = (16, 32, 64, 128, 224)
+
 DEPTHS = (1, 2, 4, 4, 4)
 
 

@@ -23,13 +23,20 @@ from preprocess.markernet.stamps import Area, Grey, Points, Stamp, Stand, draw_s
 from preprocess.markers import Marker, as_quad, is_mirrored
 
 Picture = NDArray[np.uint8]
+
 Truth = NDArray[np.int8]
 
+
 LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
+
 MADE_GROUND = 0.1  # share of pictures without a real film under them
+
 COPIES = 0.4  # share of pictures as of a film's reduced copy: a few hundred pixels large, shown enlarged
+
 COPY_SIZE = 0.45  # of a marker on such a copy against a whole film's
+
 COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
+
 COUNT_CHANCES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)  # ... and how often there are so many
 
 

@@ -11,7 +11,9 @@ from preprocess.markernet.lettering import Ink, Line, draw_icon, draw_line, draw
 from preprocess.markers import as_quad, is_mirrored
 
 Grey = NDArray[np.float32]  # (H, W) film, 0 black to 1 white
+
 Points = NDArray[np.float64]  # (N, 2) x, y in film pixels
+
 
 SMALLEST_PX = 6.0  # of markers' letters: smaller ones are only spots
 

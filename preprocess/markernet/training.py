@@ -29,9 +29,13 @@ from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 
 MINE_FROM = 1 / 4  # of the way
+
 MINE_EVERY = 2  # rounds
+
 FALSE_FIND = 0.3  # probability from which a pixel on a film without markers is a false find
+
 PLACES_A_FILM = 3
+
 SETTLING = 60  # batches from which the averaged network's batch-norm statistics are taken
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocess.detect import Detector
+from preprocess.clean_image import find_markers, mask_of
 from preprocess.detectors.markernet import MarkerNetDetector
+from preprocess.detectors.ocr import Detector
 from preprocess.errors import ImageError, MarkerFileError
-from preprocess.film import find_markers, mask_of
 from preprocess.images import read_image, to_grey8
 from preprocess.markernet.scene import Film, Picture, Place, small_film
 from preprocess.markernet.training import Plan, false_finds, train
@@ -21,9 +21,13 @@ from preprocess.mask import Mask, marker_mask
 from preprocess.settings import NETWORK, CleanSettings
 
 FEWEST = 8  # films
+
 COVERED = 0.9  # share of a marker's quad that must lie under the mask
+
 SURE = 0.9  # confidence below which the shipped network doubts a marker
+
 TIMES = 8  # as often as others, markers are shown that it misses or doubts, and what it falsely finds
+
 PLAN = Plan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
 
 

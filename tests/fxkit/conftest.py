@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from fxkit.config import load_config
-from fxkit.data.index import index_data
-from fxkit.export import export_model
-from fxkit.run import Run, open_run
-from fxkit.synth import Synthetic
-from fxkit.train import train
+from fxkit.index.build import index_data
+from fxkit.models.export import export_model
+from fxkit.models.run_folder import Run, open_run
+from fxkit.synth.dataset import Synthetic
+from fxkit.training.train import train
 
 
 @pytest.fixture(scope="session")

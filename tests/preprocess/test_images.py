@@ -1,3 +1,4 @@
+import base64
 import os
 import struct
 import zlib
@@ -9,14 +10,15 @@ import pytest
 from PIL import Image
 
 from preprocess.errors import ImageError, OutputError
+from preprocess.files import write_atomic
 from preprocess.images import (
     decode_image,
     encode_image,
     read_bytes,
     read_grey8,
     read_image,
+    thumbnail_uri,
     to_grey8,
-    write_atomic,
     write_image,
 )
 
@@ -274,3 +276,15 @@ def test_a_small_decode_refuses_what_a_whole_one_refuses(tmp_path: Path) -> None
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2000])
     with pytest.raises(ImageError, match="truncated or corrupt"):
         read_grey8(tmp_path / "cut.jpg", at_least_px=24)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "small"),
+    [((400, 200), np.uint8, (100, 50)), ((60, 80), np.uint16, (60, 80)), ((1, 900, 3), np.uint8, (1, 100, 3))],
+)
+def test_the_longer_side_is_bounded_and_nothing_grows(shape: tuple[int, ...], dtype: type, small: tuple) -> None:
+    image = np.zeros(shape, dtype)
+    image[..., :1] = 200  # of three channels red, or a JPEG of greys comes back as grey
+    head, data = thumbnail_uri(image, 100).split(",")
+    assert head == "data:image/jpeg;base64"
+    assert decode_image("x.jpg", base64.b64decode(data)).shape == small

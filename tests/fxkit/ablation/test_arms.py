@@ -5,15 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxkit.ablation.arms import (
-    Grey,
-    clip_to_rest,
-    cut_background,
-    cut_markers,
-    move_mask,
-    only_markers,
-    paste,
-)
+from fxkit.ablation.arms import Grey, clip_to_rest, cut_background, cut_markers, move_mask, only_markers, paste
 from preprocess.mask import Mask
 
 SHAPE = (120, 90)

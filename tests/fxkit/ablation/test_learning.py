@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.learning import extract, quick_fit
-from fxkit.ablation.parts import parts_of
+from fxkit.ablation.learning import extract, parts_of, quick_fit
 from fxkit.config import load_config
-from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.synth.dataset import Synthetic
 
 ROOT = Path("films")
 

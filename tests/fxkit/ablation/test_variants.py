@@ -11,10 +11,10 @@ from fxkit.ablation.run import run_ablation
 from fxkit.ablation.settings import AblationSettings, ablation_settings
 from fxkit.ablation.variants import judge
 from fxkit.config import load_config
-from fxkit.data.index import index_data
 from fxkit.data.manifest import films_hash
 from fxkit.errors import ConfigError
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.synth.dataset import Synthetic
 
 TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
 

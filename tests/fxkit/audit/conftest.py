@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fxkit.audit.answer import Answer
 from fxkit.audit.evidence import read_evidence
+from fxkit.audit.rules import Answer
 from fxkit.audit.verdict import ask_all
 from fxkit.config import load_config
 from fxkit.data.manifest import Record, films_hash, read_manifest
-from fxkit.run import create_run
+from fxkit.models.run_folder import create_run
 
 CLASSES = ("intact", "fractured")
 PARTS = {"train": 8, "val": 4}

@@ -1,7 +1,6 @@
 import pytest
 
-from fxkit.audit.answer import Answer
-from fxkit.audit.rules import LOOKS, RULES
+from fxkit.audit.rules import LOOKS, RULES, Answer
 from fxkit.audit.verdict import CORE, QUESTIONS, TOPICS, ask_all, conclude
 
 

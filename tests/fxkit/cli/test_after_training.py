@@ -12,14 +12,14 @@ from fxkit.cli.ablate import ablate
 from fxkit.cli.cam import cam
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
-from fxkit.data.index import index_data
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import DataError
-from fxkit.run import Run
-from fxkit.synth import Synthetic
-from preprocess.clean import clean_folder
+from fxkit.index.build import index_data
+from fxkit.models.run_folder import Run
+from fxkit.synth.dataset import Synthetic
 from preprocess.errors import KnownError
+from preprocess.folder.clean_folder import clean_folder
 
 
 @pytest.fixture

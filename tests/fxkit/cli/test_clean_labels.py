@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from fxkit.cli import fxkit
 from preprocess.coco import write_coco
 from preprocess.errors import KnownError
+from preprocess.files import sha256_of
 from preprocess.images import read_image, write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
-from preprocess.one_file import sha256_of
 from preprocess.settings import NETWORK
 
 

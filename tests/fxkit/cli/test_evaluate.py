@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from fxkit.cli.evaluate import evaluate
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import DataError
-from fxkit.run import Run, read_json, write_json
+from fxkit.models.run_folder import Run, read_json, write_json
 
 
 @pytest.fixture

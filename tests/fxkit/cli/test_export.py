@@ -10,11 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from fxkit.cli.evaluate import evaluate
-from fxkit.cli.export import export, export_trained
+from fxkit.cli.export import export
 from fxkit.cli.predict import predict
+from fxkit.cli.train import export_trained
 from fxkit.errors import RunError
-from fxkit.predictions import Predictions
-from fxkit.run import Run, read_json
+from fxkit.metrics.predictions import Predictions
+from fxkit.models.run_folder import Run, read_json
 
 
 def invoke(command: click.Command, *arguments: object) -> list[str]:

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from fxkit.cli import main
 from fxkit.cli.index import index_command
-from fxkit.data import readings
 from fxkit.data.manifest import read_manifest
-from fxkit.synth import Synthetic
+from fxkit.index import read_files as readings
+from fxkit.synth.dataset import Synthetic
 from preprocess.images import write_image
 
 

@@ -10,7 +10,7 @@ from fxkit.cli.predict import predict
 from fxkit.cli.pull import pull
 from fxkit.cli.push import push
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.run import Run
+from fxkit.models.run_folder import Run
 
 
 def invoke(command: click.Command, *arguments: object) -> list[str]:

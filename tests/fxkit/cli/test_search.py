@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 from fxkit.cli import fxkit
 from fxkit.config import load_config
-from fxkit.data.index import index_data
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import ConfigError
-from fxkit.run import open_run
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.models.run_folder import open_run
+from fxkit.synth.dataset import Synthetic
 from preprocess.errors import OutputError
 
 SETTINGS = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0"]
@@ -37,7 +37,7 @@ def test_the_best_settings_train(made: Synthetic, tmp_path: Path) -> None:
 
 
 def test_a_missing_optuna_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("fxkit.search", "fxkit.search_space", "fxkit.search_results"):
+    for name in ("fxkit.training.search.search", "fxkit.training.search.space", "fxkit.training.search.results"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "optuna", None)
     result = CliRunner().invoke(fxkit, ["search", "--data", "a"])

@@ -11,11 +11,11 @@ import torch
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data.dataset import FilmDataset, build_loader, class_weights, image_place, mix_seed, share_by_film
 from fxkit.data.film_cache import open_cache
-from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
-from fxkit.data.transforms import Preprocessing
+from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.synth.dataset import Synthetic
 from preprocess.errors import ImageError
 from preprocess.images import write_image
 

@@ -6,16 +6,9 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
-from fxkit.data.transforms import (
-    Preprocessing,
-    augment,
-    build_augmentation,
-    build_preprocessing,
-    resize,
-    shrink,
-    to_tensor,
-    training_px,
-)
+from fxkit.data.preprocessing import Preprocessing, resize
+from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
+from fxkit.models.backbones import build_preprocessing
 
 PLAIN = Preprocessing(64, "stretch", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 PADDED = Preprocessing(64, "pad", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from fxkit.cli.train import plan_lines
 from fxkit.cli.train import train as command
 from fxkit.config import load_config
-from fxkit.data.index import index_data
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.model import build_classifier, feature_count
-from fxkit.synth import Synthetic
-from fxkit.train import dry_run
+from fxkit.index.build import index_data
+from fxkit.models.classifier import build_classifier, feature_count
+from fxkit.synth.dataset import Synthetic
+from fxkit.training.train import dry_run
 from preprocess.images import read_image
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fxkit.config import Config, load_config
-from fxkit.model import Classifier, build_classifier, set_train_mode, set_trainable
+from fxkit.models.classifier import Classifier, build_classifier, set_train_mode, set_trainable
 from fxkit.training.learner import stage_at
 from fxkit.training.optimizer import build_optimizer
 from fxkit.training.phases import prepare

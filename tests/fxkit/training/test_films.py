@@ -9,15 +9,14 @@ import pytest
 
 from fxkit.config import Config, load_config
 from fxkit.data.dataset import FilmDataset, image_place
-from fxkit.data.index import index_data
 from fxkit.data.manifest import Record
-from fxkit.data.transforms import build_preprocessing
-from fxkit.feature_cache import on_features
-from fxkit.synth import Synthetic
-from fxkit.train import train
+from fxkit.index.build import index_data
+from fxkit.models.backbones import build_backbone, build_preprocessing
+from fxkit.synth.dataset import Synthetic
+from fxkit.training.feature_cache import on_features
 from fxkit.training.films import Films
 from fxkit.training.history import read_history
-from fxkit.weights import build_backbone
+from fxkit.training.train import train
 
 CLASSES = ("not_fractured", "fractured")
 COPIES = 40

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from fxkit.config import OptimConfig
-from fxkit.training.loss import FocalLoss, build_loss, film_losses
+from fxkit.config import AugmentConfig, OptimConfig
+from fxkit.training.loss import FocalLoss, build_loss, build_mixing, film_losses
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [-3.0, 4.0, 0.0], [1.0, 1.0, -2.0]])
 LABELS = torch.tensor([0, 2, 1, 2])
@@ -47,3 +47,37 @@ def test_the_weighted_mean_of_film_losses_is_the_weighted_cross_entropy() -> Non
 
 def test_a_film_of_no_class_weighs_nothing() -> None:
     assert film_losses(LOGITS, torch.tensor([0, -1, 1, -1]), WEIGHTS)[1].tolist() == [0.5, 0.0, 1.0, 0.0]
+
+
+def batch(films: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Films of one grey value, 0 or 1, that is their class."""
+    labels = torch.arange(films) % 2
+    return labels.float().view(-1, 1, 1, 1).expand(-1, 3, 32, 32).clone(), labels
+
+
+@pytest.mark.parametrize("films", [1, 2, 5])
+@pytest.mark.parametrize("alphas", [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
+def test_classes_are_mixed_as_the_pixels_are(films: int, alphas: tuple[float, float]) -> None:
+    mix = build_mixing(AugmentConfig(mixup_alpha=alphas[0], cutmix_alpha=alphas[1]), 2)
+    assert mix is not None
+    for seed in range(5):
+        torch.manual_seed(seed)
+        images, shares = mix(*batch(films))
+        assert torch.allclose(images.mean((1, 2, 3)), shares[:, 1], atol=1e-5)
+        assert torch.allclose(shares.sum(1), torch.ones(films))
+
+
+def test_the_seed_decides_what_is_drawn() -> None:
+    mix = build_mixing(AugmentConfig(mixup_alpha=0.4, cutmix_alpha=1.0), 2)
+    assert mix is not None
+    drawn = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        drawn.append(mix(*batch(4))[1])
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_none_is_built_where_none_is_asked_for() -> None:
+    assert build_mixing(AugmentConfig(), 2) is None
+    assert build_mixing(AugmentConfig(enabled=False, mixup_alpha=1.0), 2) is None

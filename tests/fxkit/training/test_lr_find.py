@@ -7,15 +7,15 @@ import torch
 
 from fxkit.config import load_config
 from fxkit.data.dataset import image_place
-from fxkit.data.index import index_data
-from fxkit.data.transforms import build_preprocessing
 from fxkit.errors import ConfigError
-from fxkit.model import build_classifier
-from fxkit.run import open_run
-from fxkit.synth import Synthetic
-from fxkit.train import train
+from fxkit.index.build import index_data
+from fxkit.models.backbones import build_preprocessing
+from fxkit.models.classifier import build_classifier
+from fxkit.models.run_folder import open_run
+from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import Films
 from fxkit.training.lr_find import HIGHEST, LOWEST, RateSearch, draw_rates, find_rate
+from fxkit.training.train import train
 
 CONFIG = load_config("tiny", ["data.image_size=32", "augment.enabled=false", "trainer.accelerator=cpu"])
 

@@ -5,7 +5,7 @@ import torch
 
 from fxkit.config import Config, DataConfig, ModelConfig, OptimConfig, TrainerConfig
 from fxkit.errors import ConfigError
-from fxkit.model import build_classifier
+from fxkit.models.classifier import build_classifier
 from fxkit.training.memory import check_memory, fits, fitting_batch_size, out_of_memory, training_step
 from fxkit.training.phases import check_trainer
 

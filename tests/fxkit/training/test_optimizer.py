@@ -3,10 +3,13 @@
 import itertools
 
 import pytest
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from fxkit.config import ModelConfig, OptimConfig
-from fxkit.model import build_classifier, finetune_stage, set_trainable
-from fxkit.training.optimizer import backbone_groups, build_optimizer
+from fxkit.models.classifier import build_classifier, finetune_stage, set_trainable
+from fxkit.training.optimizer import backbone_groups, build_averaging, build_optimizer, decay_at
 
 BACKBONES = ["test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_nfnet"]
 
@@ -43,3 +46,33 @@ def test_the_head_has_a_rate_of_its_own_in_each_phase() -> None:
     assert [g["lr"] for g in build_optimizer(model, optim(0.5), "head").param_groups] == [1e-2]
     set_trainable(model, "layer3")
     assert [g["lr"] for g in build_optimizer(model, optim(), "finetune").param_groups] == [1e-3, 1e-4]
+
+
+def averaged(model: nn.Module, decay: float) -> AveragedModel:
+    return AveragedModel(model, use_buffers=True, **build_averaging(decay)._kwargs)
+
+
+@pytest.mark.parametrize(("step", "decay", "expected"), [(0, 0.9, 0.1), (8, 0.9, 0.5), (1000, 0.9, 0.9)])
+def test_the_first_steps_count_more(step: int, decay: float, expected: float) -> None:
+    assert decay_at(step, decay) == pytest.approx(expected)
+
+
+def test_the_average_is_the_formula() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    average, expected = averaged(model, 0.5), 0.0
+    for step, value in enumerate([1.0, 2.0, -4.0, 8.0]):
+        nn.init.constant_(model.weight, value)
+        average.update_parameters(model)
+        kept = decay_at(step, 0.5) if step else 0.0
+        expected = kept * expected + (1 - kept) * value
+    assert average.module.get_parameter("weight").item() == pytest.approx(expected)
+
+
+def test_frozen_weights_and_statistics_stay_to_the_last_bit() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+    average = averaged(model, 0.999)
+    for _ in range(50):
+        average.update_parameters(model)
+    kept = average.module.state_dict()
+    assert all(torch.equal(kept[key], tensor) for key, tensor in model.state_dict().items())

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from fxkit.config import load_config
 from fxkit.data.dataset import image_place
-from fxkit.data.index import index_data
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.data.transforms import build_preprocessing
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.models.backbones import build_preprocessing
+from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import Films, check_records
 from fxkit.training.history import read_history
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fxkit.data.index import index_data
 from fxkit.data.manifest import write_manifest
-from fxkit.synth import Synthetic
+from fxkit.index.build import index_data
+from fxkit.synth.dataset import Synthetic
 from fxkit.training.history import read_history
 
 SETTINGS = ["optim.epochs=[3, 3]", "data.image_size=64", "optim.patience=9"]

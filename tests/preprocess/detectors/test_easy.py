@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from preprocess.clean import CleanSettings, build_detector, clean_image
+from preprocess.clean_image import clean_image
+from preprocess.detectors.build import build_detector
 from preprocess.detectors.easy import FILES, EasyReader, usual_folder
 from preprocess.errors import DetectorError
+from preprocess.settings import CleanSettings
 
 from ..conftest import film, write_text
 

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from preprocess.clean import CleanSettings, clean_folder, clean_image
+from preprocess.clean_image import clean_image
 from preprocess.detectors.markernet import (
     BRIGHT,
     CHANNELS,
@@ -25,11 +25,13 @@ from preprocess.detectors.markernet import (
     working_scale,
 )
 from preprocess.detectors.regions import regions
+from preprocess.detectors.views import View
 from preprocess.errors import DetectorError
+from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import write_image
 from preprocess.markers import Marker, around, box_quad, is_mirrored
 from preprocess.mask import marker_mask
-from preprocess.views import View
+from preprocess.settings import CleanSettings
 
 from ..conftest import contents, film, said_of, turned_box, write_text
 

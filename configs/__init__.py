@@ -1,0 +1,1 @@
+"""YAML presets of training, cleaning, ablations and search; installed as `fxkit.configs`."""

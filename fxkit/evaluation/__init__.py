@@ -1,0 +1,1 @@
+"""Evaluate a run, compare two runs, pool out-of-fold predictions."""

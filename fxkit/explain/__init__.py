@@ -1,0 +1,1 @@
+"""Class activation maps, and how much of them lies on markers."""

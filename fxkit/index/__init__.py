@@ -1,0 +1,1 @@
+"""`fxkit index`: scan films, find copies, group, split, and describe the data."""

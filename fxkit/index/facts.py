@@ -1,0 +1,172 @@
+"""What can be said of an image file without looking at the film: its size, encoding, exposure and border."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from preprocess.images import is_dicom, open_dicom, open_picture, to_grey8
+
+FRAME = 0.02  # of the shorter side: how wide the frame is whose pixels are the border
+
+CORNER = 0.08  # of the shorter side: legs of the corner triangles, which turning a film leaves black
+
+BLACK, SATURATED = 5, 254  # of 255: JPEG moves a black or white pixel by a few steps
+
+SOFTWARE = 305  # EXIF and TIFF tag
+
+# Luminance table of quality 50, sorted, as files differ in its order: ITU-T T.81 (1992), table K.1
+LUMINANCE = np.sort([
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """Facts of one file; brightness is a fraction of the full scale, shares are of pixels, 0 to 1.
+
+    Args:
+        bits: that the brightness takes: 8, 12 (in a file of 16, where none is above 4095) or 16; of DICOM what it says.
+        jpeg_quality: 1 to 100 on the scale of the Independent JPEG Group; None where the file is no JPEG.
+        p1: brightness of the 1st percentile, p99 of the 99th.
+        border_constant: share of the border that has the commonest brightness, give or take one step of 255.
+        corner_black: black share of the four corner triangles.
+        tagged: whether the file has EXIF data, or names the software or device that wrote it.
+        software: that name.
+    """
+
+    path: str
+    size_bytes: int
+    format: str
+    width: int
+    height: int
+    bits: int
+    channels: int
+    jpeg_quality: int | None
+    mean: float
+    median: float
+    p1: float
+    p99: float
+    black: float
+    saturated: float
+    border_black: float
+    border_constant: float
+    corner_black: float
+    tagged: bool
+    software: str
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return self.width / self.height
+
+
+@dataclass(frozen=True)
+class _Head:
+    format: str
+    bits: int | None  # None: as the pixels show
+    jpeg_quality: int | None
+    tagged: bool
+    software: str
+
+
+def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
+    """Return the facts of a file from its bytes and its decoded image (H, W) or (H, W, 3), uint8 or uint16."""
+    head = _dicom_head(path, data) if is_dicom(path, data) else _picture_head(path, data)
+    shown = 8 if image.dtype == np.uint8 else 12 if image.max() < 4096 else 16
+    return FileFacts(
+        path=path,
+        size_bytes=len(data),
+        format=head.format,
+        width=image.shape[1],
+        height=image.shape[0],
+        bits=head.bits or shown,
+        channels=1 if image.ndim == 2 else image.shape[2],
+        jpeg_quality=head.jpeg_quality,
+        **_pixel_facts(to_grey8(image)),
+        tagged=head.tagged,
+        software=head.software,
+    )
+
+
+def _picture_head(path: str, data: bytes) -> _Head:
+    picture = open_picture(path, data)
+    tables = getattr(picture, "quantization", None) or {}
+    quality = jpeg_quality(tables[min(tables)]) if tables else None
+    software = _software(picture)
+    return _Head(str(picture.format), None, quality, bool(software or "exif" in picture.info), software)
+
+
+def _software(picture: Image.Image) -> str:
+    try:
+        told = picture.getexif().get(SOFTWARE) or picture.info.get("Software") or ""
+    except Exception:  # noqa: BLE001  damaged EXIF of a picture that is whole
+        told = ""
+    return " ".join(str(told).replace("\0", " ").split())
+
+
+def _dicom_head(path: str, data: bytes) -> _Head:
+    dataset = open_dicom(path, data, pixels=False)
+    names = (dataset.get(key) for key in ("Manufacturer", "ManufacturerModelName"))
+    software = " ".join(" ".join(str(name) for name in names if name).split())
+    return _Head("DICOM", int(dataset.BitsStored), None, bool(software), software)
+
+
+def jpeg_quality(table: Sequence[int]) -> int:
+    """Return the quality, 1 to 100, whose luminance table is nearest to this one of 64 steps.
+
+    Other encoders' scales differ: of their files it says how coarse they are, not what was asked for.
+    Source: jpeg_set_quality of libjpeg (Independent JPEG Group).
+    """
+    return int(np.abs(np.log(TABLES) - np.log(np.sort(np.maximum(table, 1)))).sum(axis=1).argmin()) + 1
+
+
+def _tables() -> NDArray[np.float64]:
+    """(100, 64): the sorted luminance table of each quality from 1 on."""
+    quality = np.arange(1, 101)[:, None]
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.asarray(np.clip((LUMINANCE * scale + 50) // 100, 1, 255), float)
+
+
+TABLES = _tables()
+
+
+def _pixel_facts(grey: NDArray[np.uint8]) -> Mapping[str, float]:
+    counts = np.bincount(grey.ravel(), minlength=256)
+    shares = counts / grey.size
+    below = np.cumsum(shares)
+    median, p1, p99 = (int(np.searchsorted(below, share - 1e-9)) / 255 for share in (0.5, 0.01, 0.99))
+    border = _border(grey)
+    facts = {
+        "mean": float(shares @ np.arange(256)) / 255,
+        "median": median,
+        "p1": p1,
+        "p99": p99,
+        "black": float(shares[: BLACK + 1].sum()),
+        "saturated": float(shares[SATURATED:].sum()),
+        "border_black": float(border[: BLACK + 1].sum()),
+        "border_constant": float(np.convolve(border, np.ones(3)).max()),
+        "corner_black": float((_corners(grey) <= BLACK).mean()),
+    }
+    return {name: round(value, 4) for name, value in facts.items()}
+
+
+def _border(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(256,) shares of the frame's pixels at each brightness."""
+    wide = max(1, round(FRAME * min(grey.shape)))
+    sides = (grey[:wide], grey[-wide:], grey[wide:-wide, :wide], grey[wide:-wide, -wide:])
+    frame = np.concatenate([side.ravel() for side in sides])
+    return np.bincount(frame, minlength=256) / len(frame)
+
+
+def _corners(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    leg = max(1, math.ceil(CORNER * min(grey.shape)))
+    inside = np.arange(leg)[:, None] + np.arange(leg) < leg
+    views = (grey, grey[::-1], grey[:, ::-1], grey[::-1, ::-1])
+    return np.concatenate([view[:leg, :leg][inside] for view in views])

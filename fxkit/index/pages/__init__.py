@@ -1,0 +1,1 @@
+"""HTML pages that `fxkit index` writes about copies and leaks."""

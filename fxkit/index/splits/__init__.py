@@ -1,0 +1,1 @@
+"""Divide groups into train, val, test and folds."""

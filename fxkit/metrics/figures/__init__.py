@@ -1,0 +1,1 @@
+"""Curves and diagrams as PNG bytes."""

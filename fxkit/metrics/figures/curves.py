@@ -1,0 +1,152 @@
+"""Figures as PNG bytes: readable in print and by colour-blind readers. Each bears its `stamp`, such as of leaks.
+
+They are drawn on matplotlib's `Figure` itself: pyplot would keep global state and ask for a screen.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.figures.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    INSIDE,
+    STYLES,
+    _short,
+    draw_legend,
+    frame_square,
+    png,
+    start_figure,
+)
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import Floats, Mask, tied
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GRID = 201  # points of the false positive rate at which a ROC band is drawn
+
+CELLS = 12  # more classes than this get no numbers in the confusion matrix
+
+
+def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *, stamp: str = "") -> bytes:
+    """Draw (C, C) counts, truth by row, shaded by the share of the row; return PNG bytes."""
+    counts = np.asarray(confusion, float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.6 + 0.55 * len(classes)
+    figure, axes = start_figure(side + 0.4, side)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    ticks = range(len(classes))
+    names = [_short(name) for name in classes]
+    turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(classes) > 3 else {}
+    axes.set_xticks(ticks, names, **turned)
+    axes.set_yticks(ticks, names)
+    axes.tick_params(length=0)
+    axes.set(xlabel="decision", ylabel="truth")
+    if len(classes) <= CELLS:
+        _write_cells(axes, counts, shares)
+    return png(figure, stamp)
+
+
+def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        share = shares[row, column]
+        text = f"{count:.0f}\n{100 * share:.0f} %" if len(counts) <= 5 else f"{count:.0f}"
+        colour = "white" if share > 0.55 else INK
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if len(counts) > 5 else 11)
+
+
+def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMPLES, stamp: str = "") -> bytes:
+    """Draw the ROC curve; return PNG bytes.
+
+    Of two classes the band holds 95 % of the curves of resampled groups, point by point. Of more classes each
+    has a curve against the others, without bands.
+    """
+    known = predictions.known()
+    figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (2, 3)))
+    axes.text(0.62, 0.6, "chance", color=FAINT, fontsize=8, rotation=42, va="top")
+    if len(known.classes) == 2:
+        _band(axes, known, seed, resamples)
+    for name, positive, scores, colour, style in _curves(known):
+        down, up = roc_points(positive, scores)
+        axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
+    frame_square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
+    draw_legend(axes, "lower right")
+    return png(figure, stamp)
+
+
+def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
+    grid = np.linspace(0, 1, GRID)
+    curves = roc_curves(known, grid, seed=seed, resamples=resamples)
+    if len(curves):
+        low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+        axes.fill_between(grid, low, high, color=COLOURS[0], alpha=0.18, lw=0, label="95 % of resampled groups")
+
+
+def roc_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Return false and true positive rates, from (0, 0) to (1, 1), one point a distinct score."""
+    up, down = (_rates(part)[0] for part in tied(np.ones((1, len(scores))), positive, scores))
+    return down, up
+
+
+def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -> Floats:
+    """Return (B, len(grid)) true positive rates of resampled groups; resamples of one class are left out."""
+    positive, scores = known.labels == 1, known.probabilities[:, 1]
+    if not 0 < positive.sum() < len(positive):
+        return np.zeros((0, len(grid)))
+    curves = []
+    for weights in resampled_weights(known.groups, resamples, seed):
+        up, down = tied(weights, positive, scores)
+        both = (up.sum(axis=1) > 0) & (down.sum(axis=1) > 0)
+        pairs = zip(_rates(down[both]), _rates(up[both]), strict=True)
+        curves += [np.interp(grid, x, y) for x, y in pairs]
+    return np.array(curves).reshape(-1, len(grid))
+
+
+def _rates(weights: Floats) -> Floats:
+    """(B, U) weights at rising scores -> (B, U + 1) shares at or above each score, from 0 to 1."""
+    found = np.cumsum(weights[:, ::-1], axis=1)
+    shares = found / np.maximum(found[:, -1:], 1e-12)
+    return np.concatenate([np.zeros((len(weights), 1)), shares], axis=1)
+
+
+def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes:
+    """Draw precision against recall, and chance where there are two classes; return PNG bytes."""
+    known = predictions.known()
+    figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    if len(known.classes) == 2 and len(known):
+        share = float((known.labels == 1).mean())
+        axes.axhline(share, color=FAINT, lw=1, ls=(0, (2, 3)))
+        axes.text(0.02, share + 0.01, f"chance: {100 * share:.0f} % are positive", color=FAINT, fontsize=8)
+    for name, positive, scores, colour, style in _curves(known):
+        recall, precision = precision_recall_points(positive, scores)
+        axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
+    frame_square(axes, "recall (sensitivity)", "precision (PPV)")
+    draw_legend(axes, "lower left")
+    return png(figure, stamp)
+
+
+def precision_recall_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Return recall and precision at each distinct score, from the highest score down."""
+    up, down = (np.cumsum(part[0][::-1]) for part in tied(np.ones((1, len(scores))), positive, scores))
+    recall, precision = up / max(up[-1], 1), up / (up + down)
+    return np.insert(recall, 0, 0.0), np.insert(precision, 0, precision[0])
+
+
+def _curves(known: Predictions) -> list[tuple[str, Mask, Floats, str, Any]]:
+    """Name, truth, scores, colour and style of each curve; classes without files or rivals have none."""
+    indices = [1] if len(known.classes) == 2 else range(len(known.classes))
+    drawn = []
+    for i, k in enumerate(indices):
+        positive = known.labels == k
+        if 0 < positive.sum() < len(positive):
+            style = STYLES[(i // len(COLOURS) + i % len(COLOURS)) % len(STYLES)]
+            colour = COLOURS[i % len(COLOURS)]
+            drawn.append((_short(known.classes[k]), positive, known.probabilities[:, k], colour, style))
+    return drawn

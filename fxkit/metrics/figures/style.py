@@ -1,0 +1,91 @@
+"""How all figures look."""
+
+import io
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# Okabe and Ito 2008, "Color universal design": told apart with any colour vision; in grey, styles do.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+STYLES = ("-", "--", "-.", ":")
+
+INK, FAINT, WARNING = "#1b2733", "#8794a1", "#b00020"
+
+DPI = 160
+
+INSIDE = 4  # more curves than this leave no free corner for their legend
+
+
+def start_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """Return a figure of this size in inches, and its axes, in the common style."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    style(axes)
+    return figure, axes
+
+
+def _start_pair() -> "tuple[Figure, tuple[Axes, Axes]]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.4, 3.3), layout="constrained")
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    for axes in (left, right):
+        style(axes)
+        axes.grid(axis="y", color="#e3e8ec", lw=0.8)
+    return figure, (left, right)
+
+
+def style(axes: "Axes") -> None:
+    """Give axes the look of all figures, in place."""
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
+
+
+def frame_square(axes: "Axes", x: str, y: str) -> None:
+    """Name the axes, and let both run from 0 to 1."""
+    axes.set(xlabel=x, ylabel=y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
+    axes.grid(color="#e3e8ec", lw=0.8)
+
+
+def draw_legend(axes: "Axes", place: str) -> None:
+    """Name the curves inside the axes, or beside them where there are many."""
+    look: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5}
+    names = axes.get_legend_handles_labels()[1]
+    if len(names) > INSIDE:
+        axes.legend(**look | {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)})
+    elif names:
+        axes.legend(**look)
+
+
+def _short(name: str) -> str:
+    """A class name for an axis; a dollar sign would start a formula."""
+    text = name if len(name) <= 20 else name[:19] + "…"
+    return text.replace("$", r"\$")
+
+
+def write_stamp(figure: "Figure", stamp: str) -> None:
+    """Write a line above a figure, as of a leaking split, so that it stays with the picture wherever that goes."""
+    columns = max(20, round(14 * figure.get_figwidth()))
+    figure.suptitle(textwrap.fill(stamp, columns).replace("$", r"\$"), color=WARNING, fontsize=8, fontweight="bold")
+
+
+def png(figure: "Figure", stamp: str = "") -> bytes:
+    """Return a figure, bearing the stamp where there is one, as PNG bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    if stamp:
+        write_stamp(figure, stamp)
+    out = io.BytesIO()
+    FigureCanvasAgg(figure).print_figure(out, format="png", dpi=DPI, metadata={"Software": None})
+    return out.getvalue()

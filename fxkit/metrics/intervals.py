@@ -1,0 +1,119 @@
+"""A value with its 95 % interval, and how its limits are computed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from fxkit.metrics.scores import Floats, Mask, Metric, Scored
+
+LEVEL = 0.95
+
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+
+Limits = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval; NaN where undefined.
+
+    Attributes:
+        n_groups: independent groups behind the value (for the sensitivity: those with a positive file).
+        left_out: resamples in which the value was undefined and which were left out.
+        n: files (or films, or groups: what a row of the predictions is) behind the value.
+    """
+
+    value: float
+    low: float
+    high: float
+    n_groups: int
+    left_out: int = 0
+    n: int = 0
+
+
+def wilson(value: float, n: float) -> tuple[float, float]:
+    """Return the 95 % score interval of a share seen in n independent trials.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    centre = (value + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(max(0.0, value * (1 - value)) / n + Z * Z / (4 * n * n))
+    return max(0.0, min(value, centre - half)), min(1.0, max(value, centre + half))
+
+
+def effective_size(value: float, variance: float, support: "Support") -> float:
+    """Return how many independent trials would leave a share of `value` as uncertain as the groups leave it.
+
+    `variance` is that of the bootstrap. It is unknown (0) where all resamples agree, as for a sensitivity of
+    1.0: then a group counts as one trial, which is right for files that are alike and wide otherwise.
+    Source: Korn and Graubard 1998, "Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data": t quantiles for few groups, no more trials than files.
+    """
+    n = support.smallest
+    if n < 2 or variance < 1e-12:
+        return float(max(1, n))
+    trials = value * (1 - value) / variance * (n - 1) / n
+    return min(trials, support.trials) * (Z / float(stats.t.ppf((1 + LEVEL) / 2, support.freedom))) ** 2
+
+
+@dataclass(frozen=True)
+class Support:
+    """How much stands behind a metric."""
+
+    groups: int  # in all files that it needs
+    smallest: int  # groups in the smallest set of files that it needs
+    freedom: int  # degrees of freedom: groups less one a set
+    trials: float  # no more independent trials than these
+    rows: int = 0  # files that it needs
+
+
+def support_of(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Support:
+    """Return what stands behind a metric of parts that are of the same files."""
+    masks = [mask for part in parts for mask in metric.support(part)]
+    return support_of_masks(masks, groups, len(metric.support(parts[0])), metric.is_share)
+
+
+def support_of_masks(masks: Sequence[Mask], groups: NDArray[np.str_], sets: int, is_share: bool) -> Support:
+    """Return what stands behind a figure that needs each of these sets of files; `sets` of them are distinct."""
+    together = np.any(masks, axis=0)
+    sizes = [len(np.unique(groups[mask])) for mask in (together, *masks)]
+    freedom = max(1, min(sizes) - 1, sizes[0] - sets)
+    rows = int(together.sum())
+    return Support(sizes[0], min(sizes), freedom, float(rows) if is_share else math.inf, rows)
+
+
+def _variance(spread: Floats) -> float:
+    """Variance over the resamples that are defined; 0, as unknown, where most are not."""
+    defined = spread[~np.isnan(spread)]
+    return float(defined.var()) if 2 * len(defined) >= len(spread) and len(defined) else 0.0
+
+
+def build_interval(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
+    """Return a value with Wilson's limits where it lies in 0..1; other values with those of `build_difference`."""
+    if limits != (0.0, 1.0):
+        return _t_interval(value, spread, support, limits, unknown=math.inf)
+    low, high = math.nan, math.nan
+    if not math.isnan(value):
+        low, high = wilson(value, effective_size(value, _variance(spread), support))
+    return Interval(value, low, high, support.groups, int(np.isnan(spread).sum()), support.rows)
+
+
+def build_difference(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
+    """Return a difference of two values within limits, with t quantiles; Newcombe's where all resamples agree."""
+    most = limits[1] - limits[0]
+    unknown = 1 - wilson(1.0, max(1, support.smallest))[0] if math.isfinite(most) else math.inf
+    return _t_interval(value, spread, support, (-most, most), unknown)
+
+
+def _t_interval(value: float, spread: Floats, support: Support, limits: Limits, unknown: float) -> Interval:
+    """Limits by t quantiles; `unknown` to both sides where the resamples do not tell."""
+    half, n, variance = unknown, support.smallest, _variance(spread)
+    if n >= 2 and variance >= 1e-12:
+        half = float(stats.t.ppf((1 + LEVEL) / 2, support.freedom)) * math.sqrt(variance * n / (n - 1))
+    low, high = (float(np.clip(end, *limits)) for end in (value - half, value + half))
+    return Interval(value, low, high, support.groups, int(np.isnan(spread).sum()), support.rows)

@@ -1,0 +1,229 @@
+"""Operating points: a threshold chosen on validation films, and what it does on the films evaluated."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxkit.errors import ConfigError, DataError
+from fxkit.metrics.bootstrap import RESAMPLES, intervals
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import NPV, PPV, SENSITIVITY, SPECIFICITY, Floats
+
+KINDS = ("sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an operating point is to reach.
+
+    Attributes:
+        kind: sensitivity, specificity, youden (the greatest sum of both), or threshold.
+        value: of the first two, what is to be reached at least; the threshold itself; 0 for youden.
+    """
+
+    kind: str
+    value: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The target as it is written."""
+        if self.kind == "youden":
+            return self.kind
+        return f"{self.kind}{'=' if self.kind in KINDS else ' '}{self.value:.4g}"
+
+    @property
+    def is_given(self) -> bool:
+        """The threshold is given, so that no film chooses it."""
+        return self.kind == "threshold"
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold, the films that chose it, and its figures on the films evaluated.
+
+    Attributes:
+        chosen_on: the split that chose the threshold; "" where it was given.
+        chosen_films, chosen_groups: how many films and groups chose it.
+        reached: sensitivity and specificity on those films.
+        levels: file, film and group -> sensitivity, specificity, ppv, npv; and where a prevalence is stated,
+            ppv_at_prevalence and npv_at_prevalence.
+    """
+
+    target: str
+    threshold: float
+    chosen_on: str
+    chosen_films: int
+    chosen_groups: int
+    reached: dict[str, float]
+    prevalence: float | None
+    levels: dict[str, dict[str, Interval]]
+
+
+def parse_target(text: str) -> Target:
+    """Read sensitivity=0.95, specificity=0.9, youden, or a threshold from 0 to 1.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    kind, _, number = text.strip().partition("=") if "=" in text else ("threshold", "", text.strip())
+    if number == "youden":
+        return Target("youden")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if kind not in (*KINDS, "threshold") or not 0 <= value <= 1 or (kind in KINDS and value == 0):
+        raise ConfigError(
+            f"target {text!r}: expected sensitivity=X or specificity=X with X above 0 and up to 1, youden, or a "
+            "threshold from 0 to 1"
+        )
+    return Target(kind, value)
+
+
+def choose_threshold(films: Predictions, target: Target) -> float:
+    """Return the threshold on p(positive) that meets the target on these films with the least loss of the other.
+
+    It stands half way between two neighbouring scores, so that it is not tied to one film's score.
+
+    Raises:
+        DataError: the films are of one class, or not of two classes.
+    """
+    if target.is_given:
+        return target.value
+    known = films.known()
+    positive, scores = known.labels == 1, known.probabilities[:, 1]
+    if len(known.classes) != 2 or positive.all() or not positive.any():
+        raise DataError(
+            f"{len(known)} validation films of {len(set(known.labels.tolist()))} class, of a model of "
+            f"{len(known.classes)} classes: no threshold can be chosen for {target.text}; expected films of both of "
+            "two classes"
+        )
+    steps = _steps(scores)
+    sensitivity = np.array([(scores[positive] >= step).mean() for step in steps])
+    specificity = np.array([(scores[~positive] < step).mean() for step in steps])
+    if target.kind == "sensitivity":
+        return float(steps[sensitivity >= target.value - 1e-12][-1])
+    if target.kind == "specificity":
+        return float(steps[specificity >= target.value - 1e-12][0])
+    return float(steps[np.argmax(sensitivity + specificity)])
+
+
+def _steps(scores: Floats) -> Floats:
+    """All thresholds that decide differently, from calling every film positive to calling none so."""
+    distinct = np.unique(scores)
+    middle = (distinct[1:] + distinct[:-1]) / 2
+    middle = np.where(middle > distinct[:-1], middle, distinct[1:])  # neighbouring floats have no middle
+    top = max((distinct[-1] + 1) / 2, float(np.nextafter(distinct[-1], 2)))
+    return np.concatenate([[0.0], middle, [top]])
+
+
+def predictive_value(right: Interval, wrong: Interval, odds: float) -> Interval:
+    """Return the share of right calls among the calls, 1 / (1 + odds * wrong / right), with its limits.
+
+    Args:
+        right: share of the films to be called so that are: of the PPV the sensitivity.
+        wrong: share of the others that are called so too: 1 - specificity.
+        odds: how many others there are to one to be called so, where the value is to hold.
+    Source: limits of a ratio of two shares from the limits of each: Donner and Zou 2012, "Closed-form confidence
+    intervals for functions of the normal mean and standard deviation", equation 8, with Wilson's limits of each.
+    """
+    low, high = _ratio_limits(wrong, right)
+    value = math.nan
+    if right.value + wrong.value > 0:
+        value = right.value / (right.value + odds * wrong.value)
+    ends = [1 / (1 + odds * end) if math.isfinite(end) else 0.0 for end in (high, low)]
+    if math.isnan(value):
+        ends = [math.nan, math.nan]
+    behind = min(right, wrong, key=lambda share: share.n_groups)
+    return Interval(value, ends[0], ends[1], behind.n_groups, max(right.left_out, wrong.left_out), behind.n)
+
+
+def _ratio_limits(a: Interval, b: Interval) -> tuple[float, float]:
+    product = a.value * b.value
+    below = product**2 - a.low * b.high * (2 * a.value - a.low) * (2 * b.value - b.high)
+    above = product**2 - a.high * b.low * (2 * a.value - a.high) * (2 * b.value - b.low)
+    under = product + math.sqrt(max(0.0, below))
+    over = b.low * (2 * b.value - b.low)
+    low = a.low * (2 * a.value - a.low) / under if under > 0 else 0.0
+    high = (product + math.sqrt(max(0.0, above))) / over if over > 0 else math.inf
+    return low, high
+
+
+def _turned(share: Interval) -> Interval:
+    return Interval(1 - share.value, 1 - share.high, 1 - share.low, share.n_groups, share.left_out, share.n)
+
+
+def figures_at(
+    part: Predictions, threshold: float, prevalence: float | None = None, *, seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Interval]:
+    """Return sensitivity, specificity, PPV and NPV at a threshold, with intervals over groups.
+
+    Args:
+        prevalence: share of positives, above 0 and below 1, where PPV and NPV shall hold; adds
+            ppv_at_prevalence and npv_at_prevalence.
+    """
+    four = (SENSITIVITY, SPECIFICITY, PPV, NPV)
+    found = intervals(four, part, threshold=threshold, seed=seed, resamples=resamples)
+    if prevalence is not None:
+        sensitivity, specificity = found["sensitivity"], found["specificity"]
+        odds = (1 - prevalence) / prevalence
+        found["ppv_at_prevalence"] = predictive_value(sensitivity, _turned(specificity), odds)
+        found["npv_at_prevalence"] = predictive_value(specificity, _turned(sensitivity), 1 / odds)
+    return found
+
+
+def operating_points(
+    predictions: Predictions,
+    targets: Sequence[Target],
+    validation: Predictions | None = None,
+    *,
+    prevalence: float | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> tuple[OperatingPoint, ...]:
+    """Return each target's operating point: its threshold is chosen on validation films, its figures are of others.
+
+    Args:
+        validation: may be None where all targets are thresholds.
+    Raises:
+        DataError: not of two classes, or a threshold cannot be chosen.
+        ConfigError: the prevalence is not above 0 and below 1.
+    """
+    if len(predictions.classes) != 2:
+        raise DataError(
+            f"a model of {len(predictions.classes)} classes: operating points and prevalence are of two; leave out "
+            "--target and --prevalence"
+        )
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise ConfigError(f"prevalence {prevalence:g}: expected a share above 0 and below 1, such as 0.1")
+    known = predictions.known()
+    parts = {"file": known, "film": known.by_film(), "group": known.by_group().known()}
+    chosen_on = None if validation is None else validation.known().by_film()
+    points = []
+    for target in targets:
+        threshold = target.value if chosen_on is None else choose_threshold(chosen_on, target)
+        levels = {
+            name: figures_at(part, threshold, prevalence, seed=seed, resamples=resamples)
+            for name, part in parts.items()
+            if len(part)
+        }
+        points.append(_point(target, threshold, chosen_on, prevalence, levels))
+    return tuple(points)
+
+
+def _point(
+    target: Target,
+    threshold: float,
+    chosen_on: Predictions | None,
+    prevalence: float | None,
+    levels: dict[str, dict[str, Interval]],
+) -> OperatingPoint:
+    if target.is_given or chosen_on is None:
+        return OperatingPoint(target.text, threshold, "", 0, 0, {}, prevalence, levels)
+    called, positive = chosen_on.predicted(threshold) == 1, chosen_on.labels == 1
+    reached = {"sensitivity": float(called[positive].mean()), "specificity": float((~called)[~positive].mean())}
+    n_groups = len(set(chosen_on.groups))
+    return OperatingPoint(target.text, threshold, "val", len(chosen_on), n_groups, reached, prevalence, levels)

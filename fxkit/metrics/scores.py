@@ -1,0 +1,229 @@
+"""Figures of merit as formulas over weighted files.
+
+A bootstrap resample of groups is a weighting of files, so one formula gives the value (all weights 1) and a
+thousand resamples at once. The tests hold each against scikit-learn's with `sample_weight`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxkit.metrics.predictions import Predictions
+
+Floats = NDArray[np.float64]
+
+Ints = NDArray[np.int64]
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a metric looks at: labels (N,) and decisions (N,) as class indices, probabilities (N, C)."""
+
+    labels: Ints
+    probabilities: Floats
+    decisions: Ints
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit.
+
+    Attributes:
+        name: its key in metrics.json.
+        compute: (scored, weights (B, N) >= 0) -> (B,), NaN where the weighted files leave it undefined.
+        support: scored -> the sets of files that it needs, as masks; the smallest set limits its certainty.
+        is_share: as uncertain as a share of as many files; a mean of squares is less so.
+        limits: its least and greatest value.
+    """
+
+    name: str
+    compute: Callable[[Scored, Floats], Floats]
+    support: Callable[[Scored], Sequence[Mask]]
+    is_share: bool = True
+    limits: tuple[float, float] = (0.0, 1.0)
+
+
+def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
+    """Return the arrays that the metrics look at."""
+    return Scored(predictions.labels, predictions.probabilities, predictions.predicted(threshold))
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """above / below, NaN where below is 0."""
+    out = np.full(np.broadcast(above, below).shape, np.nan)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
+
+
+def _mean(figures: Sequence[Floats]) -> Floats:
+    return np.asarray(np.mean(figures, axis=0))
+
+
+def _share(weights: Floats, of: Mask, among: Mask) -> Floats:
+    """Weight of the files in both sets over the weight of the files in `among`."""
+    return _ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
+
+
+def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Add up the weights of positives, and of negatives, at each distinct score: (B, U), from low to high."""
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
+    ordered, truth = weights[:, order], positive[order]
+    return np.add.reduceat(ordered * truth, starts, axis=1), np.add.reduceat(ordered * ~truth, starts, axis=1)
+
+
+def weighted_auroc(weights: Floats, positive: Mask, scores: Floats) -> Floats:
+    """Return (B,) areas under the ROC curve: P(positive scores higher) + P(tie) / 2 (Hanley and McNeil 1982).
+
+    Args:
+        weights: (B, N) >= 0.
+        positive: (N,) bool.
+        scores: (N,) higher means positive.
+    """
+    if not len(scores):
+        return np.full(len(weights), np.nan)
+    up, down = tied(weights, positive, scores)
+    below = np.cumsum(down, axis=1) - down / 2
+    return _ratio((up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1))
+
+
+def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) -> Floats:
+    """Return (B,) average precisions (precision summed over recall); arguments as `weighted_auroc`."""
+    if not len(scores):
+        return np.full(len(weights), np.nan)
+    up, down = (part[:, ::-1] for part in tied(weights, positive, scores))
+    found = np.cumsum(up, axis=1)
+    precision = np.nan_to_num(_ratio(found, found + np.cumsum(down, axis=1)))
+    return _ratio((up * precision).sum(axis=1), found[:, -1])
+
+
+def _f1(weights: Floats, truth: Mask, decision: Mask) -> Floats:
+    hits = weights @ (truth & decision).astype(float)
+    return _ratio(2 * hits, weights @ truth.astype(float) + weights @ decision.astype(float))
+
+
+def _brier(s: Scored, weights: Floats) -> Floats:
+    truth = (s.labels == 1).astype(float)
+    return _ratio(weights @ (s.probabilities[:, 1] - truth) ** 2, weights.sum(axis=1))
+
+
+def log_losses(probabilities: Floats, labels: Ints) -> Floats:
+    """Return (N,) minus the natural logarithm of the true class's probability, which is taken as no less than 2e-16."""
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.clip(of_truth, np.finfo(float).eps, 1)))
+
+
+def _log_loss(s: Scored, weights: Floats) -> Floats:
+    return _ratio(weights @ log_losses(s.probabilities, s.labels), weights.sum(axis=1))
+
+
+def _macro_auroc(s: Scored, weights: Floats) -> Floats:
+    areas = [weighted_auroc(weights, s.labels == k, s.probabilities[:, k]) for k in np.unique(s.labels)]
+    return _mean(areas)
+
+
+def _macro_f1(s: Scored, weights: Floats) -> Floats:
+    met = np.union1d(s.labels, s.decisions)
+    return _mean([_f1(weights, s.labels == k, s.decisions == k) for k in met])
+
+
+def _balanced_accuracy(s: Scored, weights: Floats) -> Floats:
+    recalls = [_share(weights, s.decisions == k, s.labels == k) for k in np.unique(s.labels)]
+    return _mean(recalls)
+
+
+def _accuracy(s: Scored, weights: Floats) -> Floats:
+    return _ratio(weights @ (s.labels == s.decisions).astype(float), weights.sum(axis=1))
+
+
+def _all_files(s: Scored) -> tuple[Mask, ...]:
+    return (np.ones(len(s.labels), bool),)
+
+
+def _each_class(s: Scored) -> tuple[Mask, ...]:
+    return tuple(s.labels == k for k in np.unique(s.labels))
+
+
+def recall(name: str, k: int) -> Metric:
+    """Build the metric: of the files of class k, the share called k."""
+    return Metric(
+        name, lambda s, w: _share(w, s.decisions == k, s.labels == k), lambda s: (s.labels == k,)
+    )  # fmt: skip
+
+
+def precision(name: str, k: int) -> Metric:
+    """Build the metric: of the files called k, the share that are of class k."""
+    return Metric(
+        name, lambda s, w: _share(w, s.labels == k, s.decisions == k), lambda s: (s.decisions == k,)
+    )  # fmt: skip
+
+
+AUROC = Metric("auroc", lambda s, w: weighted_auroc(w, s.labels == 1, s.probabilities[:, 1]), _each_class)
+
+AVERAGE_PRECISION = Metric(
+    "average_precision",
+    lambda s, w: weighted_average_precision(w, s.labels == 1, s.probabilities[:, 1]),
+    _each_class,
+)
+
+ACCURACY = Metric("accuracy", _accuracy, _all_files)
+
+BALANCED_ACCURACY = Metric("balanced_accuracy", _balanced_accuracy, _each_class)
+
+SENSITIVITY = recall("sensitivity", 1)
+
+SPECIFICITY = recall("specificity", 0)
+
+PPV = precision("ppv", 1)
+
+NPV = precision("npv", 0)
+
+F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _each_class)
+
+BRIER = Metric("brier", _brier, _all_files, is_share=False)
+
+LOG_LOSS = Metric("log_loss", _log_loss, _all_files, is_share=False, limits=(0.0, math.inf))
+
+MACRO_AUROC = Metric("macro_auroc", _macro_auroc, _each_class)
+
+MACRO_F1 = Metric("macro_f1", _macro_f1, _each_class)
+
+
+BINARY = (
+    AUROC,
+    AVERAGE_PRECISION,
+    ACCURACY,
+    BALANCED_ACCURACY,
+    SENSITIVITY,
+    SPECIFICITY,
+    PPV,
+    NPV,
+    F1,
+    BRIER,
+    LOG_LOSS,
+)
+
+MULTI_CLASS = (MACRO_AUROC, MACRO_F1, ACCURACY, BALANCED_ACCURACY, LOG_LOSS)
+
+
+def metrics_for(classes: Sequence[str]) -> tuple[Metric, ...]:
+    """Return the metrics to report; of more than two classes also each one's recall and precision."""
+    if len(classes) == 2:
+        return BINARY
+    pairs = [(recall(f"recall_{c}", k), precision(f"precision_{c}", k)) for k, c in enumerate(classes)]
+    return MULTI_CLASS + tuple(metric for pair in pairs for metric in pair)
+
+
+def ranking_metric(classes: Sequence[str]) -> Metric:
+    """Return the headline metric, which needs no threshold: AUROC, or its macro one-vs-rest mean."""
+    return AUROC if len(classes) == 2 else MACRO_AUROC
+
+
+def p_text(p: float) -> str:
+    """Write a p as text; below 0.001 no digits are worth telling, and none is 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

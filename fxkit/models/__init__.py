@@ -1,0 +1,1 @@
+"""The classifier, its weights, its run folder, its predictions and its exports."""

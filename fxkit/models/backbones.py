@@ -1,0 +1,191 @@
+"""Backbones and their weights: timm's hub, a local file, a finished run, or none. Nothing is ever unpickled."""
+
+import difflib
+import socket
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from fxkit.config import DataConfig, ModelConfig
+from fxkit.data.preprocessing import Preprocessing
+from fxkit.errors import ConfigError, WeightsError
+
+CHOICES = (
+    "give --weights FILE (safetensors, a state dict of tensors, or a run folder), or --no-pretrained to start from "
+    "nothing"
+)
+
+
+def build_backbone(
+    name: str,
+    *,
+    pretrained: bool = False,
+    weights: str | Path | None = None,
+    args: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """Build a timm backbone without its classifier: (N, 3, H, W) float32 -> (N, D) float32 features.
+
+    Args:
+        name: any name or name.tag that timm knows.
+        pretrained: load ImageNet weights from timm's hub or its cache; not looked at when `weights` is given.
+        weights: a .safetensors file, a state dict saved by torch that holds nothing but tensors, or a run folder.
+        args: further arguments of timm.create_model.
+    Raises:
+        ConfigError: timm knows no such backbone, or not these arguments.
+        WeightsError: the weights are not at hand, not readable or do not fit.
+    """
+    check_backbone(name)
+    from_hub = pretrained and weights is None
+    if from_hub:
+        _check_hub(name)
+    backbone = _create(name, from_hub, dict(args or {}))
+    if weights is not None:
+        load_backbone_weights(backbone, weights)
+    return backbone
+
+
+def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
+    """Load a state dict into backbone in place; a classifier in the file is left out.
+
+    Raises:
+        WeightsError: the file is not readable, holds other than tensors, or lacks a weight or has another shape.
+    """
+    state = _strip(read_state(path))
+    own = backbone.state_dict()
+    missing = [key for key in own if key not in state]
+    if missing:
+        raise WeightsError(
+            f"{path}: {len(missing)} of {len(own)} weights are missing, such as {missing[0]!r}; expected a state dict "
+            f"of this backbone; check --backbone"
+        )
+    for key, tensor in own.items():
+        if state[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{path}: {key} is of shape {tuple(state[key].shape)}; the backbone has {tuple(tensor.shape)}; "
+                "check --backbone and model.args"
+            )
+    backbone.load_state_dict({key: state[key] for key in own})
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict from a safetensors file, a torch file that holds only tensors, or a finished run's model.
+
+    Raises:
+        WeightsError: no such file, damaged, or anything else than tensors in it; a run of several models.
+    """
+    from safetensors.torch import load_file
+
+    if Path(path).is_dir():
+        path = _model_file(Path(path))
+    if not Path(path).is_file():
+        raise WeightsError(f"{path}: no such file; {CHOICES}")
+    try:
+        if Path(path).suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: damaged, or not a file of tensors alone ({type(error).__name__}); save the weights as safetensors"
+        ) from error
+    return _only_tensors(path, state)
+
+
+def _model_file(run: Path) -> Path:
+    if (run / "fold-0").is_dir():
+        raise WeightsError(f"{run}: is the mean of several models; give one of them, such as {run / 'fold-0'}")
+    if not (run / "model.safetensors").is_file():
+        raise WeightsError(f"{run}: no finished run (model.safetensors is missing); {CHOICES}")
+    return run / "model.safetensors"
+
+
+def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: holds other things than named tensors; save the model's state_dict() alone")
+    return cast(dict[str, Tensor], state)
+
+
+def _strip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Drop the prefixes that wrappers put before a backbone's own names."""
+    stripped = {}
+    for key, tensor in state.items():
+        for prefix in ("module.", "model.", "backbone."):
+            key = key.removeprefix(prefix)
+        stripped[key] = tensor
+    return stripped
+
+
+def check_backbone(name: str) -> None:
+    """Raise ConfigError with the nearest names unless timm knows this backbone."""
+    if timm.is_model(name):
+        return
+    close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else "see timm.list_models()"
+    raise ConfigError(f"model.backbone = {name!r}: timm knows no such model; {hint}")
+
+
+def _check_hub(name: str) -> None:
+    """Fail at once where the hub cannot be reached: its own client tries for most of a minute first."""
+    if _is_cached(name) or urllib.request.getproxies():
+        return
+    from huggingface_hub import constants
+
+    host = urlsplit(constants.ENDPOINT)
+    try:
+        port = host.port or (80 if host.scheme == "http" else 443)
+        socket.create_connection((host.hostname or "", port), timeout=10).close()
+    except OSError as error:
+        raise _no_hub(name, error) from error
+
+
+def _is_cached(name: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    hub_id = timm.get_pretrained_cfg(name).hf_hub_id
+    if not hub_id:
+        return False
+    files = ("model.safetensors", "pytorch_model.bin")
+    return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in files)
+
+
+def _no_hub(name: str, error: Exception) -> WeightsError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return WeightsError(f"ImageNet weights of {name}: the hub cannot be reached ({reason}); {CHOICES}")
+
+
+def _create(name: str, pretrained: bool, args: dict[str, Any]) -> nn.Module:
+    try:
+        return cast(nn.Module, timm.create_model(name, pretrained=pretrained, num_classes=0, **args))
+    except TypeError as error:
+        raise ConfigError(f"model.args = {args}: {name} does not take them ({error})") from error
+    except RuntimeError as error:
+        if not pretrained:
+            raise
+        raise WeightsError(f"ImageNet weights of {name}: {str(error).splitlines()[0]}; {CHOICES}") from error
+    except OSError as error:
+        raise _no_hub(name, error) from error
+
+
+# variance of their fine detail against crops of the whole film, at 2, 16 %, at 3, 5 % (benchmarks/loader.py --detail)
+
+
+def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
+    """Take the image size and normalisation from the settings, and what they leave open from the backbone.
+
+    Raises:
+        ConfigError: timm knows no such backbone.
+    """
+    check_backbone(model.backbone)
+    default = timm.get_pretrained_cfg(model.backbone)
+    mean = (model.mean,) * 3 if model.mean is not None else tuple(default.mean)
+    std = (model.std,) * 3 if model.std is not None else tuple(default.std)
+    size = data.image_size or int(default.input_size[-1])
+    return Preprocessing(size, data.resize, mean, std)

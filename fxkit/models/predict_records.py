@@ -1,0 +1,113 @@
+"""Probabilities from a finished model in torch, and for the rows of a manifest from any network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fxkit.config import DataConfig
+from fxkit.data.dataset import FilmDataset, build_loader, image_place
+from fxkit.data.manifest import Record
+from fxkit.data.preprocessing import Grey
+from fxkit.data.transforms import to_tensor
+from fxkit.errors import ConfigError
+from fxkit.metrics.predictions import UNKNOWN, Predictions
+from fxkit.models.classifier import forward_films
+from fxkit.models.model_json import ModelCard
+from fxkit.models.predict_images import Floats, Network, predict_images
+from fxkit.models.saved import Model
+from preprocess.errors import ImageError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of this name; auto takes CUDA, then Apple's, then the processor.
+
+    Raises:
+        ConfigError: torch knows no such device, or it is not at hand.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"--device {name}: cannot be used ({reason}); give auto, cpu, cuda or mps") from error
+    return device
+
+
+@dataclass(frozen=True)
+class TorchNetwork:
+    """A finished model as a Network on a device, which it is moved to."""
+
+    model: Model
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.model.classifier.to(self.device).eval()
+
+    @property
+    def card(self) -> ModelCard:
+        return self.model.card
+
+    def probabilities(self, films: Grey) -> Floats:
+        """Return (N, C) probabilities of (N, S, S) films at the network's size."""
+        images = torch.stack([to_tensor(film, self.card.preprocessing) for film in films])
+        return predict_tensor(self.model, images.to(self.device))
+
+
+@torch.inference_mode()
+def predict_tensor(model: Model, images: Tensor) -> Floats:
+    """Return (N, C) probabilities for (N, 3, S, S) float32 images, normalised, on the model's device."""
+    logits = forward_films(model.classifier, images).double() / model.card.temperature
+    return np.asarray(logits.softmax(1).cpu().numpy(), np.float64)
+
+
+def predict_records(
+    model: Model, root: str | Path, records: Sequence[Record], data: DataConfig, *, device: str = "auto"
+) -> Predictions:
+    """Predict the files of a manifest in its order; root holds them, or the PNGs that `clean-labels` made.
+
+    Raises:
+        ImageError: a file is missing or cannot be read any more.
+    """
+    place = choose_device(device)
+    model.classifier.to(place).eval()
+    dataset = FilmDataset(
+        image_place(root), records, model.card.classes, model.card.preprocessing, max_pixels=data.max_pixels
+    )
+    parts = [predict_tensor(model, images.to(place)) for images, _ in build_loader(dataset, data)]
+    probabilities = np.concatenate(parts) if parts else np.zeros((0, len(model.card.classes)))
+    return _predictions(model.card.classes, records, probabilities)
+
+
+def predict_records_with(
+    network: Network, root: str | Path, records: Sequence[Record], *, max_pixels: int
+) -> Predictions:
+    """Predict the files of a manifest as `predict_records` does, with any network.
+
+    Raises:
+        ImageError: a file is missing or cannot be read any more.
+    """
+    place = image_place(root)
+    found = predict_images(network, [place.find(r.path) for r in records], max_pixels=max_pixels, raw=True)
+    for prediction in found:
+        if prediction.error:
+            raise ImageError(prediction.error)
+    classes = network.card.classes
+    return _predictions(classes, records, np.array([p.probabilities for p in found]).reshape(-1, len(classes)))
+
+
+def _predictions(classes: tuple[str, ...], records: Sequence[Record], probabilities: Floats) -> Predictions:
+    index = {name: i for i, name in enumerate(classes)}
+    return Predictions(
+        classes=classes,
+        paths=tuple(r.path for r in records),
+        labels=np.array([index.get(r.label, UNKNOWN) for r in records], np.int64),
+        probabilities=probabilities,
+        films=tuple(r.film for r in records),
+        groups=tuple(r.group for r in records),
+    )

@@ -1,0 +1,1 @@
+"""Share a model as a folder or through the Hugging Face hub."""

@@ -1,0 +1,1 @@
+"""Search training settings with Optuna on grouped folds."""

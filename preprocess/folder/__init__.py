@@ -1,0 +1,1 @@
+"""Clean a folder of films: sources, processes, resume and ledger."""

@@ -1,0 +1,1 @@
+"""Fill masked pixels so that the film looks untouched."""

@@ -1,0 +1,1 @@
+"""The review page of a cleaned folder, and the tests it shows."""

@@ -1,0 +1,136 @@
+"""Flips, counted by hand."""
+
+import numpy as np
+import pytest
+
+from fxkit.ablation.marker_tests import Erased, count_flips, judge, log_odds_lost
+from fxkit.ablation.result import Cell, Contrast
+from fxkit.metrics.predictions import Predictions
+
+
+def predicted(broken: list[float]) -> Predictions:
+    names = tuple("abcd")
+    labels = np.array([0, 0, 1, 1])
+    scores = np.array(broken)
+    return Predictions(("whole", "broken"), names, labels, np.stack([1 - scores, scores], axis=1), names, names)
+
+
+def test_decisions_that_leave_the_truth_are_counted() -> None:
+    raw = predicted([0.1, 0.9, 0.9, 0.9])  # the second is wrong from the start
+    tested = {
+        "raw": [raw],
+        "swapped": [predicted([0.9, 0.1, 0.2, 0.9])],
+        "swapped-patch": [predicted([0.1, 0.9, 0.4, 0.9])],
+    }
+    flips = count_flips("swapped", tested)
+    assert (flips.by_marker, flips.by_patch) == (0.5, 0.25)
+    assert flips.difference.value == 0.25
+    assert flips.fall.value == pytest.approx(np.mean([0.8, -0.8, 0.2, 0.0]))
+
+
+LABELS = np.array([0, 1] * 30 + [0] * 20)  # 50 and 30 films
+
+
+def predictions(log_odds: np.ndarray, labels: np.ndarray = LABELS) -> Predictions:
+    positive = 1 / (1 + np.exp(-log_odds))
+    names = tuple(f"film{i}" for i in range(len(labels)))
+    groups = tuple(f"patient{i // 4}" for i in range(len(labels)))
+    return Predictions(("no", "yes"), names, labels, np.stack([1 - positive, positive], axis=1), names, groups)
+
+
+def lost(by_marker: np.ndarray, seed: int = 0) -> Contrast:
+    rest = np.random.default_rng(seed).normal(0, 1, len(LABELS))
+    return log_odds_lost("log_odds", "", [predictions(rest + by_marker)], [predictions(rest)])
+
+
+def test_what_markers_say_of_the_class_is_lost() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, len(LABELS))
+    found = lost(0.4 * (LABELS - 0.5) + noise)
+    assert found.value == pytest.approx(0.2, abs=0.05)  # towards the own class; towards the other as much is gained
+    assert 0 < found.low < 0.2 < found.high
+    assert found.p < 0.001
+
+
+def test_what_all_films_lose_alike_does_not_count() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, len(LABELS))
+    alike, found = lost(0.4 * (LABELS - 0.5) + noise + 3), lost(0.4 * (LABELS - 0.5) + noise)
+    assert alike.value == pytest.approx(found.value)
+    assert alike.p == found.p
+
+
+def test_markers_against_the_own_class_are_no_evidence() -> None:
+    found = lost(-0.4 * (LABELS - 0.5) + np.random.default_rng(1).normal(0, 0.1, len(LABELS)))
+    assert found.high < 0
+    assert found.p > 0.99
+
+
+def test_by_chance_p_is_small_as_often_as_it_should() -> None:
+    rng = np.random.default_rng(2)
+    small = sum(lost(rng.normal(0, 0.5, len(LABELS)), seed).p <= 0.05 for seed in range(60))
+    assert 1 <= small <= 8
+
+
+def test_probabilities_of_0_and_1_can_be_compared() -> None:
+    sure = log_odds_lost("", "", [predictions(1000.0 * (LABELS - 0.5))], [predictions(0.0 * LABELS)])
+    assert np.isfinite([sure.value, sure.p]).all()
+
+
+def test_three_classes_weigh_the_same() -> None:
+    labels = np.array([0] * 40 + [1] * 20 + [2] * 4)
+    names = tuple(map(str, range(64)))
+
+    def told(by_marker: float) -> Predictions:
+        odds = np.exp(by_marker * np.eye(3)[labels])
+        return Predictions(("a", "b", "c"), names, labels, odds / odds.sum(axis=1, keepdims=True), names, names)
+
+    found = log_odds_lost("", "", [told(1.0)], [told(0.0)])
+    own, other = np.log(np.e / 2) - np.log(1 / 2), np.log(1 / (1 + np.e)) - np.log(1 / 2)
+    assert found.value == pytest.approx((own - other) * 2 / 3)
+
+
+GOOD = Cell("raw", "raw", 0.85, 0.7, 0.95)
+ERASED = Erased(30, 40)
+
+
+FIGURES = tuple[float, float, float, float]
+NONE = (0.0, -0.03, 0.03, 0.9)
+
+
+def both(markers: FIGURES, log_odds: FIGURES) -> list[Contrast]:
+    return [Contrast("markers", "", *markers), Contrast("log_odds", "", *log_odds)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "markers", "log_odds", "verdict", "words"),
+    [
+        (GOOD, (0.2, 0.05, 0.35, 0.001), (0.5, 0.2, 0.8, 0.001), "reliance", "the score falls without them"),
+        (GOOD, (0.03, -0.01, 0.07, 0.2), (0.5, 0.2, 0.8, 0.001), "reliance", "the score falls without them"),
+        (GOOD, (0.02, 0.01, 0.03, 0.01), (0.5, 0.2, 0.8, 0.001), "reliance", "though for less than 0.05 of it"),
+        (GOOD, (-0.01, -0.1, 0.08, 0.9), (0.5, 0.2, 0.8, 0.001), "undecided", "more test patients are needed"),
+        (GOOD, (0.2, 0.05, 0.35, 0.001), (0.1, -0.1, 0.3, 0.06), "undecided", "more test patients are needed"),
+        (GOOD, NONE, NONE, "no evidence", "a cost of 0.05 by erasing is excluded"),
+        (GOOD, (-0.1, -0.2, -0.01, 0.01), NONE, "no evidence", "is excluded"),
+        (Cell("raw", "raw", 0.6, 0.45, 0.75), (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
+    ],
+)
+def test_reliance_takes_evidence_and_a_score_that_falls(
+    raw: Cell, markers: FIGURES, log_odds: FIGURES, verdict: str, words: str
+) -> None:
+    given, reason = judge(raw, both(markers, log_odds), ERASED, 0.05)
+    assert given == verdict
+    assert "from 30 of 40 test files" in reason
+    assert words in reason
+    assert f"{markers[0]:.3f}" in reason
+    assert f"{log_odds[0]:.3f}" in reason
+
+
+def test_nothing_erased_is_nothing_compared() -> None:
+    verdict, reason = judge(GOOD, both(NONE, NONE), Erased(0, 40), 0.05)
+    assert verdict == "undecided"
+    assert reason.startswith("no marker was erased on any test film")
+
+
+def test_no_p_is_told_as_0() -> None:
+    _, reason = judge(GOOD, both((0.2, 0.05, 0.35, 0.0002), (0.1, 0.01, 0.2, 0.0304)), ERASED, 0.05)
+    assert "to 0.350, p < 0.001)" in reason
+    assert "to 0.200, p = 0.030 one-sided)" in reason

@@ -1,0 +1,155 @@
+"""Evaluation of a run: what it writes, on its own films and on others, and what it refuses."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+
+from fxkit.data.manifest import Record, usable
+from fxkit.errors import DataError, RunError
+from fxkit.evaluation.evaluate import check_classes, evaluate_other, evaluate_run, write_pictures
+from fxkit.index.build import index_data
+from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.summary import evaluate_predictions
+from fxkit.models.predict_records import predict_records
+from fxkit.models.run_folder import Run, open_run, read_json
+from fxkit.models.saved import Model, load_model, save_model
+from fxkit.synth.dataset import Synthetic
+from preprocess.folder.clean_folder import clean_folder
+from preprocess.images import read_image
+from preprocess.settings import CleanSettings
+
+
+@pytest.fixture
+def folder(trained: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+
+
+def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) -> None:
+    result = evaluate_run(folder)
+    test = usable(trained.records, "test")
+    assert result.folder == folder
+    assert result.evaluation.n_files == len(test)
+    assert result.evaluation.n_films == len({r.film for r in test})
+    assert result.stamp == ""
+    written = json.loads((folder / "metrics.json").read_text())
+    assert written["film"]["figures"]["auroc"]["value"] == result.evaluation.film.figures["auroc"].value
+    assert Predictions.read_csv(folder / "predictions.csv").paths == tuple(r.path for r in test)
+    for name in ("roc", "precision_recall", "confusion"):
+        assert read_image(folder / "figures" / f"{name}.png").ndim == 3
+
+
+def test_another_split_has_its_own_folder(folder: Path) -> None:
+    result = evaluate_run(folder, split="val")
+    assert result.folder == folder / "splits" / "val"
+    assert not (folder / "metrics.json").exists()
+
+
+def test_films_that_moved_are_found_below_the_new_root(trained: Run, folder: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
+    there, here = evaluate_run(folder, root=moved).evaluation, evaluate_run(folder).evaluation
+    assert there.to_dict() == here.to_dict()
+
+
+def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
+    other = index_data(made.root, split="none")
+    result = evaluate_other(folder, other.records, other.root, "elsewhere", allow_leaks=True)
+    assert result.folder == folder / "evaluations" / "elsewhere"
+    assert result.evaluation.n_files == len(usable(other.records))
+    assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b"])
+def test_a_name_is_one_folder(trained: Run, folder: Path, name: str) -> None:
+    with pytest.raises(RunError, match=r"expected the name of a folder, without slashes"):
+        evaluate_other(folder, trained.records, trained.root, name)
+
+
+def test_figures_of_films_elsewhere_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
+    evaluate_other(folder, usable(trained.records, "test"), trained.root, "other")
+    moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
+    with pytest.raises(RunError, match=r"holds figures of the films in .*; choose another --name"):
+        evaluate_other(folder, trained.records, moved, "other")
+
+
+def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_path: Path) -> None:
+    from fxkit.config import load_config
+    from fxkit.training.train import train
+
+    leaking = index_data(trained.root, split="random")
+    config = load_config("tiny", ["data.image_size=64"])
+    with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files, .*; of \d+ val files, .*--allow-leaks"):
+        train(config, leaking.root, leaking.records, tmp_path / "run")
+    folder = tmp_path / "run"
+    train(config, leaking.root, leaking.records, folder, allow_leaks=True)
+    stamp = open_run(folder).stamp
+    assert stamp.startswith("leaking split: of ")
+    assert read_json(folder / "manifest.json")["stamp"] == stamp
+    assert read_json(folder / "validation.json")["leaks"]["stamp"] == stamp
+    for split in ("test", "val"):
+        with pytest.raises(DataError, match=rf"the split leaks: of \d+ {split} files, .*; this touches \d+ of"):
+            evaluate_run(folder, split=split)
+    assert evaluate_run(folder, split="train").stamp == stamp
+    assert evaluate_run(folder, allow_leaks=True).stamp == stamp
+    fresh = [replace(r, sha256="") for r in leaking.records]
+    assert evaluate_other(folder, fresh, leaking.root, "elsewhere").stamp == stamp
+
+
+def test_the_stamp_is_drawn_into_every_picture(trained: Run, tmp_path: Path) -> None:
+    films = predict_records(load_model(trained.folder), trained.root, usable(trained.records), trained.config.data)
+    evaluation = evaluate_predictions(films, resamples=20)
+    write_pictures(tmp_path / "plain", evaluation, films)
+    write_pictures(tmp_path / "stamped", evaluation, films, "leaking split: 4 files")
+    for name in ("confusion", "roc", "precision_recall"):
+        plain, stamped = (read_image(tmp_path / kind / f"{name}.png") for kind in ("plain", "stamped"))
+        assert not _red(plain)
+        assert _red(stamped)
+
+
+def _red(image: NDArray[Any]) -> bool:
+    """Whether a picture holds the red that warnings alone are drawn in."""
+    return bool((image == (0xB0, 0x00, 0x20)).all(axis=2).any())
+
+
+def test_an_empty_split_is_refused(trained: Run, tmp_path: Path) -> None:
+    from fxkit.models.run_folder import create_run
+
+    records = [r for r in trained.records if r.split != "test"]
+    create_run(tmp_path / "run", trained.config, trained.root, records)
+    save_model(tmp_path / "run", load_model(trained.folder))
+    with pytest.raises(DataError, match="split 'test' has no usable file"):
+        evaluate_run(tmp_path / "run")
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(trained: Run) -> None:
+    model = load_model(trained.folder)
+    with pytest.raises(DataError, match=r"class 'sprained' is none of the model's \(not_fractured, fractured\)"):
+        check_classes(model, [_labelled(trained, "sprained")], "elsewhere")
+    with pytest.raises(DataError, match="elsewhere: no usable file"):
+        check_classes(model, [], "elsewhere")
+
+
+def _labelled(trained: Run, label: str) -> Record:
+    return replace(trained.records[0], label=label)
+
+
+def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> None:
+    model = load_model(folder)
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
+        evaluate_run(folder)
+    assert evaluate_run(folder, raw=True).evaluation.n_files
+
+
+def test_films_cleaned_in_another_way_are_refused(trained: Run, made: Synthetic, folder: Path, tmp_path: Path) -> None:
+    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    model = load_model(folder)
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings(side_px=99)))))
+    with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
+        evaluate_run(folder, root=tmp_path / "clean")
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    assert evaluate_run(folder, root=tmp_path / "clean").evaluation.n_files

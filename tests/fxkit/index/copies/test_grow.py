@@ -1,0 +1,185 @@
+"""Groups from links whose evidence is made up: what joins, what does not, and how often films are compared."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from fxkit.index.copies.compare import Evidence
+from fxkit.index.copies.grow import (
+    LARGE,
+    LEAST_AGREEING,
+    LEAST_PLACES,
+    LEAST_SHARE,
+    LIKE_RANK,
+    PATIENCE,
+    REFUSALS,
+    SECOND,
+    SMALL,
+    SURE,
+    WITNESS,
+    Pair,
+    bears,
+    grow,
+    score,
+)
+
+SURELY, WEAKLY = SURE + 0.5, (WITNESS + SECOND) / 2
+Scores = dict[Pair, float]
+Groups = list[list[int]]
+
+
+def seen(share: float, detail: float, places: float = 60.0, rank: float = 0.9) -> Evidence:
+    return Evidence(50, share, rank, detail, 0.7, places, 0.9, False, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), 1.0)
+
+
+def test_a_link_of_a_much_enlarged_film_counts_less() -> None:
+    link = seen(0.8, 0.9)
+    assert score(replace(link, enlarged=1.43)) == score(link)  # 224 px
+    assert score(replace(link, enlarged=3.3)) == pytest.approx(score(link) - SMALL)
+
+
+def evidence(value: float) -> Evidence:
+    """Make the evidence that has this score, whatever the weights."""
+    return seen(1.0, brentq(lambda detail: score(seen(1.0, detail)) - value, -0.98, 0.98))
+
+
+def grown(
+    count: int, scores: Scores, accepted: Collection[Pair] = (), rejected: Collection[Pair] = ()
+) -> tuple[Groups, list[Pair]]:
+    """Grow groups of candidates in their order; return them and the pairs that were compared."""
+    asked: list[Pair] = []
+
+    def compare(pairs: Sequence[Pair]) -> list[Evidence | None]:
+        asked.extend(pairs)
+        values = [scores.get(pair, -math.inf) for pair in pairs]  # second looks go beyond the candidates
+        return [None if value == -math.inf else evidence(value) for value in values]
+
+    candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores)]
+    of, joined = grow(count, candidates, compare, accepted, rejected)
+    assert set(joined) <= set(asked)
+    assert len(asked) == len(set(asked))
+    sets: dict[int, list[int]] = {}
+    for film, group in enumerate(of):
+        sets.setdefault(group, []).append(film)
+    assert all(name in films for name, films in sets.items())
+    return sorted(sets.values()), asked
+
+
+def test_the_score_grows_with_share_and_detail() -> None:
+    assert score(evidence(WEAKLY)) == pytest.approx(WEAKLY)
+    assert score(seen(0.9, 0.5)) > score(seen(0.5, 0.5)) > score(seen(0.5, 0.4))
+    assert math.isfinite(score(seen(LEAST_SHARE, 1.0)))
+    assert score(seen(LEAST_SHARE - 0.01, 1.0)) == -math.inf
+
+
+def test_likeness_in_a_few_places_does_not_count() -> None:
+    """Markers alone may agree, on ground that is bare elsewhere."""
+    assert score(seen(1.0, 0.95, LEAST_PLACES - 1, LIKE_RANK)) == -math.inf
+    assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES, LIKE_RANK)))
+    assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES / 2, LIKE_RANK + 0.01)))
+    assert score(seen(1.0, 0.95, LEAST_PLACES / 2 - 1, LIKE_RANK + 0.01)) == -math.inf
+
+
+def test_likeness_of_a_small_part_of_what_the_films_show_does_not_count() -> None:
+    assert math.isfinite(score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING)))
+    assert score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING - 0.01)) == -math.inf
+
+
+def test_a_sure_link_joins_groups() -> None:
+    found, _ = grown(4, {(0, 1): SURELY, (2, 3): SURELY, (1, 2): SURELY})
+    assert found == [[0, 1, 2, 3]]
+
+
+def test_a_weak_link_does_not_join_but_a_second_of_other_films_does() -> None:
+    pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY}
+    assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
+    assert grown(4, {**pairs, (0, 3): WEAKLY})[0] == [[0, 1, 2, 3]]
+
+
+def test_two_weak_links_of_one_film_do_not_join_groups() -> None:
+    pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY, (1, 3): WEAKLY}
+    assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
+
+
+def test_a_lone_film_joins_by_two_weak_links() -> None:
+    assert grown(3, {(0, 1): SURELY, (1, 2): WEAKLY, (0, 2): WEAKLY})[0] == [[0, 1, 2]]
+    assert grown(2, {(0, 1): WEAKLY})[0] == [[0], [1]]
+
+
+def test_links_gather_when_groups_are_joined() -> None:
+    """Films 0 and 3 each have a weak link to film 4; only when they are one group do the two suffice."""
+    pairs = {(0, 1): SURELY, (2, 3): SURELY, (0, 4): WEAKLY, (3, 4): WEAKLY, (1, 2): SURELY}
+    assert grown(5, pairs)[0] == [[0, 1, 2, 3, 4]]
+
+
+def test_links_that_bear_nothing() -> None:
+    assert not bears([], 1)
+    assert bears([(0, 1, SURE)], LARGE - 1)
+    assert not bears([(0, 1, WEAKLY)], 1)
+    apart = [(0, 1, WEAKLY), (2, 3, WEAKLY)]
+    assert bears(apart, LARGE - 1)
+    assert not bears(apart, LARGE)
+    assert not bears([*apart, (4, 5, SURE)], LARGE)
+    assert bears([(0, 1, SECOND), (0, 5, SURE)], LARGE)
+
+
+def test_accepted_pairs_are_joined_without_comparison() -> None:
+    assert grown(3, {}, accepted=[(0, 2)])[0] == [[0, 2], [1]]
+    assert grown(3, {(0, 2): -math.inf}, accepted=[(0, 2)]) == ([[0, 2], [1]], [])
+
+
+def test_rejected_pairs_stay_apart_whatever_joins_them() -> None:
+    assert grown(2, {(0, 1): SURELY}, rejected=[(0, 1)])[0] == [[0], [1]]
+    found, _ = grown(3, {(0, 1): SURELY, (1, 2): SURELY}, rejected=[(0, 2)])
+    assert len(found) == 2
+    assert not any({0, 2} <= set(films) for films in found)
+
+
+def test_two_groups_are_refused_after_some_comparisons() -> None:
+    half = 8
+    inner = {(a + start, a + 1 + start): SURELY for start in (0, half) for a in range(half - 1)}
+    between = {(a, b): -math.inf for a in range(half) for b in range(half, 2 * half)}
+    found, asked = grown(2 * half, {**inner, **between})
+    assert found == [list(range(half)), list(range(half, 2 * half))]
+    # a round compares each film once, so a refusal may come with as many others as a group has films
+    assert len([pair for pair in asked if pair in between]) <= REFUSALS + half < len(between)
+
+
+def test_films_without_a_witness_are_given_up() -> None:
+    count = 30
+    pairs = {(a, b): -math.inf for a in range(count) for b in range(a + 1, count)}
+    found, asked = grown(count, pairs)
+    assert len(found) == count
+    assert len(asked) <= PATIENCE * count < len(pairs)
+
+
+def test_nothing_is_nothing() -> None:
+    assert grow(0, [], lambda pairs: []) == ([], [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_sure_links_give_connected_components_in_any_order(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    owner = rng.integers(0, 4, 10)
+    pairs = {(a, b): SURELY for a in range(10) for b in range(a + 1, 10) if owner[a] == owner[b]}
+    mixed = [list(pairs)[n] for n in rng.permutation(len(pairs))]
+    truth = sorted([n for n in range(10) if owner[n] == name] for name in set(owner.tolist()))
+    assert grown(10, {pair: pairs[pair] for pair in mixed})[0] == truth
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_films_of_other_numbers_give_the_same_groups(seed: int) -> None:
+    """Of any links, the films' numbers decide nothing as long as scores and likelihoods differ."""
+    rng = np.random.default_rng(seed)
+    pairs = {(a, b): float(rng.uniform(-4, 7)) for a in range(7) for b in range(a + 1, 7) if rng.random() < 0.5}
+    new = rng.permutation(7).tolist()
+    renamed = {(min(new[a], new[b]), max(new[a], new[b])): value for (a, b), value in pairs.items()}
+    assert sorted(sorted(new[film] for film in films) for films in grown(7, pairs)[0]) == grown(7, renamed)[0]

@@ -1,0 +1,90 @@
+"""Groups are divided whole, by class, and the same way every time."""
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fxkit.errors import DataError
+from fxkit.index.splits.assign import assign_splits, check_fractions, quotas
+
+THIRDS = (0.7, 0.15, 0.15)
+
+
+@st.composite
+def films(draw: st.DrawFn) -> list[tuple[str, str]]:
+    """(label, group) of every file: groups of one class, at least three a class."""
+    rows = []
+    for label in "abc"[: draw(st.integers(2, 3))]:
+        for number in range(draw(st.integers(3, 12))):
+            rows += [(label, f"{label}{number}")] * draw(st.integers(1, 9))
+    return rows
+
+
+def divide(rows: list[tuple[str, str]], seed: int = 0) -> dict[str, set[str]]:
+    """Return the splits of every group."""
+    found = defaultdict(set)
+    for (_, group), split in zip(rows, assign_splits(*zip(*rows, strict=True), seed=seed), strict=True):
+        found[group].add(split)
+    return dict(found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(films(), st.integers(0, 3), st.randoms())
+def test_no_group_is_divided_every_class_is_everywhere_and_order_is_nothing(rows, seed, random) -> None:
+    found = divide(rows, seed)
+    assert all(len(splits) == 1 for splits in found.values())
+    for label in {label for label, _ in rows}:
+        assert {next(iter(s)) for group, s in found.items() if group[0] == label} == {"train", "val", "test"}
+    mixed = list(rows)
+    random.shuffle(mixed)
+    assert divide(mixed, seed) == found
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 200), st.sampled_from([THIRDS, (0.5, 0.5, 0.0), (0.0, 0.0, 1.0), (0.98, 0.01, 0.01)]))
+def test_quotas_add_up_and_give_everyone_something(count: int, fractions: tuple[float, float, float]) -> None:
+    given_out = quotas(count, fractions)
+    assert sum(given_out) == count
+    wanted = [share > 0 for share in fractions]
+    if count >= sum(wanted):
+        assert [part > 0 for part in given_out] == wanted
+
+
+def test_the_fractions_are_met_in_groups_and_nearly_in_files() -> None:
+    rows = [(label, f"{label}{n}") for label in "ab" for n in range(100) for _ in range(1 + n % 7)]
+    splits = assign_splits(*zip(*rows, strict=True))
+    groups = Counter(dict(zip((group for _, group in rows), splits, strict=True)).values())
+    assert [groups[part] for part in ("train", "val", "test")] == pytest.approx([140, 30, 30], abs=2)
+    files = Counter(splits)
+    assert files["train"] / len(rows) == pytest.approx(0.7, abs=0.005)
+    assert files["test"] / len(rows) == pytest.approx(0.15, abs=0.005)
+
+
+def test_seeds_differ() -> None:
+    rows = [(label, f"{label}{n}") for label in "ab" for n in range(20)]
+    assert len({tuple(assign_splits(*zip(*rows, strict=True), seed=seed)) for seed in range(5)}) == 5
+
+
+def test_a_group_of_two_classes_stays_whole() -> None:
+    rows = [("a", f"g{n}") for n in range(9)] + [("b", f"g{n}") for n in range(4)] + [("b", f"h{n}") for n in range(5)]
+    found = divide(rows)
+    assert all(len(splits) == 1 for splits in found.values())
+    for label in "ab":
+        assert {next(iter(found[group])) for name, group in rows if name == label} == {"train", "val", "test"}
+
+
+def test_everything_may_be_test() -> None:
+    assert set(assign_splits(["a", "b"], ["1", "2"], (0, 0, 1))) == {"test"}
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(DataError, match=r"class 'b': 2 groups for 3 splits; expected one or more groups a split; add"):
+        assign_splits(["a"] * 5 + ["b"] * 4, ["1", "2", "3", "4", "5", "6", "6", "7", "7"])
+
+
+@pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.8, 0.3, -0.1), (0.7, 0.7, 0.7)])
+def test_bad_fractions_are_refused(fractions: tuple[float, ...]) -> None:
+    with pytest.raises(DataError, match=r"fractions 0\.\d.*: expected three for train, val, test, none negative"):
+        check_fractions(fractions)

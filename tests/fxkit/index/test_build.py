@@ -1,0 +1,260 @@
+"""Whole data sets, made and real: what is read, left out, grouped, split and told."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxkit.data.leaks import leaks
+from fxkit.data.manifest import count_splits, read_manifest, usable
+from fxkit.errors import ConfigError, DataError
+from fxkit.index.build import index_data, write_index
+from fxkit.synth.dataset import Synthetic
+from preprocess.errors import OutputError
+from preprocess.images import write_image
+
+
+def films(root: Path, *paths: str) -> Path:
+    """Write small films, each with its own bytes."""
+    for number, path in enumerate(paths):
+        image = np.full((8, 8), number, np.uint8)
+        image[0, 0] = len(path)
+        write_image(root / path, image)
+    return root
+
+
+def many(root: Path, count: int = 4) -> Path:
+    return films(
+        root, *(f"{label}/{label}{n}{tail}.png" for label in "ab" for n in range(count) for tail in ("", "-rotated1"))
+    )
+
+
+def truth(made: Synthetic) -> dict[str, dict[str, str]]:
+    with (made.root / "truth.csv").open(encoding="utf-8", newline="") as file:
+        return {row["path"]: row for row in csv.DictReader(file)}
+
+
+def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
+    known = truth(made)
+    by_film = index_data(made.root, copies=False)
+    assert {r.path: r.film for r in by_film.records} == {path: row["film"] for path, row in known.items()}
+    assert any("no patients are known" in note for note in by_film.notes)
+    by_patient = index_data(made.root / "truth.csv", copies=False)
+    assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
+    assert not leaks(by_patient.records).grouped_files
+    (note,) = by_patient.notes
+    assert note.startswith("balance of the split, farthest of a part from its fraction in points of the class: fract")
+
+
+def test_two_processes_find_the_same(made: Synthetic) -> None:
+    seen: list[tuple[str, int, int]] = []
+    found = index_data(made.root, jobs=2, progress=lambda what, done, total: seen.append((what, done, total)))
+    assert found.records == index_data(made.root).records
+    assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
+    assert {what for what, *_ in seen[made.files :]} == {"copies"}
+
+
+def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> None:
+    root = many(tmp_path / "raw")
+    whole = (root / "a" / "a0.png").read_bytes()
+    (root / "a" / "cut.png").write_bytes(whole[:-30])
+    (root / "a" / "empty.png").touch()
+    (root / "b" / "text\nfile.jpg").write_text("no image")
+    (root / "b" / "huge.png").write_bytes(whole)
+    write_image(root / "b" / "huge.png", np.zeros((100, 100), np.uint8))
+    found = index_data(root, max_pixels=5000)
+    bad = {r.path: r for r in found.records if r.status != "ok"}
+    assert bad["a/cut.png"].status.startswith("truncated or corrupt (")
+    assert bad["a/empty.png"].status == "zero bytes long; copy the file again"
+    assert bad["b/text\nfile.jpg"].status.startswith("not an image; expected PNG")
+    assert "more than the limit of 5000" in bad["b/huge.png"].status
+    assert {r.split for r in bad.values()} == {""}
+    assert len(usable(found.records)) == 16
+    write_index(tmp_path / "manifest.csv", found)
+    assert tuple(read_manifest(tmp_path / "manifest.csv")) == found.records
+
+
+def test_csv_rows_without_a_file_are_listed(tmp_path: Path) -> None:
+    many(tmp_path)
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(tmp_path.glob("*/*.png"))]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label", *rows, "a/gone.png,a"]))
+    found = index_data(tmp_path / "films.csv")
+    gone = next(r for r in found.records if r.path == "a/gone.png")
+    assert gone.status == "cannot be read (No such file or directory)"
+
+
+def test_odd_names_and_loops_of_links(tmp_path: Path) -> None:
+    root = many(tmp_path / "raw")
+    films(root, "a/Röntgen 骨折 (left).png", "b/line\nbreak.png")
+    (root / "a" / "loop").symlink_to(root)
+    (root / "a" / "self.png").symlink_to(root / "a" / "self.png")
+    found = index_data(root)
+    assert {r.path for r in found.records if r.status != "ok"} == {"a/self.png"}
+    assert {"a/Röntgen 骨折 (left).png", "b/line\nbreak.png"} < {r.path for r in usable(found.records)}
+
+
+def test_identical_bytes_under_two_classes_are_told_of_loudly(tmp_path: Path) -> None:
+    root = many(tmp_path / "raw", 6)
+    shutil.copy(root / "a" / "a0.png", root / "b" / "again.png")
+    found = index_data(root)
+    assert any(
+        note.startswith("WARNING: 2 byte-identical files stand under different classes: a/a0.png = b/again.png")
+        for note in found.notes
+    )
+    groups = {r.path: r.group for r in found.records}
+    assert groups["a/a0.png"] == groups["a/a0-rotated1.png"] == groups["b/again.png"] == "a/a0"
+
+
+def test_some_patients_unknown_are_told_of(tmp_path: Path) -> None:
+    many(tmp_path)
+    paths = sorted(tmp_path.glob("*/*.png"))
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name},{'p1' if n == 0 else ''}" for n, path in enumerate(paths)]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
+    assert (
+        "15 of 16 files have no patient: they are grouped by film instead" in index_data(tmp_path / "films.csv").notes
+    )
+
+
+def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
+    many(tmp_path)
+    paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
+    rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
+    note, _balance = index_data(tmp_path / "films.csv", copies=False).notes
+    assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
+
+
+def test_a_split_that_is_not_kept_is_told_of(tmp_path: Path) -> None:
+    root = films(
+        tmp_path, *(f"{split}/{label}/{split}{n}.png" for split in ("train", "test") for label in "ab" for n in "12")
+    )
+    told = "the data's own split is not kept; `fxkit index --keep-split` keeps it"
+    assert told in index_data(root).notes
+    assert told not in index_data(root, split="keep").notes + index_data(root, split="none").notes
+
+
+def test_a_kept_split_tells_its_leaks_and_gets_a_val(tmp_path: Path) -> None:
+    names = [f"training/{label}/{n}.png" for label in "ab" for n in range(8)]
+    root = films(tmp_path, *names, "testing/a/0-rotated1.png", "testing/a/9.png", "testing/b/10.png")
+    found = index_data(root, split="keep")
+    counts = {count.split: count.files for count in count_splits(found.records)}
+    assert counts == {"train": 14, "val": 2, "test": 3, "all": 19}
+    assert "the given split has no val part: 2 of the 16 train files were taken, by group" in found.notes
+    assert found.notes[-1] == (
+        "WARNING: the given split: 1 of 3 (33.3 %) test files have a copy of the same film in training; "
+        "1 of 3 (33.3 %) share their group (patient or film); 1 of 3 test films and 1 of 3 test groups are "
+        "affected. Scores on this test split are not honest"
+    )
+
+
+def test_a_kept_split_with_a_val_and_without_leaks(tmp_path: Path) -> None:
+    names = [f"{part}/{label}/{part}.png" for part in ("train", "valid", "test") for label in "ab"]
+    found = index_data(films(tmp_path, *names), split="keep")
+    assert [r.split for r in found.records] == ["test", "test", "train", "train", "val", "val"]
+    assert found.notes[-1].startswith("the given split: 0 of 2 (0.0 %) test files have a copy")
+
+
+def test_a_kept_split_without_train_is_told_of(tmp_path: Path) -> None:
+    found = index_data(films(tmp_path, "test/a/1.png", "test/b/2.png"), split="keep")
+    assert "WARNING: the given split has no train part" in found.notes
+    assert {r.split for r in found.records} == {"test"}
+
+
+def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"--keep-split, but 16 of 16 files have no split \(a/a0-rotated1.png, .*13 more\)"
+    ):
+        index_data(many(tmp_path), split="keep")
+
+
+def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
+    found = index_data(made.root, split="random")
+    counted = leaks(found.records)
+    assert counted.leaked_files > 0.5 * counted.files
+    assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
+    assert found.notes[-1].startswith("WARNING: this random split of files: ")
+
+
+def test_too_few_groups_name_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"raw: class 'a': 2 groups for 3 splits; expected one or more groups a split"):
+        index_data(many(tmp_path / "raw", 2))
+
+
+def test_all_in_one_for_testing_on(made: Synthetic) -> None:
+    found = index_data(made.root, split="none", copies=False)
+    assert {r.split for r in found.records} == {""}
+    assert len(usable(found.records)) == made.files
+    assert found.notes == ()
+
+
+def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="split: 'folds'; expected one of grouped, keep, random"):
+        index_data(tmp_path, split="folds")
+
+
+def test_several_folders_with_a_root_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x, .*y: folders with --root \.; --root belongs to a CSV file: leave it out"):
+        index_data([tmp_path / "x", tmp_path / "y"], root=".")
+
+
+def test_nothing_readable_is_refused(tmp_path: Path) -> None:
+    for path in ("a/1.png", "b/2.png"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    with pytest.raises(DataError, match=r"none of 2 files can be read; the first: a/1.png: zero bytes long"):
+        index_data(tmp_path)
+
+
+def test_one_readable_class_is_refused(tmp_path: Path) -> None:
+    films(tmp_path, "a/1.png", "a/2.png")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "3.png").touch()
+    with pytest.raises(DataError, match=r"one class only \('a'\) among the 2 files that can be read"):
+        index_data(tmp_path)
+
+
+def test_a_manifest_with_other_rows_is_kept(tmp_path: Path) -> None:
+    found, out = index_data(many(tmp_path / "raw")), tmp_path / "manifest.csv"
+    write_index(out, found)
+    write_index(out, found)
+    other = index_data(tmp_path / "raw", seed=1)
+    with pytest.raises(
+        OutputError, match=r"manifest\.csv: there already, with other rows; choose another --out, or give"
+    ):
+        write_index(out, other)
+    write_index(out, other, overwrite=True)
+    assert tuple(read_manifest(out)) == other.records
+
+
+@pytest.mark.slow
+def test_real_forearms_are_grouped_by_film_without_crossing_patients(shared_data: Path, tmp_path: Path) -> None:
+    """Every twelfth copy and all originals: groups made from names must lie within one patient each."""
+    with (shared_data / "forearm" / "patients.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for n, row in enumerate(csv.DictReader(file)) if n % 12 == 0 or "rotated" not in row["path"]]
+    text = "".join(f"{row['path']},{row['label']}\n" for row in rows)
+    (tmp_path / "sample.csv").write_text("path,label\n" + text)
+    found = index_data(tmp_path / "sample.csv", root=shared_data / "forearm")
+    stems = {row["path"]: (row["stem"], row["patient"]) for row in rows}
+    groups: dict[str, set[str]] = {}
+    homes: dict[str, set[str]] = {}
+    for record in found.records:
+        stem, patient = stems[record.path]
+        groups.setdefault(record.group, set()).add(patient)
+        homes.setdefault(stem, set()).add(record.group)
+    assert len(homes) == 123
+    assert {len(patients) for patients in groups.values()} == {1}
+    assert {len(names) for names in homes.values()} == {1}
+
+
+def test_real_truncated_files_are_left_out(shared_data: Path, tmp_path: Path) -> None:
+    names = [f"not_fractured/IMG000{n}.jpg" for n in (4170, 4174, 4189, 4310, 4314)]
+    rows = "".join(f"{name},intact\n" for name in names)
+    broken = sorted((shared_data / "fracatlas_hand" / "fractured").glob("*.jpg"))[:3]
+    rows += "".join(f"fractured/{path.name},broken\n" for path in broken)
+    (tmp_path / "sample.csv").write_text("path,label\n" + rows)
+    found = index_data(tmp_path / "sample.csv", root=shared_data / "fracatlas_hand", fractions=(0.5, 0, 0.5))
+    bad = [r for r in found.records if r.status != "ok"]
+    assert [r.path for r in bad] == names[:3]
+    assert all("truncated" in r.status for r in bad)

@@ -1,0 +1,156 @@
+"""The cache file: what goes in comes out, after a stop and in other runs."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fxkit.errors import DataError
+from fxkit.index import cache as module
+from fxkit.index.cache import Reading, open_store
+from fxkit.index.copies.compare import Evidence
+from fxkit.index.copies.features import Features, features_of
+from fxkit.index.dicom import DicomIds
+from fxkit.index.facts import facts_of
+from preprocess.images import encode_image
+
+Films = Callable[[int], NDArray[np.uint8]]
+FACTS = facts_of("a.png", encode_image("a.png", np.eye(9, dtype=np.uint8)), np.eye(9, dtype=np.uint8))
+READ = Reading("aa", 240, 300, "ok", replace(FACTS, path="a/Röntgen.png"), DicomIds(patient="Müller 7"))
+SEEN = Evidence(31, 0.9, 0.97, 0.81, 0.7, 60.0, 0.9, True, ((1.0, 0.0, 2.5), (0.0, -1.0, 3.25)), 1.43)
+
+
+@pytest.fixture
+def features(films: Films) -> Features:
+    return features_of(films(0))
+
+
+def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
+    place = tmp_path / "new" / "m.cache"
+    with open_store(place) as store:
+        store.add_file("a/Röntgen.png", "12 34 56", READ, features)
+        store.add_file("a/bad.png", "0 1 2", Reading("", 0, 0, "zero bytes long"), None)
+        store.add_evidence({("aa", "bb"): SEEN, ("aa", "cc"): None})
+    with open_store(place) as store:
+        assert store.readings() == {
+            "a/Röntgen.png": ("12 34 56", READ),
+            "a/bad.png": ("0 1 2", Reading("", 0, 0, "zero bytes long")),
+        }
+        assert store.known() == {"aa"}
+        kept = store.features("aa")
+        assert np.array_equal(kept.points, features.points)
+        assert np.array_equal(kept.descriptors, features.descriptors)
+        assert kept.picture.shape == features.picture.shape
+        assert kept.enlarged == features.enlarged
+        assert np.abs(kept.picture.astype(int) - features.picture).mean() < 3  # JPEG
+        (descriptors,) = store.descriptors(["aa"])
+        assert np.array_equal(descriptors, features.descriptors)
+        assert store.evidence([("aa", "bb"), ("aa", "cc"), ("bb", "cc")]) == {("aa", "bb"): SEEN, ("aa", "cc"): None}
+
+
+def test_the_figures_of_the_last_data_are_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.keep_figures("first", [1])
+        store.keep_figures("second", [{"value": 1 / 3, "low": float("nan")}])
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.figures("first") is None
+        (found,) = store.figures("second")
+        assert found["value"] == 1 / 3
+        assert np.isnan(found["low"])
+
+
+def test_the_candidates_of_the_last_films_are_kept_at_each_stage(tmp_path: Path) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.keep_candidates("all first", [(0, 1, 2.5)])
+        store.keep_candidates("lone first", [(0, 2, 1.5)])
+        store.keep_candidates("all second", [(3, 7, 1 / 3), (0, 70_000, 2.0)])
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.candidates("all second") == [(3, 7, 1 / 3), (0, 70_000, 2.0)]
+        assert store.candidates("all first") is None
+        assert store.candidates("lone first") == [(0, 2, 1.5)]
+        store.keep_candidates("all none", [])
+        assert store.candidates("all none") == []
+
+
+def test_a_film_without_points_is_kept(features: Features) -> None:
+    blank = features_of(np.zeros((50, 50), np.uint8))
+    with open_store(None) as store:
+        store.add_file("a.png", "", READ, blank)
+        assert store.features("aa").points.shape == (0, 2)
+        assert store.features("aa").descriptors.shape == (0, 128)
+
+
+def test_a_stopped_run_keeps_what_was_committed(tmp_path: Path, features: Features) -> None:
+    def run() -> None:
+        with open_store(tmp_path / "m.cache") as store:
+            store.add_file("a.png", "1", READ, features)
+            store.commit()
+            store.add_file("b.png", "2", READ, None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"a.png"}
+        assert store.known() == {"aa"}
+
+
+def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store(tmp_path / "m.cache") as store:
+        store.add_file("a.png", "1", READ, None)
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    with open_store(tmp_path / "m.cache") as store:
+        assert store.readings() == {}
+        store.add_file("b.png", "1", READ, None)
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"b.png"}
+
+
+def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "manifest.csv"
+    place.write_text("path,label\n" * 100)
+    text = r"manifest\.csv: not a cache that fxkit made, so it is left as it is; give the name of a new file"
+    with pytest.raises(DataError, match=text), open_store(place):
+        pass
+    assert place.read_text() == "path,label\n" * 100
+
+
+def test_a_cache_that_is_damaged_is_told_of(tmp_path: Path) -> None:
+    place = tmp_path / "m.cache"
+    with open_store(place):
+        pass
+    place.write_bytes(place.read_bytes()[:3000].ljust(9000, b"x"))
+    with pytest.raises(DataError, match=r"m\.cache: cannot be used as a cache \(.+\); delete it, or give"):  # noqa: SIM117
+        with open_store(place) as store:
+            store.readings()
+
+
+def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "m.cache"):
+        with pytest.raises(DataError, match=r"cannot be used as a cache \(.+\); delete it, or give"), open_store(place):
+            pass
+
+
+@pytest.mark.parametrize("version", [0, module.FORMAT, 77])
+def test_another_program_s_database_is_refused(tmp_path: Path, version: int) -> None:
+    place = tmp_path / "other.db"
+    with closing(sqlite3.connect(place)) as database:
+        database.executescript(f"PRAGMA journal_mode = WAL; CREATE TABLE files (x); PRAGMA user_version = {version};")
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        with pytest.raises(DataError, match=r"other\.db: not a cache that fxkit made"), open_store(place):
+            pass
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_empty_file_becomes_a_cache(tmp_path: Path) -> None:
+    (tmp_path / "m.cache").touch()
+    with open_store(tmp_path / "m.cache") as store:
+        store.add_file("a.png", "1", READ, None)
+    with open_store(tmp_path / "m.cache") as store:
+        assert set(store.readings()) == {"a.png"}

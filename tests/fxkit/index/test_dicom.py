@@ -1,0 +1,244 @@
+"""Which DICOM ids are used, what they join, and what a user is told."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fxkit.index.build import Index, index_data
+from fxkit.index.dicom import MANY, DicomIds, Marks, marks_of, read_ids, replace_placeholder
+from fxkit.index.scan import Found
+from preprocess.errors import ImageError
+from preprocess.images import encode_image
+
+STUDY, FILM = "1.2.840.99999.1.", "1.2.840.99999.2."
+
+
+def marks(*ids: DicomIds | None, patients: tuple[str, ...] = (), films: tuple[str, ...] = ()) -> Marks:
+    """Mark files with these ids; each is a film unless films are given."""
+    given = patients or ("",) * len(ids)
+    files = [Found(f"a/{n}.dcm", "a", "", patient) for n, patient in enumerate(given)]
+    return marks_of(files, ids, films or tuple(f"a/{n}" for n in range(len(ids))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0000", "XXX", "-", "***", "ANON", "Anonymous", "ANONYMIZED", "anonymised", "De-identified", "N/A"],
+)
+def test_placeholders_name_nobody(text: str) -> None:
+    assert replace_placeholder(text) == ""
+    assert marks(DicomIds(text), DicomIds(text)).patients == ("", "")
+
+
+@pytest.mark.parametrize("text", ["1", "0007", "anon17", "P-0", "ANON_0001", "Nana", "x1"])
+def test_pseudonyms_are_patients(text: str) -> None:
+    assert replace_placeholder(text) == text
+
+
+def test_without_dicom_nothing_is_marked() -> None:
+    assert marks(None, None) == Marks(("", ""), ("", ""), ("", ""), ("", ""))
+
+
+def test_the_number_of_files_without_a_patient_is_told() -> None:
+    found = marks(DicomIds("7"), DicomIds("7"), DicomIds("ANON"), DicomIds(), None)
+    assert found.patients == ("7", "7", "", "", "")
+    assert found.notes[0].startswith("2 DICOM files are grouped by their PatientIDs, which stand in the manifest")
+    assert found.notes[1] == (
+        "2 of 4 DICOM files have no PatientID that can be used (none, a placeholder such as ANON, or one for too many "
+        "films); a CSV file with a column patient can name them"
+    )
+
+
+def test_issuers_tell_equal_numbers_apart_where_all_files_name_one() -> None:
+    east, west, none = DicomIds("7", "east"), DicomIds("7", "west"), DicomIds("7", "UNKNOWN")
+    assert marks(east, west).patients == ("7 of east", "7 of west")
+    assert marks(east, none).patients == ("7", "7")
+    assert marks(east, west, none).patients == ("7", "7", "7")
+
+
+def test_an_id_on_too_many_films_is_a_placeholder() -> None:
+    ids = [DicomIds("TRIAL-7", study=STUDY + "1", film=FILM + "1")] * (MANY + 1)
+    found = marks(*ids, DicomIds("8"))
+    assert set(found.patients) == {"", "8"}
+    assert set(found.studies) == set(found.films) == {""}
+    for name, value in (("PatientID", "TRIAL-7"), ("StudyInstanceUID", STUDY + "1"), ("SOPInstanceUID", FILM + "1")):
+        assert any(
+            note.startswith(f"WARNING: the {name} {value} stands on {MANY + 1} of ")
+            and note.endswith("too many for one: it is taken for a placeholder and groups nothing")
+            for note in found.notes
+        )
+
+
+def test_many_copies_of_one_film_are_no_placeholder() -> None:
+    films = ("a/1",) * (MANY + 1) + ("a/2",)
+    found = marks(*[DicomIds("7", film=FILM + "1")] * (MANY + 1), DicomIds("8"), films=films)
+    assert set(found.patients) == {"7", "8"}
+    assert FILM + "1" in found.films
+
+
+def test_uids_that_are_none_group_nothing() -> None:
+    for uid in ("", "0", "1.2.3", "1.2.840.0001.2.3", "film 1 of the series"):
+        assert marks(DicomIds("7", study=uid, film=uid)).studies == ("",)
+
+
+def test_uids_of_several_patients_group_nothing() -> None:
+    one, other = (DicomIds(patient, study=STUDY + "1", film=FILM + "1") for patient in ("7", "8"))
+    found = marks(one, other)
+    assert (found.studies, found.films) == (("", ""), ("", ""))
+    assert (
+        f"WARNING: 1 SOPInstanceUIDs stand on films of several patients: {FILM}1 (7, 8); they group nothing; find out "
+        "how these files were anonymised"
+    ) in found.notes
+    blank = DicomIds(study=STUDY + "1", film=FILM + "1")
+    assert marks(blank, blank, patients=("p1", "p2")).films == ("", "")
+    assert marks(blank, blank, patients=("p1", "")).films == (FILM + "1", FILM + "1")
+
+
+def test_patients_that_the_csv_divides_otherwise_are_warned_of() -> None:
+    found = marks(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p2", "p2"))
+    assert [note for note in found.notes if note.startswith("WARNING")] == [
+        "WARNING: 1 patients in the column patient have several PatientIDs: p2 (7, 8); the films of each are kept in "
+        "one group; correct the column patient, or leave the files' ids out with --no-dicom-ids",
+        "WARNING: 1 PatientIDs stand under several patients of the column patient: 7 (p1, p2); the films of each are "
+        "kept in one group; correct the column patient, or leave the files' ids out with --no-dicom-ids",
+    ]
+    agreed = marks(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p1", "p2"))
+    assert not any(note.startswith("WARNING") for note in agreed.notes)
+
+
+def test_ids_made_anew_for_each_film_are_told_of() -> None:
+    told = "each of the 2 PatientIDs stands on one film alone: if they were made anew for each film"
+    assert any(note.startswith(told) for note in marks(DicomIds("7"), DicomIds("8")).notes)
+    assert not any(note.startswith("each of") for note in marks(DicomIds("7"), DicomIds("8"), DicomIds("8")).notes)
+
+
+# ---- whole data sets
+
+
+def write(root: Path, name: str, grey: int, **elements: Any) -> None:
+    """Write a DICOM film of one grey."""
+    pydicom = pytest.importorskip("pydicom")
+    film = pydicom.Dataset()
+    film.Rows, film.Columns, film.SamplesPerPixel, film.PhotometricInterpretation = 16, 16, 1, "MONOCHROME2"
+    film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 8, 8, 7, 0
+    film.PixelData = np.random.default_rng(grey).integers(0, 255, (16, 16), np.uint8).tobytes()
+    film.SOPClassUID, film.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", FILM + str(grey)
+    for keyword, value in elements.items():
+        setattr(film, keyword, value)
+    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    pydicom.dcmwrite(root / name, film, enforce_file_format=True)
+
+
+def groups(index: Index) -> set[frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for record in index.records:
+        found.setdefault(record.group, set()).add(record.path)
+    return {frozenset(paths) for paths in found.values()}
+
+
+def test_patients_studies_and_films_make_the_groups(tmp_path: Path) -> None:
+    write(tmp_path, "a/1.dcm", 1, PatientID="7", InstitutionName="East")
+    write(tmp_path, "b/2.dcm", 2, PatientID="7")
+    write(tmp_path, "a/3.dcm", 3, PatientID="ANON", StudyInstanceUID=STUDY + "3")
+    write(tmp_path, "a/4.dcm", 4, PatientID="ANON", StudyInstanceUID=STUDY + "3")
+    write(tmp_path, "b/5.dcm", 5, PatientID="ANON")
+    write(tmp_path, "b/6.dcm", 6, SOPInstanceUID=FILM + "5")
+    found = index_data(tmp_path, split="none")
+    assert groups(found) == {
+        frozenset({"a/1.dcm", "b/2.dcm"}),
+        frozenset({"a/3.dcm", "a/4.dcm"}),
+        frozenset({"b/5.dcm", "b/6.dcm"}),
+    }
+    by_path = {record.path: record for record in found.records}
+    assert (by_path["a/1.dcm"].patient, by_path["a/1.dcm"].site, by_path["b/2.dcm"].group) == ("7", "East", "7")
+    assert by_path["b/5.dcm"].film == by_path["b/6.dcm"].film == "b/5"
+    assert by_path["a/3.dcm"].film != by_path["a/4.dcm"].film
+    assert ("1 SOPInstanceUIDs stand on films of different names, which count as one each: b/5 = b/6") in found.notes
+    assert "sites of 1 DICOM files are their institutions, 1 in all: East" in found.notes
+    assert len(groups(index_data(tmp_path, split="none", dicom_ids=False))) == 6
+
+
+def test_the_csv_s_patients_and_the_files_ids_both_keep_films_together(tmp_path: Path) -> None:
+    for number, patient in enumerate(("7", "7", "8", "9"), start=1):
+        write(tmp_path, f"{number}.dcm", number, PatientID=patient)
+    (tmp_path / "films.csv").write_text("path,label,patient\n1.dcm,a,p1\n2.dcm,b,p2\n3.dcm,a,p2\n4.dcm,b,p4\n")
+    found = index_data(tmp_path / "films.csv", split="none")
+    assert groups(found) == {frozenset({"1.dcm", "2.dcm", "3.dcm"}), frozenset({"4.dcm"})}
+    assert [record.patient for record in found.records] == ["p1", "p2", "p2", "p4"]
+    assert sum("--no-dicom-ids" in note for note in found.notes) == 2
+
+
+def test_ids_are_kept_in_the_cache(tmp_path: Path) -> None:
+    for number, place in enumerate(("a/1.dcm", "b/2.dcm"), start=1):
+        write(tmp_path / "films", place, number, PatientID="7")
+    first = index_data(tmp_path / "films", split="none", cache=tmp_path / "m.cache")
+    assert groups(first) == {frozenset({"a/1.dcm", "b/2.dcm"})}
+    assert index_data(tmp_path / "films", split="none", cache=tmp_path / "m.cache") == first
+
+
+def test_real_films_are_grouped_by_patient(shared_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    names = ("WG04_RG2_J2KI.dcm", "WG04_RG2_RLE.dcm", "WG04_RG3_J2KI.dcm", "WG04_RG3_RLE.dcm")
+    rows = "".join(f"{name},{'ab'[n // 2]}\n" for n, name in enumerate(names))
+    (tmp_path / "films.csv").write_text("path,label\n" + rows)
+    found = index_data(tmp_path / "films.csv", root=shared_data / "dicom", split="none", copies=False)
+    assert groups(found) == {frozenset(names[:2]), frozenset(names[2:])}
+    assert {record.patient for record in found.records} == {"10RG2", "11RG3"}
+
+
+pydicom = pytest.importorskip("pydicom")
+
+
+def dicom(**elements: Any) -> bytes:
+    film = pydicom.Dataset()
+    for name, value in elements.items():
+        setattr(film, name, value)
+    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, film, enforce_file_format=True)
+    return out.getvalue()
+
+
+def test_ids_are_read_as_they_stand() -> None:
+    data = dicom(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.1",
+        PatientID=" 0007 ",
+        IssuerOfPatientID="St. Mary",
+        StudyInstanceUID="1.2.840.99999.1.7",
+        SOPInstanceUID="1.2.840.99999.1.7.1",
+        InstitutionName="St.  Mary\0",
+    )
+    assert read_ids("film", data) == DicomIds(
+        "0007", "St. Mary", "1.2.840.99999.1.7", "1.2.840.99999.1.7.1", "St. Mary"
+    )
+
+
+def test_what_is_not_there_is_empty() -> None:
+    data = dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.1", SOPInstanceUID="1.2.840.99999.1.7.1", PatientID=None)
+    assert read_ids("film.dcm", data) == DicomIds(film="1.2.840.99999.1.7.1")
+
+
+def test_several_values_are_one_id() -> None:
+    data = dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.1", SOPInstanceUID="1.2.3", PatientID=["7", "8"])
+    found = read_ids("film.dcm", data)
+    assert found is not None
+    assert found.patient == "7\\8"
+
+
+def test_other_files_have_none() -> None:
+    assert read_ids("film.png", encode_image("film.png", np.zeros((8, 8), np.uint8))) is None
+    with pytest.raises(ImageError, match=r"film\.dcm: not a DICOM file \("):
+        read_ids("film.dcm", b"none")
+
+
+def test_real_files_name_their_patients(shared_data: Path) -> None:
+    files = [shared_data / "dicom" / f"WG04_RG{name}.dcm" for name in ("2_J2KI", "3_J2KI", "3_RLE")]
+    one, two, again = (read_ids(file, file.read_bytes()) or DicomIds() for file in files)
+    assert (one.patient, two.patient, again.patient) == ("10RG2", "11RG3", "11RG3")
+    assert two.institution == "N.C.C. HIGASHI"
+    assert two.film != again.film

@@ -1,0 +1,67 @@
+"""What is told of copies by pixels, and nothing where there is nothing to tell."""
+
+from fxkit.data.manifest import Record
+from fxkit.index.find_copies import NO_COPIES, Copies
+from fxkit.index.notes import copy_notes
+from fxkit.index.scan import Found
+
+
+def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -> list[str]:
+    """Tell of files given as path, patient, SHA-256 and the group that pixels tell."""
+    records = [
+        Record(
+            path=path,
+            label=path.split("/")[0],
+            group="",
+            split="",
+            sha256=sha256,
+            width=8,
+            height=8,
+            status="ok" if sha256 else "zero bytes long",
+            film="",
+            patient=patient,
+            site="",
+        )
+        for path, patient, sha256, _ in rows
+    ]
+    files = [Found(record.path, record.label, "", record.patient) for record in records]
+    groups = {sha256: group for _, _, sha256, group in rows if sha256}
+    return copy_notes(records, files, Copies(groups, ()) if copies is None else copies)
+
+
+def test_copies_under_other_names_are_told_of() -> None:
+    assert notes([("a/1.png", "", "aa", "aa"), ("a/7.png", "", "bb", "aa"), ("a/3.png", "", "cc", "cc")]) == [
+        "2 films of different names are copies of each other by their pixels, in 1 sets: a/1 = a/7"
+    ]
+
+
+def test_copies_of_other_patients_are_warned_of() -> None:
+    _, note = notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "p2", "bb", "aa")])
+    assert note == (
+        "WARNING: 1 sets of copies, by their pixels, stand under different patients: a/1 = a/7 (p1, p2); each set is "
+        "kept in one group; look at groups.html and correct the column patient, or reject the pair"
+    )
+
+
+def test_an_unknown_patient_is_no_other() -> None:
+    assert len(notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "", "bb", "aa")])) == 1
+
+
+def test_copies_under_other_classes_are_warned_of() -> None:
+    _, note = notes([("a/1.png", "", "aa", "aa"), ("b/1.png", "", "bb", "aa")])
+    assert note.startswith(
+        "WARNING: 1 sets of copies, by their pixels, stand under different classes: a/1 = b/1 (a, b)"
+    )
+    assert "correct the column label, or reject the pair" in note
+
+
+def test_names_that_pixels_do_not_bear_out_are_told_of() -> None:
+    assert notes([("a/1.png", "", "aa", "aa"), ("a/1-rotated1.png", "", "bb", "bb")]) == [
+        "1 films have copies by their names that their pixels do not bear out: a/1; they are kept together"
+    ]
+
+
+def test_nothing_is_told_where_all_agree() -> None:
+    same = [("a/1.png", "p", "aa", "aa"), ("a/1-rotated1.png", "p", "bb", "aa"), ("a/1-rotated2.png", "p", "", "")]
+    assert notes(same) == []
+    assert notes([("a/1.png", "", "aa", ""), ("a/1-rotated1.png", "", "bb", "")], NO_COPIES) == []

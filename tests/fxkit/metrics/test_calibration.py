@@ -1,0 +1,126 @@
+"""Calibration is measured as scikit-learn does, and perfect probabilities are found to be so."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+
+from fxkit.errors import DataError
+from fxkit.metrics.calibration import bin_gaps, bin_rows, calibration, gap_covariance, recalibration
+from fxkit.metrics.predictions import Predictions
+
+
+def drawn(n: int = 400, slope: float = 1.0, shift: float = 0.0, each: int = 1, seed: int = 0) -> Predictions:
+    """Labels that come true with odds slope * logit(p) + shift; each group holds some films with one label."""
+    rng = np.random.default_rng(seed)
+    p = rng.uniform(0.05, 0.95, n)
+    labels = (rng.random(n) < expit(slope * logit(p) + shift)).astype(int)
+    p, labels = np.repeat(p, each), np.repeat(labels, each)
+    names = tuple(map(str, range(n * each)))
+    groups = tuple(map(str, np.repeat(np.arange(n), each)))
+    return Predictions(("intact", "fractured"), names, labels, np.stack([1 - p, p], 1), names, groups)
+
+
+def test_bins_are_those_of_scikit_learn_by_quantiles() -> None:
+    found = drawn()
+    mine = calibration(found, resamples=20)
+    shares, means = calibration_curve(found.labels, found.probabilities[:, 1], n_bins=10, strategy="quantile")
+    assert [one.mean for one in mine.bins] == pytest.approx(means)
+    assert [one.share.value for one in mine.bins] == pytest.approx(shares)
+    assert [one.share.n for one in mine.bins] == [40] * 10
+    assert mine.ece == pytest.approx(np.abs(shares - means).mean())
+    assert mine.of == "fractured"
+
+
+def test_equal_probabilities_share_a_bin_and_few_groups_have_few_bins() -> None:
+    assert bin_rows(np.full(50, 0.3), 50).tolist() == [0] * 50
+    assert bin_rows(np.linspace(0, 1, 120), 12).max() == 1
+    assert bin_rows(np.linspace(0, 1, 120), 120).max() == 9
+    assert bin_rows(np.array([0.2]), 1).tolist() == [0]
+
+
+def test_an_expected_error_is_the_mean_gap_over_bins() -> None:
+    # Bin 0: mean 0.2, share 1/2. Bin 1: mean 0.8, share 1. By rows: (2 * 0.3 + 1 * 0.2) / 3.
+    p, hit, bins = np.array([0.1, 0.3, 0.8]), np.array([False, True, True]), np.array([0, 0, 1])
+    gaps = bin_gaps(p, hit, bins)
+    assert gaps == pytest.approx([-0.3, -0.2])
+    assert np.average(np.abs(gaps), weights=np.bincount(bins)) == pytest.approx(0.8 / 3)
+
+
+def test_the_covariance_of_gaps_is_that_of_their_mean_over_groups() -> None:
+    rng = np.random.default_rng(0)
+    p, hit, bins = np.full(40, 0.5), rng.random(40) < 0.5, np.repeat([0, 1], 20)
+    alone = gap_covariance(p, hit, bins, np.arange(40).astype(str))
+    variances = [np.var(p[bins == i] - hit[bins == i], ddof=1) / 20 / 2 for i in (0, 1)]
+    assert alone == pytest.approx(np.diag(variances))
+    twice = [np.concatenate([a, a]) for a in (p, hit, bins, np.arange(40).astype(str))]
+    assert gap_covariance(*twice) == pytest.approx(alone)
+    across = gap_covariance(p, np.tile(hit[:20], 2), bins, np.tile(np.arange(20), 2).astype(str))
+    assert across[0, 1] == pytest.approx(across[0, 0])
+
+
+def test_bins_whose_rows_end_alike_vary_as_foretold() -> None:
+    names, bins = np.arange(10).astype(str), np.zeros(10, np.int64)
+    assert gap_covariance(np.full(10, 0.9), np.full(10, True), bins, names) == pytest.approx(0.009)
+    sure = Predictions(("a", "b"), tuple(names), np.ones(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
+    wrong = Predictions(("a", "b"), tuple(names), np.zeros(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
+    assert calibration(sure, resamples=20).error.high < 0.01
+    assert calibration(wrong, resamples=20).error.low > 0.99
+
+
+def test_the_recalibration_is_scikit_learns_regression_under_weights() -> None:
+    found = drawn(slope=0.6, shift=-0.4)
+    p, hit = found.probabilities[:, 1], found.labels == 1
+    weights = np.random.default_rng(1).integers(0, 3, (3, len(p))).astype(float)
+    slopes, intercepts = recalibration(weights, p, hit)
+    for row, slope, intercept in zip(weights, slopes, intercepts, strict=True):
+        fit = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(p)[:, None], hit, sample_weight=row)
+        assert (slope, intercept) == pytest.approx((fit.coef_[0, 0], fit.intercept_[0]), abs=1e-4)
+    large = recalibration(weights, p, hit, with_slope=False)[1]
+    for row, shift in zip(weights, large, strict=True):
+        assert row @ expit(logit(p) + shift) == pytest.approx(row @ hit)
+
+
+def test_true_probabilities_are_found_calibrated_and_others_are_not() -> None:
+    right, bold, low = (calibration(drawn(2000, s, a), resamples=200) for s, a in ((1, 0), (0.5, 0), (1, 0.8)))
+    assert right.slope.low < 1 < right.slope.high
+    assert right.intercept.low < 0 < right.intercept.high
+    assert right.error.low == 0
+    assert right.error.value < right.ece
+    assert bold.slope.high < 0.65
+    assert bold.error.low > 0.05
+    assert low.intercept.low < 0.8 < low.intercept.high
+    assert low.intercept.low > 0.5
+
+
+def test_copies_add_no_certainty() -> None:
+    once, many = (calibration(drawn(100, each=each), resamples=200) for each in (1, 10))
+    for name in ("slope", "intercept", "error"):
+        a, b = getattr(once, name), getattr(many, name)
+        assert b.value == pytest.approx(a.value, abs=0.03)
+        assert b.n_groups == a.n_groups == 100
+    assert many.slope.high - many.slope.low == pytest.approx(once.slope.high - once.slope.low, rel=0.1)
+
+
+def test_parted_classes_have_no_slope_but_an_intercept_of_one_class_has_neither() -> None:
+    p = np.array([0.1, 0.2, 0.8, 0.9])
+    assert np.isnan(recalibration(np.ones((1, 4)), p, p > 0.5)).all()
+    assert math.isnan(recalibration(np.ones((1, 4)), p, p > 0, with_slope=False)[1, 0])
+
+
+def test_more_classes_are_judged_by_the_likeliest_one() -> None:
+    p = np.array([[0.7, 0.2, 0.1]] * 10)
+    names = tuple(map(str, range(10)))
+    found = calibration(Predictions(tuple("abc"), names, np.array([0] * 6 + [1] * 4), p, names, names), resamples=20)
+    assert (found.of, found.slope, found.intercept) == ("the class decided for", None, None)
+    assert found.ece == pytest.approx(0.1)
+    assert [one.share.value for one in found.bins] == [0.6]
+
+
+def test_no_known_class_is_refused() -> None:
+    one = drawn(4)
+    with pytest.raises(DataError, match="no file has a known class; expected some; give data with class labels"):
+        calibration(one.take(np.array([], np.int64)))

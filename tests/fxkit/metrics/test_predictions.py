@@ -1,0 +1,164 @@
+import csv
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fxkit.errors import DataError
+from fxkit.metrics.predictions import Predictions
+
+
+def make(
+    probabilities: list[list[float]],
+    labels: list[int] | None = None,
+    films: str | list[str] | None = None,
+    groups: str | list[str] | None = None,
+    classes: tuple[str, ...] = ("intact", "fractured"),
+) -> Predictions:
+    n = len(probabilities)
+    return Predictions(
+        classes=classes,
+        paths=tuple(f"a/{i}.png" for i in range(n)),
+        labels=np.array([0] * n if labels is None else labels),
+        probabilities=np.array(probabilities, float).reshape(n, len(classes)),
+        films=tuple(films or [f"film{i}" for i in range(n)]),
+        groups=tuple(groups or films or [f"group{i}" for i in range(n)]),
+    )
+
+
+def test_two_classes_are_decided_by_the_threshold_and_it_counts_as_positive():
+    p = make([[0.5, 0.5], [0.7, 0.3], [0.2, 0.8]])
+    assert p.predicted().tolist() == [1, 0, 1]
+    assert p.predicted(0.3).tolist() == [1, 1, 1]
+    assert p.predicted(0.81).tolist() == [0, 0, 0]
+
+
+def test_more_classes_are_decided_by_the_likeliest():
+    p = make([[0.2, 0.3, 0.5], [0.4, 0.35, 0.25]], classes=("a", "b", "c"))
+    assert p.predicted(0.9).tolist() == [2, 0]
+
+
+def test_a_film_has_the_mean_of_its_copies_and_keeps_label_and_group():
+    p = make([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]], [1, 1, 0], ["A", "A", "B"], ["P", "P", "Q"])
+    films = p.by_film()
+    assert films.paths == films.films == ("A", "B")
+    assert films.groups == ("P", "Q")
+    assert films.labels.tolist() == [1, 0]
+    assert films.probabilities == pytest.approx(np.array([[0.4, 0.6], [0.9, 0.1]]))
+
+
+def test_copies_that_disagree_in_class_or_group_are_kept_apart():
+    p = make([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]], [1, 0, 1], ["A", "A", "A"], ["P", "P", "Q"])
+    films = p.by_film()
+    assert films.films == ("A", "A", "A")
+    assert films.labels.tolist() == [1, 0, 1]
+    assert films.groups == ("P", "P", "Q")
+
+
+def test_known_leaves_out_rows_without_a_class():
+    p = make([[0.2, 0.8], [0.6, 0.4]], [-1, 1])
+    assert p.known().paths == ("a/1.png",)
+    assert len(make([[0.2, 0.8]], [-1]).known()) == 0
+
+
+names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(names, st.integers(-1, 1), st.floats(0, 1), names, names), min_size=0, max_size=6
+    )
+)  # fmt: skip
+def test_reading_gives_back_every_bit_of_what_was_written(tmp_path_factory, rows):
+    p = Predictions(
+        classes=("keine Fraktur", 'a "b", c'),
+        paths=tuple(r[0] for r in rows),
+        labels=np.array([r[1] for r in rows]),
+        probabilities=np.array([[1 - r[2], r[2]] for r in rows]).reshape(-1, 2),
+        films=tuple(r[3] for r in rows),
+        groups=tuple(r[4] for r in rows),
+    )
+    path = tmp_path_factory.mktemp("p") / "predictions.csv"
+    p.write_csv(path)
+    q = Predictions.read_csv(path)
+    assert (q.classes, q.paths, q.films, q.groups) == (p.classes, p.paths, p.films, p.groups)
+    assert q.labels.tolist() == p.labels.tolist()
+    assert q.probabilities.tobytes() == p.probabilities.tobytes()
+
+
+def test_names_that_are_not_utf8_come_back(tmp_path):
+    p = make([[0.5, 0.5]], films=["f\udcff"])
+    p.write_csv(tmp_path / "p.csv")
+    assert Predictions.read_csv(tmp_path / "p.csv").films == ("f\udcff",)
+
+
+def test_the_file_names_the_decision_at_the_threshold(tmp_path):
+    make([[0.6, 0.4]], [-1]).write_csv(tmp_path / "p.csv", threshold=0.4)
+    rows = list(csv.DictReader((tmp_path / "p.csv").open()))
+    assert rows == [
+        {
+            "path": "a/0.png",
+            "label": "",
+            "film": "film0",
+            "group": "group0",
+            "prediction": "fractured",
+            "p_intact": "0.6",
+            "p_fractured": "0.4",
+        }
+    ]
+
+
+HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "",
+            "p.csv: column 'path' is missing; expected path, label, film, group, prediction and one",
+        ),
+        ("path,label,film,p_a,p_b\n", "column 'group' is missing"),
+        ("path,label,film,group,p_a\n", "expected each once and p_<class> for two classes or more"),
+        ("path,label,film,group,p_a,p_a\n", "expected each once"),
+        (HEADER + "a,no,f,g,no,0.5\n", "p.csv, row 2: 6 fields; expected 7 as in the first row"),
+        (
+            HEADER + "a,maybe,f,g,no,0.5,0.5\n",
+            "p.csv, row 2: label 'maybe'; expected one of no, yes, or nothing",
+        ),
+        (HEADER + "a,no,f,g,no,0.5,half\n", "p.csv, row 2: p_yes is 'half'; expected a number from 0 to 1"),
+        (
+            HEADER + "a,no,f,g,no,0.5,0.9\n",
+            r"p.csv: a: probabilities \[0.5, 0.9\]; expected numbers from 0 to 1",
+        ),
+        (HEADER + "a,no,f,g,no,nan,nan\n", "the training diverged: train again with lower rates"),
+        (HEADER + "a,no,f,g,no,-0.1,1.1\n", "expected numbers from 0 to 1 that add up to 1"),
+        (HEADER + 'a,no,f,g,no,0.5,"0.5\n', "p.csv: not a CSV file"),
+    ],
+)
+def test_a_malformed_file_is_refused(tmp_path, text, message):
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        Predictions.read_csv(tmp_path / "p.csv")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"p.csv: cannot be read \(No such file.*make it with `fxkit evaluate`"):
+        Predictions.read_csv(tmp_path / "p.csv")
+
+
+def test_probabilities_that_are_none_are_refused_with_their_file():
+    with pytest.raises(DataError, match=r"^a/1.png: probabilities \[nan, nan\]"):
+        make([[0.5, 0.5], [math.nan, math.nan]])
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="predictions of 1 paths and 2 classes"):
+        make([[0.5, 0.5]], [0, 1])
+    with pytest.raises(ValueError, match="labels from 0 to 2; expected -1 to 1"):
+        make([[0.5, 0.5], [0.5, 0.5]], [0, 2])
+    with pytest.raises(ValueError, match="predictions over 1 classes; expected two or more"):
+        make([[1.0]], classes=("a",))

@@ -1,0 +1,142 @@
+"""Backbones and their weights, on real timm models and real files."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from fxkit.errors import ConfigError, WeightsError
+from fxkit.models import backbones as module
+from fxkit.models.backbones import build_backbone
+from fxkit.models.run_folder import Run
+from fxkit.models.saved import load_model
+
+
+@pytest.fixture
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return dict(timm.create_model("test_resnet", num_classes=7).state_dict())
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "module.model."])
+def test_weights_come_from_safetensors_whatever_wrapped_them(
+    tmp_path: Path, state: dict[str, torch.Tensor], prefix: str
+) -> None:
+    save_file({prefix + key: tensor for key, tensor in state.items()}, tmp_path / "w.safetensors")
+    backbone = build_backbone("test_resnet", weights=tmp_path / "w.safetensors")
+    assert all(torch.equal(tensor, state[key]) for key, tensor in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+def test_weights_come_from_a_state_dict_of_tensors(
+    tmp_path: Path, state: dict[str, torch.Tensor], wrapper: str | None
+) -> None:
+    torch.save(state if wrapper is None else {wrapper: state}, tmp_path / "w.pt")
+    backbone = build_backbone("test_resnet", weights=tmp_path / "w.pt")
+    assert torch.equal(backbone.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
+
+
+class Payload:
+    """Unpickling it would leave a file behind."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.write_text, (self.target, "run")
+
+
+def test_a_pickle_with_more_than_tensors_is_never_run(tmp_path: Path) -> None:
+    torch.save({"state_dict": Payload(tmp_path / "evidence")}, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match=r"damaged, or not a file of tensors alone \(UnpicklingError\)"):
+        build_backbone("test_resnet", weights=tmp_path / "w.pt")
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_named_things_other_than_tensors_are_refused(tmp_path: Path) -> None:
+    torch.save({"epoch": 3}, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match="holds other things than named tensors"):
+        build_backbone("test_resnet", weights=tmp_path / "w.pt")
+
+
+def test_missing_weights_are_counted_and_named(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    del state["conv1.0.weight"]
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"1 of \d+ weights are missing, such as 'conv1.0.weight'.*--backbone"):
+        build_backbone("test_resnet", weights=tmp_path / "w.safetensors")
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    state["conv1.0.weight"] = state["conv1.0.weight"][:1].contiguous()
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"conv1.0.weight is of shape \(1, .*the backbone has"):
+        build_backbone("test_resnet", weights=tmp_path / "w.safetensors")
+
+
+def test_a_missing_file_says_what_else_there_is() -> None:
+    with pytest.raises(WeightsError, match=r"no such file; give --weights FILE .*--no-pretrained"):
+        build_backbone("test_resnet", weights="nowhere.safetensors")
+
+
+def test_a_run_folder_gives_its_backbone(trained: Run) -> None:
+    own = build_backbone("test_resnet", weights=trained.folder).state_dict()
+    learnt = load_model(trained.folder).classifier.backbone.state_dict()
+    assert all(torch.equal(tensor, learnt[key]) for key, tensor in own.items())
+
+
+def test_a_run_of_several_models_or_of_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no finished run \(model.safetensors is missing\); give --weights FILE"):
+        build_backbone("test_resnet", weights=tmp_path)
+    (tmp_path / "fold-0").mkdir()
+    with pytest.raises(WeightsError, match=r"is the mean of several models; give one of them, such as .*fold-0"):
+        build_backbone("test_resnet", weights=tmp_path)
+
+
+def test_an_unreachable_hub_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(module.socket, "create_connection", refuse)
+    monkeypatch.setattr(module.urllib.request, "getproxies", dict)
+    with pytest.raises(WeightsError) as caught:
+        build_backbone("resnet50", pretrained=True)
+    text = str(caught.value)
+    assert text.startswith("ImageNet weights of resnet50: the hub cannot be reached (Name or service not known)")
+    assert "--weights FILE" in text
+    assert "--no-pretrained" in text
+    assert "\n" not in text
+
+
+def test_weights_lost_on_the_way_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise FileNotFoundError("cannot find the requested files in the local cache")
+
+    monkeypatch.setattr(module, "_check_hub", lambda name: None)
+    monkeypatch.setattr(module.timm, "create_model", fail)
+    with pytest.raises(WeightsError, match="the hub cannot be reached"):
+        build_backbone("resnet50", pretrained=True)
+
+
+def test_an_unknown_tag_is_no_bug() -> None:
+    with pytest.raises(WeightsError, match=r"Invalid pretrained tag.*--no-pretrained"):
+        module._create("resnet50.nosuchtag", True, {})
+
+
+def test_an_unknown_backbone_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="timm knows no such model; did you mean resnet50"):
+        build_backbone("resnet5")
+
+
+def test_unknown_arguments_of_a_backbone_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model.args = {'zz': 1}: test_resnet does not take them"):
+        build_backbone("test_resnet", args={"zz": 1})
+
+
+def test_the_real_imagenet_backbone_loads(shared_data: Path) -> None:
+    file = shared_data / "weights" / "mobilenetv2_100_in1k.safetensors"
+    backbone = build_backbone("mobilenetv2_100", weights=file, args={"pad_type": "same", "bn_eps": 1e-3})
+    features = backbone.eval()(torch.zeros(1, 3, 224, 224))
+    assert features.shape == (1, 1280)
+    assert torch.isfinite(features).all()

@@ -1,0 +1,113 @@
+"""The run folder: what goes in comes out, and what is damaged or in the way is said."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from fxkit import __version__
+from fxkit.config import load_config
+from fxkit.errors import RunError
+from fxkit.models.run_folder import Run, create_run, environment, open_run, read_json
+from fxkit.models.saved import load_model, save_model
+
+
+@pytest.fixture
+def copied(trained: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+
+
+def test_a_model_comes_back_the_same(trained: Run, tmp_path: Path) -> None:
+    model = load_model(trained.folder)
+    save_model(tmp_path, model)
+    again = load_model(tmp_path)
+    assert again.card == model.card
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(again.classifier(images), model.classifier(images))
+    assert (tmp_path / "model.safetensors").read_bytes() == (trained.folder / "model.safetensors").read_bytes()
+
+
+def test_the_card_holds_all_that_prediction_needs(trained: Run) -> None:
+    card = load_model(trained.folder).card
+    assert card.classes == ("not_fractured", "fractured")
+    assert card.preprocessing.image_size == 64
+    assert (card.cleaning, card.threshold, card.temperature) == (None, 0.5, 1.0)
+
+
+def test_a_run_is_read_as_it_was_written(trained: Run) -> None:
+    assert trained.config == load_config("tiny", ["data.image_size=64"])
+    assert len(trained.records) == 72
+    assert trained.root.is_dir()
+    assert read_json(trained.folder / "environment.json")["fxkit"] == __version__
+
+
+def test_the_environment_names_versions(trained: Run) -> None:
+    found = environment()
+    assert found["packages"]["torch"].startswith("2.")
+    assert found["commit"] is None or len(found["commit"].removesuffix("-dirty")) == 40
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no run folder \(config.yaml is missing\)"):
+        open_run(tmp_path)
+
+
+def test_a_changed_manifest_is_noticed(copied: Path) -> None:
+    text = (copied / "manifest.csv").read_text()
+    (copied / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
+    with pytest.raises(RunError, match="was changed after the training"):
+        open_run(copied)
+
+
+def test_an_unfinished_run_has_no_model(copied: Path) -> None:
+    (copied / "model.safetensors").unlink()
+    with pytest.raises(RunError, match=r"no model\.safetensors; the training did not end"):
+        load_model(copied)
+
+
+def test_a_folder_of_runs_is_no_run(copied: Path) -> None:
+    with pytest.raises(RunError, match="no run folder; make one with `fxkit train`"):
+        load_model(copied.parent)
+
+
+def test_damaged_weights_are_noticed(copied: Path) -> None:
+    data = (copied / "model.safetensors").read_bytes()
+    (copied / "model.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(RunError, match=r"does not fit model\.json"):
+        load_model(copied)
+
+
+def test_a_description_of_something_else_is_refused(copied: Path) -> None:
+    (copied / "model.json").write_text("{}")
+    with pytest.raises(RunError, match="not a model description of fxkit"):
+        load_model(copied)
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "cannot be read"), ("[1]", "holds a list; expected an object")])
+def test_damaged_json_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(RunError, match=words):
+        read_json(tmp_path / "x.json")
+
+
+def test_an_existing_run_is_not_overwritten_unasked(trained: Run, copied: Path) -> None:
+    with pytest.raises(RunError, match="exists already; choose another --name, or give --resume or --overwrite"):
+        create_run(copied, trained.config, trained.root, trained.records)
+    create_run(copied, trained.config, trained.root, trained.records, overwrite=True)
+    assert not (copied / "model.safetensors").exists()
+
+
+def test_a_folder_that_is_no_run_is_never_overwritten(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(RunError, match="is no run folder, so it is not overwritten"):
+        create_run(tmp_path, trained.config, trained.root, trained.records, overwrite=True)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_the_card_is_plain_json(trained: Run) -> None:
+    values = json.loads((trained.folder / "model.json").read_text())
+    assert values["model"]["backbone"] == "test_resnet"
+    assert values["format"] == 1
