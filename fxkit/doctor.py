@@ -1,4 +1,4 @@
-"""Say what is at hand and what is missing: versions, devices, models of the detectors, weights. Nothing is fetched."""
+"""Check the installation: package versions, devices, detector models and weights. Nothing is downloaded."""
 
 import importlib.util
 import os
@@ -38,16 +38,16 @@ ALBUMENTATIONS = "2.0.8"
 MIN_MEMORY_GB, MIN_DISK_GB = 4.0, 5.0
 
 TORCH_REMEDY = (
-    "install both from one index: pip install --force-reinstall torch torchvision "
-    "--index-url https://download.pytorch.org/whl/cpu (or the index of your CUDA)"
+    "install both from the same index: pip install --force-reinstall torch torchvision "
+    "--index-url https://download.pytorch.org/whl/cpu (or the index for your CUDA version)"
 )
 
-REINSTALL = "install fxkit again, in a new environment"
+REINSTALL = "install fxkit again in a new environment"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination; `missing` is optional and does no harm, a `problem` stops some command."""
+    """The result of one check. `missing`: an optional part is absent. `problem`: at least one command will fail."""
 
     name: str
     state: State
@@ -56,7 +56,7 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Examine this machine and installation; nothing is downloaded, and no finding raises."""
+    """Run every check on this machine and installation. A check that raises becomes a `problem`."""
     checks: tuple[Callable[[], Finding], ...] = (
         examine_python,
         examine_packages,
@@ -73,13 +73,13 @@ def examine() -> tuple[Finding, ...]:
         examine_weights,
         examine_dicom,
     )
-    return tuple(_guarded(check) for check in checks)
+    return tuple(_run_check(check) for check in checks)
 
 
-def _guarded(check: Callable[[], Finding]) -> Finding:
+def _run_check(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except Exception as error:  # noqa: BLE001  a broken package raises anything, and the others are still of use
+    except Exception as error:  # noqa: BLE001  a broken package may raise anything; the other checks still run
         name = check.__name__.removeprefix("examine_")
         return Finding(name, "problem", _one_line(error), REINSTALL)
 
@@ -90,17 +90,17 @@ def _one_line(error: object) -> str:
 
 
 def examine_python() -> Finding:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, fxkit {__version__}"
-    return Finding("Python", "ok", found)
+    system = f"{platform.system()} {platform.machine()}"
+    return Finding("Python", "ok", f"{platform.python_version()} on {system}, fxkit {__version__}")
 
 
 def examine_packages() -> Finding:
-    """Look for the packages that have no line of their own."""
-    found = {name: _version(name) for name in PACKAGES}
-    lacking = [name for name, number in found.items() if number is None]
-    if lacking:
-        return Finding("packages", "problem", f"not installed: {', '.join(lacking)}", REINSTALL)
-    return Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in found.items()))
+    """Check the required packages that have no check of their own."""
+    versions = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, number in versions.items() if number is None]
+    if missing:
+        return Finding("packages", "problem", f"not installed: {', '.join(missing)}", REINSTALL)
+    return Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in versions.items()))
 
 
 def _version(package: str) -> str | None:
@@ -111,30 +111,31 @@ def _version(package: str) -> str | None:
 
 
 def examine_albumentations() -> Finding:
-    found = _version("albumentations")
-    if found == ALBUMENTATIONS:
-        return Finding("albumentations", "ok", found)
+    """Check for the one supported version: the last one under the MIT licence."""
+    installed = _version("albumentations")
+    if installed == ALBUMENTATIONS:
+        return Finding("albumentations", "ok", installed)
     remedy = f"pip install albumentations=={ALBUMENTATIONS}"
-    if found is None:
+    if installed is None:
         return Finding("albumentations", "problem", "not installed", remedy)
-    return Finding("albumentations", "problem", f"{found}; fxkit is made for {ALBUMENTATIONS}", remedy)
+    return Finding("albumentations", "problem", f"{installed}; fxkit needs {ALBUMENTATIONS}", remedy)
 
 
 def examine_opencv() -> Finding:
-    """Look for a second OpenCV, whose files overwrite the first's."""
+    """Check that exactly one OpenCV package is installed: two overwrite each other's files."""
     names = ("opencv-python-headless", "opencv-contrib-python-headless", "opencv-python", "opencv-contrib-python")
-    found = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
-    if len(found) == 1:
+    installed = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
+    if len(installed) == 1:
         importlib.import_module("cv2")
-        return Finding("OpenCV", "ok", found[0])
+        return Finding("OpenCV", "ok", installed[0])
     remedy = f"pip uninstall -y {' '.join(names)}; pip install --force-reinstall opencv-python-headless"
-    if not found:
+    if not installed:
         return Finding("OpenCV", "problem", "not installed", remedy)
-    return Finding("OpenCV", "problem", f"{' and '.join(found)} overwrite each other", remedy)
+    return Finding("OpenCV", "problem", f"{' and '.join(installed)} overwrite each other", remedy)
 
 
 def examine_torch() -> Finding:
-    """Import torch with torchvision: builds that do not match fail only there."""
+    """Import torch and torchvision and call one operator: builds that do not match fail only then."""
     try:
         torch = importlib.import_module("torch")
         torchvision = importlib.import_module("torchvision")
@@ -142,7 +143,7 @@ def examine_torch() -> Finding:
         ops.nms(torch.zeros((1, 4)), torch.zeros(1), 0.5)
     except ModuleNotFoundError as error:
         return Finding("torch", "problem", f"{error.name} is not installed", TORCH_REMEDY)
-    except Exception as error:  # noqa: BLE001  RuntimeError, OSError, ImportError, by version and platform
+    except Exception as error:  # noqa: BLE001  the type depends on version and platform
         return Finding("torch", "problem", _explain_torch(error), TORCH_REMEDY)
     return Finding("torch", "ok", f"torch {torch.__version__}, torchvision {torchvision.__version__}")
 
@@ -156,7 +157,7 @@ def _explain_torch(error: Exception) -> str:
 
 
 def examine_devices() -> Finding:
-    """Name the accelerators that training would use."""
+    """List the accelerators that training would use."""
     torch = importlib.import_module("torch")
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -164,14 +165,14 @@ def examine_devices() -> Finding:
     if torch.backends.mps.is_available():
         return Finding("devices", "ok", "MPS (Apple)")
     if torch.version.cuda is None and shutil.which("nvidia-smi"):
-        remedy = "take torch and torchvision from https://download.pytorch.org/whl/ for your CUDA"
-        return Finding("devices", "missing", "an NVIDIA driver is there, but torch is built for CPUs only", remedy)
+        remedy = "install torch and torchvision for your CUDA version from https://download.pytorch.org/whl/"
+        return Finding("devices", "missing", "an NVIDIA driver is installed, but torch is built for CPUs only", remedy)
     return Finding("devices", "missing", "no CUDA or MPS device: training runs on the CPU")
 
 
 def examine_processor() -> Finding:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("processor", "ok", f"{count} cores usable of {os.cpu_count()}")
+    return Finding("processor", "ok", f"{count} of {os.cpu_count()} cores usable")
 
 
 def examine_memory() -> Finding:
@@ -180,12 +181,12 @@ def examine_memory() -> Finding:
         return Finding("memory", "missing", "size unknown on this system")
     if total < MIN_MEMORY_GB:
         remedy = "train with a smaller --batch-size and --workers 0"
-        return Finding("memory", "missing", f"{total:.1f} GB; {MIN_MEMORY_GB:g} GB or more are of use", remedy)
+        return Finding("memory", "missing", f"{total:.1f} GB; {MIN_MEMORY_GB:g} GB or more recommended", remedy)
     return Finding("memory", "ok", f"{total:.1f} GB")
 
 
 def _memory_gb() -> float | None:
-    """Memory of the machine, or of the container where that is less."""
+    """Return the memory limit of the machine or of its container, whichever is lower; None if unknown."""
     limits: list[int] = []
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         text = Path(path).read_text().strip() if Path(path).is_file() else ""
@@ -200,13 +201,13 @@ def _memory_gb() -> float | None:
 def examine_disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free < MIN_DISK_GB:
-        remedy = "free some space: cleaned films are lossless PNG, and a run holds its checkpoints"
-        return Finding("disk", "missing", f"{free:.1f} GB free in this folder", remedy)
-    return Finding("disk", "ok", f"{free:.0f} GB free in this folder")
+        remedy = "free some space: cleaned films are lossless PNG files, and each run keeps its checkpoints"
+        return Finding("disk", "missing", f"{free:.1f} GB free in the current folder", remedy)
+    return Finding("disk", "ok", f"{free:.0f} GB free in the current folder")
 
 
 def examine_markernet() -> Finding:
-    """Load the network that finds markers by default; it comes with fxkit."""
+    """Load the default marker detector, which is part of fxkit."""
     from preprocess.errors import DetectorError
     from preprocess.settings import NETWORK
 
@@ -216,26 +217,29 @@ def examine_markernet() -> Finding:
         MarkerNetDetector()
     except (ImportError, DetectorError) as error:
         return Finding("markernet", "problem", _one_line(error), "pip install --force-reinstall onnxruntime fxkit")
-    return Finding("markernet", "ok", f"{NETWORK.stat().st_size / 1e6:.1f} MB, offline: the default detector")
+    return Finding("markernet", "ok", f"default detector, {NETWORK.stat().st_size / 1e6:.1f} MB, works offline")
 
 
 def examine_rapidocr() -> Finding:
-    """List the models that came inside the wheel: it reads what markernet finds, and works offline."""
+    """List the models in rapidocr's wheel. It reads the text of the markers that markernet finds, and works offline."""
     if _version("rapidocr") is None:
-        return Finding("rapidocr", "problem", "not installed; it reads the markers", "pip install 'rapidocr>=3.10'")
+        return Finding(
+            "rapidocr", "problem", "not installed; it reads the text of markers", "pip install 'rapidocr>=3.10'"
+        )
     try:
         importlib.import_module("onnxruntime")
     except ImportError as error:
         return Finding("rapidocr", "problem", _one_line(error), "pip install --force-reinstall onnxruntime")
-    found = sorted(path.name for path in _package_folder("rapidocr").glob("models/*.onnx"))
-    if not any("det" in name for name in found):
-        remedy = "pip install --force-reinstall 'rapidocr>=3.10' (its wheel holds the models)"
-        return Finding("rapidocr", "problem", f"no detection model among {', '.join(found) or 'no models'}", remedy)
-    return Finding("rapidocr", "ok", f"{_version('rapidocr')}, offline: {', '.join(found)}")
+    models = sorted(path.name for path in _package_folder("rapidocr").glob("models/*.onnx"))
+    if not any("det" in name for name in models):
+        remedy = "pip install --force-reinstall 'rapidocr>=3.10' (the models are part of its wheel)"
+        detail = f"no detection model among its models ({', '.join(models) or 'none'})"
+        return Finding("rapidocr", "problem", detail, remedy)
+    return Finding("rapidocr", "ok", f"{_version('rapidocr')}, works offline: {', '.join(models)}")
 
 
 def _package_folder(name: str) -> Path:
-    """Where a package lies, without importing it."""
+    """Return the folder of an installed package without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -243,21 +247,21 @@ def _package_folder(name: str) -> Path:
 
 
 def examine_easyocr() -> Finding:
-    """Look for the two files that the other detector needs, where it looks for them."""
+    """Check the two model files of the optional EasyOCR detector, in the folder where EasyOCR reads them."""
     from preprocess.detectors.easy import FILES, SOURCE, usual_folder
 
     if _version("easyocr") is None:
         return Finding("easyocr", "problem", "not installed", "pip install easyocr")
     folder = usual_folder()
-    lacking = [name for name in FILES if not (folder / name).is_file()]
-    if lacking:
-        remedy = f"unpack them there from {SOURCE}, or give --easyocr-models DIR; rapidocr needs none"
-        return Finding("easyocr", "missing", f"{folder} lacks {' and '.join(lacking)}", remedy)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        remedy = f"unpack them there from {SOURCE}, or give --easyocr-models DIR; rapidocr needs no such files"
+        return Finding("easyocr", "missing", f"{' and '.join(missing)} not in {folder}", remedy)
     return Finding("easyocr", "ok", f"{_version('easyocr')}, {', '.join(FILES)} in {folder}")
 
 
 def hub_folder() -> Path:
-    """Return the folder in which weights from the Hugging Face hub are kept."""
+    """Return the folder where huggingface_hub caches downloaded weights."""
     if "HF_HUB_CACHE" in os.environ:
         return Path(os.environ["HF_HUB_CACHE"]).expanduser()
     if "HF_HOME" in os.environ:
@@ -266,28 +270,30 @@ def hub_folder() -> Path:
 
 
 def examine_weights() -> Finding:
-    """List the timm backbones whose weights are kept here: these train from ImageNet weights offline."""
-    found = sorted(set(_kept_backbones(hub_folder())))
-    if found:
-        shown = ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
-        return Finding("weights", "ok", f"offline: {shown}")
-    remedy = "train once with network access, or give --weights FILE, or --no-pretrained"
+    """List the timm backbones with cached weights: only these can start from ImageNet weights offline."""
+    backbones = sorted(set(_cached_backbones(hub_folder())))
+    if backbones:
+        more = f" and {len(backbones) - 12} more" if len(backbones) > 12 else ""
+        return Finding("weights", "ok", f"available offline: {', '.join(backbones[:12])}{more}")
+    remedy = "train once with network access, or give --weights FILE or --no-pretrained"
     return Finding("weights", "missing", f"no timm weights in {hub_folder()}", remedy)
 
 
-def _kept_backbones(folder: Path) -> Iterator[str]:
+def _cached_backbones(folder: Path) -> Iterator[str]:
     for entry in folder.glob("models--timm--*"):
         if any(entry.glob("snapshots/*/*.safetensors")) or any(entry.glob("snapshots/*/*.bin")):
             yield entry.name.removeprefix("models--timm--")
 
 
 def examine_dicom() -> Finding:
-    """Look for the extra that reads DICOM, and for what decodes its compressed forms."""
+    """Check for pydicom and for the decoders of compressed DICOM files."""
     names = ("pydicom", "python-gdcm", "pyjpegls", "pylibjpeg")
-    found = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
+    installed = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
     remedy = "pip install 'fxkit[dicom]'"
     if _version("pydicom") is None:
-        return Finding("DICOM", "missing", "not installed; PNG, JPEG, TIFF, BMP and WebP are read without it", remedy)
-    if len(found) == 1:
-        return Finding("DICOM", "missing", f"{found[0]} without decoders: compressed films are refused", remedy)
-    return Finding("DICOM", "ok", ", ".join(found))
+        return Finding("DICOM", "missing", "not installed; PNG, JPEG, TIFF, BMP and WebP work without it", remedy)
+    if len(installed) == 1:
+        return Finding(
+            "DICOM", "missing", f"{installed[0]} without decoders: compressed DICOM files are refused", remedy
+        )
+    return Finding("DICOM", "ok", ", ".join(installed))
