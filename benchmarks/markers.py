@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from preprocess.errors import ImageError
 from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import read_image
 from preprocess.listing import find_image
-from preprocess.settings import CleanSettings, read_settings
+from preprocess.settings import CleanSettings, read_settings, settings_from
 
 HERE = Path(__file__).parent
 COLUMNS = ("films", "remover", "erased", "all clean", "collateral", "p95", "touched", "films/s", "CPU s", "peak MB")
@@ -115,7 +115,12 @@ def removers(options: argparse.Namespace) -> Iterator[tuple[str, Remover]]:
     settings = read_settings(options.config) if options.config else CleanSettings()
     for name in options.detectors.split(","):
         if name != "tesseract":
-            yield name, partial(with_fxkit, replace(settings, detector=name), options.jobs)
+            yield (
+                name,
+                partial(
+                    with_fxkit, settings_from({**settings.model_dump(), "detector": name}, "--detectors"), options.jobs
+                ),
+            )
         elif tesseract.is_there():
             yield name, lambda root, paths, out, only: tesseract.erase_words(root, paths, out, options.jobs, only)
         else:

@@ -43,7 +43,7 @@ def main() -> None:
             site = tune(root, corrected, place / "site.onnx", plan=replace(PLAN, seed=seed))
             films = Films("others", root, tuple(row["path"] for row in others), others)
             tuned = CleanSettings(weights=str(site.weights))
-            stricter = replace(tuned, min_confidence=STRICTER)
+            stricter = tuned.model_copy(update={"min_confidence": STRICTER})
             for name, settings in (("as it comes", CleanSettings()), ("tuned", tuned), (f"from {STRICTER}", stricter)):
                 figures = measured(options, films, unmarked, settings, place / name)
                 row(str(seed), str(len(used)), str(len(others)), name, *figures)

@@ -1,17 +1,16 @@
 """Settings: frozen pydantic models, YAML presets, and `--set key=value`, with the dotted key in every error."""
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fxkit.errors import ConfigError
 from preprocess.files import write_atomic
 from preprocess.images import MAX_PIXELS
+from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
 
 # timm would load files that these name, by unpickling in some versions
 LOADING_ARGS = frozenset(
@@ -163,15 +162,6 @@ class Config(Settings):
         return self.model_copy(update={"trainer": alone})
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML reads 1e-4 as text; this loader reads it as a number, as YAML 1.2 does."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def load_config(config: str | Path | None = None, settings: Sequence[str] = ()) -> Config:
     """Build the settings from a preset's name or a YAML file, then from `key=value` texts with dotted keys.
 
@@ -202,10 +192,7 @@ def with_settings(config: Config, values: Mapping[str, Any], where: str) -> Conf
 
 def validate(values: Mapping[str, Any], where: str) -> Config:
     """Check nested values against Config; the error names the first wrong one by its dotted key."""
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {_explain(error)}") from error
+    return check_settings(Config, values, where)
 
 
 def find_preset(kind: str, name: str | Path) -> Path:
@@ -215,7 +202,7 @@ def find_preset(kind: str, name: str | Path) -> Path:
     presets = {path.stem: path for path in sorted((presets_folder() / kind).glob("*.yaml"))}
     if str(name) not in presets:
         raise ConfigError(
-            f"{name}: neither a file nor a preset; presets are {', '.join(presets)}{_nearest(str(name), presets)}"
+            f"{name}: neither a file nor a preset; presets are {', '.join(presets)}{did_you_mean(str(name), presets)}"
         )
     return presets[str(name)]
 
@@ -226,24 +213,6 @@ def presets_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
-
-    Raises:
-        ConfigError: not readable, not YAML, or not a mapping.
-    """
-    try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: cannot be read as YAML ({reason})") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds a {type(values).__name__}; expected keys and values")
-    return values
-
-
 def write_config(path: str | Path, config: Config) -> None:
     write_atomic(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
@@ -251,7 +220,7 @@ def write_config(path: str | Path, config: Config) -> None:
 def parse_value(text: str, value: str) -> Any:
     """Read the value of a `key=value` text as YAML."""
     try:
-        return yaml.load(value, _Loader)
+        return parse_yaml(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text}: {value!r} is not a YAML value") from error
 
@@ -263,29 +232,3 @@ def _assign(values: dict[str, Any], keys: list[str], value: Any) -> None:
             raise ConfigError(f"--set {'.'.join(keys)}: {key} holds a value, not further keys")
         values = inner
     values[keys[-1]] = value
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    key = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        valid = _keys_of(place[:-1])
-        return f"unknown key {key!r}{_nearest(place[-1], valid, '.'.join(place[:-1]))}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _keys_of(place: Sequence[str]) -> Mapping[str, Any]:
-    model: Any = Config
-    for key in place:
-        model = model.model_fields[key].annotation
-    fields: Mapping[str, Any] = model.model_fields
-    return fields
-
-
-def _nearest(name: str, valid: Mapping[str, Any], inside: str = "") -> str:
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {'.'.join(filter(None, (inside, close[0])))!r}?"
-    return f"; valid here: {', '.join(valid)}" if inside else ""

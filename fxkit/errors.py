@@ -1,10 +1,7 @@
 """fxkit's own errors; the whole tree is drawn in `preprocess.errors`."""
 
+from preprocess.errors import ConfigError as ConfigError
 from preprocess.errors import KnownError
-
-
-class ConfigError(KnownError):
-    """A setting is unknown or has a wrong value."""
 
 
 class DataError(KnownError):

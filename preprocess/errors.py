@@ -1,28 +1,32 @@
-"""The errors that the two packages raise on purpose.
+"""The errors that both packages raise on purpose.
 
-KnownError               anything a user can mend; the command line prints it on one line and exits 1
+KnownError               a problem that the user can solve; the command line prints its text and exits with status 1
+├── ConfigError          a setting is unknown or has a wrong value
 ├── ImageError           a file cannot be read as an image
-├── OutputError          an output place cannot be used
+├── OutputError          an output file or folder cannot be used
 ├── MarkerFileError      a COCO file of markers cannot be used
-├── DetectorError        a detector or its models are missing
-├── WorkerError          the processes or machines that a run is spread over cannot be used
-├── AreaError            more of a film would be erased than allowed
-├── fxkit.errors.ConfigError    a setting is unknown or has a wrong value
-├── fxkit.errors.DataError      a data folder, CSV or manifest cannot be used
+├── DetectorError        a detector or its model files are missing
+├── WorkerError          the worker processes or cluster machines of a run cannot be used
+├── AreaError            cleaning would erase more of a film than the settings allow
+├── fxkit.errors.DataError      a data folder, CSV file or manifest cannot be used
 ├── fxkit.errors.WeightsError   weights are missing or do not fit
 └── fxkit.errors.RunError       a run folder is missing, incomplete or in the way
 
-Each text says where, what was found, what was expected and what to do.
+Each text says where the problem is, what was found, what was expected and what to do.
 """
 
 
 def one_line(text: object) -> str:
-    """Return text with line breaks and other control characters written out, so that it stays on one line."""
+    """Return the text with line breaks and other control characters escaped, so that it prints on one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 class KnownError(Exception):
-    """A problem that the user can mend; its text is one line."""
+    """A problem that the user can solve. Its text is one line."""
+
+
+class ConfigError(KnownError):
+    """A setting is unknown or has a wrong value."""
 
 
 class ImageError(KnownError):
@@ -30,7 +34,7 @@ class ImageError(KnownError):
 
 
 class OutputError(KnownError):
-    """An output place cannot be used."""
+    """An output file or folder cannot be used."""
 
 
 class MarkerFileError(KnownError):
@@ -38,12 +42,12 @@ class MarkerFileError(KnownError):
 
 
 class DetectorError(KnownError):
-    """A detector or its models are missing."""
+    """A detector or its model files are missing."""
 
 
 class AreaError(KnownError):
-    """More of a film would be erased than allowed."""
+    """Cleaning would erase more of a film than the settings allow."""
 
 
 class WorkerError(KnownError):
-    """The processes or machines that a run is spread over cannot be used."""
+    """The worker processes or cluster machines of a run cannot be used."""

@@ -1,132 +1,106 @@
-"""The settings of cleaning, and the clean.json that a cleaned folder keeps of them."""
+"""The settings of cleaning, and the clean.json file that records them in a cleaned folder."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from preprocess.errors import KnownError, OutputError
+from preprocess.errors import OutputError
+from preprocess.yaml_files import check_settings, read_yaml
 
 SETTINGS_FILE = "clean.json"
 
-DETECTORS = ("markernet", "rapidocr", "easyocr", "union")
-
 NETWORK = Path(__file__).parent / "detectors" / "markernet.onnx"  # the marker network that comes with the package
 
-MODES = ("inpaint", "fill", "noise", "box")
 
-
-@dataclass(frozen=True)
-class CleanSettings:
-    """All that decides what cleaning makes of an image.
+class CleanSettings(BaseModel):
+    """Everything that decides which pixels of an image are erased, and how they are filled.
 
     Args:
         detector: markernet (the project's network), rapidocr or easyocr (OCR), or union (markernet and rapidocr).
         weights: ONNX file of a marker network tuned to a site; empty for the one that comes with the package.
-        read_text: read what markernet finds; the ledger, `keep` and `only` need it.
-        min_confidence: below it a find is no marker.
-        side_px: longest side of the copy in which OCR looks for text; more finds smaller print, in more time.
-        enlarge: times by which small images are enlarged at most for that.
-        turns: quarter turns at which OCR looks for text, 1 to 4.
-        find_mirrored: look for text in mirrored views too (mirrored text is read in any case).
-        label_boxes: a filled box around text belongs to its marker.
-        grow_fraction: share of a marker's shorter side by which its mask reaches beyond it.
-        grow_px: pixels by which it does so at least, on a film of 1,000 px.
-        mode: inpaint (as if the marker had never been there), fill (flat, the median around it), noise (mean and
-            variance of what is around it) or box (black).
-        keep: markers whose text matches this regular expression stay; empty: none.
-        only: only markers whose text matches it are erased; empty: all.
-        plates: erase the plates of lead letters too.
-        max_fraction: a film of which a larger share would be erased is refused.
+        read_text: read the text of the markers that markernet finds; the ledger, `keep` and `only` use it.
+        min_confidence: detections with a lower confidence (0 to 1) are ignored.
+        side_px: longest side of the scaled copy that OCR searches. Larger copies show smaller print and take longer.
+        enlarge: largest factor by which a small film is enlarged for OCR.
+        turns: number of quarter turns at which OCR searches, 1 to 4.
+        find_mirrored: let OCR search mirrored views too. Mirrored text is read in any case.
+        label_boxes: extend a marker to the filled box around its text.
+        grow_fraction: margin of the mask around a marker, as a fraction of the marker's shorter side.
+        grow_px: smallest margin, in pixels of a film of 1,000 px; it scales with the film.
+        mode: inpaint (content of the same film), fill (flat, the median of the surroundings), noise (mean and
+            variance of the surroundings) or box (black).
+        keep: regular expression; markers whose text matches it are not erased. Empty: no marker is kept.
+        only: regular expression; only markers whose text matches it are erased. Empty: all are.
+        plates: erase the plates under lead letters too.
+        max_fraction: refuse a film if more than this fraction of it would be erased.
     """
 
-    detector: str = "markernet"
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    detector: Literal["markernet", "rapidocr", "easyocr", "union"] = "markernet"
     weights: str = ""
     read_text: bool = True
-    min_confidence: float = 0.4
-    side_px: int = 640
-    enlarge: float = 3.0
-    turns: int = 4
+    min_confidence: float = Field(0.4, ge=0, le=1)
+    side_px: int = Field(640, ge=32, le=4096)
+    enlarge: float = Field(3.0, ge=1, le=16)
+    turns: int = Field(4, ge=1, le=4)
     find_mirrored: bool = False
     label_boxes: bool = True
-    grow_fraction: float = 0.1
-    grow_px: float = 3.0
-    mode: str = "inpaint"
+    grow_fraction: float = Field(0.1, ge=0, le=2)
+    grow_px: float = Field(3.0, ge=0, le=100)
+    mode: Literal["inpaint", "fill", "noise", "box"] = "inpaint"
     keep: str = ""
     only: str = ""
     plates: bool = True
-    max_fraction: float = 0.25
+    max_fraction: float = Field(0.25, ge=0, le=1)
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
-            whole = type(value) is int and kind is float
-            if type(value) is not kind and not whole:
-                raise ValueError(f"clean.{field.name} is {value!r}; expected {kind.__name__}")
-        _check(self)
-
-
-def _check(settings: CleanSettings) -> None:
-    limits = {
-        "min_confidence": (0, 1),
-        "side_px": (32, 4096),
-        "enlarge": (1, 16),
-        "turns": (1, 4),
-        "grow_fraction": (0, 2),
-        "grow_px": (0, 100),
-        "max_fraction": (0, 1),
-    }
-    for name, (low, high) in limits.items():
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise ValueError(f"clean.{name} is {value}; expected {low} to {high}")
-    if settings.detector not in DETECTORS:
-        raise ValueError(f"clean.detector is {settings.detector!r}; expected {', '.join(DETECTORS)}")
-    if settings.mode not in MODES:
-        raise ValueError(f"clean.mode is {settings.mode!r}; expected {', '.join(MODES)}")
-    for name in ("keep", "only"):
-        _check_pattern(name, getattr(settings, name))
-        if getattr(settings, name) and settings.detector == "markernet" and not settings.read_text:
-            raise ValueError(f"clean.{name} needs the text of markers, which is not read; leave read_text on")
-
-
-def _check_pattern(name: str, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"clean.{name} is {pattern!r}, no regular expression ({error}); write a plain text such as 'R', or "
-            "put a backslash before each sign that stands for itself"
-        ) from error
+    @field_validator("keep", "only")
+    @classmethod
+    def _is_usable(cls, pattern: str, info: ValidationInfo) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"not a regular expression ({error}); write plain text such as 'R', or put a backslash before "
+                "each special character"
+            ) from error
+        if pattern and info.data.get("detector") == "markernet" and info.data.get("read_text") is False:
+            raise ValueError("needs the text of the markers, but read_text is false; set read_text to true")
+        return pattern
 
 
 def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:
-    """Build settings from a mapping; what is not named keeps its default.
+    """Build settings from a mapping; settings that it does not name keep their defaults.
+
+    Args:
+        where: file or command that the values come from; it opens the error text.
+    Raises:
+        ConfigError: a name is unknown, or a value has a wrong type or range.
+    """
+    return check_settings(CleanSettings, values, where)
+
+
+def read_settings(file: str | Path) -> CleanSettings:
+    """Read settings from a YAML file; settings that it does not name keep their defaults.
 
     Raises:
-        KnownError: a name is unknown, or a value is not allowed; `where` opens its text.
+        ConfigError: the file is not readable or not YAML, a name is unknown, or a value has a wrong type or range.
     """
-    known = [field.name for field in fields(CleanSettings)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise KnownError(f"{where}: unknown setting {unknown[0]!r}; expected one of {', '.join(known)}")
-    try:
-        return replace(CleanSettings(), **values)
-    except ValueError as error:
-        raise KnownError(f"{where}: {error}") from error
+    return settings_from(read_yaml(file), str(file))
 
 
 def read_clean_settings(folder: str | Path) -> CleanSettings | None:
-    """Return the settings that a folder was cleaned with (its clean.json), or None where it was not.
+    """Return the settings that a folder was cleaned with, from its clean.json.
 
-    A folder of masks alone holds no cleaned films: None.
+    Return None if the folder has no clean.json, or holds masks only and thus no cleaned films.
 
     Raises:
         OutputError: clean.json is damaged.
+        ConfigError: clean.json holds an unknown setting or a wrong value.
     """
     file = Path(folder) / SETTINGS_FILE
     try:
@@ -137,20 +111,3 @@ def read_clean_settings(folder: str | Path) -> CleanSettings | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite") from error
     return None if masks_only else settings_from(values, str(file))
-
-
-def read_settings(file: str | Path) -> CleanSettings:
-    """Read a YAML file of settings; what it does not name keeps its default.
-
-    Raises:
-        KnownError: not readable, not YAML, a name is unknown, or a value is not allowed.
-    """
-    try:
-        values = yaml.safe_load(Path(file).read_text("utf-8")) or {}
-    except OSError as error:
-        raise KnownError(f"{file}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise KnownError(f"{file}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise KnownError(f"{file}: expected lines such as `min_confidence: 0.4`, found {type(values).__name__}")
-    return settings_from(values, str(file))

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from fxkit.config import Settings, find_preset, presets_folder, read_yaml
+from fxkit.config import Settings, find_preset, presets_folder
 from fxkit.errors import ConfigError
+from preprocess.yaml_files import read_yaml
 
 Kind = Literal["markers", "split", "settings"]
 

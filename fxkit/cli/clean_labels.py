@@ -91,14 +91,12 @@ def rate(per_second: float | None) -> str:
 
 def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
     """The file's settings, with what the command line names in their place."""
-    from dataclasses import asdict
-
     from fxkit.config import find_preset
     from preprocess.settings import CleanSettings, read_settings, settings_from
 
     settings = read_settings(find_preset("clean", config)) if config else CleanSettings()
     named = {name: value for name, value in chosen.items() if value is not None}
-    return settings_from({**asdict(settings), **named}, "clean-labels")
+    return settings_from({**settings.model_dump(), **named}, "clean-labels")
 
 
 def report(summary: "Summary", dry_run: bool) -> None:

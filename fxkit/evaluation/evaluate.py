@@ -230,7 +230,7 @@ def _check_cleaning(model: Model, root: Path, raw: bool) -> None:
             f"{root}: is not cleaned, but the model was trained on cleaned images; run `fxkit clean-labels {root}` and "
             "give its output, or --raw to test on these all the same"
         )
-    differing = [key for key, value in asdict(settings).items() if value != model.card.cleaning.get(key)]
+    differing = [key for key, value in settings.model_dump().items() if value != model.card.cleaning.get(key)]
     if differing:
         raise DataError(
             f"{root}: was cleaned with another {differing[0]!r} than the model's films; clean it as clean.json of the "

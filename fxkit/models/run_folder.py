@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from fxkit import __version__
-from fxkit.config import Config, read_yaml, validate, write_config
+from fxkit.config import Config, validate, write_config
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
+from preprocess.yaml_files import read_yaml
 
 PACKAGES = (
     "torch",

@@ -89,7 +89,8 @@ def views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
     Raises:
         ConfigError: it is an exported file, which does not tell what its training showed, or as `views_of`.
     """
-    from fxkit.config import read_yaml, validate
+    from fxkit.config import validate
+    from preprocess.yaml_files import read_yaml
 
     path = Path(model) / "config.yaml"
     if not path.is_file():

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.config import read_yaml
 from fxkit.data.leaks import Leaks, leaks, stamp_of
 from fxkit.data.manifest import Part, count_splits, order_classes, read_manifest, usable
 from fxkit.html import data_uri
 from fxkit.report.results import read_part
 from preprocess.errors import OutputError
 from preprocess.ledger import LedgerRow, read_ledger
+from preprocess.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)

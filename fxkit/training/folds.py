@@ -1,7 +1,7 @@
 """Grouped folds: a model a fold, what each says of the fold held out, and the mean of them all as the run's model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fxkit.config import Config
@@ -151,7 +151,7 @@ def train_folds(
     for note in notes:
         on_step(note)
     settings = read_clean_settings(root)
-    cleaning = None if settings is None else asdict(settings)
+    cleaning = None if settings is None else settings.model_dump()
     if resume and (folder / "config.yaml").is_file():
         check_same(folder, config, root, records, cleaning=cleaning, folds=folds)
     else:

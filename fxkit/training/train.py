@@ -1,7 +1,7 @@
 """Two-phase transfer learning by Lightning: the head on a frozen backbone, then fine-tuning from a stage onwards."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,7 +75,7 @@ def train(
     if resumes and find_lr:
         config = _with_rate(config, open_run(folder).config.optim.head_lr)
     settings = read_clean_settings(root)
-    cleaning = None if settings is None else asdict(settings)
+    cleaning = None if settings is None else settings.model_dump()
     load = not (resumes and has_started(folder))
     classifier, films = _prepare(config, root, records, load=load, allow_leaks=allow_leaks)
     search = None

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,7 +31,7 @@ class Mode:
     def as_json(self) -> dict[str, Any]:
         """Return the content of clean.json, versions of packages included."""
         return {
-            "settings": asdict(self.settings),
+            "settings": self.settings.model_dump(),
             "masks_only": self.masks_only,
             "markers_sha256": self.markers_sha256,
             "weights_sha256": self._weights_sha256(),
@@ -99,7 +99,7 @@ def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:
 def _difference(out: Path, mode: Mode) -> str:
     try:
         found = json.loads((out / SETTINGS_FILE).read_bytes())
-        old, new = {**found, **found["settings"]}, {**mode.as_json(), **asdict(mode.settings)}
+        old, new = {**found, **found["settings"]}, {**mode.as_json(), **mode.settings.model_dump()}
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -145,7 +145,7 @@ def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | 
     return Recall(found, float(np.mean(beyond)))
 
 
-def _erased(film: Picture, detector: Detector, least: float = CleanSettings.min_confidence) -> Mask:
+def _erased(film: Picture, detector: Detector, least: float = CleanSettings().min_confidence) -> Mask:
     settings = CleanSettings(min_confidence=least)
     return mask_of(film.shape, find_markers(film, detector, settings), settings)
 

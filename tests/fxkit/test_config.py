@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fxkit.config import Config, find_preset, load_config, presets_folder, read_yaml, validate, write_config
+from fxkit.config import Config, find_preset, load_config, presets_folder, validate, write_config
 from fxkit.errors import ConfigError
+from preprocess.yaml_files import read_yaml
 
 
 def test_no_settings_are_the_defaults() -> None:
@@ -80,7 +81,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")
-    with pytest.raises(ConfigError, match="holds a list; expected keys and values"):
+    with pytest.raises(ConfigError, match="holds a list; expected lines such as `key: value`"):
         read_yaml(file)
 
 

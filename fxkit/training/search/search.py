@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -129,7 +129,7 @@ def _start(task: _Task, class_count: int, resume: bool, overwrite: bool) -> None
     space = {key: knob.model_dump(mode="json") for key, knob in task.space.items()}
     described = {"objective": task.objective, "space": space}
     settings = read_clean_settings(task.root)
-    films: dict[str, Any] = {"cleaning": None if settings is None else asdict(settings), "folds": task.folds}
+    films: dict[str, Any] = {"cleaning": None if settings is None else settings.model_dump(), "folds": task.folds}
     if not (resume and path.is_file()):
         check_settings(task.config, class_count)
         create_run(task.folder, task.config, task.root, task.records, **films, overwrite=overwrite)

@@ -8,8 +8,9 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import Field, ValidationError
 
-from fxkit.config import Config, Settings, find_preset, read_yaml, validate
+from fxkit.config import Config, Settings, find_preset, validate
 from fxkit.errors import ConfigError
+from preprocess.yaml_files import read_yaml
 
 
 class Range(Settings):

@@ -118,8 +118,8 @@ def test_a_film_of_which_too_much_would_go_fails(films: Path) -> None:
     ("options", "reason"),
     [
         (["--out", "films/inside"], "never changed"),
-        (["--min-confidence", "1.5"], r"clean\.min_confidence is 1\.5; expected 0 to 1"),
-        (["--keep", "("], r"clean\.keep is '\(', no regular expression"),
+        (["--min-confidence", "1.5"], r"clean-labels: min_confidence = 1\.5: input should be less than or equal to 1"),
+        (["--keep", "("], r"clean-labels: keep = '\(': not a regular expression"),
         (["--config", "fats"], "neither a file nor a preset"),
         (["--markers", "none.json"], "cannot be read"),
     ],

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def _labelled(trained: Run, label: str) -> Record:
 
 def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> None:
     model = load_model(folder)
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
     with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
         evaluate_run(folder)
     assert evaluate_run(folder, raw=True).evaluation.n_files
@@ -148,8 +148,8 @@ def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> 
 def test_films_cleaned_in_another_way_are_refused(trained: Run, made: Synthetic, folder: Path, tmp_path: Path) -> None:
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
     model = load_model(folder)
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings(side_px=99)))))
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))
     with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
         evaluate_run(folder, root=tmp_path / "clean")
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=asdict(CleanSettings()))))
+    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
     assert evaluate_run(folder, root=tmp_path / "clean").evaluation.n_files

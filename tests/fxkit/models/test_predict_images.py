@@ -1,7 +1,7 @@
 """Prediction of single image files: order, batches, files that cannot be read, cleaning, decisions."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def test_a_model_of_raw_films_needs_no_cleaner(model: Model) -> None:
 
 def test_a_film_that_would_be_erased_too_far_comes_back_with_its_error(trained: Run) -> None:
     marked = next(r for r in trained.records if r.path.endswith("1.png"))
-    network = Brightness(cleaning=asdict(CleanSettings(read_text=False, min_confidence=0.0, max_fraction=0.0)))
+    network = Brightness(cleaning=CleanSettings(read_text=False, min_confidence=0.0, max_fraction=0.0).model_dump())
     found = predict_images(network, [trained.root / marked.path])[0]
     assert found.error.startswith(f"{trained.root / marked.path}: ")
     assert found.probabilities == ()
@@ -117,7 +117,7 @@ def test_a_film_that_would_be_erased_too_far_comes_back_with_its_error(trained: 
 
 @pytest.mark.slow
 def test_a_model_of_cleaned_films_gets_them_cleaned(trained: Run, model: Model) -> None:
-    cleaning = asdict(CleanSettings(read_text=False))
+    cleaning = CleanSettings(read_text=False).model_dump()
     marked = next(r for r in trained.records if r.path.endswith("1.png"))
     path = trained.root / marked.path
     network = on_processor(with_card(model, cleaning=cleaning))

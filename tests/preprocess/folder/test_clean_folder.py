@@ -222,7 +222,7 @@ def test_a_missing_detector_is_told_before_anything_is_written(films: Films) -> 
     root, coco = films(3)
     before = contents(root.parent)
     with pytest.raises(DetectorError, match=r"nosuch: easyocr: .* missing, and not downloaded \(no such folder\)"):
-        clean_folder(root, settings=CleanSettings("easyocr"), easyocr_models=root.parent / "nosuch")
+        clean_folder(root, settings=CleanSettings(detector="easyocr"), easyocr_models=root.parent / "nosuch")
     assert sorted(p.name for p in root.parent.iterdir()) == ["films", "films.json"]
     assert contents(root.parent) == before
     assert len(clean_folder(root, markers=coco).rows) == 3

@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -35,6 +34,6 @@ def test_a_network_that_is_not_there_is_told() -> None:
 
 def test_all_that_decides_is_noted() -> None:
     content = Mode(CleanSettings(turns=1), True, "12").as_json()
-    assert content["settings"] == asdict(CleanSettings(turns=1))
+    assert content["settings"] == CleanSettings(turns=1).model_dump()
     assert (content["masks_only"], content["markers_sha256"]) == (True, "12")
     assert {"onnxruntime", "rapidocr", "easyocr", "numpy"} <= set(content["versions"])

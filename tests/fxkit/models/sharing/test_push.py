@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -165,7 +165,7 @@ def test_the_backbones_first_weights_are_not_named(folder: Path, tmp_path: Path)
 
 
 def test_a_tuned_marker_network_goes_with_the_model(folder: Path, tmp_path: Path) -> None:
-    cleaning = asdict(CleanSettings(weights=str(NETWORK)))
+    cleaning = CleanSettings(weights=str(NETWORK)).model_dump()
     write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
     push(folder, str(tmp_path / "shared"))
     assert read_json(tmp_path / "shared" / "model.json")["cleaning"]["weights"] == DETECTOR
@@ -175,7 +175,7 @@ def test_a_tuned_marker_network_goes_with_the_model(folder: Path, tmp_path: Path
 
 
 def test_a_tuned_marker_network_that_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
-    cleaning = asdict(CleanSettings(weights=str(tmp_path / "gone.onnx")))
+    cleaning = CleanSettings(weights=str(tmp_path / "gone.onnx")).model_dump()
     write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
     with pytest.raises(RunError, match=r"gone\.onnx: cannot be read \(No such file.*\); without it the model cannot"):
         push(folder, str(tmp_path / "shared"))

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from fxkit.config import Config, find_preset, load_config, presets_folder, read_yaml
+from fxkit.config import Config, find_preset, load_config, presets_folder
 from fxkit.errors import ConfigError
 from fxkit.training.search.space import apply, as_stands, lookup, read_space
+from preprocess.yaml_files import read_yaml
 
 
 def written(folder: Path, text: str) -> Path:

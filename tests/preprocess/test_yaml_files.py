@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from preprocess.errors import ConfigError
+from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("-2E+3", -2e3), (".5e1", 5.0), ("4e-1", 0.4), ("2.5", 2.5)]
+)
+def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
+    assert parse_yaml(text) == value
+
+
+@pytest.mark.parametrize("text", ["e-4", "1e", "R2e1 a"])
+def test_other_texts_stay_texts(text: str) -> None:
+    assert parse_yaml(text) == text
+
+
+def test_an_empty_file_holds_no_values(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("# nothing\n")
+    assert read_yaml(tmp_path / "c.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [", r"cannot be read as YAML \("),
+        ("\x00", r"cannot be read as YAML \("),
+        ("- 1", "holds a list; expected lines such as `key: value`$"),
+        (None, r"cannot be read \(No such file or directory\)$"),
+    ],
+)
+def test_a_file_without_keys_and_values_is_refused(tmp_path: Path, text: str | None, reason: str) -> None:
+    if text is not None:
+        (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"c\.yaml: {reason}"):
+        read_yaml(tmp_path / "c.yaml")
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(ConfigError, match=r"c\.yaml: cannot be read as YAML \("):
+        read_yaml(tmp_path / "c.yaml")
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    rate: float = 0.1
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    inner: Inner = Inner()
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"inner": {"rat": 1}}, r"unknown key 'inner\.rat'; did you mean 'inner\.rate'\?"),
+        ({"inner": {"zzz": 1}}, r"unknown key 'inner\.zzz'; valid here: rate"),
+        ({"inner": {"rate": "high"}}, r"inner\.rate = 'high': input should be a valid number"),
+    ],
+)
+def test_a_wrong_nested_key_is_named_with_dots(values: dict, reason: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^c\.yaml: {reason}"):
+        check_settings(Outer, values, "c.yaml")
+
+
+def test_the_most_similar_name_is_suggested() -> None:
+    assert did_you_mean("basline", ["default", "baseline"]) == "; did you mean 'baseline'?"
+    assert did_you_mean("zzz", ["default", "baseline"]) == ""
