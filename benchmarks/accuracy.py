@@ -17,7 +17,6 @@ from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from fxkit.config import Config, load_config
 from fxkit.metrics.bootstrap import intervals, paired_difference
-from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import AUROC, BALANCED_ACCURACY
 from fxkit.models.model_json import settings_of_run
@@ -39,15 +38,10 @@ def predictions(films: list[Film], p: np.ndarray) -> Predictions:
 
 def show(name: str, runs: list[Predictions], against: list[Predictions] | None = None) -> None:
     found = intervals((AUROC, BALANCED_ACCURACY), runs)
-    text = [cell(found["auroc"]), cell(found["balanced_accuracy"])]
+    text = [f"{found[name]:.3f}" for name in ("auroc", "balanced_accuracy")]
     if against:
-        text.append(cell(paired_difference(AUROC, runs * len(against), against), signed=True))
+        text.append(f"{paired_difference(AUROC, runs * len(against), against):+.3f}")
     print("|", " | ".join([name, *text]), "|", flush=True)
-
-
-def cell(found: Interval, signed: bool = False) -> str:
-    form = "{:+.3f} ({:+.3f} to {:+.3f})" if signed else "{:.3f} ({:.3f} to {:.3f})"
-    return form.format(found.value, found.low, found.high)
 
 
 def settings(preset: str, *more: str) -> Config:

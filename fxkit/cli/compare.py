@@ -34,8 +34,7 @@ def compare(run_a: Path, run_b: Path, part: str, as_text: bool) -> None:
         click.echo(f"left out, as only one run predicted them: {found.only_a} and {found.only_b} files")
     click.echo(f"{'figure':<20} {'a':>6} {'b':>6}  {'difference, 95 % interval':<29} {'p':>6}  test")
     for row in found.rows:
-        d = row.difference
-        shown = f"{d.value:+.3f}  ({d.low:+.3f} to {d.high:+.3f})" if d.value == d.value else "undefined"
+        shown = f"{row.difference:+.3f}"
         p = f"{row.p:.3f}" if row.p == row.p else "-"
         click.echo(f"{row.metric:<20} {row.a.value:>6.3f} {row.b.value:>6.3f}  {shown:<29} {p:>6}  {row.test}")
     click.echo(f"{len(found.rows)} figures are tested: a single small p among them may be chance")

@@ -7,15 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from fxkit.evaluation.analyses import Details
-    from fxkit.metrics.intervals import Interval
     from fxkit.metrics.summary import Level
-
-
-def interval_text(found: "Interval", sign: str = "") -> str:
-    """Return a value and its interval as text."""
-    if found.value != found.value:
-        return "undefined"
-    return f"{found.value:{sign}.3f}  ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
 
 
 def print_details(details: "Details") -> None:
@@ -24,17 +16,16 @@ def print_details(details: "Details") -> None:
     from preprocess.errors import one_line
 
     found = details.calibration["film"]
-    click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {interval_text(found.error)}")
+    click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {found.error:.3f}")
     if found.slope and found.intercept:
-        slope, large = interval_text(found.slope), interval_text(found.intercept)
-        click.echo(f"  slope (1 is right) {slope}, in the large (0 is right) {large}")
+        click.echo(f"  slope (1 is right) {found.slope:.3f}, in the large (0 is right) {found.intercept:.3f}")
     for point in details.operating_points:
         films = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
         origin = films if point.chosen_on else "given"
         click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
         for name, figure in point.levels["film"].items():
             called = name.replace("_at_prevalence", f" at {point.prevalence}")
-            click.echo(f"  {called:<20} {interval_text(figure):<26} {figure.n} in {figure.n_groups} groups")
+            click.echo(f"  {called:<20} {f'{figure:.3f}':<26} {figure.n} in {figure.n_groups} groups")
     if details.subgroups:
         click.echo("subgroups by film, and their gap to the other films:")
     for part in details.subgroups:
@@ -42,7 +33,7 @@ def print_details(details: "Details") -> None:
         name = one_line(f"{part.attribute} = {part.value}")
         click.echo(f"  {name}: {part.n_films} films, {part.n_groups} groups{few}")
         for metric, figure in part.figures.items():
-            click.echo(f"    {metric:<18} {interval_text(figure):<26} gap {interval_text(part.gaps[metric], '+')}")
+            click.echo(f"    {metric:<18} {f'{figure:.3f}':<26} gap {part.gaps[metric]:+.3f}")
     if details.subgroups:
         click.echo(f"  {multiplicity(details.subgroups)}")
 
@@ -172,7 +163,7 @@ def _mixed(groups: int) -> str:
 
 def _print_figures(level: "Level") -> None:
     for metric, found in level.figures.items():
-        click.echo(f"  {metric:<20} {interval_text(found):<26} {found.n} in {found.n_groups} groups")
+        click.echo(f"  {metric:<20} {f'{found:.3f}':<26} {found.n} in {found.n_groups} groups")
 
 
 def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:

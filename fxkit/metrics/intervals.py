@@ -22,18 +22,42 @@ Limits = tuple[float, float]
 class Interval:
     """A value with its 95 % interval; NaN where undefined.
 
+    It formats as text, with any number format: ``f"{interval:+.1%}"`` gives "+4.0% (-2.0% to +10.0%)".
+
     Attributes:
         n_groups: independent groups behind the value (for the sensitivity: those with a positive file).
-        left_out: resamples in which the value was undefined and which were left out.
-        n: files (or films, or groups: what a row of the predictions is) behind the value.
+        left_out: resamples that were left out because the value is undefined in them.
+        n: rows of the predictions (files, films or groups) behind the value.
     """
 
     value: float
-    low: float
-    high: float
-    n_groups: int
+    low: float = math.nan
+    high: float = math.nan
+    n_groups: int = 0
     left_out: int = 0
     n: int = 0
+
+    def __format__(self, number_format: str) -> str:
+        """Return "value (low to high)"; "undefined" for NaN, and the value alone where a limit is NaN."""
+        if math.isnan(self.value):
+            return "undefined"
+        value, low, high = (format(number, number_format) for number in (self.value, self.low, self.high))
+        return value if math.isnan(self.low) or math.isnan(self.high) else f"{value} ({low} to {high})"
+
+    @property
+    def text(self) -> str:
+        """The interval with two decimals, such as "0.91 (0.88 to 0.93)"."""
+        return f"{self:.2f}"
+
+    @property
+    def signed(self) -> str:
+        """The same with signs, for differences, such as "+0.04 (-0.02 to +0.10)"."""
+        return f"{self:+.2f}"
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a bar from 0 to 1 can show the value and both limits."""
+        return all(0 <= number <= 1 for number in (self.low, self.value, self.high))
 
 
 def wilson(value: float, n: float) -> tuple[float, float]:
