@@ -1,4 +1,4 @@
-"""Settings: frozen pydantic models, YAML presets, and `--set key=value`, with the dotted key in every error."""
+"""Training settings: frozen pydantic models, filled from YAML presets and `--set key=value`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from preprocess.files import write_atomic
 from preprocess.images import MAX_PIXELS
 from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
 
-# timm would load files that these name, by unpickling in some versions
+# Arguments of timm.create_model that load weights (in some versions by unpickling) or change the head.
 LOADING_ARGS = frozenset(
     {
         "checkpoint_path",
@@ -27,32 +27,38 @@ LOADING_ARGS = frozenset(
 
 
 class Settings(BaseModel):
+    """Base of all settings: immutable, and unknown keys are an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DataConfig(Settings):
-    image_size: int | None = Field(None, ge=32)  # px, square; None: the backbone's own
-    resize: Literal["stretch", "pad"] = "stretch"  # pad keeps the aspect ratio
+    """How films are read and batched."""
+
+    image_size: int | None = Field(None, ge=32)  # side of the square input, px; None: the backbone's default
+    resize: Literal["stretch", "pad"] = "stretch"  # pad: keep the aspect ratio, fill with black
     batch_size: int = Field(32, ge=1)
-    workers: int = Field(2, ge=0)  # loader processes
-    max_pixels: int = Field(MAX_PIXELS, ge=1)  # larger films are refused
-    cache_bytes: int = Field(4_000_000_000, ge=0)  # of decoded films kept beside the runs, in .films; 0: none
+    workers: int = Field(2, ge=0)  # data loader processes
+    max_pixels: int = Field(MAX_PIXELS, ge=1)  # larger films are an error
+    cache_bytes: int = Field(4_000_000_000, ge=0)  # limit of the decoded films kept in .films beside the runs; 0: none
 
 
 class ModelConfig(Settings):
-    backbone: str = "resnet50"  # any timm name
-    pretrained: bool = True  # ImageNet weights from the hub
-    weights: str | None = None  # or from this file
-    args: dict[str, Any] = {}  # passed on to timm.create_model
-    mean: float | None = None  # normalisation; None: the backbone's own
+    """The backbone, its first weights and the head."""
+
+    backbone: str = "resnet50"  # any timm model name
+    pretrained: bool = True  # start from ImageNet weights; ignored if weights is set
+    weights: str | None = None  # start from this file or run folder
+    args: dict[str, Any] = {}  # further arguments of timm.create_model
+    mean: float | None = None  # of the normalisation, all channels; None: the backbone's default
     std: float | None = Field(None, gt=0)
-    hidden: int = Field(512, ge=0)  # units of the head's middle layer; 0: none, a linear head
-    dropout: tuple[float, float] = (0.5, 0.3)  # before each linear layer of the head; of a linear head the first
-    finetune_from: str | None = None  # module name; None: the stage that layer3 is to ResNet
+    hidden: int = Field(512, ge=0)  # units of the head's hidden layer; 0: linear head
+    dropout: tuple[float, float] = (0.5, 0.3)  # before the two linear layers; a linear head uses the first
+    finetune_from: str | None = None  # first backbone stage to fine-tune, such as layer3; None: by architecture
 
     @field_validator("args")
     @classmethod
-    def _no_weights(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _refuse_loading_args(cls, value: dict[str, Any]) -> dict[str, Any]:
         refused = sorted(set(value) & LOADING_ARGS)
         if refused:
             raise ValueError(
@@ -62,53 +68,57 @@ class ModelConfig(Settings):
 
     @field_validator("dropout")
     @classmethod
-    def _below_one(cls, value: tuple[float, float]) -> tuple[float, float]:
+    def _check_probabilities(cls, value: tuple[float, float]) -> tuple[float, float]:
         if not all(0 <= p < 1 for p in value):
             raise ValueError("each must be at least 0 and below 1")
         return value
 
 
 class OptimConfig(Settings):
-    epochs: tuple[int, int] = (5, 15)  # head, fine-tuning
-    head: Literal["adamw", "probe"] = "adamw"  # probe: fitted at once, to films as they are and epochs - 1 augmented
-    probe_penalty: float = Field(1.0, gt=0)  # see fxkit/training/probe.py
-    cached_views: int = Field(2, ge=0)  # augmented views a film whose features phase 1 trains on; 0: anew each epoch
-    head_lr: float = Field(1e-3, gt=0)  # phase 1
-    finetune_head_lr: float = Field(1e-4, gt=0)  # phase 2
-    finetune_backbone_lr: float = Field(1e-5, gt=0)
+    """Epochs, loss and optimizer of the two phases: phase 1 trains the head, phase 2 fine-tunes the backbone too."""
+
+    epochs: tuple[int, int] = (5, 15)  # of phase 1 and phase 2
+    head: Literal["adamw", "probe"] = "adamw"  # of phase 1; probe: logistic regression on frozen features
+    probe_penalty: float = Field(1.0, gt=0)  # L2 penalty of the probe; see fxkit/training/probe.py
+    cached_views: int = Field(2, ge=0)  # augmented views per film that phase 1 reuses; 0: new views each epoch
+    head_lr: float = Field(1e-3, gt=0)  # of phase 1
+    finetune_head_lr: float = Field(1e-4, gt=0)  # of the head in phase 2
+    finetune_backbone_lr: float = Field(1e-5, gt=0)  # of the backbone in phase 2
     weight_decay: float = Field(1e-2, ge=0)
-    layer_decay: float = Field(1.0, gt=0, le=1)  # the backbone's rate falls by this factor a layer towards the input
-    unfreeze_every: int | None = Field(None, ge=1)  # epochs until one more stage is trained; None: all at once
-    patience: int = Field(7, ge=1)  # epochs without a better val_loss
+    layer_decay: float = Field(1.0, gt=0, le=1)  # factor on the learning rate for each layer nearer the input
+    unfreeze_every: int | None = Field(None, ge=1)  # epochs before each earlier stage is unfrozen; None: all at once
+    patience: int = Field(7, ge=1)  # epochs without a lower val_loss before a phase stops
     loss: Literal["cross-entropy", "focal"] = "cross-entropy"
-    focal_gamma: float = Field(2.0, ge=0)  # how much less the focal loss counts films that are easy
-    label_smoothing: float = Field(0.0, ge=0, lt=1)  # probability shared among all classes in the training's targets
-    class_weights: bool = True  # rarer classes weigh more, as 1 / their share; auto and none are other words for it
-    film_weights: bool = False  # an epoch shows each film equally often, however many copies of it there are
-    ema_decay: float | None = Field(None, gt=0, lt=1)  # of a step; validate and keep the moving average of the weights
-    gradient_clip: float | None = Field(None, gt=0)  # longest gradient, L2 norm
-    accumulate: int = Field(1, ge=1)  # batches a step
+    focal_gamma: float = Field(2.0, ge=0)  # higher values give easy films less weight in the focal loss
+    label_smoothing: float = Field(0.0, ge=0, lt=1)  # target probability spread evenly over all classes
+    class_weights: bool = True  # weight classes by 1 / frequency; auto means true, none means false
+    film_weights: bool = False  # sample each film equally often, however many files it has
+    ema_decay: float | None = Field(None, gt=0, lt=1)  # per step, of the weights' moving average; None: off
+    gradient_clip: float | None = Field(None, gt=0)  # maximal L2 norm of the gradient
+    accumulate: int = Field(1, ge=1)  # batches per optimizer step
 
     @field_validator("class_weights", mode="before")
     @classmethod
-    def _words(cls, value: Any) -> Any:
+    def _read_words(cls, value: Any) -> Any:
         return {"auto": True, "none": False}.get(value, value) if isinstance(value, str) else value
 
     @field_validator("epochs")
     @classmethod
-    def _some_epochs(cls, value: tuple[int, int]) -> tuple[int, int]:
+    def _check_epochs(cls, value: tuple[int, int]) -> tuple[int, int]:
         if min(value) < 0 or sum(value) == 0:
-            raise ValueError("neither may be negative, nor both 0")
+            raise ValueError("expected two numbers of at least 0, not both 0")
         return value
 
 
 class AugmentConfig(Settings):
+    """Random changes of the training films. Probabilities are per film and epoch."""
+
     enabled: bool = True
-    crop_scale: tuple[float, float] = (0.7, 1.0)  # share of the film's area
-    crop_ratio: tuple[float, float] = (0.8, 1.25)
-    horizontal_flip: float = Field(0.5, ge=0, le=1)
-    vertical_flip: float = Field(0.5, ge=0, le=1)
-    rotate_deg: float = Field(30.0, ge=0, le=180)
+    crop_scale: tuple[float, float] = (0.7, 1.0)  # range of the cropped fraction of the film's area
+    crop_ratio: tuple[float, float] = (0.8, 1.25)  # range of width / height
+    horizontal_flip: float = Field(0.5, ge=0, le=1)  # probability
+    vertical_flip: float = Field(0.5, ge=0, le=1)  # probability
+    rotate_deg: float = Field(30.0, ge=0, le=180)  # largest angle either way
     rotate_probability: float = Field(0.7, ge=0, le=1)
     affine_probability: float = Field(0.5, ge=0, le=1)
     shift_fraction: float = Field(0.06, ge=0, le=0.5)
@@ -121,27 +131,34 @@ class AugmentConfig(Settings):
     gamma_probability: float = Field(0.3, ge=0, le=1)
     clahe_probability: float = Field(0.2, ge=0, le=1)
     blur_probability: float = Field(0.15, ge=0, le=1)
-    noise_std: tuple[float, float] = (0.01, 0.03)  # of the full range
+    noise_std: tuple[float, float] = (0.01, 0.03)  # as a fraction of the full grey range
     noise_probability: float = Field(0.2, ge=0, le=1)
     dropout_holes: tuple[int, int] = (1, 6)
-    dropout_size: tuple[float, float] = (0.05, 0.15)  # of the side
+    dropout_size: tuple[float, float] = (0.05, 0.15)  # side of a hole as a fraction of the film's side
     dropout_probability: float = Field(0.3, ge=0, le=1)
-    mixup_alpha: float = Field(0.0, ge=0)  # of the Beta distribution that the share of two mixed films is drawn from
-    cutmix_alpha: float = Field(0.0, ge=0)  # with both, either is drawn; 0: none
+    mixup_alpha: float = Field(0.0, ge=0)  # Beta(alpha, alpha) draws the mixing weight of two films; 0: no mixup
+    cutmix_alpha: float = Field(0.0, ge=0)  # as mixup_alpha, for CutMix; if both are set, each batch draws one of them
 
 
 class TrainerConfig(Settings):
-    """Passed on to Lightning's Trainer, but for the last three."""
+    """Arguments of Lightning's Trainer; fxkit itself uses channels_last, loggers and export."""
 
     accelerator: str = "auto"
     devices: int | str = "auto"
     num_nodes: int = Field(1, ge=1)
     strategy: str = "auto"
     precision: str = "32-true"
-    deterministic: bool = False  # refuse or replace operations whose result may differ from run to run
+    deterministic: bool = False  # use only operations with reproducible results
     channels_last: bool = True  # memory order of images and weights; faster for most convolutions
     loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard",)
-    export: Literal["onnx", "openvino"] | None = "onnx"  # what `fxkit train` leaves for `fxkit predict` to start with
+    export: Literal["onnx", "openvino"] | None = "onnx"  # format of the export that `fxkit train` writes
+
+    @field_validator("export", mode="before")
+    @classmethod
+    def _refuse_torchscript(cls, value: Any) -> Any:
+        if value == "torchscript":
+            raise ValueError("the TorchScript format was removed; use onnx or openvino")
+        return value
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of Lightning's Trainer."""
@@ -149,6 +166,8 @@ class TrainerConfig(Settings):
 
 
 class Config(Settings):
+    """All settings of a training."""
+
     seed: int = Field(0, ge=0, lt=2**32)
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -157,46 +176,53 @@ class Config(Settings):
     trainer: TrainerConfig = TrainerConfig()
 
     def on_one_device(self) -> "Config":
-        """Return the settings for several trainings one after the other: several devices would each run them all."""
-        alone = self.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
-        return self.model_copy(update={"trainer": alone})
+        """Return a copy for one device: with more, each device would run every training of a series."""
+        trainer = self.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
+        return self.model_copy(update={"trainer": trainer})
 
 
 def load_config(config: str | Path | None = None, settings: Sequence[str] = ()) -> Config:
-    """Build the settings from a preset's name or a YAML file, then from `key=value` texts with dotted keys.
+    """Load the settings.
 
+    Args:
+        config: name of a training preset, or path of a YAML file; None: the defaults.
+        settings: texts such as ``optim.head_lr=3e-4``, which override the file.
     Raises:
         ConfigError: an unknown key, a wrong type or value, an unknown preset, or a file that is not YAML.
     """
     values = read_yaml(find_preset("train", config)) if config is not None else {}
-    where = str(config) if config is not None else "settings"
     for text in settings:
-        key, found, value = text.partition("=")
-        if not found or not key:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
             raise ConfigError(f"--set {text}: expected KEY=VALUE, such as optim.head_lr=3e-4")
         _assign(values, key.strip().split("."), parse_value(text, value))
-    return validate(values, where)
+    return check_settings(Config, values, str(config) if config is not None else "settings")
 
 
-def with_settings(config: Config, values: Mapping[str, Any], where: str) -> Config:
-    """Return the settings with others laid over them, by their dotted keys.
+def update_config(config: Config, values: Mapping[str, Any], source: str) -> Config:
+    """Return a copy of the settings with some values replaced.
 
+    Args:
+        values: new values by dotted key, such as ``optim.head_lr``.
+        source: where the values come from; error messages start with it.
     Raises:
-        ConfigError: an unknown key, or a wrong type or value; the message opens with `where`.
+        ConfigError: an unknown key, or a wrong type or value.
     """
     merged = config.model_dump()
     for key, value in values.items():
         _assign(merged, key.split("."), value)
-    return validate(merged, where)
-
-
-def validate(values: Mapping[str, Any], where: str) -> Config:
-    """Check nested values against Config; the error names the first wrong one by its dotted key."""
-    return check_settings(Config, values, where)
+    return check_settings(Config, merged, source)
 
 
 def find_preset(kind: str, name: str | Path) -> Path:
-    """Return the YAML file of this path, or of this name among the presets of a kind (train, ablations, clean)."""
+    """Return the path of a YAML file, given its path or the name of a preset.
+
+    Args:
+        kind: which presets: train, search, ablations or clean.
+        name: a path, or a preset's name without ``.yaml``.
+    Raises:
+        ConfigError: neither a file nor a preset.
+    """
     if Path(name).is_file():
         return Path(name)
     presets = {path.stem: path for path in sorted((presets_folder() / kind).glob("*.yaml"))}
@@ -208,12 +234,16 @@ def find_preset(kind: str, name: str | Path) -> Path:
 
 
 def presets_folder() -> Path:
-    """Return the folder of the YAML presets: ``fxkit/configs``, or ``configs`` of a checkout without symbolic links."""
+    """Return the folder of the YAML presets.
+
+    It is ``fxkit/configs``, a link to ``configs``; in a checkout without symbolic links it is ``configs`` itself.
+    """
     inside = Path(__file__).parent / "configs"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
 
 
 def write_config(path: str | Path, config: Config) -> None:
+    """Write the settings as YAML."""
     write_atomic(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
@@ -229,6 +259,6 @@ def _assign(values: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         inner = values.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {'.'.join(keys)}: {key} holds a value, not further keys")
+            raise ConfigError(f"--set {'.'.join(keys)}: {key} is a value and has no keys of its own")
         values = inner
     values[keys[-1]] = value

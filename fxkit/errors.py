@@ -1,4 +1,4 @@
-"""fxkit's own errors; the whole tree is drawn in `preprocess.errors`."""
+"""Errors of fxkit that the user can fix. `preprocess.errors` describes the whole tree."""
 
 from preprocess.errors import ConfigError as ConfigError
 from preprocess.errors import KnownError
@@ -13,4 +13,4 @@ class WeightsError(KnownError):
 
 
 class RunError(KnownError):
-    """A run folder is missing, incomplete or in the way."""
+    """A run folder is missing, incomplete or would be overwritten."""

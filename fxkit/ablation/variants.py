@@ -9,7 +9,7 @@ from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, parts_
 from fxkit.ablation.masked_vs_raw import check_start
 from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
-from fxkit.config import Config, with_settings
+from fxkit.config import Config, update_config
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
@@ -48,7 +48,7 @@ def compare_variants(
     if settings.kind == "split" and not settings.folds:
         raise ConfigError("ablation split without folds; expected 3 or more: both arms must test the same files")
     arms = SPLIT_ARMS if settings.kind == "split" else tuple(settings.arms)
-    configs = {arm: with_settings(config, settings.arms.get(arm, {}), f"arm {arm!r}") for arm in arms}
+    configs = {arm: update_config(config, settings.arms.get(arm, {}), f"arm {arm!r}") for arm in arms}
     if not flags.full:
         _check_quick(settings.arms)
     check_start(records, folder, settings, flags)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from fxkit import __version__
-from fxkit.config import Config, validate, write_config
+from fxkit.config import Config, write_config
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
-from preprocess.yaml_files import read_yaml
+from preprocess.yaml_files import check_settings, read_yaml
 
 PACKAGES = (
     "torch",
@@ -94,7 +94,7 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder}: no run folder (config.yaml is missing); make one with `fxkit train`")
-    config = validate(read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
+    config = check_settings(Config, read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
     described = read_json(folder / "manifest.json")
     records = tuple(read_manifest(folder / "manifest.csv"))
     if manifest_hash(records) != described["sha256"]:

@@ -89,8 +89,8 @@ def views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
     Raises:
         ConfigError: it is an exported file, which does not tell what its training showed, or as `views_of`.
     """
-    from fxkit.config import validate
-    from preprocess.yaml_files import read_yaml
+    from fxkit.config import Config
+    from preprocess.yaml_files import check_settings, read_yaml
 
     path = Path(model) / "config.yaml"
     if not path.is_file():
@@ -98,7 +98,7 @@ def views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
             f"--tta {kind}: {model} does not tell which views its training showed; expected a run folder, which may "
             "run its export by --engine onnx or openvino"
         )
-    return views_of(validate(read_yaml(path), str(path)), kind)
+    return views_of(check_settings(Config, read_yaml(path), str(path)), kind)
 
 
 def describe(views: Sequence[View]) -> str:

@@ -1,15 +1,15 @@
-"""Settings: what is taken, and what is refused with which words."""
+"""Which settings are accepted, and which error names a wrong one."""
 
 from pathlib import Path
 
 import pytest
 
-from fxkit.config import Config, find_preset, load_config, presets_folder, validate, write_config
+from fxkit.config import Config, find_preset, load_config, presets_folder, write_config
 from fxkit.errors import ConfigError
-from preprocess.yaml_files import read_yaml
+from preprocess.yaml_files import check_settings, read_yaml
 
 
-def test_no_settings_are_the_defaults() -> None:
+def test_without_settings_the_defaults_apply() -> None:
     assert load_config() == Config()
 
 
@@ -18,11 +18,11 @@ def test_every_preset_is_valid(name: str) -> None:
     assert isinstance(load_config(name), Config)
 
 
-def test_the_default_preset_shows_the_defaults() -> None:
+def test_the_default_preset_equals_the_defaults() -> None:
     assert load_config("default") == Config()
 
 
-def test_the_baseline_is_the_published_recipe() -> None:
+def test_the_baseline_preset_is_the_published_recipe() -> None:
     config = load_config("baseline")
     assert config.optim.epochs == (5, 15)
     assert (config.optim.finetune_head_lr, config.optim.finetune_backbone_lr) == (1e-4, 1e-5)
@@ -30,7 +30,7 @@ def test_the_baseline_is_the_published_recipe() -> None:
     assert config.model.finetune_from == "layer3"
 
 
-def test_settings_lie_over_the_file(tmp_path: Path) -> None:
+def test_settings_override_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("optim: {head_lr: 1e-4, patience: 3}\n")
     config = load_config(file, ["optim.head_lr=3e-4", "model.args.pad_type=same", "data.resize=pad"])
@@ -41,7 +41,7 @@ def test_settings_lie_over_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("1e-4", 1e-4), ("-2E+3", -2e3), (".5e1", 5.0), ("2.5", 2.5)])
-def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
+def test_numbers_in_exponent_notation_are_numbers(text: str, value: float) -> None:
     assert load_config(None, [f"model.args.x={text}"]).model.args["x"] == value
 
 
@@ -53,52 +53,53 @@ def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
         ("optimm.x=1", "unknown key 'optimm'; did you mean 'optim'?"),
         ("data.batch_size=many", "data.batch_size = 'many': input should be a valid integer"),
         ("data.resize=crop", "data.resize = 'crop': input should be 'stretch' or 'pad'"),
-        ("optim.epochs=[0, 0]", "optim.epochs = [0, 0]: neither may be negative, nor both 0"),
+        ("optim.epochs=[0, 0]", "optim.epochs = [0, 0]: expected two numbers of at least 0, not both 0"),
         ("model.dropout=[1, 0]", "model.dropout = [1, 0]: each must be at least 0 and below 1"),
         ("model.args.checkpoint_path=x.pt", "checkpoint_path would load weights or change the head"),
         ("model.args.pretrained=true", "pretrained would load weights"),
+        ("trainer.export=torchscript", "trainer.export = 'torchscript': the TorchScript format was removed; use onnx"),
         ("seed", "--set seed: expected KEY=VALUE"),
         ("seed=[1", "'[1' is not a YAML value"),
         ("seed.x=1", "seed = {'x': 1}: input should be a valid integer"),
     ],
 )
-def test_wrong_settings_name_their_key(setting: str, words: str) -> None:
+def test_the_error_names_the_key_of_a_wrong_setting(setting: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(None, [setting])
     assert words in str(caught.value)
 
 
-def test_a_value_has_no_further_keys() -> None:
-    with pytest.raises(ConfigError, match="seed holds a value, not further keys"):
+def test_a_key_below_a_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seed is a value and has no keys of its own"):
         load_config(None, ["seed=1", "seed.x=2"])
 
 
-def test_an_unknown_preset_names_the_nearest() -> None:
+def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"basline: neither a file nor a preset.*did you mean 'baseline'"):
         find_preset("train", "basline")
 
 
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+def test_a_yaml_list_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")
     with pytest.raises(ConfigError, match="holds a list; expected lines such as `key: value`"):
         read_yaml(file)
 
 
-def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "broken.yaml"
     file.write_text("a: [1\n")
     with pytest.raises(ConfigError, match="cannot be read as YAML"):
         read_yaml(file)
 
 
-def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "empty.yaml"
     file.write_text("")
     assert load_config(file) == Config()
 
 
-def test_written_settings_come_back(tmp_path: Path) -> None:
+def test_written_settings_are_read_back(tmp_path: Path) -> None:
     config = load_config("tiny", ["optim.head_lr=1e-5", "model.args={a: 1}"])
     write_config(tmp_path / "config.yaml", config)
-    assert validate(read_yaml(tmp_path / "config.yaml"), "config.yaml") == config
+    assert check_settings(Config, read_yaml(tmp_path / "config.yaml"), "config.yaml") == config

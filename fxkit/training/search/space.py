@@ -8,9 +8,9 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import Field, ValidationError
 
-from fxkit.config import Config, Settings, find_preset, validate
+from fxkit.config import Config, Settings, find_preset
 from fxkit.errors import ConfigError
-from preprocess.yaml_files import read_yaml
+from preprocess.yaml_files import check_settings, read_yaml
 
 
 class Range(Settings):
@@ -110,7 +110,7 @@ def apply(config: Config, values: Mapping[str, Any], where: str = "settings") ->
         if not isinstance(inner, dict):
             raise ConfigError(f"{where}: unknown key {key!r}; expected a dotted setting such as optim.head_lr")
         inner[last] = value
-    return validate(nested, where)
+    return check_settings(Config, nested, where)
 
 
 def lookup(config: Config, key: str) -> Any:
