@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.errors import DataError
-from fxkit.index.copies.compare import Evidence
-from fxkit.index.copies.features import Features
+from fxkit.index.copies.candidates import CANDIDATES_VERSION
+from fxkit.index.copies.compare import EVIDENCE_VERSION, Evidence
+from fxkit.index.copies.features import FEATURES_VERSION, Features
 from fxkit.index.dicom import DicomIds
 from fxkit.index.facts import FileFacts
 from preprocess.images import decode_image, encode_jpeg, to_grey8
@@ -35,7 +36,15 @@ CREATE TABLE IF NOT EXISTS features (
 CREATE TABLE IF NOT EXISTS evidence (pair TEXT PRIMARY KEY, found TEXT);
 CREATE TABLE IF NOT EXISTS candidates (films TEXT PRIMARY KEY, pairs BLOB);
 CREATE TABLE IF NOT EXISTS figures (data TEXT PRIMARY KEY, found TEXT);
+CREATE TABLE IF NOT EXISTS versions (filled TEXT PRIMARY KEY, versions TEXT);
 """
+
+# The algorithms whose output each table holds, by their versions. A cache that names none was filled by version 1.
+VERSIONS = {
+    "features": (FEATURES_VERSION,),
+    "candidates": (FEATURES_VERSION, CANDIDATES_VERSION),
+    "evidence": (FEATURES_VERSION, EVIDENCE_VERSION),
+}
 
 
 Hashes = tuple[str, str]
@@ -191,10 +200,20 @@ def open_store(path: Path | None) -> Iterator[Store]:
         with closing(sqlite3.connect(path or ":memory:")) as database:
             marks = f"PRAGMA application_id = {int.from_bytes(OURS, 'big')}; PRAGMA user_version = {FORMAT};"
             database.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+            _empty_outdated(database)
             yield Store(database)
             database.commit()
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
+
+
+def _empty_outdated(database: sqlite3.Connection) -> None:
+    """Empty the tables that another version of an algorithm filled."""
+    kept = dict(database.execute("SELECT filled, versions FROM versions"))
+    for table, versions in VERSIONS.items():
+        if kept.get(table, json.dumps([1] * len(versions))) != json.dumps(versions):
+            database.execute(f"DELETE FROM {table}")
+        database.execute("INSERT OR REPLACE INTO versions VALUES (?, ?)", (table, json.dumps(versions)))
 
 
 def _unusable(path: Path | None, error: Exception) -> DataError:

@@ -7,6 +7,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+CANDIDATES_VERSION = 1  # Raise this when `candidates` returns other pairs or votes: caches then drop theirs.
+
 VOTING = 250  # points of a film, the strongest, that vote and are voted for: more take their time
 
 DIMENSIONS = 32  # to which descriptors are reduced

@@ -6,6 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Raise this when `features_of` returns other values for the same film: caches then drop their features, and what was
+# computed from them. tests/fxkit/index/copies/test_versions.py fails until both agree.
+FEATURES_VERSION = 1
+
 SIDE_PX = 320  # longest side of the picture
 
 POINTS = 400  # the strongest

@@ -111,6 +111,42 @@ def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyte
         assert set(store.readings()) == {"b.png"}
 
 
+@pytest.mark.parametrize(
+    ("table", "emptied"),
+    [("features", {"features"}), ("candidates", {"candidates"}), ("evidence", {"evidence"}), (None, set())],
+)
+def test_a_new_version_of_an_algorithm_empties_its_own_table(
+    tmp_path: Path, features: Features, monkeypatch: pytest.MonkeyPatch, table: str | None, emptied: set[str]
+) -> None:
+    place = tmp_path / "m.cache"
+    with open_store(place) as store:
+        store.add_file("a.png", "1", READ, features)
+        store.add_evidence({("aa", "bb"): SEEN})
+        store.keep_candidates("all films", [(0, 1, 2.5)])
+    if table:
+        monkeypatch.setitem(module.VERSIONS, table, (*module.VERSIONS[table][:-1], 99))
+    with open_store(place) as store:
+        kept = {
+            "features": store.known() == {"aa"},
+            "evidence": bool(store.evidence([("aa", "bb")])),
+            "candidates": store.candidates("all films") is not None,
+        }
+        assert set(store.readings()) == {"a.png"}
+    assert {name for name, is_kept in kept.items() if not is_kept} == emptied
+
+
+def test_a_cache_from_before_versions_were_kept_is_used(tmp_path: Path, features: Features) -> None:
+    place = tmp_path / "m.cache"
+    with open_store(place) as store:
+        store.add_file("a.png", "1", READ, features)
+        store.add_evidence({("aa", "bb"): SEEN})
+    with closing(sqlite3.connect(place)) as database:
+        database.executescript("DROP TABLE versions")
+    with open_store(place) as store:
+        assert store.known() == {"aa"}
+        assert store.evidence([("aa", "bb")]) == {("aa", "bb"): SEEN}
+
+
 def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "manifest.csv"
     place.write_text("path,label\n" * 100)
