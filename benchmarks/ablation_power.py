@@ -24,7 +24,7 @@ from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import ablation_settings
 from fxkit.ablation.write_arms import write_arms
 from fxkit.config import Config, load_config
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
 from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
 from preprocess.folder.clean_folder import clean_folder
@@ -142,7 +142,7 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
         else:
             synth(root, films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation, jobs=task.jobs)
             clean_folder(root, folder / "clean", markers=root / MARKERS, jobs=task.jobs)
-        records = index_data(table, copies=False).records
+        records = index_data(table, IndexOptions(copies=False)).records
         arms = write_arms(
             root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=(), jobs=task.jobs
         )

@@ -143,7 +143,7 @@ def index_command(
     fxkit index data/forearm --frozen manifest.csv --out grown.csv
     """
     from fxkit.data.manifest import OK, count_splits
-    from fxkit.index.build import index_data, write_index
+    from fxkit.index.build import IndexOptions, index_data, write_index
     from fxkit.index.pages.leaks_page import remove_old_leaks
     from preprocess.errors import one_line
     from preprocess.known_markers import read_known_markers
@@ -158,15 +158,9 @@ def index_command(
             bar.update(done - bar.pos)
 
         cache = cache or out.with_suffix(".cache")
-        index = index_data(
-            data,
-            split="keep" if keep_split else split,
-            folds=folds or 0,
-            markers=known,
-            cache=cache,
-            progress=show,
-            **options,
-        )
+        split = "keep" if keep_split else split
+        settings = IndexOptions(split=split, folds=folds or 0, markers=known, cache=cache, **options)
+        index = index_data(data, settings, progress=show)
     write_index(out, index, overwrite=overwrite)
     remove_old_leaks(out.parent)
     may_leak = keep_split or split == "random"

@@ -59,10 +59,10 @@ def refuse_inside(out: Path, data: Path | None) -> None:
 
 
 def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
-    from fxkit.index.build import index_data
+    from fxkit.index.build import IndexOptions, index_data
     from preprocess.errors import one_line
 
-    found = index_data(data, root=root, seed=seed, split=split)
+    found = index_data(data, IndexOptions(root=root, seed=seed, split=split))
     for note in found.notes:
         click.echo(f"note: {one_line(note)}", err=True)
     unreadable = sum(r.status != "ok" for r in found.records)

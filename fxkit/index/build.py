@@ -1,4 +1,4 @@
-"""Index a data set: find its files, read every one, group copies, split by group, and say what was found."""
+"""Index a data set: list its files, read each one, group copies, split by group, and collect notes for the user."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from pathlib import Path
 from fxkit.data.groups import assign_groups, film_keys, join_all
 from fxkit.data.manifest import Part, Record, count_splits, manifest_text, order_classes, usable, write_manifest
 from fxkit.errors import DataError
-from fxkit.index.cache import Reading, Store, open_store
-from fxkit.index.dicom import Marks, marks_of
+from fxkit.index.cache import Reading, open_store
+from fxkit.index.dicom import marks_of
 from fxkit.index.facts import FileFacts
 from fxkit.index.find_copies import NO_COPIES, Copies, Verdicts, find_copies, read_verdicts
 from fxkit.index.notes import copy_notes, leak_notes, torn_names, twin_notes, unknown_patients
@@ -22,98 +22,119 @@ from preprocess.folder.backends import open_workers
 from preprocess.images import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
 
-__all__ = ["Index", "Part", "count_splits", "index_data", "write_index"]
+__all__ = ["Index", "IndexOptions", "Part", "count_splits", "index_data", "write_index"]
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """How `index_data` reads, groups and splits a data set.
+
+    Attributes:
+        root: folder that the paths in a CSV file are relative to. Default: the folder of the CSV file.
+        split: "grouped" divides groups by the fractions. "keep" takes the split of the folders or of the CSV file; if
+            it has no val part, groups are moved from train to val. "random" divides files and ignores groups, as many
+            published results did, to show how that changes a score. "none" makes no split: all files are for testing.
+        fractions: fractions of train, val and test.
+        seed: seed of the split.
+        folds: number of folds that train and val are divided into, by group; 0 makes no folds.
+        stratify: what to balance beside the class: "site", "marker", or both.
+        markers: known markers of the films. Needed to stratify by "marker".
+        frozen: an older manifest. Its groups keep their split and fold.
+        hold_out: site that becomes the test part. The other sites are divided into train and val.
+        max_pixels: larger images are listed as unreadable.
+        jobs: number of processes.
+        backend: "loky" starts processes on this machine; "dask" uses all workers of a cluster.
+        scheduler: address of the Dask scheduler.
+        copies: whether to compare pixels to find copies. If not, names, bytes and ids alone show copies.
+        dicom_ids: whether to group by the patients, studies and films that DICOM files name.
+        cache: SQLite file that keeps readings and comparisons for the next run. None keeps nothing.
+        accept: CSV file of pairs that are copies, whatever their pixels show; see `read_verdicts`.
+        reject: CSV file of pairs that are not copies; see `read_verdicts`.
+    """
+
+    root: str | Path | None = None
+    split: str = "grouped"
+    fractions: tuple[float, ...] = FRACTIONS
+    seed: int = 0
+    folds: int = 0
+    stratify: tuple[str, ...] = ()
+    markers: KnownMarkers | None = None
+    frozen: Path | None = None
+    hold_out: str = ""
+    max_pixels: int = MAX_PIXELS
+    jobs: int = 1
+    backend: str = "loky"
+    scheduler: str | None = None
+    copies: bool = True
+    dicom_ids: bool = True
+    cache: Path | None = None
+    accept: Path | None = None
+    reject: Path | None = None
+
+    @property
+    def division(self) -> Division:
+        """The options that `divide` needs."""
+        return Division(
+            self.split, self.fractions, self.seed, self.folds, self.stratify, self.markers, self.frozen, self.hold_out
+        )
+
+
+DEFAULTS = IndexOptions()
+
+Progress = Callable[[str, int, int], None]  # "files" or "copies", the number done, the number of all
 
 
 @dataclass(frozen=True)
 class Index:
-    """What `index_data` found: the rows of the manifest, and what a user should be told."""
+    """The rows of the manifest, and what else `index_data` learned about the data set."""
 
-    root: Path
+    root: Path  # folder that the paths of the records are relative to
     records: tuple[Record, ...]
-    notes: tuple[str, ...]
-    facts: tuple[FileFacts, ...] = ()  # of the files that can be read
-    copies: Copies = NO_COPIES  # by pixels
+    notes: tuple[str, ...]  # messages for the user
+    facts: tuple[FileFacts, ...] = ()  # one for each readable file
+    copies: Copies = NO_COPIES  # copies found by comparing pixels
 
 
 def index_data(
-    data: str | Path | Sequence[Path],
-    *,
-    root: str | Path | None = None,
-    split: str = "grouped",
-    fractions: Sequence[float] = FRACTIONS,
-    seed: int = 0,
-    folds: int = 0,
-    stratify: Sequence[str] = (),
-    markers: KnownMarkers | None = None,
-    frozen: Path | None = None,
-    hold_out: str = "",
-    max_pixels: int = MAX_PIXELS,
-    jobs: int = 1,
-    backend: str = "loky",
-    scheduler: str | None = None,
-    copies: bool = True,
-    dicom_ids: bool = True,
-    cache: Path | None = None,
-    accept: Path | None = None,
-    reject: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    data: str | Path | Sequence[Path], options: IndexOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> Index:
-    """Read a data set and give every file its class, film, group and split; nothing is written.
+    """Read a data set and give every file its class, film, group and split. Nothing but the cache is written.
 
-    Files that cannot be decoded stay in the rows, with the reason as their status and no split.
+    A file that cannot be decoded keeps its row, with the reason as its status and without a split.
 
     Args:
-        data: CLASS/ folders, SPLIT/CLASS/ folders, or a CSV file; of several, each such folder is a site.
-        root: what the CSV's paths are relative to, when that is not its folder.
-        split: "grouped" divides groups by the fractions; "keep" takes the split of the folders or the CSV,
-            and carves a missing val out of train by group; "random" divides files without regard to groups,
-            as many published results did, to show what that does to a score; "none" leaves all in one,
-            for testing on.
-        fractions: of train, val and test.
-        folds, stratify, markers, frozen, hold_out: see `Division`.
-        jobs, backend, scheduler: processes, or a cluster; see `open_workers`.
-        copies: find copies by their pixels, too.
-        dicom_ids: group by the patients, studies and films that DICOM files name, too.
-        cache: SQLite file that keeps what was read and compared, so that the next run need not; None keeps nothing.
-        accept, reject: CSV files of pairs that the user says are copies, or are not; see `read_verdicts`.
-        progress: called with "files" or "copies", what is done of them and how many they are.
+        data: a folder of CLASS/ folders or SPLIT/CLASS/ folders, or a CSV file. Of several folders, each is a site.
+        options: how to read, group and split.
+        progress: called with "files" or "copies", the number done and the number of all.
 
     Raises:
-        DataError: data is missing or of another layout, no file can be read, one class only, or a class has
-            fewer groups than there are splits; or the cache or a verdict cannot be read.
+        ConfigError: options that exclude each other.
+        DataError: the data is missing or has another layout, no file can be read, there is only one class, or a class
+            has fewer groups than there are splits; or the cache or a file of verdicts cannot be read.
     """
-    how = Division(split, tuple(fractions), seed, folds, tuple(stratify), markers, frozen, hold_out)
-    check_division(how)
-    found, data = _scan(data, root)
-    paths = [file.path for file in found.found]
-    with open_store(cache) as store, open_workers(backend, jobs, scheduler) as workers:
-        readings = read_files(store, found.root, paths, max_pixels, workers, progress and partial(progress, "files"))
-        same = _copies(store, paths, readings, copies, workers, accept, reject, progress)
-    names = film_keys([film_path(file) for file in found.found])
-    alike = [[r.sha256 for r in readings], [same.groups.get(r.sha256, "") for r in readings]]
-    marks = marks_of(found.found, [r.ids if dicom_ids else None for r in readings], join_all(names, alike))
-    records = _group(found.found, readings, names, alike, marks)
-    if split != "none":
-        _check_usable(data, records)
-    notes = [*found.notes, *twin_notes(records), *copy_notes(records, found.found, same, marks.patients), *marks.notes]
-    if split != "none":
+    check_division(options.division)
+    scanned, data_name = _scan(data, options.root)
+    readings, copies = _read(scanned, options, progress)
+    records, group_notes = _group(scanned.found, readings, copies, options.dicom_ids)
+    notes = [*scanned.notes, *group_notes]
+    if options.split != "none":
+        _check_usable(data_name, records)
         notes += [*unknown_patients(records), *torn_names(records)]
-    if split == "grouped" and any(file.split for file in found.found):
+    if options.split == "grouped" and any(file.split for file in scanned.found):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
-        records, more = divide(records, found.found, how)
+        records, split_notes = divide(records, scanned.found, options.division)
     except DataError as error:
-        raise DataError(f"{data}: {error}") from error
-    notes += more
-    if split in ("keep", "random"):
-        notes += leak_notes(records, split)
+        raise DataError(f"{data_name}: {error}") from error
+    notes += split_notes
+    if options.split in ("keep", "random"):
+        notes += leak_notes(records, options.split)
     facts = tuple(reading.facts for reading in readings if reading.facts)
-    return Index(found.root, tuple(records), tuple(notes), facts, same)
+    return Index(scanned.root, tuple(records), tuple(notes), facts, copies)
 
 
 def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[Scan, str]:
-    """Scan one data set or several folders, and name it for errors."""
+    """List the files of one data set or of several folders; return them with the name of the data for errors."""
     if isinstance(data, (str, Path)):
         return scan(data, root), str(data)
     if len(data) == 1:
@@ -125,38 +146,37 @@ def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[S
     return scan_roots(data), some(map(str, data))
 
 
-def _copies(
-    store: Store,
-    paths: Sequence[str],
-    readings: Sequence[Reading],
-    wanted: bool,
-    jobs: int,
-    accept: Path | None,
-    reject: Path | None,
-    progress: Callable[[str, int, int], None] | None,
-) -> Copies:
-    hashes = {path: reading.sha256 for path, reading in zip(paths, readings, strict=True)}
-    verdicts = Verdicts(read_verdicts(accept, hashes), read_verdicts(reject, hashes))
-    if not wanted and not verdicts.accepted:
-        return NO_COPIES
-    shown = hashes.values() if wanted else {name for pair in verdicts.accepted for name in pair}
-    return find_copies(store, shown, verdicts, jobs=jobs, progress=progress and partial(progress, "copies"))
+def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tuple[list[Reading], Copies]:
+    """Read all files, and find copies by their pixels.
+
+    Without `options.copies`, only files of accepted pairs are compared: the user's verdict joins them.
+    """
+    paths = [file.path for file in scanned.found]
+    on_files, on_copies = (progress and partial(progress, stage) for stage in ("files", "copies"))
+    with open_store(options.cache) as store, open_workers(options.backend, options.jobs, options.scheduler) as jobs:
+        read = partial(read_files, store, scanned.root, max_pixels=options.max_pixels, jobs=jobs)
+        readings = read(paths, features=options.copies, progress=on_files)
+        hashes = {path: reading.sha256 for path, reading in zip(paths, readings, strict=True)}
+        verdicts = Verdicts(read_verdicts(options.accept, hashes), read_verdicts(options.reject, hashes))
+        compared = set(hashes.values())
+        if not options.copies:
+            compared = {sha256 for pair in verdicts.accepted for sha256 in pair}
+            read([path for path in paths if hashes[path] in compared], features=True)
+        if not compared:
+            return readings, NO_COPIES
+        return readings, find_copies(store, compared, verdicts, jobs=jobs, progress=on_copies)
 
 
 def _group(
-    files: Sequence[Found],
-    readings: Sequence[Reading],
-    names: Sequence[str],
-    alike: Sequence[Sequence[str]],
-    marks: Marks,
-) -> list[Record]:
-    films, groups = assign_groups(
-        names,
-        [file.patient or patient for file, patient in zip(files, marks.patients, strict=True)],
-        [*alike, marks.films],
-        [marks.patients, marks.studies],
-    )
-    return [
+    files: Sequence[Found], readings: Sequence[Reading], copies: Copies, dicom_ids: bool
+) -> tuple[list[Record], list[str]]:
+    """Return a record with film and group for every file, and notes on copies and DICOM ids."""
+    names = film_keys([film_path(file) for file in files])
+    same_film = [[r.sha256 for r in readings], [copies.groups.get(r.sha256, "") for r in readings]]
+    marks = marks_of(files, [r.ids if dicom_ids else None for r in readings], join_all(names, same_film))
+    patients = [file.patient or patient for file, patient in zip(files, marks.patients, strict=True)]
+    films, groups = assign_groups(names, patients, [*same_film, marks.films], [marks.patients, marks.studies])
+    records = [
         Record(
             path=file.path,
             label=file.label,
@@ -167,36 +187,43 @@ def _group(
             height=reading.height,
             status=reading.status,
             film=films[n],
-            patient=file.patient or marks.patients[n],
+            patient=patients[n],
             site=file.site or marks.sites[n],
         )
         for n, (file, reading) in enumerate(zip(files, readings, strict=True))
     ]
+    return records, [*twin_notes(records), *copy_notes(records, files, copies, marks.patients), *marks.notes]
 
 
-def _check_usable(data: str, records: Sequence[Record]) -> None:
-    good = usable(records)
-    if not good:
+def _check_usable(data_name: str, records: Sequence[Record]) -> None:
+    """Raise DataError unless files of at least two classes can be read."""
+    readable = usable(records)
+    if not readable:
         first = records[0]
-        raise DataError(f"{data}: none of {len(records)} files can be read; the first: {first.path}: {first.status}")
-    classes = order_classes(r.label for r in good)
+        raise DataError(
+            f"{data_name}: none of {len(records)} files can be read; the first: {first.path}: {first.status}"
+        )
+    classes = order_classes(r.label for r in readable)
     if len(classes) < 2:
         raise DataError(
-            f"{data}: one class only ({classes[0]!r}) among the {len(good)} files that can be read; expected "
-            "two or more; mend the unreadable files or add films"
+            f"{data_name}: only one class ({classes[0]!r}) among the {len(readable)} readable files; expected two or "
+            "more; repair the unreadable files or add films"
         )
 
 
 def write_index(path: str | Path, index: Index, *, overwrite: bool = False) -> None:
-    """Write the manifest; one that is there already with other rows is kept unless `overwrite`.
+    """Write the manifest.
+
+    Args:
+        overwrite: replace an existing manifest that has other rows.
 
     Raises:
-        OutputError: another file stands there, or the place cannot be written.
+        OutputError: a file with other content exists, or the file cannot be written.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         same = path.is_file() and path.read_bytes() == manifest_text(index.records).encode("utf-8", "surrogateescape")
         if not same:
-            raise OutputError(f"{path}: there already, with other rows; choose another --out, or give --overwrite")
+            raise OutputError(f"{path}: exists with other rows; choose another --out, or give --overwrite")
         return
     write_manifest(path, index.records)

@@ -1,4 +1,4 @@
-"""Read the files of a data set once: is each readable, how large, which bytes, and what it is recognised by."""
+"""Read each file of a data set once: bytes, size, status, facts, DICOM ids, and features to recognise copies by."""
 
 import hashlib
 import platform
@@ -16,7 +16,7 @@ from fxkit.index.facts import facts_of
 from preprocess.errors import ImageError, WorkerError
 from preprocess.images import decode_image, read_bytes, to_grey8
 
-KEEP_EVERY = 256  # files, after which the store is written to disk
+COMMIT_EVERY = 256  # files
 
 
 def read_files(
@@ -26,28 +26,40 @@ def read_files(
     max_pixels: int,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    features: bool = True,
 ) -> list[Reading]:
-    """Read files that the store does not know as they are now; return the readings of all, in order.
+    """Return the readings of files, in order; read only the files that are new to the store or have changed.
 
     Args:
+        store: takes the new readings and features.
+        root: folder that the paths are relative to.
+        max_pixels: larger images are unreadable.
+        jobs: number of processes.
         progress: called with the number of files done and of all.
+        features: whether to compute the features by which copies are recognised. A file that was read without them
+            before is then read again.
     Raises:
         WorkerError: a machine of a cluster does not see the folder.
     """
     known = store.readings()
     states = {path: _state(root / path, max_pixels) for path in paths}
-    new = [path for path in paths if known.get(path, ("",))[0] != states[path]]
-    readings = {path: known[path][1] for path in paths if path in known}
+    unchanged = {path: known[path][1] for path in paths if path in known and known[path][0] == states[path]}
+    if features:
+        with_features = store.known()
+        unchanged = {path: r for path, r in unchanged.items() if r.status != OK or r.sha256 in with_features}
+    new = [path for path in paths if path not in unchanged]
     done = len(paths) - len(new)
     if progress and done:
         progress(done, len(paths))
-    tasks = (delayed(read_file)(root.absolute(), path, max_pixels) for path in new)
+    tasks = (delayed(read_file)(root.absolute(), path, max_pixels, features) for path in new)
     results = iter(Parallel(n_jobs=jobs, return_as="generator")(tasks))
-    for path, (reading, features) in zip(new, results, strict=True):
-        store.add_file(path, states[path], reading, features)
+    readings = dict(unchanged)
+    for path, (reading, film_features) in zip(new, results, strict=True):
+        store.add_file(path, states[path], reading, film_features)
         readings[path] = reading
         done += 1
-        if done % KEEP_EVERY == 0:
+        if done % COMMIT_EVERY == 0:
             store.commit()
         if progress:
             progress(done, len(paths))
@@ -56,7 +68,7 @@ def read_files(
 
 
 def _state(path: Path, max_pixels: int) -> str:
-    """Name the file's present state; one that cannot be looked at is read anew each time."""
+    """Return a text that changes when the file or the limit changes; "?" for a missing file."""
     try:
         stat = path.stat()
     except OSError:
@@ -64,24 +76,24 @@ def _state(path: Path, max_pixels: int) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {max_pixels}"
 
 
-def read_file(root: Path, path: str, max_pixels: int) -> tuple[Reading, Features | None]:
-    """Read and decode the file at root / path once; tell all that the index and the data card need of it.
+def read_file(root: Path, path: str, max_pixels: int, features: bool = True) -> tuple[Reading, Features | None]:
+    """Read and decode the file root / path once; return its reading, and its features if they are wanted.
 
     Raises:
-        WorkerError: there is no such root on this machine.
+        WorkerError: this machine has no such root folder.
     """
     cv2.setNumThreads(1)
-    place = root / path
+    full_path = root / path
     try:
-        data = read_bytes(place)
-        image = decode_image(place, data, max_pixels=max_pixels)
-        facts, ids = facts_of(path, data, image), read_ids(place, data)
+        data = read_bytes(full_path)
+        image = decode_image(full_path, data, max_pixels=max_pixels)
+        facts, ids = facts_of(path, data, image), read_ids(full_path, data)
     except ImageError as error:
         if not root.is_dir():
             raise WorkerError(
-                f"{root}: worker {platform.node()} does not see this folder; a cluster's machines must share the "
+                f"{root}: worker {platform.node()} does not see this folder; all machines of a cluster must share the "
                 "folders of films, under the same paths"
             ) from error
-        return Reading("", 0, 0, " ".join(str(error).removeprefix(f"{place}: ").split())), None
-    digest = hashlib.sha256(data).hexdigest()
-    return Reading(digest, image.shape[1], image.shape[0], OK, facts, ids), features_of(to_grey8(image))
+        return Reading("", 0, 0, " ".join(str(error).removeprefix(f"{full_path}: ").split())), None
+    reading = Reading(hashlib.sha256(data).hexdigest(), image.shape[1], image.shape[0], OK, facts, ids)
+    return reading, features_of(to_grey8(image)) if features else None

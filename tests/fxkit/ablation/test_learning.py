@@ -10,7 +10,7 @@ from fxkit.ablation.learning import extract, parts_of, quick_fit
 from fxkit.config import load_config
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 
 ROOT = Path("films")
@@ -85,7 +85,7 @@ def test_a_film_weighs_as_much_with_many_copies() -> None:
 
 
 def test_features_are_the_same_each_time(made: Synthetic) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=64"])
     first, second = (extract(config, found.root, found.records[:5]) for _ in range(2))
     assert first.shape[0] == 5

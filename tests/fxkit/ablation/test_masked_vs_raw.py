@@ -16,7 +16,7 @@ from fxkit.ablation.write_arms import Roots, write_arms
 from fxkit.config import Config, load_config
 from fxkit.data.manifest import films_hash
 from fxkit.errors import DataError, RunError
-from fxkit.index.build import Index, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import clean_folder
@@ -118,7 +118,7 @@ def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(made: Synthetic) -> Index:
-    return index_data(made.root, copies=False)
+    return index_data(made.root, IndexOptions(copies=False))
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_the_full_way_trains_and_resumes(config: Config, found: Index, roots: di
 def test_a_leaking_split_is_refused_or_stamped(
     config: Config, made: Synthetic, roots: dict[int, Roots], tmp_path: Path
 ) -> None:
-    leaking = index_data(made.root, split="random", copies=False)
+    leaking = index_data(made.root, IndexOptions(split="random", copies=False))
     preset = ablation_settings("masked-vs-raw", seeds=[0], folds=0)
     with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files"):
         masked_vs_raw(config, roots, leaking.records, tmp_path, preset)
@@ -204,7 +204,7 @@ def test_films_are_cleaned_where_that_was_not_done(tmp_path: Path) -> None:
     from fxkit.synth.dataset import synth
 
     made = synth(tmp_path / "films", films=6, size_px=160)
-    found = index_data(made.root, split="none")
+    found = index_data(made.root, IndexOptions(split="none"))
     out, records = cleaned_records(found.root, found.records)
     assert out == tmp_path / "films-clean"
     assert (out / "ledger.jsonl").is_file()

@@ -13,7 +13,7 @@ from fxkit.ablation.variants import judge
 from fxkit.config import load_config
 from fxkit.data.manifest import films_hash
 from fxkit.errors import ConfigError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 
 TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
@@ -34,7 +34,7 @@ def test_the_verdict_follows_interval_and_p(found: list[tuple[float, float, floa
 
 
 def test_a_split_by_file_is_set_beside_one_by_group(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     preset = ablation_settings("split", seeds=[0], folds=3)
     result = run_ablation("split", TINY, found.root, found.records, tmp_path, preset)
     assert [c.trained for c in result.cells] == ["by file", "by group"]
@@ -47,14 +47,14 @@ def test_a_split_by_file_is_set_beside_one_by_group(made: Synthetic, tmp_path: P
 
 
 def test_arms_of_several_backbones_tell_none(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     arms = {name: {"model.backbone": name} for name in ("test_resnet", "test_efficientnet")}
     preset = AblationSettings(question="which backbone?", kind="settings", arms=arms, seeds=(0,), folds=0)
     assert run_ablation("backbones", TINY, found.root, found.records, tmp_path, preset).backbone == ""
 
 
 def test_settings_are_compared_with_the_first_arm(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     arms = {"64 px": {"data.image_size": 64}, "32 px": {"data.image_size": 32}}
     preset = AblationSettings(question="which size?", kind="settings", arms=arms, seeds=(0,), folds=0)
     result = run_ablation("sizes", TINY, found.root, found.records, tmp_path, preset)
@@ -63,19 +63,19 @@ def test_settings_are_compared_with_the_first_arm(made: Synthetic, tmp_path: Pat
 
 
 def test_what_frozen_features_do_not_show_needs_full_training(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     with pytest.raises(ConfigError, match=r"arm 'plain': augment.enabled changes nothing .*; give --full to train"):
         run_ablation("augment", TINY, found.root, found.records, tmp_path, ablation_settings("augment"))
 
 
 def test_a_split_needs_folds(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     with pytest.raises(ConfigError, match=r"ablation split without folds; expected 3 or more"):
         run_ablation("split", TINY, found.root, found.records, tmp_path, ablation_settings("split", folds=0))
 
 
 def test_an_arm_with_an_unknown_setting_is_told(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     preset = AblationSettings(question="?", kind="settings", arms={"a": {}, "b": {"data.size": 3}})
     with pytest.raises(ConfigError, match=r"arm 'b': unknown key 'data.size'"):
         run_ablation("x", TINY, found.root, found.records, tmp_path, preset)
@@ -83,7 +83,7 @@ def test_an_arm_with_an_unknown_setting_is_told(made: Synthetic, tmp_path: Path)
 
 @pytest.mark.slow
 def test_full_training_compares_augmentation(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     preset = ablation_settings("augment", seeds=[0], folds=0)
     result = run_ablation("augment", TINY, found.root, found.records, tmp_path, preset, Flags(full=True))
     assert (tmp_path / "augmented-seed0" / "model.json").is_file()

@@ -9,7 +9,7 @@ import pytest
 from fxkit.ablation.learning import part_names, parts_of
 from fxkit.ablation.write_arms import Donors, choose_donors, erased, write_arms
 from fxkit.data.dataset import image_place
-from fxkit.index.build import Index, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import clean_folder
 from preprocess.images import read_image, to_grey8
@@ -18,7 +18,7 @@ from preprocess.known_markers import read_known_markers
 
 @pytest.fixture(scope="module")
 def found(made: Synthetic) -> Index:
-    return index_data(made.root, copies=False)
+    return index_data(made.root, IndexOptions(copies=False))
 
 
 @pytest.fixture(scope="module")

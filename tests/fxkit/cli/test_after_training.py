@@ -15,7 +15,7 @@ from fxkit.cli.predict import predict
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import DataError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.run_folder import Run
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import KnownError
@@ -119,7 +119,7 @@ def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: 
 
 
 def test_ablate_refuses_a_leaking_split_before_it_cleans(made: Synthetic, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "m.csv", index_data(made.root, split="random").records)
+    write_manifest(tmp_path / "m.csv", index_data(made.root, IndexOptions(split="random")).records)
     places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
     with pytest.raises(DataError, match=r"^the split leaks: .*or give --allow-leaks, which stamps all figures$"):
         invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out", "--folds", "0")
@@ -127,7 +127,7 @@ def test_ablate_refuses_a_leaking_split_before_it_cleans(made: Synthetic, tmp_pa
 
 
 def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, split="random")
+    found = index_data(made.root, IndexOptions(split="random"))
     write_manifest(tmp_path / "m.csv", found.records)
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
     options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0", "--allow-leaks"]

@@ -10,7 +10,7 @@ from fxkit.cli import fxkit
 from fxkit.config import load_config
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import ConfigError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.run_folder import open_run
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import OutputError
@@ -19,7 +19,7 @@ SETTINGS = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0"
 
 
 def test_the_best_settings_train(made: Synthetic, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "m.csv", index_data(made.root, copies=False).records)
+    write_manifest(tmp_path / "m.csv", index_data(made.root, IndexOptions(copies=False)).records)
     (tmp_path / "space.yaml").write_text("optim.head_lr: {low: 1e-3, high: 1e-2, log: true}\n")
     source = ["--manifest", str(tmp_path / "m.csv"), "--root", str(made.root)]
     out = tmp_path / "s"

@@ -13,7 +13,7 @@ from fxkit.config import Config
 from fxkit.data.leaks import stamp_of
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import DataError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.engines import fresh_export
 from fxkit.models.run_folder import open_run
 from fxkit.synth.dataset import Synthetic
@@ -53,7 +53,7 @@ def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> N
 
 
 def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) -> None:
-    leaking = index_data(made.root, split="random")
+    leaking = index_data(made.root, IndexOptions(split="random"))
     write_manifest(tmp_path / "manifest.csv", leaking.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
     arguments += ["--runs", str(tmp_path)]
@@ -118,7 +118,7 @@ def invoke(*arguments: object) -> str:
 def run(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run of the manifest's own folds, and what was printed."""
     place = tmp_path_factory.mktemp("folds")
-    found = index_data(made.root, copies=False, folds=3)
+    found = index_data(made.root, IndexOptions(copies=False, folds=3))
     write_manifest(place / "manifest.csv", found.records)
     source = ["--manifest", place / "manifest.csv", "--root", made.root, "--runs", place, "--name", "run"]
     tiny = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
@@ -161,7 +161,7 @@ def test_two_folds_are_too_few() -> None:
 
 
 def test_without_test_films_other_data_are_asked_for(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False, folds=3, fractions=(1.0, 0.0, 0.0))
+    found = index_data(made.root, IndexOptions(copies=False, folds=3, fractions=(1.0, 0.0, 0.0)))
     write_manifest(tmp_path / "manifest.csv", found.records)
     source = ["--manifest", tmp_path / "manifest.csv", "--root", made.root, "--runs", tmp_path, "--name", "run"]
     tiny = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import check_classes, evaluate_other, evaluate_run, write_pictures
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import evaluate_predictions
 from fxkit.models.predict_records import predict_records
@@ -56,7 +56,7 @@ def test_films_that_moved_are_found_below_the_new_root(trained: Run, folder: Pat
 
 
 def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
-    other = index_data(made.root, split="none")
+    other = index_data(made.root, IndexOptions(split="none"))
     result = evaluate_other(folder, other.records, other.root, "elsewhere", allow_leaks=True)
     assert result.folder == folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
@@ -80,7 +80,7 @@ def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_pat
     from fxkit.config import load_config
     from fxkit.training.train import train
 
-    leaking = index_data(trained.root, split="random")
+    leaking = index_data(trained.root, IndexOptions(split="random"))
     config = load_config("tiny", ["data.image_size=64"])
     with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files, .*; of \d+ val files, .*--allow-leaks"):
         train(config, leaking.root, leaking.records, tmp_path / "run")

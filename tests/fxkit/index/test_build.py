@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 from fxkit.data.leaks import leaks
 from fxkit.data.manifest import count_splits, read_manifest, usable
 from fxkit.errors import ConfigError, DataError
-from fxkit.index.build import index_data, write_index
-from fxkit.synth.dataset import Synthetic
+from fxkit.index import read_files
+from fxkit.index.build import IndexOptions, index_data, write_index
+from fxkit.index.datacard.page import write_card
+from fxkit.index.find_copies import NO_COPIES
+from fxkit.index.pages.groups_page import write_groups
+from fxkit.synth.dataset import Synthetic, synth
 from preprocess.errors import OutputError
 from preprocess.images import write_image
 
@@ -38,10 +43,10 @@ def truth(made: Synthetic) -> dict[str, dict[str, str]]:
 
 def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
     known = truth(made)
-    by_film = index_data(made.root, copies=False)
+    by_film = index_data(made.root, IndexOptions(copies=False))
     assert {r.path: r.film for r in by_film.records} == {path: row["film"] for path, row in known.items()}
     assert any("no patients are known" in note for note in by_film.notes)
-    by_patient = index_data(made.root / "truth.csv", copies=False)
+    by_patient = index_data(made.root / "truth.csv", IndexOptions(copies=False))
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
     assert not leaks(by_patient.records).grouped_files
     (note,) = by_patient.notes
@@ -50,10 +55,46 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
 
 def test_two_processes_find_the_same(made: Synthetic) -> None:
     seen: list[tuple[str, int, int]] = []
-    found = index_data(made.root, jobs=2, progress=lambda what, done, total: seen.append((what, done, total)))
+    found = index_data(
+        made.root, IndexOptions(jobs=2), progress=lambda what, done, total: seen.append((what, done, total))
+    )
     assert found.records == index_data(made.root).records
     assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
     assert {what for what, *_ in seen[made.files :]} == {"copies"}
+
+
+def refuse(*_arguments: object, **_settings: object) -> None:
+    raise AssertionError("called")
+
+
+def test_without_copies_no_features_are_computed_and_a_later_run_computes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = synth(tmp_path / "films", films=8, size_px=96, seed=3)
+    options = IndexOptions(split="none", copies=False, cache=tmp_path / "m.cache")
+    with monkeypatch.context() as patched:
+        patched.setattr(read_files, "features_of", refuse)
+        index = index_data(made.root, options)
+        write_card(tmp_path, index, None, tmp_path / "m.cache")
+        write_groups(tmp_path, index.records, index.root, index.copies)
+    assert index.copies == NO_COPIES
+    assert len(index.facts) == made.files
+    later = index_data(made.root, replace(options, copies=True))
+    assert later == index_data(made.root, IndexOptions(split="none"))
+    assert later.copies.groups
+    monkeypatch.setattr(read_files, "read_file", refuse)
+    assert index_data(made.root, replace(options, copies=True)) == later
+    assert index_data(made.root, options) == index
+
+
+def test_an_accepted_pair_is_joined_without_comparing_all_films(tmp_path: Path) -> None:
+    root = many(tmp_path / "raw", 6)
+    (tmp_path / "accept.csv").write_text("first,second\na/a0.png,b/b0.png\n")
+    index = index_data(root, IndexOptions(copies=False, accept=tmp_path / "accept.csv"))
+    groups = {record.path: record.group for record in index.records}
+    assert groups["a/a0.png"] == groups["a/a0-rotated1.png"] == groups["b/b0.png"] == groups["b/b0-rotated1.png"]
+    assert len(set(groups.values())) == 11
+    assert len(index.copies.groups) == 2
 
 
 def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> None:
@@ -64,7 +105,7 @@ def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> 
     (root / "b" / "text\nfile.jpg").write_text("no image")
     (root / "b" / "huge.png").write_bytes(whole)
     write_image(root / "b" / "huge.png", np.zeros((100, 100), np.uint8))
-    found = index_data(root, max_pixels=5000)
+    found = index_data(root, IndexOptions(max_pixels=5000))
     bad = {r.path: r for r in found.records if r.status != "ok"}
     assert bad["a/cut.png"].status.startswith("truncated or corrupt (")
     assert bad["a/empty.png"].status == "zero bytes long; copy the file again"
@@ -122,7 +163,7 @@ def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
     paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
     rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
-    note, _balance = index_data(tmp_path / "films.csv", copies=False).notes
+    note, _balance = index_data(tmp_path / "films.csv", IndexOptions(copies=False)).notes
     assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
 
 
@@ -132,13 +173,16 @@ def test_a_split_that_is_not_kept_is_told_of(tmp_path: Path) -> None:
     )
     told = "the data's own split is not kept; `fxkit index --keep-split` keeps it"
     assert told in index_data(root).notes
-    assert told not in index_data(root, split="keep").notes + index_data(root, split="none").notes
+    assert (
+        told
+        not in index_data(root, IndexOptions(split="keep")).notes + index_data(root, IndexOptions(split="none")).notes
+    )
 
 
 def test_a_kept_split_tells_its_leaks_and_gets_a_val(tmp_path: Path) -> None:
     names = [f"training/{label}/{n}.png" for label in "ab" for n in range(8)]
     root = films(tmp_path, *names, "testing/a/0-rotated1.png", "testing/a/9.png", "testing/b/10.png")
-    found = index_data(root, split="keep")
+    found = index_data(root, IndexOptions(split="keep"))
     counts = {count.split: count.files for count in count_splits(found.records)}
     assert counts == {"train": 14, "val": 2, "test": 3, "all": 19}
     assert "the given split has no val part: 2 of the 16 train files were taken, by group" in found.notes
@@ -151,13 +195,13 @@ def test_a_kept_split_tells_its_leaks_and_gets_a_val(tmp_path: Path) -> None:
 
 def test_a_kept_split_with_a_val_and_without_leaks(tmp_path: Path) -> None:
     names = [f"{part}/{label}/{part}.png" for part in ("train", "valid", "test") for label in "ab"]
-    found = index_data(films(tmp_path, *names), split="keep")
+    found = index_data(films(tmp_path, *names), IndexOptions(split="keep"))
     assert [r.split for r in found.records] == ["test", "test", "train", "train", "val", "val"]
     assert found.notes[-1].startswith("the given split: 0 of 2 (0.0 %) test files have a copy")
 
 
 def test_a_kept_split_without_train_is_told_of(tmp_path: Path) -> None:
-    found = index_data(films(tmp_path, "test/a/1.png", "test/b/2.png"), split="keep")
+    found = index_data(films(tmp_path, "test/a/1.png", "test/b/2.png"), IndexOptions(split="keep"))
     assert "WARNING: the given split has no train part" in found.notes
     assert {r.split for r in found.records} == {"test"}
 
@@ -166,11 +210,11 @@ def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"--keep-split, but 16 of 16 files have no split \(a/a0-rotated1.png, .*13 more\)"
     ):
-        index_data(many(tmp_path), split="keep")
+        index_data(many(tmp_path), IndexOptions(split="keep"))
 
 
 def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
-    found = index_data(made.root, split="random")
+    found = index_data(made.root, IndexOptions(split="random"))
     counted = leaks(found.records)
     assert counted.leaked_files > 0.5 * counted.files
     assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
@@ -183,7 +227,7 @@ def test_too_few_groups_name_the_data(tmp_path: Path) -> None:
 
 
 def test_all_in_one_for_testing_on(made: Synthetic) -> None:
-    found = index_data(made.root, split="none", copies=False)
+    found = index_data(made.root, IndexOptions(split="none", copies=False))
     assert {r.split for r in found.records} == {""}
     assert len(usable(found.records)) == made.files
     assert found.notes == ()
@@ -191,12 +235,12 @@ def test_all_in_one_for_testing_on(made: Synthetic) -> None:
 
 def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="split: 'folds'; expected one of grouped, keep, random"):
-        index_data(tmp_path, split="folds")
+        index_data(tmp_path, IndexOptions(split="folds"))
 
 
 def test_several_folders_with_a_root_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x, .*y: folders with --root \.; --root belongs to a CSV file: leave it out"):
-        index_data([tmp_path / "x", tmp_path / "y"], root=".")
+        index_data([tmp_path / "x", tmp_path / "y"], IndexOptions(root="."))
 
 
 def test_nothing_readable_is_refused(tmp_path: Path) -> None:
@@ -211,7 +255,7 @@ def test_one_readable_class_is_refused(tmp_path: Path) -> None:
     films(tmp_path, "a/1.png", "a/2.png")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "3.png").touch()
-    with pytest.raises(DataError, match=r"one class only \('a'\) among the 2 files that can be read"):
+    with pytest.raises(DataError, match=r"only one class \('a'\) among the 2 readable files"):
         index_data(tmp_path)
 
 
@@ -219,10 +263,8 @@ def test_a_manifest_with_other_rows_is_kept(tmp_path: Path) -> None:
     found, out = index_data(many(tmp_path / "raw")), tmp_path / "manifest.csv"
     write_index(out, found)
     write_index(out, found)
-    other = index_data(tmp_path / "raw", seed=1)
-    with pytest.raises(
-        OutputError, match=r"manifest\.csv: there already, with other rows; choose another --out, or give"
-    ):
+    other = index_data(tmp_path / "raw", IndexOptions(seed=1))
+    with pytest.raises(OutputError, match=r"manifest\.csv: exists with other rows; choose another --out, or give"):
         write_index(out, other)
     write_index(out, other, overwrite=True)
     assert tuple(read_manifest(out)) == other.records
@@ -235,7 +277,7 @@ def test_real_forearms_are_grouped_by_film_without_crossing_patients(shared_data
         rows = [row for n, row in enumerate(csv.DictReader(file)) if n % 12 == 0 or "rotated" not in row["path"]]
     text = "".join(f"{row['path']},{row['label']}\n" for row in rows)
     (tmp_path / "sample.csv").write_text("path,label\n" + text)
-    found = index_data(tmp_path / "sample.csv", root=shared_data / "forearm")
+    found = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm"))
     stems = {row["path"]: (row["stem"], row["patient"]) for row in rows}
     groups: dict[str, set[str]] = {}
     homes: dict[str, set[str]] = {}
@@ -254,7 +296,9 @@ def test_real_truncated_files_are_left_out(shared_data: Path, tmp_path: Path) ->
     broken = sorted((shared_data / "fracatlas_hand" / "fractured").glob("*.jpg"))[:3]
     rows += "".join(f"fractured/{path.name},broken\n" for path in broken)
     (tmp_path / "sample.csv").write_text("path,label\n" + rows)
-    found = index_data(tmp_path / "sample.csv", root=shared_data / "fracatlas_hand", fractions=(0.5, 0, 0.5))
+    found = index_data(
+        tmp_path / "sample.csv", IndexOptions(root=shared_data / "fracatlas_hand", fractions=(0.5, 0, 0.5))
+    )
     bad = [r for r in found.records if r.status != "ok"]
     assert [r.path for r in bad] == names[:3]
     assert all("truncated" in r.status for r in bad)

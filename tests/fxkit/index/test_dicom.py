@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fxkit.index.build import Index, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.index.dicom import MANY, DicomIds, Marks, marks_of, read_ids, replace_placeholder
 from fxkit.index.scan import Found
 from preprocess.errors import ImageError
@@ -147,7 +147,7 @@ def test_patients_studies_and_films_make_the_groups(tmp_path: Path) -> None:
     write(tmp_path, "a/4.dcm", 4, PatientID="ANON", StudyInstanceUID=STUDY + "3")
     write(tmp_path, "b/5.dcm", 5, PatientID="ANON")
     write(tmp_path, "b/6.dcm", 6, SOPInstanceUID=FILM + "5")
-    found = index_data(tmp_path, split="none")
+    found = index_data(tmp_path, IndexOptions(split="none"))
     assert groups(found) == {
         frozenset({"a/1.dcm", "b/2.dcm"}),
         frozenset({"a/3.dcm", "a/4.dcm"}),
@@ -159,14 +159,14 @@ def test_patients_studies_and_films_make_the_groups(tmp_path: Path) -> None:
     assert by_path["a/3.dcm"].film != by_path["a/4.dcm"].film
     assert ("1 SOPInstanceUIDs stand on films of different names, which count as one each: b/5 = b/6") in found.notes
     assert "sites of 1 DICOM files are their institutions, 1 in all: East" in found.notes
-    assert len(groups(index_data(tmp_path, split="none", dicom_ids=False))) == 6
+    assert len(groups(index_data(tmp_path, IndexOptions(split="none", dicom_ids=False)))) == 6
 
 
 def test_the_csv_s_patients_and_the_files_ids_both_keep_films_together(tmp_path: Path) -> None:
     for number, patient in enumerate(("7", "7", "8", "9"), start=1):
         write(tmp_path, f"{number}.dcm", number, PatientID=patient)
     (tmp_path / "films.csv").write_text("path,label,patient\n1.dcm,a,p1\n2.dcm,b,p2\n3.dcm,a,p2\n4.dcm,b,p4\n")
-    found = index_data(tmp_path / "films.csv", split="none")
+    found = index_data(tmp_path / "films.csv", IndexOptions(split="none"))
     assert groups(found) == {frozenset({"1.dcm", "2.dcm", "3.dcm"}), frozenset({"4.dcm"})}
     assert [record.patient for record in found.records] == ["p1", "p2", "p2", "p4"]
     assert sum("--no-dicom-ids" in note for note in found.notes) == 2
@@ -175,9 +175,9 @@ def test_the_csv_s_patients_and_the_files_ids_both_keep_films_together(tmp_path:
 def test_ids_are_kept_in_the_cache(tmp_path: Path) -> None:
     for number, place in enumerate(("a/1.dcm", "b/2.dcm"), start=1):
         write(tmp_path / "films", place, number, PatientID="7")
-    first = index_data(tmp_path / "films", split="none", cache=tmp_path / "m.cache")
+    first = index_data(tmp_path / "films", IndexOptions(split="none", cache=tmp_path / "m.cache"))
     assert groups(first) == {frozenset({"a/1.dcm", "b/2.dcm"})}
-    assert index_data(tmp_path / "films", split="none", cache=tmp_path / "m.cache") == first
+    assert index_data(tmp_path / "films", IndexOptions(split="none", cache=tmp_path / "m.cache")) == first
 
 
 def test_real_films_are_grouped_by_patient(shared_data: Path, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_real_films_are_grouped_by_patient(shared_data: Path, tmp_path: Path) ->
     names = ("WG04_RG2_J2KI.dcm", "WG04_RG2_RLE.dcm", "WG04_RG3_J2KI.dcm", "WG04_RG3_RLE.dcm")
     rows = "".join(f"{name},{'ab'[n // 2]}\n" for n, name in enumerate(names))
     (tmp_path / "films.csv").write_text("path,label\n" + rows)
-    found = index_data(tmp_path / "films.csv", root=shared_data / "dicom", split="none", copies=False)
+    found = index_data(tmp_path / "films.csv", IndexOptions(root=shared_data / "dicom", split="none", copies=False))
     assert groups(found) == {frozenset(names[:2]), frozenset(names[2:])}
     assert {record.patient for record in found.records} == {"10RG2", "11RG3"}
 

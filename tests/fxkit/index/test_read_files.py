@@ -81,7 +81,7 @@ def test_another_limit_reads_anew(tmp_path: Path) -> None:
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = folder(tmp_path / "films")[:3]
-    monkeypatch.setattr(module, "KEEP_EVERY", 1)
+    monkeypatch.setattr(module, "COMMIT_EVERY", 1)
 
     def stop(done: int, total: int) -> None:
         if done == 2:
@@ -98,7 +98,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(
-        WorkerError, match=r"films: worker .* does not see this folder; a cluster's machines must share"
+        WorkerError, match=r"films: worker .* does not see this folder; all machines of a cluster must share"
     ):
         read_file(tmp_path / "films", "a.png", LIMIT)
 

@@ -11,7 +11,7 @@ from fxkit.config import load_config
 from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import evaluate_other
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.model_json import settings_of_run
 from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.models.training_films import Overlap, has_hashes, keep_learnt, learnt_by, overlap_with_training, source_run
@@ -41,7 +41,7 @@ def test_training_films_among_other_data_are_counted(trained: Run, folder: Path,
 
 def test_cleaned_training_films_are_known_again(trained: Run, made: Synthetic, tmp_path: Path) -> None:
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
-    other = index_data(tmp_path / "clean", split="none")
+    other = index_data(tmp_path / "clean", IndexOptions(split="none"))
     assert overlap_with_training(trained, other.records, tmp_path / "clean").files == sum(
         r.split in ("train", "val") for r in trained.records
     )

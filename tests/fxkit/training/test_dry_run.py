@@ -9,7 +9,7 @@ from fxkit.cli.train import plan_lines
 from fxkit.cli.train import train as command
 from fxkit.config import load_config
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.classifier import build_classifier, feature_count
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.train import dry_run
@@ -17,7 +17,7 @@ from preprocess.images import read_image
 
 
 def test_what_it_says_is_so(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=64", "data.batch_size=8", "optim.epochs=[2, 3]"])
     plan = dry_run(config, found.root, found.records, tmp_path / "dry_run.png")
     assert plan.classes == ("not_fractured", "fractured")
@@ -38,7 +38,7 @@ def test_what_it_says_is_so(made: Synthetic, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("passes", [1, 3])
 def test_a_probe_is_planned_as_passes_over_the_films(passes: int, made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     texts = ["data.image_size=32", "data.batch_size=8", "optim.head=probe", "model.hidden=0", "data.workers=0"]
     config = load_config("tiny", [*texts, f"optim.epochs=[{passes}, 2]"])
     plan = dry_run(config, found.root, found.records, tmp_path / "dry_run.png")
@@ -55,7 +55,7 @@ def test_a_probe_is_planned_as_passes_over_the_films(passes: int, made: Syntheti
 
 
 def test_the_command_leaves_no_run(made: Synthetic, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "manifest.csv", index_data(made.root, copies=False).records)
+    write_manifest(tmp_path / "manifest.csv", index_data(made.root, IndexOptions(copies=False)).records)
     arguments = [
         "--manifest",
         str(tmp_path / "manifest.csv"),

@@ -11,7 +11,7 @@ from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import evaluate_run
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import open_run, read_json
@@ -28,7 +28,7 @@ TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
     """Without a look at pixels, which takes longer than the trainings; names tell these copies."""
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     return found.root, list(found.records)
 
 
@@ -42,7 +42,7 @@ def learned(records: list[Record]) -> list[Record]:
 
 
 def test_the_manifests_folds_are_kept_where_there_are_as_many(source: Source, made: Synthetic) -> None:
-    own = list(index_data(made.root, copies=False, folds=4, seed=7).records)
+    own = list(index_data(made.root, IndexOptions(copies=False, folds=4, seed=7)).records)
     kept, notes = with_folds(own, 4)
     assert (kept, notes) == (own, ["the manifest's 4 folds are used"])
     other, notes = with_folds(own, 3)
@@ -53,7 +53,7 @@ def test_the_manifests_folds_are_kept_where_there_are_as_many(source: Source, ma
 
 def test_folds_are_divided_by_group_as_the_index_does(source: Source, made: Synthetic) -> None:
     given, notes = with_folds(source[1], 4)
-    assert given == list(index_data(made.root, copies=False, folds=4).records)
+    assert given == list(index_data(made.root, IndexOptions(copies=False, folds=4)).records)
     assert any(note.startswith("balance of the 4 folds") for note in notes)
     folds = {(r.group, r.fold) for r in learned(given)}
     assert len(folds) == len({group for group, _ in folds})
@@ -193,7 +193,7 @@ def test_leaking_folds_are_refused_or_told(source: Source, tmp_path: Path) -> No
 
 
 def test_a_leaking_split_is_refused_though_its_folds_are_clean(made: Synthetic) -> None:
-    leaking = list(index_data(made.root, copies=False, split="random").records)
+    leaking = list(index_data(made.root, IndexOptions(copies=False, split="random")).records)
     with pytest.raises(DataError, match="the split leaks: of "):
         check_folds(with_folds(leaking, 3)[0], 3)
 

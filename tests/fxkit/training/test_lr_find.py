@@ -8,7 +8,7 @@ import torch
 from fxkit.config import load_config
 from fxkit.data.dataset import image_place
 from fxkit.errors import ConfigError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing
 from fxkit.models.classifier import build_classifier
 from fxkit.models.run_folder import open_run
@@ -21,7 +21,7 @@ CONFIG = load_config("tiny", ["data.image_size=32", "augment.enabled=false", "tr
 
 
 def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     films = Films(
         CONFIG,
         image_place(found.root),
@@ -60,7 +60,7 @@ def test_a_picture_without_a_suggestion() -> None:
 def test_where_there_is_no_rate_to_search_it_is_refused(
     settings: list[str], words: str, made: Synthetic, tmp_path: Path
 ) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=32", *settings])
     with pytest.raises(ConfigError, match=words):
         train(config, found.root, found.records, tmp_path / "run", find_lr=True)
@@ -68,7 +68,7 @@ def test_where_there_is_no_rate_to_search_it_is_refused(
 
 
 def test_the_run_is_trained_with_the_rate_and_keeps_it(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=32", "optim.epochs=[1, 0]", "optim.head_lr=0.123"])
     train(config, found.root, found.records, tmp_path / "run", find_lr=True)
     rate = open_run(tmp_path / "run").config.optim.head_lr

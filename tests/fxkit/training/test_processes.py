@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from fxkit.config import load_config
 from fxkit.data.dataset import image_place
 from fxkit.data.manifest import usable, write_manifest
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import Films, check_records
@@ -24,7 +24,7 @@ CONFIG = load_config("tiny", ["data.image_size=32", "data.batch_size=4"])
 
 @pytest.fixture(scope="module")
 def films(made: Synthetic) -> Films:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     preprocessing = build_preprocessing(CONFIG.model, CONFIG.data)
     return Films(CONFIG, image_place(found.root), found.records, check_records(found.records), preprocessing)
 
@@ -50,8 +50,8 @@ def test_no_training_film_is_in_two_shares(films: Films, processes: int) -> None
 @pytest.mark.slow
 def test_two_processes_end_where_one_does(made: Synthetic, tmp_path: Path) -> None:
     """With half the batch each, no dropout and no weights of classes, both take the same steps but for rounding."""
-    records = [r for r in index_data(made.root, copies=False).records if r.split != "val"]
-    validation = [r for r in index_data(made.root, copies=False).records if r.split == "val"][:-1]
+    records = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split != "val"]
+    validation = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split == "val"][:-1]
     kept = len([r for r in records if r.split == "train"]) // 8 * 8
     training = [r for r in records if r.split == "train"][:kept]
     write_manifest(tmp_path / "manifest.csv", [*training, *validation])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fxkit.data.manifest import write_manifest
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.history import read_history
 
@@ -41,7 +41,7 @@ def kill_after(rows: int, arguments: list[str], history: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
 @pytest.mark.parametrize("more", [[], EVERYTHING], ids=["plain", "averaged, mixed, unfrozen by stages"])
 def test_a_killed_run_ends_with_the_same_bytes(made: Synthetic, tmp_path: Path, more: list[str]) -> None:
-    write_manifest(tmp_path / "manifest.csv", index_data(made.root, copies=False).records)
+    write_manifest(tmp_path / "manifest.csv", index_data(made.root, IndexOptions(copies=False)).records)
     arguments = command(tmp_path, made, SETTINGS + more)
     subprocess.run([*arguments, "--name", "whole"], check=True, capture_output=True)
     history = tmp_path / "killed" / "history.csv"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fxkit.index.build import Index, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.index.datacard import baseline
 from fxkit.index.datacard.baseline import ABOVE, NONE, Alone, Baseline
 from fxkit.index.datacard.card import Card
@@ -82,7 +82,7 @@ def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Pat
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
     films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     for folder, jobs in (("one", 1), ("two", 2)):
-        write_card(tmp_path / folder, index_data(tmp_path / "films", jobs=jobs))
+        write_card(tmp_path / folder, index_data(tmp_path / "films", IndexOptions(jobs=jobs)))
     for name in ("data.html", "data.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -96,7 +96,7 @@ def test_a_spread_does_not_tell_the_number_of_copies(tmp_path: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pixels = np.full((24, 24), 9 * n + copy + 50 * (label == "a"), np.uint8)
                 Image.fromarray(pixels).save(path, quality=80 if copy else 95)
-    card = write_card(tmp_path, index_data(tmp_path / "films", split="none"))
+    card = write_card(tmp_path, index_data(tmp_path / "films", IndexOptions(split="none")))
     quality = next(spread for spread in card.spreads if spread.name == "JPEG quality")
     assert quality.quantiles == {"a": (80, 80, 80, 95, 95), "b": (80, 80, 80, 80, 95)}
     assert 0.5 < quality.auroc < 0.7

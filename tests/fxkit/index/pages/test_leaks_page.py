@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fxkit.cli.index import index_command
 from fxkit.data.leaks import find_leaks, leaks, stamp_of
 from fxkit.data.manifest import Record, manifest_hash, read_manifest
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.index.pages.leaks_page import A_FILM, PAIRS, Size, choose, remove_old_leaks, sizes, verdict, write_leaks
 from fxkit.synth.dataset import Synthetic
 from preprocess.images import write_image
@@ -193,7 +193,7 @@ def test_real_copies_in_an_official_split_are_found(shared_data: Path, tmp_path:
     split = {"training": "train", "testing": "test"}
     text = "".join(f"{row['path']},{row['label']},{split[row['path'].split('/')[0]]}\n" for row in rows)
     (tmp_path / "sample.csv").write_text("path,label,split\n" + text)
-    found = index_data(tmp_path / "sample.csv", root=shared_data / "forearm", split="keep")
+    found = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm", split="keep"))
     page = page_of(list(found.records), tmp_path)
     assert "4 of 52 test files (8 %) have a copy of the same film in training" in words(page)
     assert "The test part is worth 11 films, not 52 files; 10 films of these are new" in words(page)

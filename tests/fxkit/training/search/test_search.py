@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
-from fxkit.index.build import index_data
+from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.synth.dataset import Synthetic, synth
 from fxkit.training.search import search as module
@@ -32,7 +32,7 @@ Source = tuple[Path, list[Record]]
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    found = index_data(made.root, copies=False)
+    found = index_data(made.root, IndexOptions(copies=False))
     return found.root, list(found.records)
 
 
@@ -168,7 +168,7 @@ def test_settings_that_fail_are_told_and_others_go_on(
 
 def test_real_trainings_answer_without_the_test_films(tmp_path: Path) -> None:
     films = synth(tmp_path / "films", films=24, size_px=96)
-    records = list(index_data(films.root, copies=False).records)
+    records = list(index_data(films.root, IndexOptions(copies=False)).records)
     for record in usable(records, "test"):
         (films.root / record.path).unlink()
     result = search(TINY, films.root, records, tmp_path / "s", SPACE, trials=2, folds=3, objective="log_loss")
@@ -180,7 +180,9 @@ def test_real_trainings_answer_without_the_test_films(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["random", "grouped"])
 def test_leaking_data_are_refused(made: Synthetic, tmp_path: Path, split: str) -> None:
-    records = list(index_data(made.root, copies=False, split=split, folds=0 if split == "random" else 3).records)
+    records = list(
+        index_data(made.root, IndexOptions(copies=False, split=split, folds=0 if split == "random" else 3)).records
+    )
     if split == "grouped":
         moved = [r for r in usable(records) if r.fold == "0"][-1]
         records = [replace(r, fold="1") if r == moved else r for r in records]
