@@ -29,8 +29,8 @@ from torchvision import transforms
 
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data import film_cache
-from fxkit.data.dataset import FilmDataset, ImagePlace, build_loader
-from fxkit.data.film_cache import FilmCache, open_cache
+from fxkit.data.dataset import DatasetOptions, FilmDataset, ImageRoot, build_loader
+from fxkit.data.film_cache import FilmCache, open_film_cache
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.data.transforms import augment, build_augmentation, shrink
@@ -80,7 +80,7 @@ def fxkit_loader(
 ) -> DataLoader[tuple[torch.Tensor, int]]:
     records = [Record(str(p.relative_to(root)), "a", str(p), "train", "", 1, 1, "ok", str(p)) for p in paths]
     preprocessing = Preprocessing(SIZE, "stretch", HALF, HALF)
-    films = FilmDataset(ImagePlace(root, {}), records, ["a"], preprocessing, augmentation, cache=cache)
+    films = FilmDataset(ImageRoot(root, {}), records, ["a"], preprocessing, DatasetOptions(augmentation, cache=cache))
     return build_loader(films, DataConfig(workers=2))
 
 
@@ -154,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         links = under_names(paths, given.names, Path(folder))
         for repeat in range(given.repeats):
-            cache = open_cache(Path(folder, "kept", str(repeat)), 10**10, 2)
+            cache = open_film_cache(Path(folder, "kept", str(repeat)), 10**10, 2)
             ways = (
                 lambda: DataLoader(TorchvisionFilms(links), batch_size=32, num_workers=2),
                 lambda kept=cache: fxkit_loader(Path(folder), links, augmentation, kept),

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fxkit.config import Config
-from fxkit.data.dataset import FilmDataset, build_loader, image_place
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
@@ -71,7 +71,9 @@ def extract(config: Config, root: Path, records: Sequence[Record], device: str =
     args = {**size_args(model.backbone, preprocessing.image_size), **model.args}
     torch.manual_seed(config.seed)  # of a backbone that starts from nothing
     backbone = build_backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, args=args)
-    dataset = FilmDataset(image_place(root), records, (), preprocessing, max_pixels=config.data.max_pixels)
+    dataset = FilmDataset(
+        open_image_root(root), records, (), preprocessing, DatasetOptions(max_pixels=config.data.max_pixels)
+    )
     return features_of(backbone.to(place), build_loader(dataset, config.data))
 
 

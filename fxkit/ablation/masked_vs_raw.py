@@ -9,7 +9,7 @@ from fxkit.ablation.marker_tests import TESTS, Erased, count_flips, judge, log_o
 from fxkit.ablation.result import RESULT, Ablation, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
 from fxkit.config import Config
-from fxkit.data.leaks import refuse_leaks, stamp_of
+from fxkit.data.leaks import leak_stamp, refuse_leaks
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.out_of_fold import pool
@@ -139,7 +139,7 @@ def masked_vs_raw(
     result = replace(
         result,
         seeds=seeds,
-        stamp="" if settings.folds else stamp_of(records),
+        stamp="" if settings.folds else leak_stamp(records),
         backbone=config.model.backbone,
         manifest=films_hash(good, split=not settings.folds),
     )

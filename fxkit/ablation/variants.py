@@ -10,7 +10,7 @@ from fxkit.ablation.masked_vs_raw import check_start
 from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_result
 from fxkit.ablation.settings import AblationSettings
 from fxkit.config import Config, update_config
-from fxkit.data.leaks import stamp_of
+from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
 from fxkit.evaluation.out_of_fold import pool
@@ -66,7 +66,7 @@ def compare_variants(
     result = conclude(name, tested, settings, flags.mode, n_files=_tested(good, settings))
     result = replace(
         result,
-        stamp="" if settings.folds else stamp_of(records),
+        stamp="" if settings.folds else leak_stamp(records),
         backbone=_only(configs),
         manifest=films_hash(good, split=not settings.folds),
     )

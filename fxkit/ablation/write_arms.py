@@ -20,7 +20,7 @@ from fxkit.ablation.arms import (
     paste,
 )
 from fxkit.ablation.learning import part_names
-from fxkit.data.dataset import ImagePlace, image_place, mix_seed
+from fxkit.data.dataset import ImageRoot, mix_seed, open_image_root
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.models.run_folder import read_json, write_json
 from preprocess.clean_image import fill
@@ -51,8 +51,8 @@ class Donors:
 
 @dataclass(frozen=True)
 class _Source:
-    raw: ImagePlace
-    cleaned: ImagePlace
+    raw: ImageRoot
+    cleaned: ImageRoot
     out: Path
     known: KnownMarkers
     max_pixels: int
@@ -93,7 +93,10 @@ def write_arms(
     made = {"version": VERSION, "sha256": manifest_hash(records), "folds": folds, "cleaned": cleaned}
     goes_on = (out / STAMP).is_file() and read_json(out / STAMP) == made
     write_json(out / STAMP, made)
-    places = image_place(raw_root), image_place(cleaned_root)  # here, so that a ledger is not read for every film
+    places = (
+        open_image_root(raw_root),
+        open_image_root(cleaned_root),
+    )  # here, so that a ledger is not read for every film
     source = _Source(*places, out, read_known_markers(cleaned_root), max_pixels, pasted)
     paths = [r.path for r in usable(records)]
     work = [joblib.delayed(_write_own)(source, path, goes_on) for path in paths]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import Answer
-from fxkit.data.manifest import count, usable
+from fxkit.data.manifest import count_records, usable
 from fxkit.models.run_folder import read_json
 
 AUTHORS = "to be filled in by the authors"
@@ -104,7 +104,7 @@ def _missing(e: Evidence) -> str:
 
 
 def _partitions(e: Evidence) -> str:
-    parts = [(name, count(usable(e.run.records, name))) for name in ("train", "val", "test")]
+    parts = [(name, count_records(usable(e.run.records, name))) for name in ("train", "val", "test")]
     told = ", ".join(f"{name} {c.groups} groups ({c.films} films, {c.files} files)" for name, c in parts)
     return f"By group: {told}." + (f" {e.run.folds} folds of train and val." if e.run.folds else "")
 

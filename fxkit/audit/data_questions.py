@@ -6,7 +6,7 @@ from dataclasses import replace
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
-from fxkit.data.manifest import count, usable
+from fxkit.data.manifest import count_records, usable
 from fxkit.index.datacard.baseline import ABOVE, FAR_ABOVE, NONE
 
 INDEX = "fxkit index DATA --out manifest.csv"
@@ -56,7 +56,7 @@ def ask_size(e: Evidence) -> Answer:
     if not e.test:
         return replace(answer, reason="The manifest has no test film and no fold.", command=INDEX)
     label, fewest = e.rarest
-    total, unit = count(e.test), "patient" if all(r.patient for r in e.test) else "group"
+    total, unit = count_records(e.test), "patient" if all(r.patient for r in e.test) else "group"
     colour: Colour = "red" if fewest < FEW else "green" if fewest >= ENOUGH and unit == "patient" else "amber"
     reason = (
         f"{total.files} files are {total.films} films of {total.groups} {unit}s, {fewest} of them of class {label}."

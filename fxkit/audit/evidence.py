@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.leaks import Leaks, leaks
+from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.errors import RunError
 from fxkit.index.datacard.baseline import ALL
@@ -32,8 +32,8 @@ class Evidence:
     run: Run
     report: Report
     test: tuple[Record, ...]  # usable files that the own score is about: of the test part, or of all folds
-    test_leaks: Leaks
-    val_leaks: Leaks
+    test_leaks: LeakCounts
+    val_leaks: LeakCounts
     metadata: Metadata | None
     ablation: Ablation | None
     ablation_place: Path | None
@@ -86,8 +86,8 @@ def read_evidence(
         run=run,
         report=report,
         test=tuple(_tested(run, report)),
-        test_leaks=leaks(run.records, "test"),
-        val_leaks=leaks(run.records, "val"),
+        test_leaks=count_leaks(run.records, "test"),
+        val_leaks=count_leaks(run.records, "val"),
         metadata=read_part(card, lambda values: _metadata(card, values, usable(run.records))) if card else None,
         ablation=found,
         ablation_place=place,

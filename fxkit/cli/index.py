@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from fxkit.data.manifest import Part
+    from fxkit.data.manifest import PartCount
     from fxkit.index.build import Index
     from preprocess.known_markers import KnownMarkers
 
@@ -183,22 +183,22 @@ def _write_pages(
     out: Path, cache: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
 ) -> tuple[list[str], list[Path]]:
     """Write the pages beside the manifest; return what the data card says first, and where they are."""
-    from fxkit.index.datacard.page import PAGE, card_lines, write_card
+    from fxkit.index.datacard.page import PAGE, summary_lines, write_data_card
     from fxkit.index.pages.groups_page import write_groups
     from fxkit.index.pages.leaks_page import write_leaks
 
     folder = out.parent
     found = {record.path: known.find(record.path) for record in index.records} if known else {}
     texts = {path: [marker.text for marker in image.markers] for path, image in found.items() if image}
-    card = write_card(folder, index, known, cache)
+    card = write_data_card(folder, index, known, cache)
     written = [folder / PAGE]
     written.append(write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels))
     if may_leak:
         written.append(write_leaks(folder, index.records, index.root, max_pixels=max_pixels))
-    return card_lines(card), written
+    return summary_lines(card), written
 
 
-def table(parts: Sequence["Part"]) -> list[str]:
+def table(parts: Sequence["PartCount"]) -> list[str]:
     """Return the counts as lines of aligned text."""
     from preprocess.errors import one_line
 

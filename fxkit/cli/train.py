@@ -123,7 +123,7 @@ def train(
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
-    from fxkit.data.leaks import stamp_of
+    from fxkit.data.leaks import leak_stamp
     from fxkit.models.run_folder import open_run
     from fxkit.training.train import dry_run as run_dry
     from fxkit.training.train import train as run_training
@@ -143,7 +143,7 @@ def train(
     result = run_training(config, image_root, records, folder, find_lr=lr_find, **how)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
-    stamp = stamp_of(records)
+    stamp = leak_stamp(records)
     if stamp:
         click.echo(stamp)
     if lr_find:

@@ -1,1 +1,1 @@
-"""Which films there are, which belong together, and how they are split."""
+"""The manifest of a data set, its groups and leaks, and the torch data set with its preprocessing."""

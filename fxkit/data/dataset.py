@@ -1,4 +1,7 @@
-"""Films as a torch dataset and its loaders; what an item looks like depends on its seed, epoch and index alone."""
+"""Torch dataset and data loaders for the films of a manifest.
+
+A training item depends only on its seed (from run and epoch) and its index, so a resumed run repeats it exactly.
+"""
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -24,17 +27,22 @@ from preprocess.listing import find_image
 
 
 @dataclass(frozen=True)
-class ImagePlace:
-    """An image root, and for a cleaned one what its ledger says each file became ("" where cleaning failed)."""
+class ImageRoot:
+    """A folder of images.
+
+    Attributes:
+        root: the folder that the manifest's paths are relative to.
+        outputs: for a cleaned folder, original path -> path of the cleaned file, "" where cleaning failed; else empty.
+    """
 
     root: Path
     outputs: Mapping[str, str]
 
     def find(self, path: str) -> Path:
-        """Return where the image of a relative path lies.
+        """Return the file that holds the image of a manifest path.
 
         Raises:
-            ImageError: it is not there, or could not be cleaned.
+            ImageError: the file is missing or could not be cleaned.
         """
         output = self.outputs.get(path)
         if output == "":
@@ -42,63 +50,75 @@ class ImagePlace:
         return find_image(self.root, path) if output is None else self.root / output
 
 
-def image_place(root: str | Path) -> ImagePlace:
-    """Return an image root as an ImagePlace; reads the ledger of a cleaned one."""
-    return ImagePlace(Path(root), {path: row.output for path, row in ledger_of(root).items()})
+def open_image_root(root: str | Path) -> ImageRoot:
+    """Open an image folder; read the ledger if it is a cleaned folder."""
+    return ImageRoot(Path(root), {path: row.output for path, row in ledger_of(root).items()})
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """How a dataset reads and augments its films.
+
+    Attributes:
+        augmentation: settings of the random augmentation; None returns every film unchanged but resized.
+        seed: with the item's index, determines the augmented view.
+        max_pixels: larger images are refused.
+        cache: keeps decoded films on disk; None decodes them every time. The items are the same either way.
+    """
+
+    augmentation: AugmentConfig | None = None
+    seed: int = 0
+    max_pixels: int = MAX_PIXELS
+    cache: FilmCache | None = None
 
 
 class FilmDataset(Dataset[tuple[Tensor, int]]):
-    """Items are ((3, S, S) float32, class index), or ((3, S, S), -1) for a film of no known class.
+    """Dataset of pairs: image, (3, S, S) float32, normalised; and class index, -1 if the class is not in `classes`.
 
-    Augmented views are made of films that are decoded and kept no larger than random crops need (`training_px`);
-    views without augmentation of the whole film. A cache changes neither.
+    With augmentation, a film is decoded no larger than its random crops need (see `training_px`).
     """
 
     def __init__(
         self,
-        place: ImagePlace,
+        images: ImageRoot,
         records: Sequence[Record],
         classes: Sequence[str],
         preprocessing: Preprocessing,
-        augmentation: AugmentConfig | None = None,
-        seed: int = 0,
-        max_pixels: int = MAX_PIXELS,
-        cache: FilmCache | None = None,
+        options: DatasetOptions | None = None,
     ) -> None:
-        self.place = place
-        self.max_pixels = max_pixels
+        self.images = images
         self.records = list(records)
-        self.index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
+        self.class_index: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
         self.preprocessing = preprocessing
+        self.options = options or DatasetOptions()
+        augmentation = self.options.augmentation
         self.transform = build_augmentation(augmentation, preprocessing) if augmentation else None
         self.side_px = training_px(augmentation, preprocessing) if augmentation else None
-        self.seed = seed
-        self.cache = cache
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, item: int) -> tuple[Tensor, int]:
         record = self.records[item]
-        image = self._film(self.place.find(record.path))
+        image = self._read(self.images.find(record.path))
         if self.transform is not None:
-            image = augment(image, self.transform, self.preprocessing, mix_seed(self.seed, item))
-        return to_tensor(image, self.preprocessing), self.index.get(record.label, -1)
+            image = augment(image, self.transform, self.preprocessing, mix_seed(self.options.seed, item))
+        return to_tensor(image, self.preprocessing), self.class_index.get(record.label, -1)
 
-    def _film(self, path: Path) -> Grey:
-        if self.cache is None:
+    def _read(self, path: Path) -> Grey:
+        if self.options.cache is None:
             return self._decode(path)
         size = self.side_px or (self.preprocessing.image_size, self.preprocessing.resize)
-        return self.cache.get(path, f"{size} {self.max_pixels}", self._decode)
+        return self.options.cache.get(path, f"{size} {self.options.max_pixels}", self._decode)
 
     def _decode(self, path: Path) -> Grey:
-        film = read_grey8(path, at_least_px=self.side_px, max_pixels=self.max_pixels)
-        return resize(film, self.preprocessing) if self.side_px is None else shrink(film, self.side_px)
+        image = read_grey8(path, at_least_px=self.side_px, max_pixels=self.options.max_pixels)
+        return resize(image, self.preprocessing) if self.side_px is None else shrink(image, self.side_px)
 
 
-Share = tuple[int, int]  # a process's number from 0, and how many there are
+ProcessShare = tuple[int, int]  # rank of a training process, counted from 0; number of processes
 
-WHOLE: Share = (0, 1)
+SINGLE_PROCESS: ProcessShare = (0, 1)
 
 
 def build_loader(
@@ -106,13 +126,17 @@ def build_loader(
     config: DataConfig,
     *,
     shuffle_seed: int | None = None,
-    share: Share = WHOLE,
+    share: ProcessShare = SINGLE_PROCESS,
 ) -> DataLoader[tuple[Tensor, int]]:
-    """Build a loader, in the records' order or shuffled by a seed of its own.
+    """Build a loader that keeps the order of the records, or shuffles them with a seed.
 
-    The order is drawn here, not by a sampler, so that it does not depend on how often the loader is iterated.
-    Shuffled, it can give a process's share: all are equally long and no film is in two.
-    A training batch of one film cannot be normalised over, so a shuffled loader drops such a rest.
+    The order is fixed here rather than by a sampler, so every iteration over the loader sees the same order.
+
+    Args:
+        shuffle_seed: None keeps the order. A shuffled loader leaves out a last batch of a single film, because batch
+            normalisation needs two.
+        share: the part of a shuffled dataset for one of several training processes. All parts have the same length
+            and no film in common; films that do not divide evenly are left out.
     """
     count = len(cast(Sized, dataset))
     order = list(range(count))
@@ -126,37 +150,39 @@ def build_loader(
         Subset(dataset, order),
         batch_size=config.batch_size,
         num_workers=min(config.workers, count),
-        worker_init_fn=_one_thread,
-        generator=torch.Generator().manual_seed(0),  # or each loader draws from torch's own, and shifts dropout
+        worker_init_fn=_use_one_opencv_thread,
+        # Without its own generator, a loader draws from torch's global one and changes the dropout that follows.
+        generator=torch.Generator().manual_seed(0),
         pin_memory=torch.cuda.is_available(),
     )
 
 
-def _one_thread(_worker: int) -> None:
-    """Keep OpenCV from starting threads in a loader process: there are several, and a forked pool can hang."""
+def _use_one_opencv_thread(_worker: int) -> None:
+    """Stop OpenCV from starting threads in a loader process: a thread pool can hang after a fork."""
     cv2.setNumThreads(0)
 
 
 def mix_seed(*numbers: int) -> int:
-    """Return one 32-bit seed out of several numbers, such that neighbours give unlike seeds."""
+    """Combine several numbers into one 32-bit seed; similar numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
-def share_by_film(records: Sequence[Record], seed: int) -> list[Record]:
-    """Choose about as many records as there are, of each film equally many; return them in their order.
+def sample_films_evenly(records: Sequence[Record], seed: int) -> list[Record]:
+    """Draw about as many records as given, the same number from each film, whatever its number of copies.
 
-    A film's files take turns in an order drawn with seed: none comes again before all have come.
+    The copies of a film are drawn in random order without repetition; after the last copy, the order starts again.
+    The drawn records keep the order of `records`.
     """
     rng = np.random.default_rng(seed)
-    numbers: dict[str, list[int]] = {}
+    copies: dict[str, list[int]] = {}
     for i in rng.permutation(len(records)).tolist():
-        numbers.setdefault(records[i].film, []).append(i)
-    turns = max(1, round(len(records) / max(1, len(numbers))))
-    return [records[i] for i in sorted(files[turn % len(files)] for files in numbers.values() for turn in range(turns))]
+        copies.setdefault(records[i].film, []).append(i)
+    per_film = max(1, round(len(records) / max(1, len(copies))))
+    return [records[i] for i in sorted(files[n % len(files)] for files in copies.values() for n in range(per_film))]
 
 
 def class_weights(records: Sequence[Record], classes: Sequence[str]) -> Tensor:
-    """Return (C,) float32 weights, inverse to each class's share of the files and 1 on average over files.
+    """Return class weights, (C,) float32, inversely proportional to the number of files; their mean over files is 1.
 
     Raises:
         DataError: a class has no file among the records.
@@ -164,6 +190,7 @@ def class_weights(records: Sequence[Record], classes: Sequence[str]) -> Tensor:
     counts = [sum(r.label == name for r in records) for name in classes]
     if 0 in counts:
         raise DataError(
-            f"class {classes[counts.index(0)]!r} has no training film; expected some of every class; split again"
+            f"class {classes[counts.index(0)]!r} has no training film; expected at least one of every class; split "
+            "again with `fxkit index`"
         )
     return torch.tensor([len(records) / (len(classes) * count) for count in counts])

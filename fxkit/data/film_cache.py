@@ -1,4 +1,4 @@
-"""Decoded films at the size that training needs, kept from epoch to epoch and from run to run."""
+"""Keep decoded films on disk, at the size that training needs, across epochs and runs."""
 
 import hashlib
 import os
@@ -13,102 +13,102 @@ from numpy.typing import NDArray
 from preprocess.errors import OutputError
 from preprocess.files import write_atomic
 
-FORMAT = 2  # goes up whenever a film is decoded or made small in another way
+FORMAT = 2  # increase it whenever films are decoded or reduced differently
 
-SETTLED_S = 2.0  # a file changed more lately may change again within the clock's step, and look the same
+SETTLED_S = 2.0  # a file changed more recently could change again without a visible change of its time stamp
 
-SHAPE = np.dtype("<u4")  # of the height and the width, which stand before the pixels
+SHAPE = np.dtype("<u4")  # type of the height and the width, which precede the pixels
 
-FULL_FRACTION = 0.9  # of the limit; then the folder is halved
+FULL_FRACTION = 0.9  # of the limit; a fuller folder is halved when it is opened
 
 
 Grey = NDArray[np.uint8]
 
 
 class FilmCache:
-    """A folder of (H, W) uint8 arrays, one file each, that several processes may share.
+    """A folder of decoded films, one file for each (H, W) uint8 array; several processes may share it.
 
-    A film is known by its file's path, size, inode and times of change, so that neither the file nor its hash need be
-    read; the time of the inode's change cannot be set back by copying or by `touch`. What is not kept, or was deleted
-    or damaged, is made anew: the cache changes how long a film takes, never what it holds.
+    A film is identified by the path, size, inode and time stamps of its file, so neither the file nor its hash has to
+    be read. One time stamp is that of the inode, which copying and `touch` cannot set back. A missing or damaged entry
+    is decoded again, so the cache changes the speed and never the pixels.
     """
 
-    def __init__(self, folder: Path, room: int) -> None:
+    def __init__(self, folder: Path, room_bytes: int) -> None:
         self.folder = folder
-        self.room = room  # bytes that this process may still add
+        self.room_bytes = room_bytes  # that this process may still add
 
-    def get(self, path: Path, kind: str, make: Callable[[Path], Grey]) -> Grey:
-        """Return make(path), kept from an earlier call where the file has not changed since.
+    def get(self, path: Path, variant: str, decode: Callable[[Path], Grey]) -> Grey:
+        """Return decode(path), from the cache if the file has not changed since an earlier call.
 
         Args:
-            kind: tells apart what is made of one file.
+            variant: name of what decode returns, such as its size; entries of different variants are kept apart.
         """
         try:
             state = path.stat()
         except OSError:
-            return make(path)  # whose error says what is wrong
-        entry = self.folder / f"{_key(path, state, kind)}.film"
-        kept = _read(entry)
-        if kept is not None:
-            return kept
-        film = make(path)
+            return decode(path)  # its error says what is wrong with the file
+        entry = self.folder / f"{_key(path, state, variant)}.film"
+        cached = _read(entry)
+        if cached is not None:
+            return cached
+        film = decode(path)
         if time.time() - max(state.st_mtime, state.st_ctime) >= SETTLED_S:
-            self._keep(entry, film)
+            self._add(entry, film)
         return film
 
-    def _keep(self, entry: Path, film: Grey) -> None:
+    def _add(self, entry: Path, film: Grey) -> None:
         data = np.array(film.shape, SHAPE).tobytes() + film.tobytes()
-        if len(data) > self.room:
+        if len(data) > self.room_bytes:
             return
-        with suppress(OutputError):  # a full disk is no reason to end a training
+        with suppress(OutputError):  # a full disk must not stop a training run
             write_atomic(entry, data)
-            self.room -= len(data)
+            self.room_bytes -= len(data)
 
 
-def open_cache(folder: Path, limit: int, processes: int) -> FilmCache | None:
-    """Open a folder for films, made if need be; what was not used for longest is deleted where little room is left.
+def open_film_cache(folder: Path, limit_bytes: int, processes: int) -> FilmCache | None:
+    """Open a cache folder and create it if needed; if it is nearly full, delete the films that were not used longest.
 
     Args:
-        limit: bytes that the folder may hold; 0: no cache.
-        processes: how many will write, each in a copy of the returned object.
+        limit_bytes: size that the folder may reach; 0 returns None, no cache.
+        processes: number of processes that will add films, each with its own copy of the returned object.
     """
-    if limit == 0:
+    if limit_bytes == 0:
         return None
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # films are of patients
-    held = _shrink_to(folder, limit)
-    return FilmCache(folder, max(0, limit - held) // max(1, processes))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # not readable by others: films are patient data
+    size = _halve_if_full(folder, limit_bytes)
+    return FilmCache(folder, max(0, limit_bytes - size) // max(1, processes))
 
 
-def _shrink_to(folder: Path, limit: int) -> int:
-    """Halve a folder that is nearly full; return how many bytes it holds."""
-    found = []
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
+def _halve_if_full(folder: Path, limit_bytes: int) -> int:
+    """Halve a folder that is nearly full, least recently used first; return its size in bytes."""
+    entries = []
+    with suppress(OSError), os.scandir(folder) as scan:
+        for entry in scan:
             with suppress(OSError):  # another process may have deleted it
                 state = entry.stat()
-                found.append((state.st_mtime, state.st_size, entry.path))
-    held = sum(size for _, size, _ in found)
-    if held < FULL_FRACTION * limit:
-        return held
-    for _, size, path in sorted(found):
-        if held <= limit // 2:
+                entries.append((state.st_mtime, state.st_size, entry.path))
+    total = sum(size for _, size, _ in entries)
+    if total < FULL_FRACTION * limit_bytes:
+        return total
+    for _, size, path in sorted(entries):
+        if total <= limit_bytes // 2:
             break
         with suppress(OSError):
             os.unlink(path)
-            held -= size
-    return held
+            total -= size
+    return total
 
 
-def _key(path: Path, state: os.stat_result, kind: str) -> str:
-    facts = (FORMAT, os.path.abspath(path), state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, kind)
+def _key(path: Path, state: os.stat_result, variant: str) -> str:
+    facts = (FORMAT, os.path.abspath(path), state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, variant)
     return hashlib.blake2b(os.fsencode(repr(facts)), digest_size=16).hexdigest()
 
 
 def _read(entry: Path) -> Grey | None:
     try:
         data = entry.read_bytes()
-        os.utime(entry)  # the time of its last use
+        os.utime(entry)  # records the last use
         height, width = (int(side) for side in np.frombuffer(data, SHAPE, 2))
         pixels = np.frombuffer(data, np.uint8, offset=2 * SHAPE.itemsize)
         return np.array(pixels.reshape(height, width), np.uint8)

@@ -1,4 +1,4 @@
-"""Which files are copies of one film, and which films must stay together."""
+"""Find files that are copies of one film by their names, and films that must stay in one split."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ COPY_TAILS = tuple(
     for pattern in (
         r"-rotated\d+$",
         r"[-_ ]aug(mented)?[-_ ]?\d*$",
-        # Roboflow names x.jpg x_jpg.rf.<32 hex digits>; people and file systems cut such names about
+        # Roboflow renames x.jpg to x_jpg.rf.<32 hex digits>; such names are often shortened later.
         rf"_({SUFFIXES})\.r?f?\.?[0-9a-f]{{8,}}$",
         rf"(_({SUFFIXES}))?\.rf\.?[0-9a-f]{{8,}}$",
         r"\.[0-9a-f]{32}$",
@@ -20,32 +20,33 @@ COPY_TAILS = tuple(
 
 EXTENSION_TAIL = re.compile(rf"(?<=[^/])(\.({SUFFIXES}))+$", re.IGNORECASE)
 
-# "wrist (1)" to "wrist (500)" are 500 films renamed at once; "2 (1)" beside "2" is a download of it
+# "2 (1)" beside "2" is a second download of it, but "wrist (1)" to "wrist (500)" are films renamed in bulk.
 NUMBERED = re.compile(r"( \(\d+\)| - copy( \(\d+\))?| copy( \d+)?)$", re.IGNORECASE)
 
 
 def film_keys(paths: Sequence[str]) -> list[str]:
-    """Return what each file's film is called: the path without extension and without marks of a copy.
+    """Return the film name of each file: its path without extension and without the suffixes that mark a copy.
 
-    Marks are chains of "-rotated1", "_aug", Roboflow's ".rf.<hash>", and " (1)" or " - Copy" where the name
-    without it is there too. The folder stays, so equal names under two classes are two films.
+    Suffixes of copies are "-rotated1", "_aug", Roboflow's ".rf.<hash>" and chains of these; also " (1)" and " - Copy"
+    if a file without that suffix is in the list. The folder is part of the name, so files of the same name in two
+    class folders are two films.
 
     Args:
-        paths: relative, with /, without a leading split folder.
+        paths: relative paths with forward slashes, without a leading split folder.
     """
-    stems = [_without_extensions(path) for path in paths]
+    stems = [_drop_extensions(path) for path in paths]
     known = {*stems, *map(_strip, stems)}
     return [_film_key(stem, known) for stem in stems]
 
 
-def _without_extensions(path: str) -> str:
-    """Cleaning may turn a.jpg into a.jpg.png, so every image extension goes, and in any case the last one."""
+def _drop_extensions(path: str) -> str:
+    """Drop the last extension, and all image extensions before it: cleaning may turn a.jpg into a.jpg.png."""
     stem = path[: path.rindex(".")] if "." in path.rpartition("/")[2][1:] else path
     return EXTENSION_TAIL.sub("", stem)
 
 
 def _strip(stem: str) -> str:
-    """Remove marks that always mean a copy, as long as a name is left."""
+    """Remove the suffixes that always mean a copy, but never the whole name."""
     while True:
         shorter = stem
         for tail in COPY_TAILS:
@@ -85,12 +86,14 @@ def join(names: Sequence[str], marks: Sequence[str]) -> list[str]:
     return [find(name) for name in names]
 
 
-def part_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
-    """Tell films apart that share a name but belong to different groups."""
-    owners = defaultdict(set)
+def separate_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Rename films that share a name but belong to different groups to "FILM of GROUP"."""
+    groups_of = defaultdict(set)
     for film, group in zip(films, groups, strict=True):
-        owners[film].add(group)
-    return [film if len(owners[film]) == 1 else f"{film} of {group}" for film, group in zip(films, groups, strict=True)]
+        groups_of[film].add(group)
+    return [
+        film if len(groups_of[film]) == 1 else f"{film} of {group}" for film, group in zip(films, groups, strict=True)
+    ]
 
 
 def join_all(names: Sequence[str], marks: Iterable[Sequence[str]]) -> list[str]:
@@ -106,19 +109,19 @@ def assign_groups(
     same_film: Sequence[Sequence[str]],
     same_group: Sequence[Sequence[str]] = (),
 ) -> tuple[list[str], list[str]]:
-    """Return film and group of every file.
+    """Return the film and the group of every file.
 
     Args:
-        names: of films, as `film_keys` gives them.
-        patients: empty where unknown; then the film is the group.
-        same_film: marks of every file, such as the hash of its bytes; files that share one that is not empty are one
-            film and one group.
-        same_group: marks, such as of a study, with which files are one group.
+        names: film name of every file, from `film_keys`.
+        patients: patient of every file; "" if unknown, and then the film is the group.
+        same_film: several lists of keys, each with one key for every file, such as the hash of its bytes. Files that
+            share a key belong to one film and one group; "" is no key.
+        same_group: the same, such as the study; files that share a key belong to one group.
     """
     films = join_all(names, same_film)
     groups = [patient or film for patient, film in zip(patients, films, strict=True)]
     groups = join_all(groups, [*same_film, *same_group])
-    return part_films(films, groups), groups
+    return separate_films(films, groups), groups
 
 
 SPLIT_WORDS = {
@@ -132,12 +135,12 @@ SPLIT_WORDS = {
 }
 
 
-def split_of(path: str) -> str:
-    """Return the split that a leading folder names, or nothing."""
+def split_from_path(path: str) -> str:
+    """Return the split that the first folder of a path names, or ""."""
     first, _, rest = path.partition("/")
     return SPLIT_WORDS.get(first.lower(), "") if rest else ""
 
 
-def without_split(path: str) -> str:
-    """Drop a leading split folder."""
-    return path.partition("/")[2] if split_of(path) else path
+def drop_split_folder(path: str) -> str:
+    """Drop the first folder of a path if it names a split."""
+    return path.partition("/")[2] if split_from_path(path) else path

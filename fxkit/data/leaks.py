@@ -1,100 +1,118 @@
-"""What leaks: files of one part of a split whose film or group lies in a part that the model was made with."""
+"""Find leaks of a split: test or validation files whose film or group is also in the training data."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fxkit.data.groups import film_keys, without_split
-from fxkit.data.manifest import Record, count, usable
+from fxkit.data.groups import drop_split_folder, film_keys
+from fxkit.data.manifest import Record, count_records, usable
 from fxkit.errors import DataError
 
-How = Literal["bytes", "name", "film", "group"]  # film: the manifest's word alone, as where pixels told
+LeakEvidence = Literal["bytes", "name", "film", "group"]
 
-
-SEEN_BY = {"test": ("train", "val"), "val": ("train",)}  # what training has seen before it is put to a part
+TRAINING_SPLITS = {"test": ("train", "val"), "val": ("train",)}  # split -> splits that the model was made with
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One leaking file, and the file of training that shows it best."""
+    """One leaking file.
+
+    Attributes:
+        record: the test or validation file.
+        training_record: the training file that shows the leak best.
+        evidence: what the two files share: their bytes; their film, by file name; their film, by the manifest only
+            (as when copies were found by their pixels); or only their group.
+    """
 
     record: Record
-    seen: Record
-    how: How  # how the two are known to be one film; "group": they are two films of one group
+    training_record: Record
+    evidence: LeakEvidence
 
 
 @dataclass(frozen=True)
-class Leaks:
-    """How much of a part of a split training has seen: of test in train or val, of val in train."""
+class LeakCounts:
+    """How much of the test or validation split is also in the training data.
+
+    Attributes:
+        part: "test" (compared with train and val) or "val" (compared with train).
+        unit: "patient" if every file of the part names its patient, else "group".
+        files: files of the part; `films` and `groups` count the same part.
+        leaked_files: files whose film has a copy in training.
+        leaked_films: films of `leaked_files`.
+        leaked_groups: groups of `grouped_files`.
+        grouped_files: all leaking files: their film or another film of their group is in training.
+        grouped_films: films of `grouped_files`.
+        new_files: files whose film and group have no leaking file; `new_films` and `new_groups` count the same files.
+    """
 
     part: str
-    unit: str  # what a group is: "patient" where the manifest names them all, else "group"
+    unit: str
     files: int
     films: int
     groups: int
-    leaked_files: int  # with a copy of the same film in training
-    leaked_films: int  # those files' films
-    leaked_groups: int  # groups, such as patients, of all leaking files
-    grouped_files: int  # all leaking files: of a film or of a group in training
-    grouped_films: int  # those files' films
-    new_files: int  # of films and groups without any leaking file
+    leaked_files: int
+    leaked_films: int
+    leaked_groups: int
+    grouped_files: int
+    grouped_films: int
+    new_files: int
     new_films: int
     new_groups: int
 
     @property
     def text(self) -> str:
-        """Say in a clause how much leaks; "" where nothing does."""
-        told = (
+        """Describe the leak in one clause; "" if nothing leaks."""
+        kinds = (
             (self.leaked_files, "is a copy", "are copies", "film"),
             (self.grouped_files - self.leaked_files, "is another film", "are other films", self.unit),
         )
         clauses = [
-            f"{n} ({percent(n, self.files)}) {one if n == 1 else many} of a training {of}"
-            for n, one, many, of in told
+            f"{n} ({percent(n, self.files)}) {singular if n == 1 else plural} of a training {target}"
+            for n, singular, plural, target in kinds
             if n
         ]
         return f"of {self.files} {self.part} files, {' and '.join(clauses)}" if clauses else ""
 
 
 def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
-    """Return the leaking files of a part, in the records' order.
+    """Return the leaking files of a split part, in the order of the records.
 
-    Beside each stands the first training file that shows the leak best: of the same bytes, else of the same film by
-    name, else of the same film, else of the same group.
+    Each is paired with the first training file that gives the strongest evidence: the same bytes, else the same film
+    by file name, else the same film by the manifest, else the same group.
     """
-    training = [r for r in usable(records) if r.split in SEEN_BY[part]]
-    shared = {r.film for r in training} & {r.film for r in usable(records, part)}
-    torn = [r.path for r in records if r.film in shared]
-    names = dict(zip(torn, film_keys([without_split(path) for path in torn]), strict=True))
-    keys: dict[How, Callable[[Record], Hashable]] = {
+    training = [r for r in usable(records) if r.split in TRAINING_SPLITS[part]]
+    shared_films = {r.film for r in training} & {r.film for r in usable(records, part)}
+    paths = [r.path for r in records if r.film in shared_films]
+    names = dict(zip(paths, film_keys([drop_split_folder(path) for path in paths]), strict=True))
+    keys: dict[LeakEvidence, Callable[[Record], Hashable]] = {
         "bytes": lambda r: r.sha256,
-        "name": lambda r: (r.film, names[r.path]) if r.film in shared else "",
+        "name": lambda r: (r.film, names[r.path]) if r.film in shared_films else "",
         "film": lambda r: r.film,
         "group": lambda r: r.group,
     }
-    first = {how: {key(r): r for r in reversed(training) if key(r)} for how, key in keys.items()}
-    found = []
+    first = {evidence: {key(r): r for r in reversed(training) if key(r)} for evidence, key in keys.items()}
+    leaks = []
     for record in usable(records, part):
-        ways = ((how, first[how].get(key(record))) for how, key in keys.items())
-        found += [Leak(record, seen, how) for how, seen in ways if seen is not None][:1]
-    return found
+        matches = ((evidence, first[evidence].get(key(record))) for evidence, key in keys.items())
+        leaks += [Leak(record, match, evidence) for evidence, match in matches if match is not None][:1]
+    return leaks
 
 
-def leaks(records: Sequence[Record], part: str = "test", found: Sequence[Leak] | None = None) -> Leaks:
-    """Count the files of a part that have a copy of their film, or a film of their group, in training.
+def count_leaks(records: Sequence[Record], part: str = "test", leaks: Sequence[Leak] | None = None) -> LeakCounts:
+    """Count the files of a split part whose film or group is also in the training data.
 
     Args:
-        found: what `find_leaks` found of this part, where that is known.
+        leaks: result of `find_leaks` for the same part, to save finding them again.
     """
-    own = usable(records, part)
-    found = find_leaks(records, part) if found is None else found
-    films, groups = {leak.record.film for leak in found}, {leak.record.group for leak in found}
-    whole, leaking = count(own), count([leak.record for leak in found])
-    copies = count([leak.record for leak in found if leak.how != "group"])
-    new = count([r for r in own if r.film not in films and r.group not in groups])
-    return Leaks(
+    members = usable(records, part)
+    leaks = find_leaks(records, part) if leaks is None else leaks
+    films, groups = {leak.record.film for leak in leaks}, {leak.record.group for leak in leaks}
+    whole, leaking = count_records(members), count_records([leak.record for leak in leaks])
+    copies = count_records([leak.record for leak in leaks if leak.evidence != "group"])
+    new = count_records([r for r in members if r.film not in films and r.group not in groups])
+    return LeakCounts(
         part=part,
-        unit="patient" if own and all(r.patient for r in own) else "group",
+        unit="patient" if members and all(r.patient for r in members) else "group",
         files=whole.files,
         films=whole.films,
         groups=whole.groups,
@@ -109,36 +127,47 @@ def leaks(records: Sequence[Record], part: str = "test", found: Sequence[Leak] |
     )
 
 
-def stamp_of(records: Sequence[Record]) -> str:
-    """Return the line that every figure of a leaking split bears; "" where no part leaks."""
-    return stamp([leaks(records, part) for part in SEEN_BY])
+def leak_stamp(records: Sequence[Record]) -> str:
+    """Return the stamp: the line that every figure of a leaking run bears; "" if no part leaks."""
+    return stamp_text([count_leaks(records, part) for part in TRAINING_SPLITS])
 
 
-def stamp(counts: Iterable[Leaks]) -> str:
-    """Return the same line from the leaks of the parts."""
-    told = [found.text for found in counts if found.text]
-    return f"leaking split: {'; '.join(told)}" if told else ""
+def stamp_text(counts: Iterable[LeakCounts]) -> str:
+    """Return the stamp for leaks that are counted already; "" if no part leaks."""
+    texts = [part.text for part in counts if part.text]
+    return f"leaking split: {'; '.join(texts)}" if texts else ""
 
 
 def leaks_as_json(records: Sequence[Record], stamp: str) -> dict[str, Any]:
-    """Return the entry "leaks" of a JSON file of figures: the stamp and the counts; nothing without a stamp."""
-    return {"leaks": {"stamp": stamp} | {part: asdict(leaks(records, part)) for part in SEEN_BY}} if stamp else {}
+    """Return the entry "leaks" of a JSON file of figures: stamp and counts; an empty dict without a stamp."""
+    if not stamp:
+        return {}
+    return {"leaks": {"stamp": stamp} | {part: asdict(count_leaks(records, part)) for part in TRAINING_SPLITS}}
 
 
-def refuse_leaks(records: Sequence[Record], parts: Sequence[str] = tuple(SEEN_BY), where: str = "the split") -> None:
-    """Raise DataError where a part leaks."""
-    found = [leak for leak in (leaks(records, part) for part in parts) if leak.grouped_files]
-    if found:
-        films = " and ".join(f"{leak.grouped_films} of {leak.films} {leak.part} films" for leak in found)
+def refuse_leaks(
+    records: Sequence[Record], parts: Sequence[str] = tuple(TRAINING_SPLITS), where: str = "the split"
+) -> None:
+    """Raise an error if one of these split parts leaks.
+
+    Args:
+        where: what leaks, as the error's subject.
+
+    Raises:
+        DataError: a part leaks.
+    """
+    counts = [part for part in (count_leaks(records, name) for name in parts) if part.grouped_files]
+    if counts:
+        films = " and ".join(f"{part.grouped_films} of {part.films} {part.part} films" for part in counts)
         raise DataError(
-            f"{where} leaks: {'; '.join(leak.text for leak in found)}; this touches {films}; expected none: split "
-            "anew with `fxkit index` (leaks.html beside the manifest of a kept or random split shows the copies), or "
-            "give --allow-leaks, which stamps all figures"
+            f"{where} leaks: {'; '.join(part.text for part in counts)}; this affects {films}; expected no leaks: make "
+            "a new split with `fxkit index` (for a kept or random split, leaks.html beside the manifest shows the "
+            "copies), or give --allow-leaks, which stamps all figures"
         )
 
 
 def percent(part: int, whole: int) -> str:
-    """Return a share in whole percents, such that neither 0 % nor 100 % is said of what only comes near."""
+    """Format a share in whole percent; only exact shares are given as 0 % or 100 %."""
     share = 100 * part / whole if whole else 0.0
     if 0 < share < 1:
         return "under 1 %"

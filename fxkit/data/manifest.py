@@ -1,4 +1,7 @@
-"""The manifest: one row a file, with its class, group and split. Paths are relative; the image root is an argument."""
+"""The manifest: a CSV file with one row for each image file: its class, group, split and fold.
+
+Paths are relative to the image root, which is not stored: whoever reads images passes it.
+"""
 
 import csv
 import hashlib
@@ -17,28 +20,49 @@ OK = "ok"
 
 @dataclass(frozen=True)
 class Record:
-    path: str  # relative to the image root, with /
-    label: str  # class
-    group: str  # films that must stay together
-    split: str  # train, val, test, or "" where the file is left out
+    """One row of the manifest.
+
+    Attributes:
+        path: path of the file relative to the image root, with forward slashes.
+        label: class.
+        group: name of the group; all films of a group stay in one split and one fold.
+        split: "train", "val" or "test"; "" for a file that is left out.
+        sha256: hash of the file's bytes in hexadecimal; "" if unknown.
+        width: width in pixels; 0 if unknown.
+        height: height in pixels; 0 if unknown.
+        status: "ok", or the reason why the file is left out.
+        film: name of the film; all copies of a film have the same.
+        patient: "" if unknown.
+        site: hospital or source; "" if unknown.
+        fold: "0" to "K-1"; "" for a file in no fold, such as a test file.
+    """
+
+    path: str
+    label: str
+    group: str
+    split: str
     sha256: str
     width: int
     height: int
-    status: str  # "ok", or why the file is left out
-    film: str  # copies of one film share it
+    status: str
+    film: str
     patient: str = ""
     site: str = ""
-    fold: str = ""  # 0 to K-1, or "" where the file is in no fold, as test files are
+    fold: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
 
 REQUIRED = ("path", "label", "group", "split")
 
+NEGATIVE_WORDS = frozenset(
+    ("not", "no", "non", "normal", "negative", "neg", "healthy", "intact", "control", "unfractured", "0")
+)
+
 
 @dataclass(frozen=True)
 class Count:
-    """How much there is of something; `patients` is 0 where none is named."""
+    """Numbers of files, films, groups and patients in a set of records; `patients` is 0 if no patient is named."""
 
     files: int
     films: int
@@ -46,58 +70,63 @@ class Count:
     patients: int
 
 
-def count(records: Sequence[Record]) -> Count:
-    """Count files, films, groups and patients."""
+def count_records(records: Sequence[Record]) -> Count:
+    """Count the files, films, groups and named patients of some records."""
     patients = {r.patient for r in records if r.patient}
     return Count(len(records), len({r.film for r in records}), len({r.group for r in records}), len(patients))
 
 
 def usable(records: Iterable[Record], split: str | None = None) -> list[Record]:
-    """Return the records that can be read, of one split or of all."""
+    """Return the records with status "ok", optionally of one split only."""
     return [r for r in records if r.status == OK and (split is None or r.split == split)]
 
 
-def identical_files(records: Iterable[Record]) -> list[list[Record]]:
-    """Return the sets of usable files with the same bytes, in the records' order."""
-    same: dict[str, list[Record]] = {}
+def find_identical_files(records: Iterable[Record]) -> list[list[Record]]:
+    """Return sets of two or more usable files with the same bytes, in the order of the records."""
+    by_hash: dict[str, list[Record]] = {}
     for record in usable(records):
         if record.sha256:
-            same.setdefault(record.sha256, []).append(record)
-    return [files for files in same.values() if len(files) > 1]
+            by_hash.setdefault(record.sha256, []).append(record)
+    return [files for files in by_hash.values() if len(files) > 1]
 
 
 def manifest_text(records: Sequence[Record]) -> str:
-    """Return the manifest as CSV text; the same records give the same bytes."""
+    """Return the manifest as CSV text; equal records give equal text."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # minimal leaves a lone CR bare
+    # QUOTE_MINIMAL would leave a lone carriage return unquoted, and the row could not be read back.
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(COLUMNS)
     writer.writerows([getattr(record, name) for name in COLUMNS] for record in records)
     return out.getvalue()
 
 
 def manifest_hash(records: Sequence[Record]) -> str:
-    """Return the SHA-256 of the manifest's text in hexadecimal."""
+    """Return the SHA-256 of the manifest text in hexadecimal."""
     return hashlib.sha256(manifest_text(records).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def films_hash(records: Sequence[Record], *, split: bool) -> str:
-    """Return the SHA-256 of the usable rows without their folds; without their parts too if these don't matter.
+    """Return the SHA-256 of the usable rows, without folds, sorted by path: tells whether two runs used the same films.
 
-    So it is the same for a run that drew folds of its own, and for an ablation that divides the films anew.
+    Args:
+        split: include the splits. False gives equal hashes for runs that split the same films differently, such as
+            the repeats of an ablation.
     """
     rows = [replace(r, fold="", split=r.split if split else "") for r in usable(records)]
     return manifest_hash(sorted(rows, key=lambda r: r.path))
 
 
 def write_manifest(path: str | Path, records: Sequence[Record]) -> None:
+    """Write the records as a CSV file."""
     write_atomic(path, manifest_text(records))
 
 
 def read_manifest(path: str | Path) -> list[Record]:
-    """Read a manifest; columns that only describe a file may be missing.
+    """Read a manifest; only the columns path, label, group and split are required.
 
     Raises:
-        DataError: no such file, a required column missing, a number, split or fold that is none, or no rows.
+        DataError: the file cannot be read, has no rows, lacks a required column, or holds an invalid split, fold,
+            width or height.
     """
     path = Path(path)
     try:
@@ -115,28 +144,30 @@ def read_manifest(path: str | Path) -> list[Record]:
 
 def _record(path: Path, line: int, row: dict[str, str]) -> Record:
     if any(row.get(name) is None for name in REQUIRED):
-        raise DataError(f"{path}, row {line}: is cut short; expected {', '.join(REQUIRED)} and more; make it again")
-    given = {name: row[name] for name in COLUMNS if row.get(name) is not None}
-    given.setdefault("film", given["group"])
-    given.setdefault("status", OK)
-    given.setdefault("sha256", "")
-    if given["split"] not in (*SPLITS, ""):
-        raise DataError(f"{path}, row {line}: split {given['split']!r}; expected {', '.join(SPLITS)} or nothing")
-    if given.get("fold") and not given["fold"].isdecimal():
-        raise DataError(f"{path}, row {line}: fold {given['fold']!r}; expected a whole number or nothing")
+        raise DataError(
+            f"{path}, row {line}: is cut short; expected {', '.join(REQUIRED)} and more; make the "
+            "manifest again with `fxkit index`"
+        )
+    values = {name: row[name] for name in COLUMNS if row.get(name) is not None}
+    values = {"film": values["group"], "status": OK, "sha256": ""} | values
+    if values["split"] not in (*SPLITS, ""):
+        raise DataError(f"{path}, row {line}: split {values['split']!r}; expected {', '.join(SPLITS)} or nothing")
+    if values.get("fold") and not values["fold"].isdecimal():
+        raise DataError(f"{path}, row {line}: fold {values['fold']!r}; expected a whole number or nothing")
     sizes = {}
     for name in ("width", "height"):
-        text = given.pop(name, "") or "0"
+        text = values.pop(name, "") or "0"
         if not text.isdecimal():
             raise DataError(f"{path}, row {line}: {name} {text!r}; expected a whole number")
         sizes[name] = int(text)
-    return Record(**given, **sizes)  # type: ignore[arg-type]
+    return Record(**values, **sizes)  # type: ignore[arg-type]
 
 
 def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the classes in index order: sorted, but of two the negative one first, so that index 1 is positive.
+    """Return the classes in the order of their indices: sorted by name, but the negative of two classes first.
 
-    A class counts as negative when its name is, or opens with, a word such as "not", "no", "non" or "normal".
+    So index 1 is the positive class. A class is negative if the first word of its name is "not", "no", "non", "normal"
+    or similar.
     """
     classes = sorted(set(labels))
     if len(classes) == 2:
@@ -145,43 +176,35 @@ def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_negative(name: str) -> bool:
-    first = name.lower().replace("-", "_").replace(" ", "_").split("_")[0]
-    return first in {
-        "not",
-        "no",
-        "non",
-        "normal",
-        "negative",
-        "neg",
-        "healthy",
-        "intact",
-        "control",
-        "unfractured",
-        "0",
-    }
+    return name.lower().replace("-", "_").replace(" ", "_").split("_")[0] in NEGATIVE_WORDS
 
 
 @dataclass(frozen=True)
-class Part(Count):
-    """How much a split or fold holds."""
+class PartCount(Count):
+    """Numbers of files, films, groups and patients in one split or fold.
+
+    Attributes:
+        split: "train", "val", "test", "fold 0" and so on, or "all".
+        by_class: class -> number of files.
+    """
 
     split: str
-    by_class: dict[str, int]  # files
+    by_class: dict[str, int]
 
 
-def count_splits(records: Sequence[Record]) -> list[Part]:
-    """Count files, films, groups and files a class of every split and fold that holds any, then of all ("all")."""
-    good = usable(records)
-    classes = order_classes(r.label for r in good)
-    parts = [(name, [r for r in good if r.split == name]) for name in SPLITS]
-    folds = sorted({r.fold for r in good if r.fold}, key=int)
-    parts += [(f"fold {fold}", [r for r in good if r.fold == fold]) for fold in folds]
+def count_splits(records: Sequence[Record]) -> list[PartCount]:
+    """Count the usable files, films, groups and patients of each split and fold that is not empty, then of all."""
+    readable = usable(records)
+    classes = order_classes(r.label for r in readable)
+    parts = [(name, [r for r in readable if r.split == name]) for name in SPLITS]
+    folds = sorted({r.fold for r in readable if r.fold}, key=int)
+    parts += [(f"fold {fold}", [r for r in readable if r.fold == fold]) for fold in folds]
     return [
-        Part(
-            **asdict(count(part)),
+        PartCount(
+            **asdict(count_records(part)),
             split=name,
             by_class={label: sum(r.label == label for r in part) for label in classes},
         )
-        for name, part in [*parts, ("all", good)]
+        for name, part in [*parts, ("all", readable)]
         if part
     ]

@@ -1,6 +1,6 @@
-"""How a film becomes the network's input: size and shape here, normalisation in `fxkit.data.transforms`.
+"""Resize a film to the network's input size; `fxkit.data.transforms` normalises it.
 
-Nothing here needs torch, so that exported models start fast.
+This module does not import torch, so exported models start fast.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,23 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a film becomes the network's input; stored with every model."""
+    """How a film becomes the network's input; stored with every model.
 
-    image_size: int  # px, square
+    Attributes:
+        image_size: side of the square input in pixels.
+        resize: "stretch" ignores the aspect ratio; "pad" keeps it and fills the rest with black.
+        mean: per channel, subtracted from grey values scaled to 0..1.
+        std: per channel, divides the result.
+    """
+
+    image_size: int
     resize: Literal["stretch", "pad"]
-    mean: tuple[float, float, float]  # of values scaled to 0..1
+    mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
 
 def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
-    """Build Preprocessing from its JSON form."""
+    """Read Preprocessing from its JSON form."""
     return Preprocessing(
         int(values["image_size"]),
         values["resize"],
@@ -35,7 +42,7 @@ def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
 
 
 def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
-    """Return image as (S, S) uint8: stretched, or scaled to fit and padded with black on all sides."""
+    """Resize a film, (H, W) uint8, to (S, S) uint8: stretched, or scaled to fit and centred on black."""
     size = preprocessing.image_size
     height, width = image.shape
     if preprocessing.resize == "stretch":
@@ -49,7 +56,10 @@ def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
 
 
 def scale(image: Grey, width: int, height: int) -> Grey:
-    """Return image at this size, px: averaged over areas where neither side grows, else interpolated linearly."""
+    """Resize a film, (H, W) uint8, to a width and height in pixels.
+
+    Reduction averages over areas; enlargement, of either side, interpolates linearly.
+    """
     shrinks = width <= image.shape[1] and height <= image.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)

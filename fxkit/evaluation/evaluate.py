@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.leaks import SEEN_BY, leaks_as_json, refuse_leaks
+from fxkit.data.leaks import TRAINING_SPLITS, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import Asked, Details, find_details, write_pictures_of
@@ -68,7 +68,7 @@ def evaluate_run(
     records = usable(run.records, split)
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: split {split!r} has no usable file; index with a {split} part")
-    if split in SEEN_BY and not allow_leaks:
+    if split in TRAINING_SPLITS and not allow_leaks:
         refuse_leaks(run.records, [split], f"{run.folder / 'manifest.csv'}: the split")
     place = Path(root) if root is not None else run.root
     _check_cleaning(model, place, raw)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fxkit.data.dataset import image_place
+from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Run
@@ -55,7 +55,7 @@ def films_of_run(
     records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
-    images = image_place(place)
+    images = open_image_root(place)
     for record in _by_turns(records)[: limit or None]:
         mask = known.mask(record.path) if known else None
         boxed = _boxed(drawn, record.path) if drawn else None

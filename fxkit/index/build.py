@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from fxkit.data.groups import assign_groups, film_keys, join_all
-from fxkit.data.manifest import Part, Record, count_splits, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.manifest import PartCount, Record, count_splits, manifest_text, order_classes, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store
 from fxkit.index.dicom import marks_of
@@ -16,13 +16,13 @@ from fxkit.index.notes import copy_notes, leak_notes, torn_names, twin_notes, un
 from fxkit.index.read_files import read_files
 from fxkit.index.scan import Found, Scan, film_path, scan, scan_roots, some
 from fxkit.index.splits.assign import FRACTIONS
-from fxkit.index.splits.divide import Division, check_division, divide
+from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
 from preprocess.errors import OutputError
 from preprocess.folder.backends import open_workers
 from preprocess.images import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
 
-__all__ = ["Index", "IndexOptions", "Part", "count_splits", "index_data", "write_index"]
+__all__ = ["Index", "IndexOptions", "PartCount", "count_splits", "index_data", "write_index"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class IndexOptions:
     reject: Path | None = None
 
     @property
-    def division(self) -> Division:
-        """The options that `divide` needs."""
-        return Division(
+    def division(self) -> SplitOptions:
+        """The options that `divide_records` needs."""
+        return SplitOptions(
             self.split, self.fractions, self.seed, self.folds, self.stratify, self.markers, self.frozen, self.hold_out
         )
 
@@ -112,7 +112,7 @@ def index_data(
         DataError: the data is missing or has another layout, no file can be read, there is only one class, or a class
             has fewer groups than there are splits; or the cache or a file of verdicts cannot be read.
     """
-    check_division(options.division)
+    check_split_options(options.division)
     scanned, data_name = _scan(data, options.root)
     readings, copies = _read(scanned, options, progress)
     records, group_notes = _group(scanned.found, readings, copies, options.dicom_ids)
@@ -123,7 +123,7 @@ def index_data(
     if options.split == "grouped" and any(file.split for file in scanned.found):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
-        records, split_notes = divide(records, scanned.found, options.division)
+        records, split_notes = divide_records(records, scanned.found, options.division)
     except DataError as error:
         raise DataError(f"{data_name}: {error}") from error
     notes += split_notes

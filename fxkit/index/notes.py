@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from fxkit.data.groups import film_keys
-from fxkit.data.leaks import leaks
-from fxkit.data.manifest import OK, Record, identical_files
+from fxkit.data.leaks import count_leaks
+from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies
 from fxkit.index.scan import Found, film_path, some
 
 
 def twin_notes(records: Sequence[Record]) -> list[str]:
     """Tell of byte-identical files, above all of those under two classes."""
-    twins = identical_files(records)
+    twins = find_identical_files(records)
     notes = []
     if twins:
         notes.append(f"{sum(map(len, twins))} files are byte-identical to another; each set is kept in one group")
@@ -39,7 +39,7 @@ def unknown_patients(records: Sequence[Record]) -> list[str]:
 
 
 def torn_names(records: Sequence[Record]) -> list[str]:
-    """Tell of copies, by their names, that `part_films` had to part."""
+    """Tell of copies, by their names, that `separate_films` had to part."""
     owners: dict[str, set[str]] = defaultdict(set)
     for record in records:
         name = record.film.removesuffix(f" of {record.group}")
@@ -55,7 +55,7 @@ def torn_names(records: Sequence[Record]) -> list[str]:
 
 
 def leak_notes(records: Sequence[Record], way: str) -> list[str]:
-    found = leaks(records)
+    found = count_leaks(records)
     if not found.files:
         return []
     told = "the given split" if way == "keep" else "this random split of files"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from fxkit.data.groups import SPLIT_WORDS, split_of, without_split
+from fxkit.data.groups import SPLIT_WORDS, drop_split_folder, split_from_path
 from fxkit.errors import DataError
 from preprocess.listing import image_paths, other_paths
 
@@ -58,7 +58,7 @@ def scan(data: str | Path, root: str | Path | None = None) -> Scan:
 
 def film_path(file: Found) -> str:
     """Return the path without a split folder, which leads it or follows the data set's own folder."""
-    inner = without_split(file.path.removeprefix(f"{file.folder}/") if file.folder else file.path)
+    inner = drop_split_folder(file.path.removeprefix(f"{file.folder}/") if file.folder else file.path)
     return f"{file.folder}/{inner}" if file.folder else inner
 
 
@@ -200,7 +200,7 @@ def _found(path: Path, line: int, row: dict[str, str], root: Path) -> Found:
     return Found(
         _inside(where, row["path"], root),
         row["label"],
-        SPLIT_WORDS.get(split, "") if "split" in row else split_of(row["path"]),
+        SPLIT_WORDS.get(split, "") if "split" in row else split_from_path(row["path"]),
         row.get("patient", ""),
         row.get("site", ""),
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fxkit import __version__
-from fxkit.data.dataset import image_place
+from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.data.preprocessing import Grey, resize
 from fxkit.errors import RunError
@@ -169,7 +169,7 @@ def parity_films(folder: Path, model: Model) -> tuple[Grey, bool]:
 
 
 def _films_of(root: Path, records: Sequence[Record], max_pixels: int) -> list[Grey]:
-    place = image_place(root)
+    place = open_image_root(root)
     chosen = records[:: -(-len(records) // CHECKED)] if records else ()
     return [to_grey8(read_image(place.find(r.path), max_pixels=max_pixels)) for r in chosen]
 

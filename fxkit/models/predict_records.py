@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fxkit.config import DataConfig
-from fxkit.data.dataset import FilmDataset, build_loader, image_place
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey
 from fxkit.data.transforms import to_tensor
@@ -77,7 +77,11 @@ def predict_records(
     place = choose_device(device)
     model.classifier.to(place).eval()
     dataset = FilmDataset(
-        image_place(root), records, model.card.classes, model.card.preprocessing, max_pixels=data.max_pixels
+        open_image_root(root),
+        records,
+        model.card.classes,
+        model.card.preprocessing,
+        DatasetOptions(max_pixels=data.max_pixels),
     )
     parts = [predict_tensor(model, images.to(place)) for images, _ in build_loader(dataset, data)]
     probabilities = np.concatenate(parts) if parts else np.zeros((0, len(model.card.classes)))
@@ -92,7 +96,7 @@ def predict_records_with(
     Raises:
         ImageError: a file is missing or cannot be read any more.
     """
-    place = image_place(root)
+    place = open_image_root(root)
     found = predict_images(network, [place.find(r.path) for r in records], max_pixels=max_pixels, raw=True)
     for prediction in found:
         if prediction.error:

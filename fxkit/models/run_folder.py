@@ -18,7 +18,7 @@ from typing import Any
 
 from fxkit import __version__
 from fxkit.config import Config, write_config
-from fxkit.data.leaks import stamp_of
+from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
@@ -48,7 +48,7 @@ class Run:
     @property
     def stamp(self) -> str:
         """The line that every figure of this run bears; "" where its split does not leak."""
-        return stamp_of(self.records)
+        return leak_stamp(self.records)
 
 
 def create_run(
@@ -79,7 +79,7 @@ def create_run(
         "sha256": manifest_hash(records),
         "cleaning": cleaning,
         "folds": folds,
-        "stamp": stamp_of(records),  # of leaks
+        "stamp": leak_stamp(records),  # of leaks
     }
     write_json(folder / "manifest.json", described)
     write_json(folder / "environment.json", environment())

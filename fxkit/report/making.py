@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.leaks import Leaks, leaks, stamp_of
-from fxkit.data.manifest import Part, count_splits, order_classes, read_manifest, usable
+from fxkit.data.leaks import LeakCounts, count_leaks, leak_stamp
+from fxkit.data.manifest import PartCount, count_splits, order_classes, read_manifest, usable
 from fxkit.html import data_uri
 from fxkit.report.results import read_part
 from preprocess.errors import OutputError
@@ -18,10 +18,10 @@ from preprocess.yaml_files import read_yaml
 @dataclass(frozen=True)
 class Data:
     classes: tuple[str, ...]
-    rows: tuple[Part, ...]
+    rows: tuple[PartCount, ...]
     films: Mapping[tuple[str, str], int]  # (split, class) -> films
     left_out: int  # files that could not be read
-    leak: Leaks
+    leak: LeakCounts
     stamp: str  # the line that all figures bear where the split leaks; else ""
     group_word: str  # what a group is: patients, where the manifest names them
 
@@ -61,8 +61,8 @@ def read_data(run: Path) -> Data | None:
         rows=tuple(count_splits(records)),
         films={(count.split, name): count.films for name, counts in parts.items() for count in counts},
         left_out=len(records) - len(usable(records)),
-        leak=leaks(records),
-        stamp=stamp_of(records),
+        leak=count_leaks(records),
+        stamp=leak_stamp(records),
         group_word="patients" if all(r.patient for r in usable(records, "test")) else "groups of films",
     )
 

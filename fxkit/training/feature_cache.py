@@ -44,7 +44,7 @@ class FeatureFilms(Films):
         if not path.is_file():
             assert self.backbone is not None
             _write(path, extract(self.backbone, build_loader(films, self.config.data)))
-        kept = _FeatureDataset(np.load(path, mmap_mode="r"), [films.index[r.label] for r in films.records])
+        kept = _FeatureDataset(np.load(path, mmap_mode="r"), [films.class_index[r.label] for r in films.records])
         in_process = self.config.data.model_copy(update={"workers": 0})  # rows are read faster than handed over
         return build_loader(kept, in_process, shuffle_seed=shuffle_seed)
 

@@ -11,16 +11,17 @@ from torch.utils.data import DataLoader
 
 from fxkit.config import AugmentConfig, Config
 from fxkit.data.dataset import (
-    WHOLE,
+    SINGLE_PROCESS,
+    DatasetOptions,
     FilmDataset,
-    ImagePlace,
-    Share,
+    ImageRoot,
+    ProcessShare,
     build_loader,
     class_weights,
     mix_seed,
-    share_by_film,
+    sample_films_evenly,
 )
-from fxkit.data.film_cache import FilmCache, open_cache
+from fxkit.data.film_cache import FilmCache, open_film_cache
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError
@@ -35,16 +36,18 @@ class Films:
     """What the loaders are built from, anew each epoch, so that a resumed run sees what an undisturbed one would."""
 
     config: Config
-    place: ImagePlace
+    place: ImageRoot
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     cache_folder: Path | None = None  # of decoded films, shared by the runs beside each other
 
-    def train_loader(self, phase: Phase, epoch: int, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
+    def train_loader(
+        self, phase: Phase, epoch: int, share: ProcessShare = SINGLE_PROCESS
+    ) -> DataLoader[tuple[Tensor, int]]:
         """Build a process's share of an epoch; no item is in two, and what does not divide evenly is left out."""
         films = self.training_part(phase, epoch)
-        return build_loader(films, self.config.data, shuffle_seed=films.seed, share=share)
+        return build_loader(films, self.config.data, shuffle_seed=films.options.seed, share=share)
 
     def training_part(self, phase: Phase, epoch: int | None) -> FilmDataset:
         """Return the training films as an epoch sees them, or without one as they are."""
@@ -54,7 +57,7 @@ class Films:
         augmentation = self.config.augment if self.config.augment.enabled else None
         return self._dataset(self._shown("train", seed), augmentation, seed)
 
-    def val_loader(self, share: Share = WHOLE) -> DataLoader[tuple[Tensor, int]]:
+    def val_loader(self, share: ProcessShare = SINGLE_PROCESS) -> DataLoader[tuple[Tensor, int]]:
         """Build a process's share of the validation films.
 
         All processes take as many steps: where films do not divide evenly, some get one more, of label -1, that counts
@@ -80,7 +83,7 @@ class Films:
     def _shown(self, split: str, seed: int) -> list[Record]:
         """Return a split's records, or with film weights those of them that an epoch shows."""
         records = usable(self.records, split)
-        return share_by_film(records, seed) if self.config.optim.film_weights else records
+        return sample_films_evenly(records, seed) if self.config.optim.film_weights else records
 
     def _dataset(self, records: Sequence[Record], augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
         return FilmDataset(
@@ -88,16 +91,13 @@ class Films:
             records,
             self.classes,
             self.preprocessing,
-            augmentation,
-            seed,
-            self.config.data.max_pixels,
-            self._cache(),
+            DatasetOptions(augmentation, seed, self.config.data.max_pixels, self._cache()),
         )
 
     def _cache(self) -> FilmCache | None:
         if self.cache_folder is None:
             return None
-        return open_cache(self.cache_folder, self.config.data.cache_bytes, self.config.data.workers)
+        return open_film_cache(self.cache_folder, self.config.data.cache_bytes, self.config.data.workers)
 
 
 def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:

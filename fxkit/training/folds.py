@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fxkit.config import Config
-from fxkit.data.leaks import leaks, refuse_leaks, stamp_of
+from fxkit.data.leaks import count_leaks, leak_stamp, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.evaluation.evaluate import evaluate_run
@@ -89,7 +89,7 @@ def check_folds(records: Sequence[Record], folds: int, *, allow_leaks: bool = Fa
 
 def stamp_of_folds(records: Sequence[Record], folds: int) -> str:
     """Return the line that out-of-fold figures bear where a fold leaks into others; "" where none does."""
-    texts = (leaks(member_records(records, fold, folds)).text for fold in range(folds))
+    texts = (count_leaks(member_records(records, fold, folds)).text for fold in range(folds))
     told = [f"fold {fold}: {text}" for fold, text in enumerate(texts) if text]
     return f"leaking folds: {'; '.join(told)}" if told else ""
 
@@ -167,7 +167,7 @@ def train_folds(
         parts.append(Predictions.read_csv(place / "predictions.csv"))
     model = average([load_model(folder / f"fold-{fold}") for fold in range(folds)])
     save_model(folder, model)
-    stamp = "; ".join(filter(None, [stamp_of_folds(records, folds), stamp_of(records)]))
+    stamp = "; ".join(filter(None, [stamp_of_folds(records, folds), leak_stamp(records)]))
     found = figures_of_folds(parts, threshold=model.card.threshold, stamp=stamp)
     write_out_of_fold(folder, pool(parts, [r.path for r in records]), found)
-    return FoldsResult(folder, found, stamp_of(records), len(usable(records, "test")))
+    return FoldsResult(folder, found, leak_stamp(records), len(usable(records, "test")))

@@ -10,7 +10,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
 
 from fxkit.config import OptimConfig
-from fxkit.data.dataset import Share
+from fxkit.data.dataset import ProcessShare
 from fxkit.models.classifier import Classifier, forward_films, set_train_mode, set_trainable
 from fxkit.training.films import Films, Phase
 from fxkit.training.history import MONITOR
@@ -44,7 +44,7 @@ class Learner(L.LightningModule):
     def val_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
         return self.films.val_loader(self._share())
 
-    def _share(self) -> Share:
+    def _share(self) -> ProcessShare:
         return self.trainer.global_rank, self.trainer.world_size
 
     def on_train_epoch_start(self) -> None:

@@ -57,7 +57,7 @@ def fit_probe(classifier: Classifier, films: Films, passes: int) -> None:
     """
     parts = [films.training_part("head", epoch) for epoch in (None, *range(passes - 1))]
     features = [extract(classifier.backbone, build_loader(part, films.config.data)) for part in parts]
-    labels = [part.index[record.label] for part in parts for record in part.records]
+    labels = [part.class_index[record.label] for part in parts for record in part.records]
     optim = films.config.optim
     weights, biases = fit_head(
         np.concatenate(features).astype(np.float64),

@@ -9,8 +9,8 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
 from fxkit.config import Config
-from fxkit.data.dataset import image_place
-from fxkit.data.leaks import leaks_as_json, refuse_leaks, stamp_of
+from fxkit.data.dataset import open_image_root
+from fxkit.data.leaks import leak_stamp, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.evaluation.temperature import as_json, calibrated
 from fxkit.metrics.figures.history import draw_history
@@ -102,7 +102,7 @@ def train(
     validation = predict_records(model, root, usable(records, "val"), config.data)
     model, validation, fit = calibrated(model, validation)
     save_model(folder, model)
-    stamp = stamp_of(records)
+    stamp = leak_stamp(records)
     write_atomic(folder / "figures" / "learning_curves.png", draw_history(folder / "history.csv", stamp=stamp))
     more = leaks_as_json(records, stamp) | as_json(fit)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
@@ -137,7 +137,7 @@ def _prepare(
     longest: Phase = "finetune" if config.optim.epochs[1] else "head"
     prepare(longest, classifier, config)  # refuses an unknown stage
     check_memory(training_step(classifier, config, trainer, preprocessing.image_size), config)
-    return classifier, Films(config, image_place(root), tuple(records), classes, preprocessing)
+    return classifier, Films(config, open_image_root(root), tuple(records), classes, preprocessing)
 
 
 def _with_rate(config: Config, head_lr: float) -> Config:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fxkit.data.leaks import Leaks, leaks
-from fxkit.data.manifest import OK, SPLITS, Count, Record, count, identical_files, order_classes, usable
+from fxkit.data.leaks import LeakCounts, count_leaks
+from fxkit.data.manifest import OK, SPLITS, Count, Record, count_records, find_identical_files, order_classes, usable
 from fxkit.index.cache import Store
 from fxkit.index.datacard.baseline import Baseline, metadata_baseline
 from fxkit.index.datacard.metadata import Marking, film_of
@@ -76,7 +76,7 @@ class Card:
     notes: tuple[str, ...]
     total: Count
     counts: Mapping[str, Mapping[str, Count]]  # split, or "all" -> class -> count
-    leak: Leaks
+    leak: LeakCounts
     tallies: tuple[Tally, ...]
     spreads: tuple[Spread, ...]
     twins: tuple[tuple[str, ...], ...]  # sets of byte-identical files
@@ -124,9 +124,9 @@ def build_card(
         classes=classes,
         baseline=metadata_baseline(good, by_path, markings, store=store),
         notes=tuple(notes),
-        total=count(good),
+        total=count_records(good),
         counts=_counts(good, classes),
-        leak=leaks(good),
+        leak=count_leaks(good),
         tallies=_tallies(good, by_path, markings or {}, classes),
         spreads=_spreads(good, by_path, classes),
         twins=twins,
@@ -139,7 +139,7 @@ def build_card(
 
 
 def _by_class(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:
-    return {label: count([r for r in records if r.label == label]) for label in classes}
+    return {label: count_records([r for r in records if r.label == label]) for label in classes}
 
 
 def _counts(records: Sequence[Record], classes: Sequence[str]) -> dict[str, dict[str, Count]]:
@@ -148,7 +148,7 @@ def _counts(records: Sequence[Record], classes: Sequence[str]) -> dict[str, dict
 
 
 def _twins(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
-    return tuple(sorted(tuple(sorted(record.path for record in files)) for files in identical_files(records)))
+    return tuple(sorted(tuple(sorted(record.path for record in files)) for files in find_identical_files(records)))
 
 
 def _tallies(

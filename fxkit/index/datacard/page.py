@@ -33,7 +33,7 @@ SCALE = "(AUROC, 0.5 is chance)"
 FILES_APART = ("files", "markings")
 
 
-def write_card(
+def write_data_card(
     folder: str | Path, index: Index, markers: KnownMarkers | None = None, cache: Path | None = None
 ) -> Card:
     """Write FOLDER/data.html and FOLDER/data.json of what `index_data` found; the same films give the same bytes.
@@ -54,7 +54,7 @@ def write_card(
     return card
 
 
-def card_lines(card: Card) -> list[str]:
+def summary_lines(card: Card) -> list[str]:
     """Return what to print: whether metadata alone tell the class, first of all."""
     mark = "WARNING: " if is_warning(card.baseline) else ""
     return [f"{mark}{headline(card.baseline)}"]

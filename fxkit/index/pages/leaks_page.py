@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fxkit import __version__
-from fxkit.data.leaks import SEEN_BY, Leak, Leaks, find_leaks, leaks, percent, stamp
-from fxkit.data.manifest import SPLITS, Record, count, manifest_hash, usable
+from fxkit.data.leaks import TRAINING_SPLITS, Leak, LeakCounts, count_leaks, find_leaks, percent, stamp_text
+from fxkit.data.manifest import SPLITS, Record, count_records, manifest_hash, usable
 from fxkit.html import load_template
 from preprocess.errors import KnownError, one_line
 from preprocess.files import sha256_of, write_atomic
@@ -82,8 +82,8 @@ def write_leaks(
     Raises:
         OutputError: the folder cannot be written.
     """
-    by_part = {part: find_leaks(records, part) for part in SEEN_BY}
-    counts = [leaks(records, part, own) for part, own in by_part.items()]
+    by_part = {part: find_leaks(records, part) for part in TRAINING_SPLITS}
+    counts = [count_leaks(records, part, own) for part, own in by_part.items()]
     units = {count.part: count.unit for count in counts}
     found = [leak for own in by_part.values() for leak in own]
     folder = Path(folder)
@@ -115,7 +115,7 @@ def remove_old_leaks(folder: str | Path) -> None:
         figures.unlink()
 
 
-def verdict(count: Leaks) -> str:
+def verdict(count: LeakCounts) -> str:
     """Say in plain words how much of a part leaks, and what the part is worth."""
     if not count.files:
         return f"There is no {count.part} part."
@@ -145,12 +145,12 @@ def _many(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
-def sizes(records: Sequence[Record], counts: Sequence[Leaks]) -> list[Size]:
+def sizes(records: Sequence[Record], counts: Sequence[LeakCounts]) -> list[Size]:
     """Return what each part holds, and below it what is left of a leaking part without its leaking films and groups."""
     leaking = {count.part: count for count in counts if count.grouped_files}
     found = []
     for name in SPLITS:
-        whole = count(usable(records, name))
+        whole = count_records(usable(records, name))
         found.append(Size(name, whole.files, whole.films, whole.groups))
         if name in leaking:
             left = leaking[name]
@@ -179,17 +179,19 @@ def _film_rows(found: Sequence[Leak], units: dict[str, str]) -> list[FilmRow]:
 
 
 def _known_by(leak: Leak, units: dict[str, str]) -> str:
-    return KNOWN_BY[leak.how].format(unit=units[leak.record.split])
+    return KNOWN_BY[leak.evidence].format(unit=units[leak.record.split])
 
 
 def _pairs(chosen: Sequence[Leak], root: Path, units: dict[str, str], max_pixels: int) -> list[Pair]:
-    paths = dict.fromkeys(r.path for leak in chosen for r in (leak.record, leak.seen))  # many share a training file
+    paths = dict.fromkeys(
+        r.path for leak in chosen for r in (leak.record, leak.training_record)
+    )  # many share a training file
     uris = {path: _uri(root / path, max_pixels) for path in paths}
 
     def picture(record: Record) -> Picture:
         return Picture(one_line(record.path), one_line(record.label), record.split, uris[record.path])
 
-    return [Pair(picture(leak.record), picture(leak.seen), _known_by(leak, units)) for leak in chosen]
+    return [Pair(picture(leak.record), picture(leak.training_record), _known_by(leak, units)) for leak in chosen]
 
 
 def _uri(path: Path, max_pixels: int) -> str:
@@ -199,10 +201,10 @@ def _uri(path: Path, max_pixels: int) -> str:
         return ""  # it went away since it was indexed
 
 
-def _as_json(records: Sequence[Record], counts: Sequence[Leaks], found: Sequence[Leak]) -> dict[str, Any]:
+def _as_json(records: Sequence[Record], counts: Sequence[LeakCounts], found: Sequence[Leak]) -> dict[str, Any]:
     return {
         "manifest_sha256": manifest_hash(records),
-        "stamp": stamp(counts),
+        "stamp": stamp_text(counts),
         "verdict": " ".join(verdict(count) for count in counts if count.files or count.part == "test"),
         "parts": [asdict(count) for count in counts],
         "sizes": [asdict(size) for size in sizes(records, counts)],
@@ -212,10 +214,10 @@ def _as_json(records: Sequence[Record], counts: Sequence[Leaks], found: Sequence
                 "part": leak.record.split,
                 "film": leak.record.film,
                 "group": leak.record.group,
-                "training_file": leak.seen.path,
-                "training_part": leak.seen.split,
-                "training_film": leak.seen.film,
-                "known_by": leak.how,
+                "training_file": leak.training_record.path,
+                "training_part": leak.training_record.split,
+                "training_film": leak.training_record.film,
+                "known_by": leak.evidence,
             }
             for leak in found
         ],

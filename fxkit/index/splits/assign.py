@@ -9,7 +9,7 @@ import numpy as np
 
 from fxkit.data.manifest import SPLITS
 from fxkit.errors import DataError
-from fxkit.index.splits.balance import Films, deviation, favour_classes, improve, weigh
+from fxkit.index.splits.balance import SplitFiles, deviation, favour_classes, group_shares, improve
 
 FRACTIONS = (0.7, 0.15, 0.15)
 
@@ -43,12 +43,12 @@ def assign_splits(
         DataError: bad fractions, or a class has fewer groups than there are splits.
     """
     wanted = dict(zip(SPLITS, check_fractions(fractions), strict=True))
-    best = assign_parts(Films(labels, groups, groups, {}), wanted, seed)
+    best = assign_parts(SplitFiles(labels, groups, groups, {}), wanted, seed)
     return [best[group] for group in groups]
 
 
 def assign_parts(
-    files: Films,
+    files: SplitFiles,
     fractions: Mapping[str, float],
     seed: int = 0,
     *,
@@ -72,7 +72,7 @@ def assign_parts(
     """
     sizes = group_classes(files)
     _check_counts(sizes, fractions, called)
-    weights, names = favour_classes(weigh(files)), list(fractions)
+    weights, names = favour_classes(group_shares(files)), list(fractions)
     shares = np.array(list(fractions.values()))
     free = np.array([group not in fixed for group in weights.groups])
     best, least = None, (np.inf, np.inf)
@@ -88,7 +88,7 @@ def assign_parts(
     return {group: names[part] for group, part in zip(weights.groups, best, strict=True)}
 
 
-def group_classes(files: Films) -> dict[str, set[str]]:
+def group_classes(files: SplitFiles) -> dict[str, set[str]]:
     """Return the classes that each group has files of."""
     classes: dict[str, set[str]] = defaultdict(set)
     for label, group in zip(files.labels, files.groups, strict=True):

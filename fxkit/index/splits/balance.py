@@ -26,7 +26,7 @@ NEAR = 1e-4  # 0.01 percentage points off in everything is near enough
 
 
 @dataclass(frozen=True)
-class Films:
+class SplitFiles:
     """What a division needs to know of each file: its class, group and film, and what else to stratify by.
 
     Attributes:
@@ -54,7 +54,7 @@ class Imbalance:
 
 
 @dataclass(frozen=True)
-class Weights:
+class GroupShares:
     """What each group holds, as a share of its class.
 
     Attributes:
@@ -74,7 +74,7 @@ class Weights:
         return np.asarray(self.shares[:, whole] > 0)
 
 
-def weigh(files: Films) -> Weights:
+def group_shares(files: SplitFiles) -> GroupShares:
     """Count each group's films and files by class and stratum; the order of the files does not matter."""
     groups, group = _number(files.groups)
     films, film = _number(files.films)
@@ -88,7 +88,7 @@ def weigh(files: Films) -> Weights:
             counts = np.bincount(cells, minlength=len(groups) * len(names))
             columns += [(name, unit) for name in names]
             counted.append(counts.reshape(len(groups), len(names)).astype(float))
-    return Weights(tuple(groups), tuple(columns), _as_shares(np.hstack(counted), columns))
+    return GroupShares(tuple(groups), tuple(columns), _as_shares(np.hstack(counted), columns))
 
 
 def _number(values: Sequence[Name]) -> tuple[list[Name], Ints]:
@@ -98,7 +98,7 @@ def _number(values: Sequence[Name]) -> tuple[list[Name], Ints]:
     return names, np.array([places[value] for value in values], np.int64)
 
 
-def _stratifications(files: Films) -> list[list[Stratum]]:
+def _stratifications(files: SplitFiles) -> list[list[Stratum]]:
     """Class alone, class with each kind of stratum, and class with all kinds; the kind keeps their columns apart."""
     ways: list[list[Stratum]] = [[(label,) for label in files.labels]]
     kinds: list[list[Stratum]] = [
@@ -117,20 +117,20 @@ def _as_shares(counts: Floats, columns: Sequence[tuple[Stratum, str]]) -> Floats
     return np.asarray(counts / [totals[stratum[0], unit] for stratum, unit in columns])
 
 
-def favour_classes(weights: Weights) -> Weights:
+def favour_classes(weights: GroupShares) -> GroupShares:
     """Halve the weight of the strata: on 64 patients the classes then come as near as they do without strata."""
     scale = np.array([1.0 if len(stratum) == 1 else 0.5 for stratum, _ in weights.columns])
     return replace(weights, shares=weights.shares * scale)
 
 
-def deviation(weights: Weights, parts: Ints, fractions: Floats) -> Floats:
+def deviation(weights: GroupShares, parts: Ints, fractions: Floats) -> Floats:
     """Return (P, F): how much more of each column a part holds than its fraction, as a share of the class."""
     held = np.zeros((len(fractions), weights.shares.shape[1]))
     np.add.at(held, parts, weights.shares)
     return held - np.outer(fractions, weights.shares.sum(axis=0))
 
 
-def improve(weights: Weights, parts: Ints, fractions: Floats, free: Bools, seed: Sequence[int]) -> Ints:
+def improve(weights: GroupShares, parts: Ints, fractions: Floats, free: Bools, seed: Sequence[int]) -> Ints:
     """Move groups, or exchange two, always the best step first, while that brings the parts nearer to the fractions.
 
     No part loses its last group of a class. At most STEPS steps are taken.
@@ -191,7 +191,7 @@ def _best_step(
     return [(int(a), int(parts[b])), (int(b), int(parts[a]))]
 
 
-def imbalances(weights: Weights, parts: Ints, fractions: Floats) -> list[Imbalance]:
+def imbalances(weights: GroupShares, parts: Ints, fractions: Floats) -> list[Imbalance]:
     """Return how far from the fractions each class is, sorted by class."""
     worst = 100 * np.abs(deviation(weights, parts, fractions)).max(axis=0)
     found: dict[str, dict[str, float]] = {}

@@ -11,13 +11,13 @@ from fxkit.data.manifest import OK, SPLITS, Record, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.index.scan import Found, some
 from fxkit.index.splits.assign import FRACTIONS, assign_parts, assign_splits, check_fractions
-from fxkit.index.splits.balance import Films, imbalances, weigh
+from fxkit.index.splits.balance import SplitFiles, group_shares, imbalances
 from fxkit.index.splits.frozen import Frozen, read_frozen
 from fxkit.index.splits.held_out import held_out_groups
 from fxkit.index.splits.strata import Strata, read_strata
 from preprocess.known_markers import KnownMarkers
 
-WAYS = ("grouped", "keep", "random", "none")
+SPLIT_MODES = ("grouped", "keep", "random", "none")
 
 STRATA = ("site", "marker")
 
@@ -28,7 +28,7 @@ Divided = tuple[list[Record], list[str]]  # and notes
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitOptions:
     """How files are to be divided.
 
     Attributes:
@@ -51,7 +51,7 @@ class Division:
     hold_out: str = ""
 
 
-def check_division(how: Division) -> None:
+def check_split_options(how: SplitOptions) -> None:
     """Refuse what cannot be done together.
 
     Raises:
@@ -59,8 +59,8 @@ def check_division(how: Division) -> None:
         DataError: bad fractions.
     """
     check_fractions(how.fractions)
-    if how.way not in WAYS:
-        raise ConfigError(f"split: {how.way!r}; expected one of {', '.join(WAYS)}")
+    if how.way not in SPLIT_MODES:
+        raise ConfigError(f"split: {how.way!r}; expected one of {', '.join(SPLIT_MODES)}")
     unknown = [kind for kind in how.stratify if kind not in STRATA]
     if unknown:
         raise ConfigError(f"--stratify {unknown[0]!r}; expected {' or '.join(STRATA)}")
@@ -76,7 +76,7 @@ def check_division(how: Division) -> None:
         raise ConfigError("--hold-out with fractions 0 of train and val; expected some for the films of other sites")
 
 
-def divide(records: Sequence[Record], files: Sequence[Found], how: Division) -> Divided:
+def divide_records(records: Sequence[Record], files: Sequence[Found], how: SplitOptions) -> Divided:
     """Return the records with split and fold, and what a user should be told.
 
     Files that cannot be read get neither.
@@ -104,14 +104,14 @@ def divide(records: Sequence[Record], files: Sequence[Found], how: Division) -> 
     return records, [*notes, *more]
 
 
-def _divide_files(records: Sequence[Record], how: Division) -> list[Record]:
+def _divide_files(records: Sequence[Record], how: SplitOptions) -> list[Record]:
     good = usable(records)
     parts = assign_splits([r.label for r in good], [r.path for r in good], how.fractions, how.seed)
     given = dict(zip((r.path for r in good), parts, strict=True))
     return [replace(r, split=given.get(r.path, "")) for r in records]
 
 
-def _divide_groups(records: Sequence[Record], how: Division, frozen: Frozen, strata: Strata) -> Divided:
+def _divide_groups(records: Sequence[Record], how: SplitOptions, frozen: Frozen, strata: Strata) -> Divided:
     notes = list(frozen.notes)
     fixed, fractions = dict(frozen.splits), dict(zip(SPLITS, check_fractions(how.fractions), strict=True))
     pool = usable(records)
@@ -128,7 +128,7 @@ def _divide_groups(records: Sequence[Record], how: Division, frozen: Frozen, str
     return divided, [*notes, *_balance(pool, given, fractions, strata, "split")]
 
 
-def _once_trained(held: set[str], frozen: Frozen, how: Division) -> list[str]:
+def _once_trained(held: set[str], frozen: Frozen, how: SplitOptions) -> list[str]:
     moved = sorted(group for group in held if frozen.splits.get(group, "test") != "test")
     if not moved:
         return []
@@ -169,8 +169,8 @@ def assign_folds(
     return divided, _balance(pool, given, fractions, strata, f"{folds} folds")
 
 
-def _films(records: Sequence[Record], strata: Strata) -> Films:
-    return Films(
+def _films(records: Sequence[Record], strata: Strata) -> SplitFiles:
+    return SplitFiles(
         [r.label for r in records],
         [r.group for r in records],
         [r.film for r in records],
@@ -182,7 +182,7 @@ def _balance(
     records: Sequence[Record], given: Mapping[str, str], fractions: Mapping[str, float], strata: Strata, what: str
 ) -> list[str]:
     """Say how far from the fractions whole groups had to leave the parts."""
-    weights, names = weigh(_films(records, strata)), list(fractions)
+    weights, names = group_shares(_films(records, strata)), list(fractions)
     parts = np.array([names.index(given[group]) for group in weights.groups])
     told = [
         f"{off.label} {off.films:.1f} in films and {off.files:.1f} in files"
@@ -192,7 +192,7 @@ def _balance(
     return [f"balance of the {what}, farthest of a part from its fraction in points of the class: {'; '.join(told)}"]
 
 
-def _keep(records: Sequence[Record], files: Sequence[Found], how: Division) -> Divided:
+def _keep(records: Sequence[Record], files: Sequence[Found], how: SplitOptions) -> Divided:
     """Take the split that folders or CSV give; without a val, carve one out of train by group."""
     without = [file.path for file in files if not file.split]
     if without:
@@ -209,7 +209,7 @@ def _keep(records: Sequence[Record], files: Sequence[Found], how: Division) -> D
     return _carve(kept, how, notes)
 
 
-def _carve(records: Sequence[Record], how: Division, notes: list[str]) -> Divided:
+def _carve(records: Sequence[Record], how: SplitOptions, notes: list[str]) -> Divided:
     train = usable(records, "train")
     share = how.fractions[1] / max(how.fractions[0] + how.fractions[1], 1e-9)
     parts = assign_splits([r.label for r in train], [r.group for r in train], (1 - share, share, 0.0), how.seed)

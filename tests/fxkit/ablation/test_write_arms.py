@@ -8,7 +8,7 @@ import pytest
 
 from fxkit.ablation.learning import part_names, parts_of
 from fxkit.ablation.write_arms import Donors, choose_donors, erased, write_arms
-from fxkit.data.dataset import image_place
+from fxkit.data.dataset import open_image_root
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import clean_folder
@@ -32,7 +32,7 @@ def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_p
     records = [replace(r, split="test") for r in found.records[::9]]
     roots = write_arms(found.root, cleaned, records, tmp_path, folds=0, seeds=[0])[0]
     films = {
-        (arm, r.path): to_grey8(read_image(image_place(root).find(r.path)))
+        (arm, r.path): to_grey8(read_image(open_image_root(root).find(r.path)))
         for arm, root in roots.items()
         for r in records
     }

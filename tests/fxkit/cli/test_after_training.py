@@ -12,7 +12,7 @@ from fxkit.cli.ablate import ablate
 from fxkit.cli.cam import cam
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
-from fxkit.data.leaks import stamp_of
+from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import DataError
 from fxkit.index.build import IndexOptions, index_data
@@ -135,10 +135,10 @@ def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None
     places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
     code, out, _ = invoke(ablate, "masked-vs-raw", *places, "--out", tmp_path / "out", *options)
     assert code == 0
-    assert out.splitlines()[0] == stamp_of(found.records)
+    assert out.splitlines()[0] == leak_stamp(found.records)
     code, out, _ = invoke(cam, tmp_path / "out" / "raw-seed0", "--limit", "1")
     assert code == 0
-    assert out.splitlines()[0] == stamp_of(found.records)
+    assert out.splitlines()[0] == leak_stamp(found.records)
 
 
 @pytest.mark.parametrize(

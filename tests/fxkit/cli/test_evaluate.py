@@ -51,7 +51,7 @@ def test_other_films_of_training_patients_are_refused_or_told(folder: Path) -> N
     told = f"of {tests} test files, {tests} (100 %) are other films of a training group"
     refused = CliRunner().invoke(evaluate, [str(folder)])
     assert isinstance(refused.exception, DataError)
-    assert str(refused.exception).startswith(f"{folder / 'manifest.csv'}: the split leaks: {told}; this touches 4 of 4")
+    assert str(refused.exception).startswith(f"{folder / 'manifest.csv'}: the split leaks: {told}; this affects 4 of 4")
     result = CliRunner().invoke(evaluate, [str(folder), "--allow-leaks"], catch_exceptions=False)
     assert result.stdout.splitlines()[0] == f"leaking split: {told}"
     found = read_json(folder / "metrics.json")["leaks"]

@@ -10,7 +10,7 @@ from fxkit.cli import fxkit
 from fxkit.cli.options import SETTINGS, build_config
 from fxkit.cli.train import train
 from fxkit.config import Config
-from fxkit.data.leaks import stamp_of
+from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.build import IndexOptions, index_data
@@ -63,7 +63,7 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
     assert not (tmp_path / "test_resnet-seed0").exists()
     result = CliRunner().invoke(train, [*arguments, "--allow-leaks"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert stamp_of(leaking.records) in result.stdout.splitlines()
+    assert leak_stamp(leaking.records) in result.stdout.splitlines()
     assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
     assert not (tmp_path / "test_resnet-seed0" / "exported").exists()  # by the preset `tiny`
 

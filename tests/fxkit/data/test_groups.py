@@ -1,10 +1,10 @@
-"""Which files are copies of one film."""
+"""Files are recognised as copies of one film by their names."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fxkit.data.groups import assign_groups, film_keys, join, part_films
+from fxkit.data.groups import assign_groups, film_keys, join, separate_films
 
 
 @pytest.mark.parametrize(
@@ -32,21 +32,21 @@ from fxkit.data.groups import assign_groups, film_keys, join, part_films
         ("a.b/name", "a.b/name"),
     ],
 )
-def test_marks_of_a_copy_are_stripped(path: str, film: str) -> None:
+def test_suffixes_that_mark_a_copy_are_removed(path: str, film: str) -> None:
     assert film_keys([path]) == [film]
 
 
-def test_films_renamed_at_once_stay_apart() -> None:
+def test_films_renamed_in_bulk_stay_apart() -> None:
     paths = [f"a/wrist ({n}).jpg" for n in range(1, 5)]
     assert film_keys(paths) == [f"a/wrist ({n})" for n in range(1, 5)]
 
 
-def test_a_numbered_copy_beside_its_film_joins_it() -> None:
+def test_a_numbered_copy_belongs_to_the_film_beside_it() -> None:
     paths = ["a/2.jpg", "a/2 (1).jpg", "a/2-rotated1 (3).jpg", "a/2 - Copy.jpg", "a/2 - Copy (2).jpg", "b/2 (1).jpg"]
     assert film_keys(paths) == ["a/2", "a/2", "a/2", "a/2", "a/2", "b/2 (1)"]
 
 
-def test_a_numbered_copy_of_a_copy_finds_the_film() -> None:
+def test_a_numbered_copy_of_a_copy_belongs_to_the_film() -> None:
     assert film_keys(["a/2-rotated1.jpg", "a/2 (1).jpg"]) == ["a/2", "a/2"]
 
 
@@ -63,20 +63,20 @@ def test_join_does_not_depend_on_the_order(pairs: list[tuple[str, str]]) -> None
     assert joined(pairs) == joined(pairs[::-1]) == joined(sorted(pairs))
 
 
-def test_patients_make_the_groups_and_identical_bytes_join_them() -> None:
+def test_groups_are_patients_and_identical_files_merge_groups() -> None:
     paths = ["a/1.png", "a/1-rotated1.png", "b/7.png", "b/8.png", "b/9.png"]
     films, groups = assign_groups(film_keys(paths), ["p1", "p1", "p1", "p2", ""], [["h1", "h2", "h3", "h4", "h4"]])
     assert groups == ["p1", "p1", "p1", "b/8", "b/8"]
     assert films == ["a/1", "a/1", "b/7", "b/8", "b/8"]
 
 
-def test_unreadable_files_are_not_alike() -> None:
+def test_files_without_a_hash_are_not_identical() -> None:
     assert assign_groups(["a/1", "a/2"], ["", ""], [["", ""]])[1] == ["a/1", "a/2"]
 
 
-def test_one_name_under_two_patients_is_two_films() -> None:
-    assert part_films(["x", "x", "y"], ["p1", "p2", "p2"]) == ["x of p1", "x of p2", "y"]
+def test_the_same_name_under_two_patients_is_two_films() -> None:
+    assert separate_films(["x", "x", "y"], ["p1", "p2", "p2"]) == ["x of p1", "x of p2", "y"]
 
 
-def test_a_cleaned_films_second_extension_is_no_name() -> None:
+def test_the_second_extension_of_a_cleaned_film_is_dropped_too() -> None:
     assert film_keys(["c/a.jpg.png", "c/a.png", "c/b.JPEG", "c/.jpg"]) == ["c/a", "c/a", "c/b", "c/.jpg"]

@@ -1,4 +1,4 @@
-"""What leaks from training into the test and val parts is found, counted, stamped and refused."""
+"""Test and validation files whose film or group is in training are found, counted, stamped and refused."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxkit.data.leaks import Leaks, find_leaks, leaks, leaks_as_json, percent, refuse_leaks, stamp_of
+from fxkit.data.leaks import LeakCounts, count_leaks, find_leaks, leak_stamp, leaks_as_json, percent, refuse_leaks
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
 
@@ -28,7 +28,7 @@ HONEST = [record(f"{part}.png", part, part, part) for part in ("train", "val", "
 
 
 def test_leaks_are_counted_in_files_films_and_groups() -> None:
-    assert leaks(RECORDS) == Leaks(
+    assert count_leaks(RECORDS) == LeakCounts(
         part="test",
         unit="group",
         files=5,
@@ -45,83 +45,88 @@ def test_leaks_are_counted_in_files_films_and_groups() -> None:
     )
 
 
-def test_val_is_held_against_train_alone() -> None:
-    assert leaks(RECORDS, "val").grouped_files == 0
+def test_val_is_compared_with_train_only() -> None:
+    assert count_leaks(RECORDS, "val").grouped_files == 0
     found = find_leaks([*RECORDS, record("1-rotated2.png", "p1", "f1", "val")], "val")
-    assert [(leak.record.path, leak.seen.path, leak.how) for leak in found] == [("1-rotated2.png", "1.png", "name")]
+    assert [(leak.record.path, leak.training_record.path, leak.evidence) for leak in found] == [
+        ("1-rotated2.png", "1.png", "name")
+    ]
 
 
-def test_an_unreadable_file_leaks_nothing() -> None:
+def test_an_unreadable_training_file_causes_no_leak() -> None:
     damaged = [replace(r, status="zero bytes") if r.path == "1.png" else r for r in RECORDS]
     assert {leak.record.film for leak in find_leaks(damaged)} == {"f4"}
 
 
 @pytest.mark.parametrize(
-    ("training", "how"),
+    ("training", "evidence"),
     [
-        ([("b.png", "g", "f", "s2"), ("x.png", "g", "f", "s1")], "bytes"),  # at another place, and first of all
+        (
+            [("b.png", "g", "f", "s2"), ("x.png", "g", "f", "s1")],
+            "bytes",
+        ),  # even under another name, and before all else
         ([("b.png", "g", "f", "s2"), ("a-rotated1.png", "g", "f", "s3")], "name"),
         ([("b.png", "g", "other", "s2"), ("x.png", "g", "f", "s3")], "film"),
         ([("b.png", "g9", "other", "s2"), ("x.png", "g", "another", "s3")], "group"),
-        ([("b.png", "g9", "other", "s2"), ("x.png", "g8", "another", "s1")], "bytes"),  # whatever the manifest says
+        ([("b.png", "g9", "other", "s2"), ("x.png", "g8", "another", "s1")], "bytes"),  # even against the manifest
     ],
 )
-def test_the_best_evidence_stands_beside_a_leak(training: list[tuple[str, str, str, str]], how: str) -> None:
+def test_a_leak_is_paired_with_its_strongest_evidence(training: list[tuple[str, str, str, str]], evidence: str) -> None:
     rows = [record(path, group, film, "train", sha256) for path, group, film, sha256 in training]
-    (found,) = find_leaks([*rows, record("a.png", "g", "f", "test", "s1")])
-    assert (found.seen, found.how) == (rows[1], how)
+    (leak,) = find_leaks([*rows, record("a.png", "g", "f", "test", "s1")])
+    assert (leak.training_record, leak.evidence) == (rows[1], evidence)
 
 
-def test_unknown_bytes_are_no_evidence() -> None:
+def test_missing_hashes_are_no_evidence() -> None:
     assert find_leaks(HONEST) == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from(["train", "val", "test"]))))
-def test_what_is_new_shares_nothing_with_training_and_the_rest_does(rows: list[tuple[str, str, str]]) -> None:
+def test_new_files_share_no_group_with_training_and_all_others_do(rows: list[tuple[str, str, str]]) -> None:
     records = [record(f"{i}.png", group, f"{film} of {group}", split) for i, (film, group, split) in enumerate(rows)]
     training = {r.group for r in records if r.split != "test"}
     tests = [r for r in records if r.split == "test"]
-    found = leaks(records)
+    found = count_leaks(records)
     assert found.new_files == sum(r.group not in training for r in tests)
     assert found.new_files + found.grouped_files == len(tests)
     assert {leak.record for leak in find_leaks(records)} == {r for r in tests if r.group in training}
-    assert bool(stamp_of([r for r in records if r.split != "val"])) == bool(
+    assert bool(leak_stamp([r for r in records if r.split != "val"])) == bool(
         {r.group for r in tests} & {r.group for r in records if r.split == "train"}
     )
 
 
-def test_the_stamp_names_every_leaking_part() -> None:
-    told = "of 5 test files, 3 (60 %) are copies of a training film and 1 (20 %) is another film of a training group"
-    assert stamp_of(RECORDS) == f"leaking split: {told}"
+def test_the_stamp_describes_every_leaking_part() -> None:
+    clauses = "of 5 test files, 3 (60 %) are copies of a training film and 1 (20 %) is another film of a training group"
+    assert leak_stamp(RECORDS) == f"leaking split: {clauses}"
     both = [*RECORDS, record("1-rotated2.png", "p1", "f1", "val")]
-    assert stamp_of(both) == f"leaking split: {told}; of 2 val files, 1 (50 %) is a copy of a training film"
-    assert stamp_of(HONEST) == ""
+    assert leak_stamp(both) == f"leaking split: {clauses}; of 2 val files, 1 (50 %) is a copy of a training film"
+    assert leak_stamp(HONEST) == ""
 
 
-def test_groups_are_patients_where_all_are_named() -> None:
+def test_the_unit_is_the_patient_if_every_file_names_one() -> None:
     patients = [replace(r, patient=r.group) for r in RECORDS]
-    assert "is another film of a training patient" in stamp_of(patients)
-    assert leaks(patients).unit == "patient"
+    assert "is another film of a training patient" in leak_stamp(patients)
+    assert count_leaks(patients).unit == "patient"
 
 
-def test_a_leaking_split_is_refused_in_one_line() -> None:
+def test_a_leaking_split_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         refuse_leaks(RECORDS)
     assert str(caught.value) == (
         "the split leaks: of 5 test files, 3 (60 %) are copies of a training film and 1 (20 %) is another film of a "
-        "training group; this touches 3 of 4 test films; expected none: split anew with `fxkit index` (leaks.html "
-        "beside the manifest of a kept or random split shows the copies), or give --allow-leaks, which stamps all "
-        "figures"
+        "training group; this affects 3 of 4 test films; expected no leaks: make a new split with `fxkit index` (for a "
+        "kept or random split, leaks.html beside the manifest shows the copies), or give --allow-leaks, which stamps "
+        "all figures"
     )
     refuse_leaks(RECORDS, ["val"])
     refuse_leaks(HONEST)
 
 
-def test_a_stamp_goes_into_json_with_its_counts() -> None:
-    assert leaks_as_json(HONEST, stamp_of(HONEST)) == {}
-    found = leaks_as_json(RECORDS, stamp_of(RECORDS))["leaks"]
-    assert (found["stamp"], found["test"]["leaked_files"], found["val"]["files"]) == (stamp_of(RECORDS), 3, 1)
+def test_a_stamp_is_written_to_json_with_its_counts() -> None:
+    assert leaks_as_json(HONEST, leak_stamp(HONEST)) == {}
+    found = leaks_as_json(RECORDS, leak_stamp(RECORDS))["leaks"]
+    assert (found["stamp"], found["test"]["leaked_files"], found["val"]["files"]) == (leak_stamp(RECORDS), 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -135,5 +140,5 @@ def test_a_stamp_goes_into_json_with_its_counts() -> None:
         (9, 9, "100 %"),
     ],
 )
-def test_a_share_is_neither_none_nor_all_where_it_is_not(part: int, whole: int, text: str) -> None:
+def test_only_exact_shares_are_0_or_100_percent(part: int, whole: int, text: str) -> None:
     assert percent(part, whole) == text

@@ -1,4 +1,4 @@
-"""The manifest: what is written comes back, whatever a name holds, and damage is told by its row."""
+"""A manifest is read back as it was written, and errors name the damaged row."""
 
 from pathlib import Path
 
@@ -23,27 +23,29 @@ NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(st.lists(st.tuples(NAMES, NAMES, NAMES, st.sampled_from(SPLITS)), min_size=1, max_size=5))
-def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]) -> None:
+def test_any_name_is_read_back_unchanged(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]
+) -> None:
     records = [Record(path, label, group, split, "", 1, 2, "ok", group) for path, label, group, split in rows]
     file = tmp_path_factory.mktemp("manifest") / "manifest.csv"
     write_manifest(file, records)
     assert read_manifest(file) == records
 
 
-def test_bytes_that_are_no_utf8_come_back(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_read_back_unchanged(tmp_path: Path) -> None:
     record = Record("a/\udcff.png", "a", "g", "test", "", 1, 1, "ok", "f")
     write_manifest(tmp_path / "m.csv", [record])
     assert read_manifest(tmp_path / "m.csv") == [record]
 
 
-def test_the_hash_is_that_of_the_text() -> None:
+def test_the_hash_changes_with_the_text() -> None:
     other = Record("a/1.png", "a", "p1", "test", "00", 3, 4, "ok", "a/1", "p1", "here")
     assert manifest_hash([RECORD]) == manifest_hash([RECORD])
     assert manifest_hash([RECORD]) != manifest_hash([other])
     assert manifest_text([RECORD]).splitlines()[1].startswith('"a/1.png","a","p1","train"')
 
 
-def test_columns_that_only_describe_may_be_missing(tmp_path: Path) -> None:
+def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label,group,split\n1.png,a,g,val\n")
     assert read_manifest(tmp_path / "m.csv") == [Record("1.png", "a", "g", "val", "", 0, 0, "ok", "g")]
 
@@ -59,14 +61,14 @@ def test_columns_that_only_describe_may_be_missing(tmp_path: Path) -> None:
         ("path,label,group,split\n1.png,a,g,test\n2.png,a\n", "row 3: is cut short; expected path, label, group"),
     ],
 )
-def test_damage_is_told_by_its_row(tmp_path: Path, text: str, words: str) -> None:
+def test_errors_name_the_damaged_row(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(DataError) as caught:
         read_manifest(tmp_path / "m.csv")
     assert words in str(caught.value)
 
 
-def test_a_missing_manifest_says_how_to_make_one(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_manifest_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read \(No such file.*make one with `fxkit index`"):
         read_manifest(tmp_path / "m.csv")
 
@@ -88,5 +90,5 @@ def test_only_readable_records_are_usable() -> None:
         (["not_c", "b", "a"], ("a", "b", "not_c")),
     ],
 )
-def test_of_two_classes_the_positive_one_is_last(labels: list[str], classes: tuple[str, ...]) -> None:
+def test_the_positive_of_two_classes_comes_last(labels: list[str], classes: tuple[str, ...]) -> None:
     assert order_classes(labels) == classes

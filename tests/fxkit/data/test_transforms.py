@@ -1,4 +1,4 @@
-"""Resizing, augmentation and normalisation, with answers known beforehand."""
+"""Resizing, augmentation and normalisation give known results."""
 
 import cv2
 import numpy as np
@@ -27,26 +27,26 @@ def test_padding_keeps_the_aspect_ratio(shape: tuple[int, int], rows: int, colum
     assert abs(int(lit.min(axis=0).sum()) - (128 - rows - columns) // 2) <= 1
 
 
-def test_one_pixel_wide_films_still_fit() -> None:
+def test_a_film_one_pixel_wide_can_be_resized() -> None:
     assert resize(np.full((1000, 1), 9, np.uint8), PADDED).shape == (64, 64)
 
 
-def test_normalisation_is_that_of_the_backbone() -> None:
+def test_normalisation_uses_mean_and_standard_deviation() -> None:
     tensor = to_tensor(np.full((2, 2), 255, np.uint8), PLAIN)
     assert tensor.shape == (3, 2, 2)
     assert torch.equal(tensor, torch.full((3, 2, 2), 2.0))
 
 
-def test_the_backbone_gives_what_the_settings_leave_open() -> None:
-    found = build_preprocessing(ModelConfig(backbone="resnet50"), DataConfig())
-    assert found.image_size == 224
-    assert found.mean == (0.485, 0.456, 0.406)
-    own = build_preprocessing(ModelConfig(mean=0.5, std=0.4), DataConfig(image_size=96))
-    assert own == Preprocessing(96, "stretch", (0.5,) * 3, (0.4,) * 3)
+def test_the_backbone_supplies_settings_that_are_not_given() -> None:
+    default = build_preprocessing(ModelConfig(backbone="resnet50"), DataConfig())
+    assert default.image_size == 224
+    assert default.mean == (0.485, 0.456, 0.406)
+    custom = build_preprocessing(ModelConfig(mean=0.5, std=0.4), DataConfig(image_size=96))
+    assert custom == Preprocessing(96, "stretch", (0.5,) * 3, (0.4,) * 3)
 
 
 @pytest.mark.parametrize("preprocessing", [PLAIN, PADDED])
-def test_a_seed_gives_its_view_whatever_came_before(preprocessing: Preprocessing) -> None:
+def test_a_seed_gives_the_same_view_regardless_of_earlier_views(preprocessing: Preprocessing) -> None:
     image = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
     transform = build_augmentation(AugmentConfig(), preprocessing)
     views = [augment(image, transform, preprocessing, seed) for seed in range(6)]
@@ -56,7 +56,7 @@ def test_a_seed_gives_its_view_whatever_came_before(preprocessing: Preprocessing
     assert len({view.tobytes() for view in views}) == 6
 
 
-def test_probabilities_of_zero_leave_only_the_crop() -> None:
+def test_with_zero_probabilities_only_the_crop_remains() -> None:
     none = {name: 0.0 for name in AugmentConfig.model_fields if name.endswith(("_probability", "_flip"))}
     config = AugmentConfig(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), **none)
     image = np.full((64, 64), 77, np.uint8)
@@ -64,7 +64,7 @@ def test_probabilities_of_zero_leave_only_the_crop() -> None:
     assert np.array_equal(augment(image, build_augmentation(config, PLAIN), PLAIN, 5), image)
 
 
-def test_a_training_film_is_large_enough_for_every_crop() -> None:
+def test_a_reduced_film_is_large_enough_for_every_crop() -> None:
     assert training_px(AugmentConfig(), PLAIN) == 2 * PLAIN.image_size
     small_crops = AugmentConfig(crop_scale=(0.08, 1.0), crop_ratio=(0.75, 4 / 3))
     assert training_px(small_crops, PLAIN) == np.ceil(PLAIN.image_size / np.sqrt(0.08 * 0.75))
@@ -78,14 +78,14 @@ def test_shrinking_sets_the_shorter_side_and_never_enlarges() -> None:
 
 
 @pytest.mark.parametrize("side_px", [30, 35, 43, 52, 59])
-def test_shrinking_to_half_or_more_leaves_no_pixel_out(side_px: int) -> None:
+def test_shrinking_to_half_or_more_uses_every_pixel(side_px: int) -> None:
     lines = [np.zeros((60, 90), np.uint8) for _ in range(90)]
     for column, line in enumerate(lines):
         line[:, column] = 255
     assert all(shrink(line, side_px).any() for line in lines)
 
 
-def test_a_shrunken_film_gives_the_same_view() -> None:
+def test_a_reduced_film_gives_nearly_the_same_view() -> None:
     coarse = np.random.default_rng(0).integers(0, 256, (9, 9), np.uint8)
     film = cv2.resize(coarse, (800, 600), interpolation=cv2.INTER_CUBIC)
     config = AugmentConfig(noise_probability=0, dropout_probability=0, clahe_probability=0)
@@ -94,4 +94,4 @@ def test_a_shrunken_film_gives_the_same_view() -> None:
     for seed in range(9):
         one, other = (augment(image, build_augmentation(config, PLAIN), PLAIN, seed) for image in (film, small))
         differences.append(np.abs(one.astype(int) - other).mean())
-    assert np.median(differences) < 3, differences  # where a crop barely fits, rounding may draw another
+    assert np.median(differences) < 3, differences  # rounding may select another crop if one barely fits

@@ -91,7 +91,7 @@ def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_pat
     assert read_json(folder / "manifest.json")["stamp"] == stamp
     assert read_json(folder / "validation.json")["leaks"]["stamp"] == stamp
     for split in ("test", "val"):
-        with pytest.raises(DataError, match=rf"the split leaks: of \d+ {split} files, .*; this touches \d+ of"):
+        with pytest.raises(DataError, match=rf"the split leaks: of \d+ {split} files, .*; this affects \d+ of"):
             evaluate_run(folder, split=split)
     assert evaluate_run(folder, split="train").stamp == stamp
     assert evaluate_run(folder, allow_leaks=True).stamp == stamp

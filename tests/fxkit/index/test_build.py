@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.data.leaks import leaks
+from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import count_splits, read_manifest, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.index import read_files
 from fxkit.index.build import IndexOptions, index_data, write_index
-from fxkit.index.datacard.page import write_card
+from fxkit.index.datacard.page import write_data_card
 from fxkit.index.find_copies import NO_COPIES
 from fxkit.index.pages.groups_page import write_groups
 from fxkit.synth.dataset import Synthetic, synth
@@ -48,7 +48,7 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
     assert any("no patients are known" in note for note in by_film.notes)
     by_patient = index_data(made.root / "truth.csv", IndexOptions(copies=False))
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
-    assert not leaks(by_patient.records).grouped_files
+    assert not count_leaks(by_patient.records).grouped_files
     (note,) = by_patient.notes
     assert note.startswith("balance of the split, farthest of a part from its fraction in points of the class: fract")
 
@@ -75,7 +75,7 @@ def test_without_copies_no_features_are_computed_and_a_later_run_computes_them(
     with monkeypatch.context() as patched:
         patched.setattr(read_files, "features_of", refuse)
         index = index_data(made.root, options)
-        write_card(tmp_path, index, None, tmp_path / "m.cache")
+        write_data_card(tmp_path, index, None, tmp_path / "m.cache")
         write_groups(tmp_path, index.records, index.root, index.copies)
     assert index.copies == NO_COPIES
     assert len(index.facts) == made.files
@@ -215,7 +215,7 @@ def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
 
 def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
     found = index_data(made.root, IndexOptions(split="random"))
-    counted = leaks(found.records)
+    counted = count_leaks(found.records)
     assert counted.leaked_files > 0.5 * counted.files
     assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
     assert found.notes[-1].startswith("WARNING: this random split of files: ")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from fxkit.config import Config, load_config
-from fxkit.data.dataset import FilmDataset, image_place
+from fxkit.data.dataset import FilmDataset, open_image_root
 from fxkit.data.manifest import Record
 from fxkit.index.build import index_data
 from fxkit.models.backbones import build_backbone, build_preprocessing
@@ -39,7 +39,7 @@ def settings(*texts: str) -> Config:
 
 def build(source: tuple[Path, list[Record]], config: Config) -> Films:
     root, records = source
-    return Films(config, image_place(root), tuple(records), CLASSES, build_preprocessing(config.model, config.data))
+    return Films(config, open_image_root(root), tuple(records), CLASSES, build_preprocessing(config.model, config.data))
 
 
 def shown(films: Films, share: tuple[int, int] = (0, 1)) -> "list[Counter[str]]":

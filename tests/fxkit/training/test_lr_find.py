@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fxkit.config import load_config
-from fxkit.data.dataset import image_place
+from fxkit.data.dataset import open_image_root
 from fxkit.errors import ConfigError
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing
@@ -24,7 +24,7 @@ def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
     found = index_data(made.root, IndexOptions(copies=False))
     films = Films(
         CONFIG,
-        image_place(found.root),
+        open_image_root(found.root),
         found.records,
         ("not_fractured", "fractured"),
         build_preprocessing(CONFIG.model, CONFIG.data),

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from fxkit.config import load_config
-from fxkit.data.dataset import image_place
+from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing
@@ -26,7 +26,7 @@ CONFIG = load_config("tiny", ["data.image_size=32", "data.batch_size=4"])
 def films(made: Synthetic) -> Films:
     found = index_data(made.root, IndexOptions(copies=False))
     preprocessing = build_preprocessing(CONFIG.model, CONFIG.data)
-    return Films(CONFIG, image_place(found.root), found.records, check_records(found.records), preprocessing)
+    return Films(CONFIG, open_image_root(found.root), found.records, check_records(found.records), preprocessing)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])

@@ -15,7 +15,7 @@ from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.index.datacard import baseline
 from fxkit.index.datacard.baseline import ABOVE, NONE, Alone, Baseline
 from fxkit.index.datacard.card import Card
-from fxkit.index.datacard.page import card_lines, headline, write_card
+from fxkit.index.datacard.page import headline, summary_lines, write_data_card
 from fxkit.metrics.intervals import Interval
 from fxkit.synth.dataset import Synthetic
 from preprocess.known_markers import read_known_markers
@@ -43,8 +43,8 @@ def read(folder: Path) -> str:
 
 
 def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
-    card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}))
-    (line,) = card_lines(card)
+    card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}))
+    (line,) = summary_lines(card)
     assert line.startswith("WARNING: Metadata alone predict the class far above chance (AUROC, 0.5 is chance): ")
     assert "all metadata 1.00 (0." in line
     assert card.baseline is not None
@@ -54,18 +54,18 @@ def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
 
 
 def test_films_without_a_difference_are_not_warned_of(tmp_path: Path) -> None:
-    card = write_card(tmp_path, films(tmp_path / "films", {"a": 80, "b": 80}))
+    card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 80, "b": 80}))
     assert card.baseline is not None
     quality = next(figure for figure in card.baseline.figures if figure.kind == "JPEG quality")
     assert quality.found.low <= 0.5 <= quality.found.high
-    assert not card_lines(card)[0].startswith("WARNING")
+    assert not summary_lines(card)[0].startswith("WARNING")
     assert 'class="warning"' not in read(tmp_path)
 
 
 def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Path) -> None:
     index = index_data(made.root / "truth.csv")
     index = replace(index, notes=("told <before>",))
-    card = write_card(tmp_path, index, read_known_markers(made.root / "markers.json"))
+    card = write_data_card(tmp_path, index, read_known_markers(made.root / "markers.json"))
     assert (card.total.files, card.total.films) == (made.files, 24)
     assert card.counts["all"].keys() == {"fractured", "not_fractured"}
     assert sum(count.films for count in card.counts["all"].values()) == 24
@@ -82,7 +82,7 @@ def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Pat
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
     films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     for folder, jobs in (("one", 1), ("two", 2)):
-        write_card(tmp_path / folder, index_data(tmp_path / "films", IndexOptions(jobs=jobs)))
+        write_data_card(tmp_path / folder, index_data(tmp_path / "films", IndexOptions(jobs=jobs)))
     for name in ("data.html", "data.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -96,7 +96,7 @@ def test_a_spread_does_not_tell_the_number_of_copies(tmp_path: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pixels = np.full((24, 24), 9 * n + copy + 50 * (label == "a"), np.uint8)
                 Image.fromarray(pixels).save(path, quality=80 if copy else 95)
-    card = write_card(tmp_path, index_data(tmp_path / "films", IndexOptions(split="none")))
+    card = write_data_card(tmp_path, index_data(tmp_path / "films", IndexOptions(split="none")))
     quality = next(spread for spread in card.spreads if spread.name == "JPEG quality")
     assert quality.quantiles == {"a": (80, 80, 80, 95, 95), "b": (80, 80, 80, 80, 95)}
     assert 0.5 < quality.auroc < 0.7
@@ -132,7 +132,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     odd = "b/<script>alert(1)<\u2044script> " + os.fsdecode(b"\xff") + ".jpg"
     (root / odd).write_text("no image")
     (root / "b" / "copy.jpg").write_bytes((root / "b" / "0.jpg").read_bytes())
-    card = write_card(tmp_path, replace(index_data(root), notes=("<i>note</i>",)))
+    card = write_data_card(tmp_path, replace(index_data(root), notes=("<i>note</i>",)))
     assert len(before.records) + 2 == len(card.files) + len(card.unreadable)
     page = read(tmp_path)
     assert "<script" not in page
@@ -152,24 +152,24 @@ def test_identical_files_of_two_classes_are_warned_of(tmp_path: Path) -> None:
     root = tmp_path / "films"
     films(root, {"a": 80, "b": 80}, 12)
     (root / "b" / "again.jpg").write_bytes((root / "a" / "0.jpg").read_bytes())
-    card = write_card(tmp_path, index_data(root))
+    card = write_data_card(tmp_path, index_data(root))
     assert card.torn == card.twins == (("a/0.jpg", "b/again.jpg"),)
     assert "Identical files under several classes" in read(tmp_path)
 
 
 def test_one_class_or_none_has_a_card_too(tmp_path: Path) -> None:
     index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
-    one = write_card(tmp_path, replace(index, records=tuple(r for r in index.records if r.label == "a")))
-    assert card_lines(one) == ["Whether metadata alone predict the class was not tested: there is one class only."]
+    one = write_data_card(tmp_path, replace(index, records=tuple(r for r in index.records if r.label == "a")))
+    assert summary_lines(one) == ["Whether metadata alone predict the class was not tested: there is one class only."]
     gone = tuple(replace(r, status="gone", split="") for r in index.records)
-    none = write_card(tmp_path, replace(index, records=gone, facts=()))
+    none = write_data_card(tmp_path, replace(index, records=gone, facts=()))
     assert (none.total.files, len(none.unreadable)) == (0, 8)
 
 
 def test_sites_are_counted(tmp_path: Path) -> None:
     index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     sited = tuple(replace(r, site="x" if r.label == "a" else "") for r in index.records)
-    card = write_card(tmp_path, replace(index, records=sited))
+    card = write_data_card(tmp_path, replace(index, records=sited))
     (sites,) = (tally for tally in card.tallies if tally.name == "site")
     assert {site: {label: n.files for label, n in counts.items()} for site, counts in sites.values.items()} == {
         "not told": {"a": 0, "b": 4},
@@ -178,13 +178,13 @@ def test_sites_are_counted(tmp_path: Path) -> None:
 
 
 def test_every_verdict_has_its_words(tmp_path: Path) -> None:
-    card = write_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}, 16))
+    card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}, 16))
     assert card.baseline is not None
 
     def line(verdict: str) -> str:
         figures = tuple(replace(figure, verdict=verdict) for figure in card.baseline.figures)  # type: ignore[union-attr]
         changed: Card = replace(card, baseline=replace(card.baseline, verdict=verdict, figures=figures))  # type: ignore[type-var]
-        return card_lines(changed)[0]
+        return summary_lines(changed)[0]
 
     assert line(ABOVE).startswith("Metadata alone predict the class somewhat better than chance (AUROC")
     assert line(ABOVE).endswith(" and 5 more.")

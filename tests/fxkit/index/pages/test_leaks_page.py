@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fxkit.cli.index import index_command
-from fxkit.data.leaks import find_leaks, leaks, stamp_of
+from fxkit.data.leaks import count_leaks, find_leaks, leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.index.pages.leaks_page import A_FILM, PAIRS, Size, choose, remove_old_leaks, sizes, verdict, write_leaks
@@ -53,28 +53,28 @@ def words(page: str) -> str:
 
 
 def test_the_verdict_is_in_plain_words() -> None:
-    assert verdict(leaks(patients())) == (
+    assert verdict(count_leaks(patients())) == (
         "2 of 4 test files (50 %) have a copy of the same film in training; 1 more (25 %) show another film of a "
         "training patient. The test part is worth 3 films of 2 patients, not 4 files; 1 film of 1 patient of these is "
         "new to the training."
     )
-    assert verdict(leaks(patients(), "val")) == (
+    assert verdict(count_leaks(patients(), "val")) == (
         "No leak found: none of the 1 val files has a copy of its film, or another film of its patient, in training, "
         "as far as the manifest tells. The val part is worth 1 film of 1 patient."
     )
-    assert verdict(leaks(patients()[:1])) == "There is no test part."
+    assert verdict(count_leaks(patients()[:1])) == "There is no test part."
 
 
 def test_a_group_that_is_a_film_is_not_told_twice() -> None:
     rows = [record(f"{split}{i}.png", "g1", split) for split in ("train", "test") for i in range(1500)]
-    assert verdict(leaks(rows)) == (
+    assert verdict(count_leaks(rows)) == (
         "1,500 of 1,500 test files (100 %) have a copy of the same film in training. The test part is worth 1 film, "
         "not 1,500 files; none of these is new to the training."
     )
 
 
 def test_each_part_is_counted_with_and_without_its_leaks() -> None:
-    assert sizes(patients(), [leaks(patients(), part) for part in ("test", "val")]) == [
+    assert sizes(patients(), [count_leaks(patients(), part) for part in ("test", "val")]) == [
         Size("train", 1, 1, 1),
         Size("val", 1, 1, 1),
         Size("test", 4, 3, 2),
@@ -144,7 +144,7 @@ def test_all_leaks_stand_in_the_json_beside_the_page(tmp_path: Path) -> None:
     write_leaks(tmp_path, rows, tmp_path)
     found = json.loads((tmp_path / "leaks.json").read_text())
     assert found["manifest_sha256"] == manifest_hash(rows)
-    assert found["stamp"] == stamp_of(rows)
+    assert found["stamp"] == leak_stamp(rows)
     assert found["verdict"].startswith("2 of 4 test files (50 %)")
     assert [(part["part"], part["grouped_files"]) for part in found["parts"]] == [("test", 3), ("val", 0)]
     assert [(leak["file"], leak["training_file"], leak["known_by"]) for leak in found["leaks"]] == [
@@ -163,7 +163,7 @@ def test_index_writes_the_page_for_splits_that_may_leak(
     assert (tmp_path / "leaks.html").is_file() == written
     assert (f"leaks: {tmp_path / 'leaks.html'}" in result.stdout.splitlines()) == written
     if written:
-        assert json.loads((tmp_path / "leaks.json").read_text())["stamp"] == stamp_of(read_manifest(out))
+        assert json.loads((tmp_path / "leaks.json").read_text())["stamp"] == leak_stamp(read_manifest(out))
 
 
 def test_leaks_of_a_manifest_that_is_gone_go_too(made: Synthetic, tmp_path: Path) -> None:

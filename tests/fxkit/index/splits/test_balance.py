@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from fxkit.index.splits.assign import assign_parts
-from fxkit.index.splits.balance import Films, Weights, deviation, imbalances, improve, weigh
+from fxkit.index.splits.balance import GroupShares, SplitFiles, deviation, group_shares, imbalances, improve
 
 PARTS = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
-def unequal(groups: int, seed: int = 0) -> Films:
+def unequal(groups: int, seed: int = 0) -> SplitFiles:
     """Patients of one to three films with very unequal numbers of copies."""
     rng = np.random.default_rng(seed)
     rows = [
@@ -25,18 +25,18 @@ def unequal(groups: int, seed: int = 0) -> Films:
         for _ in range(1 + int(rng.lognormal(2.5, 1)))
     ]
     labels, names, films = zip(*rows, strict=True)
-    return Films(labels, names, films, {})
+    return SplitFiles(labels, names, films, {})
 
 
-def worst(files: Films, fractions: dict[str, float], seed: int = 0) -> float:
+def worst(files: SplitFiles, fractions: dict[str, float], seed: int = 0) -> float:
     """Return the largest deviation of any class in films or files, in percentage points."""
-    weights, names, found = weigh(files), list(fractions), assign_parts(files, fractions, seed)
+    weights, names, found = group_shares(files), list(fractions), assign_parts(files, fractions, seed)
     parts = np.array([names.index(found[group]) for group in weights.groups])
     off = imbalances(weights, parts, np.array(list(fractions.values())))
     return max(max(each.films, each.files) for each in off)
 
 
-def exact(weights: Weights, fractions: list[float]) -> float:
+def exact(weights: GroupShares, fractions: list[float]) -> float:
     """Return the least possible largest deviation, in percentage points."""
     n, p = len(weights.groups), len(fractions)
     whole = np.hstack([np.kron(np.eye(n), np.ones(p)), np.zeros((n, 1))])
@@ -58,8 +58,8 @@ def exact(weights: Weights, fractions: list[float]) -> float:
 
 
 def test_shares_are_of_the_class_and_strata_weigh_what_they_hold() -> None:
-    files = Films("aaab", ["g", "g", "h", "h"], ["1", "1", "2", "3"], {"site": ["x", "x", "y", "y"]})
-    weights = weigh(files)
+    files = SplitFiles("aaab", ["g", "g", "h", "h"], ["1", "1", "2", "3"], {"site": ["x", "x", "y", "y"]})
+    weights = group_shares(files)
     shares = dict(zip(weights.columns, weights.shares.T.tolist(), strict=True))
     assert weights.groups == ("g", "h")
     assert shares[("a",), "films"] == [0.5, 0.5]
@@ -70,14 +70,14 @@ def test_shares_are_of_the_class_and_strata_weigh_what_they_hold() -> None:
 
 
 def test_sites_and_styles_are_balanced_each_and_together() -> None:
-    files = Films("ab", ["g", "h"], ["1", "2"], {"site": ["x", "y"], "marker": ["lead", "none"]})
-    strata = {stratum for stratum, _ in weigh(files).columns if stratum[0] == "a"}
+    files = SplitFiles("ab", ["g", "h"], ["1", "2"], {"site": ["x", "y"], "marker": ["lead", "none"]})
+    strata = {stratum for stratum, _ in group_shares(files).columns if stratum[0] == "a"}
     assert strata == {("a",), ("a", "site x"), ("a", "marker lead"), ("a", "marker lead", "site x")}
 
 
 def test_deviations_are_told_in_points_of_the_class() -> None:
-    files = Films("aaaab", ["g", "g", "g", "h", "h"], ["1", "1", "2", "3", "4"], {})
-    (a, b) = imbalances(weigh(files), np.array([0, 1]), np.array([0.5, 0.5]))
+    files = SplitFiles("aaaab", ["g", "g", "g", "h", "h"], ["1", "1", "2", "3", "4"], {})
+    (a, b) = imbalances(group_shares(files), np.array([0, 1]), np.array([0.5, 0.5]))
     assert (a.label, a.films, a.files) == ("a", pytest.approx(100 / 6), pytest.approx(25))
     assert (b.label, b.films, b.files, b.strata) == ("b", pytest.approx(50), pytest.approx(50), 0)
 
@@ -85,7 +85,7 @@ def test_deviations_are_told_in_points_of_the_class() -> None:
 @pytest.mark.parametrize("fractions", [PARTS, {str(fold): 0.2 for fold in range(5)}])
 def test_thirty_groups_come_as_near_as_an_exact_assignment(fractions: dict[str, float]) -> None:
     files = unequal(30, 1)
-    assert worst(files, fractions) <= exact(weigh(files), list(fractions.values())) + 0.5
+    assert worst(files, fractions) <= exact(group_shares(files), list(fractions.values())) + 0.5
 
 
 def test_many_groups_are_divided_all_but_exactly() -> None:
@@ -98,14 +98,14 @@ def test_real_patients_are_divided_as_near_as_whole_films_allow(shared_data: Pat
         rows = list(csv.DictReader(file))
     labels, patients, stems = ([row[name] for row in rows] for name in ("label", "patient", "stem"))
     one_film = 100 * 67 / labels.count("not_fractured")
-    assert worst(Films(labels, patients, stems, {}), fractions) < one_film
+    assert worst(SplitFiles(labels, patients, stems, {}), fractions) < one_film
 
 
 def test_strata_are_balanced_when_asked_for() -> None:
     files = unequal(60)
     sites = ["east" if int(group[1:]) % 4 < 2 else "west" for group in files.groups]
-    asked = Films(files.labels, files.groups, files.films, {"site": sites})
-    weights = weigh(asked)
+    asked = SplitFiles(files.labels, files.groups, files.films, {"site": sites})
+    weights = group_shares(asked)
 
     def farthest(given: dict[str, str]) -> float:
         parts = np.array([list(PARTS).index(given[group]) for group in weights.groups])
@@ -118,7 +118,7 @@ def test_strata_are_balanced_when_asked_for() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(8, 40), st.integers(0, 9), st.integers(0, 9))
 def test_no_step_makes_it_worse_moves_what_stays_or_empties_a_part(groups: int, seed: int, start: int) -> None:
-    weights, fractions = weigh(unequal(groups, seed)), np.array([0.7, 0.15, 0.15])
+    weights, fractions = group_shares(unequal(groups, seed)), np.array([0.7, 0.15, 0.15])
     rng = np.random.default_rng(start)
     before = np.concatenate([np.arange(6) // 2, rng.integers(0, 3, groups - 6)])  # groups alternate between classes
     free = rng.random(groups) < 0.7
