@@ -55,8 +55,8 @@ def cam(
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
-    from fxkit.explain.explain import explain, summarise
-    from fxkit.explain.films import films_of_images, films_of_run
+    from fxkit.explain.explain import ExplainOptions, describe_explanation, explain
+    from fxkit.explain.films import films_from_images, films_from_run
     from fxkit.models.predict_images import build_cleaner
     from fxkit.models.run_folder import open_run
     from fxkit.models.saved import load_model
@@ -66,15 +66,12 @@ def cam(
     if images and boxes:
         raise click.UsageError("--boxes belongs to the run's test films; leave it or the images out")
     if images:
-        films = films_of_images(images, markers)
+        films = films_from_images(images, markers)
     else:
-        films = films_of_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
+        films = films_from_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
     place = out or run / "cam"
-    found = explain(
-        model,
-        films,
-        place,
+    options = ExplainOptions(
         method=method,
         sanity=sanity,
         clean=clean,
@@ -82,8 +79,9 @@ def cam(
         device=device,
         stamp=opened.stamp,
     )
+    explanation = explain(model, films, place, options)
     if opened.stamp:
         click.echo(opened.stamp)
-    for line in summarise(found):
+    for line in describe_explanation(explanation):
         click.echo(line)
     click.echo(f"pictures: {place / 'sheet.png'}")

@@ -1,41 +1,41 @@
 """fxkit evaluate"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from fxkit.evaluation.analyses import Details
+    from fxkit.evaluation.analyses import Analyses
     from fxkit.metrics.summary import Level
 
 
-def print_details(details: "Details") -> None:
+def print_analyses(analyses: "Analyses") -> None:
     """Print calibration, operating points and subgroups, by film."""
     from fxkit.metrics.subgroups import multiplicity
     from preprocess.errors import one_line
 
-    found = details.calibration["film"]
+    found = analyses.calibration["film"]
     click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {found.error:.3f}")
     if found.slope and found.intercept:
         click.echo(f"  slope (1 is right) {found.slope:.3f}, in the large (0 is right) {found.intercept:.3f}")
-    for point in details.operating_points:
+    for point in analyses.operating_points:
         films = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
         origin = films if point.chosen_on else "given"
         click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
         for name, figure in point.levels["film"].items():
             called = name.replace("_at_prevalence", f" at {point.prevalence}")
             click.echo(f"  {called:<20} {f'{figure:.3f}':<26} {figure.n} in {figure.n_groups} groups")
-    if details.subgroups:
+    if analyses.subgroups:
         click.echo("subgroups by film, and their gap to the other films:")
-    for part in details.subgroups:
+    for part in analyses.subgroups:
         few = ", few groups: read the interval" if part.few else ""
         name = one_line(f"{part.attribute} = {part.value}")
         click.echo(f"  {name}: {part.n_films} films, {part.n_groups} groups{few}")
         for metric, figure in part.figures.items():
             click.echo(f"    {metric:<18} {f'{figure:.3f}':<26} gap {part.gaps[metric]:+.3f}")
-    if details.subgroups:
-        click.echo(f"  {multiplicity(details.subgroups)}")
+    if analyses.subgroups:
+        click.echo(f"  {multiplicity(analyses.subgroups)}")
 
 
 @click.command(short_help="Give figures with intervals, and write the report.")
@@ -110,8 +110,8 @@ def evaluate(
 
     Example: fxkit evaluate runs/resnet50-seed0
     """
-    from fxkit.evaluation.analyses import Asked
-    from fxkit.evaluation.evaluate import evaluate_other, evaluate_run
+    from fxkit.evaluation.analyses import AnalysisOptions
+    from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other, evaluate_run
     from fxkit.metrics.operating_points import parse_target
     from fxkit.report.build import build_report
 
@@ -119,23 +119,18 @@ def evaluate(
         raise click.UsageError("--by needs --subgroups: the CSV file that the column is in")
     if raw and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
-    asked = Asked(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
-    how: dict[str, Any] = {
-        "raw": raw,
-        "allow_leaks": allow_leaks,
-        "device": device,
-        "asked": asked,
-        "exported": exported,
-        "tta": tta,
-    }
+    analyses = AnalysisOptions(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
+    options = EvaluationOptions(
+        raw=raw, allow_leaks=allow_leaks, device=device, analyses=analyses, exported=exported, tta=tta
+    )
     if data is None and manifest is None:
-        result = evaluate_run(run, root=root, split=split, **how)
+        result = evaluate_run(run, root=root, split=split, options=options)
     else:
         from fxkit.cli.options import load_source
 
         place, records = load_source(data, manifest, root, split="none")
         called = name or Path(str(data or manifest)).resolve().stem
-        result = evaluate_other(run, records, place, called, **how)
+        result = evaluate_other(run, records, place, called, options)
     if tta:
         from fxkit.models.test_time import describe, views_of_run
 
@@ -153,7 +148,7 @@ def evaluate(
     if evaluation.group:
         click.echo(f"by group:{_mixed(evaluation.n_mixed)}")
         _print_figures(evaluation.group)
-    print_details(result.details)
+    print_analyses(result.analyses)
     click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
 
 

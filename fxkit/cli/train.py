@@ -187,7 +187,7 @@ def train_and_print(*source: Any, **how: Any) -> None:
     for stamp in dict.fromkeys(filter(None, (result.stamp, found.stamp))):
         click.echo(stamp)
     for fold in found.folds:
-        click.echo(f"fold {fold.fold}: {fold.found:.3f}, {fold.n_films} films of {fold.found.n_groups} groups")
+        click.echo(f"fold {fold.fold}: {fold.score:.3f}, {fold.n_films} films of {fold.score.n_groups} groups")
     click.echo(f"out of fold: {found.metric} by film, 95 % intervals over groups")
     click.echo(f"  mean of folds  {found.mean:.3f}, standard deviation of the folds {found.spread:.3f}")
     click.echo(f"  pooled         {found.headline:.3f}, fair only where the models' probabilities are calibrated")

@@ -1,1 +1,1 @@
-"""Evaluate a run, compare two runs, pool out-of-fold predictions."""
+"""Evaluate a run, compare two runs, and pool out-of-fold predictions."""

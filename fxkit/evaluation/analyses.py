@@ -1,4 +1,4 @@
-"""What is told of predictions beside the figures of merit: calibration, operating points, decision curve, subgroups."""
+"""Analyses of predictions beside the summary metrics: calibration, operating points, decision curve and subgroups."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,15 +26,16 @@ from preprocess.known_markers import read_known_markers
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a user wants to know beside the usual figures.
+class AnalysisOptions:
+    """Which operating points and subgroups to report.
 
     Attributes:
-        targets: of operating points; where there are none but a prevalence, the model's threshold is one.
-        prevalence: share of positives where PPV, NPV and net benefit shall hold.
-        markers: cleaned folder, ledger or COCO file that tells which films bear markers.
-        table: CSV file with a row for each film, whose columns make subgroups.
-        columns: those of the table to take; all that are fit if none is named.
+        targets: of the operating points. If there is no target but a prevalence, the model's threshold is the only
+            operating point.
+        prevalence: share of positives to which PPV, NPV and net benefit refer; None for that of the films.
+        markers: cleaned folder, ledger or COCO file that lists the markers of each film; it adds subgroups by marker.
+        table: CSV file with a row for each film; it adds subgroups by its columns.
+        columns: columns of the table to use; if empty, all columns that form usable subgroups.
     """
 
     targets: tuple[Target, ...] = ()
@@ -45,8 +46,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Details:
-    """What was found; curve is None for more than two classes, calibration by level as in metrics.json."""
+class Analyses:
+    """Results of the analyses.
+
+    Attributes:
+        calibration: by level ("file", "film", "group"); levels without a labelled row are missing.
+        operating_points: one for each target.
+        decision_curve: None for more than two classes.
+        subgroups: each with its figures and their gaps to the other films.
+    """
 
     calibration: dict[str, Calibration]
     operating_points: tuple[OperatingPoint, ...]
@@ -59,53 +67,54 @@ class Details:
         return plain | {"multiplicity": multiplicity(self.subgroups) if self.subgroups else ""}
 
 
-def find_details(
+def analyse(
     predictions: Predictions,
     records: Sequence[Record],
-    asked: Asked,
+    options: AnalysisOptions,
     *,
     threshold: float = 0.5,
-    validation: Callable[[], Predictions],
-) -> Details:
-    """Return calibration and decision curve by film, and what was asked for.
+    predict_validation: Callable[[], Predictions],
+) -> Analyses:
+    """Compute calibration, decision curve, operating points and subgroups.
 
     Args:
-        records: those predicted.
-        threshold: the model's.
-        validation: gives the validation films as the model predicts them; called only if a target needs them.
+        records: the predicted files, in the order of the predictions.
+        threshold: the model's decision threshold.
+        predict_validation: returns the model's predictions of the validation films. It is called only if a target
+            needs them to choose its threshold.
     Raises:
-        DataError: a target cannot be met, or a table does not fit.
-        ConfigError: no such prevalence.
+        DataError: a target cannot be met, or the table does not match the films.
+        ConfigError: the prevalence is not between 0 and 1.
     """
     known = predictions.known()
     levels = {"file": known, "film": known.by_film(), "group": known.by_group().known()}
     points: tuple[OperatingPoint, ...] = ()
-    targets = asked.targets or ((Target("threshold", threshold),) if asked.prevalence is not None else ())
+    targets = options.targets or ((Target("threshold", threshold),) if options.prevalence is not None else ())
     if targets:
-        chosen_on = None if all(target.is_given for target in targets) else validation()
-        points = operating_points(predictions, targets, chosen_on, prevalence=asked.prevalence)
-    two = len(predictions.classes) == 2
-    return Details(
+        chosen_on = None if all(target.is_given for target in targets) else predict_validation()
+        points = operating_points(predictions, targets, chosen_on, prevalence=options.prevalence)
+    is_binary = len(predictions.classes) == 2
+    return Analyses(
         calibration={name: calibration(part) for name, part in levels.items() if len(part)},
         operating_points=points,
-        decision_curve=decision_curve(levels["film"], prevalence=asked.prevalence) if two else None,
-        subgroups=subgroups(predictions, attributes_of(records, asked), threshold=threshold),
+        decision_curve=decision_curve(levels["film"], prevalence=options.prevalence) if is_binary else None,
+        subgroups=subgroups(predictions, read_film_attributes(records, options), threshold=threshold),
     )
 
 
-def attributes_of(records: Sequence[Record], asked: Asked) -> dict[str, Attribute]:
-    """Return what is known of the films that may make subgroups."""
-    found = record_attributes(records)
+def read_film_attributes(records: Sequence[Record], options: AnalysisOptions) -> dict[str, Attribute]:
+    """Read the attributes that define subgroups: from the manifest, the marker file and the table."""
+    attributes = record_attributes(records)
     paths = [record.path for record in records]
-    if asked.markers is not None:
-        found |= marker_attributes(paths, read_known_markers(asked.markers))
-    if asked.table is not None:
-        found |= read_attributes(asked.table, paths, asked.columns)
-    return found
+    if options.markers is not None:
+        attributes |= marker_attributes(paths, read_known_markers(options.markers))
+    if options.table is not None:
+        attributes |= read_attributes(options.table, paths, options.columns)
+    return attributes
 
 
-def write_pictures_of(folder: Path, details: Details, stamp: str = "") -> None:
-    """Draw reliability.png and, of two classes, decision_curve.png, by film, into folder; each bears the stamp."""
-    write_atomic(folder / "reliability.png", draw_reliability(details.calibration["film"], stamp=stamp))
-    if details.decision_curve is not None:
-        write_atomic(folder / "decision_curve.png", draw_decision_curve(details.decision_curve, stamp=stamp))
+def write_analysis_pictures(folder: Path, analyses: Analyses, stamp: str = "") -> None:
+    """Draw reliability.png and, for two classes, decision_curve.png into the folder, by film, each with the stamp."""
+    write_atomic(folder / "reliability.png", draw_reliability(analyses.calibration["film"], stamp=stamp))
+    if analyses.decision_curve is not None:
+        write_atomic(folder / "decision_curve.png", draw_decision_curve(analyses.decision_curve, stamp=stamp))

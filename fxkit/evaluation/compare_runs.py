@@ -1,4 +1,4 @@
-"""Compare two models on the same films: differences of their figures with intervals and p values, by film."""
+"""Compare two models on the same films: paired differences of their metrics with intervals and p values, by film."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,26 +27,34 @@ BINARY = (AUROC, AVERAGE_PRECISION, SENSITIVITY, SPECIFICITY, BRIER, LOG_LOSS)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure of both runs. `difference` is a minus b."""
+class MetricComparison:
+    """One metric of both runs.
+
+    Attributes:
+        difference: a minus b.
+        p: two-sided p value of the difference.
+        test: how p was computed: "DeLong", "permutation" or "exact permutation".
+    """
 
     metric: str
     a: Interval
     b: Interval
     difference: Interval
     p: float
-    test: str  # how p was found: DeLong, permutation, or exact permutation
+    test: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs on the same films, by film (mean probability over its copies).
+    """Two runs compared on the same films; a film's probability is the mean over its copies.
 
     Attributes:
-        only_a, only_b: files that one of the runs alone has predicted, which are left out.
+        rows: one for each metric.
+        thresholds: decision thresholds of a and b.
+        only_a, only_b: number of files that only one of the runs predicted; they are left out.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[MetricComparison, ...]
     thresholds: tuple[float, float]
     n_films: int
     n_groups: int
@@ -57,24 +65,25 @@ class Comparison:
 def compare_runs(
     a: str | Path, b: str | Path, *, part: str = "", seed: int = 0, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Compare the predictions that `fxkit evaluate` left in two run folders, each at its model's threshold.
+    """Compare the predictions that `fxkit evaluate` wrote into two run folders, each at its model's threshold.
 
     Args:
-        part: folder within both: "" for the test films, or such as splits/val, evaluations/NAME.
+        part: folder in both run folders, such as splits/val or evaluations/NAME; "" for the test films.
     Raises:
         RunError: a run was not evaluated.
-        DataError: the runs have no file in common, or classes, labels, films or groups differ.
+        DataError: the runs have no file in common, or differ in classes, labels, films or groups.
     """
     folders = Path(a), Path(b)
-    found = [_read(folder / part, folder) for folder in folders]
-    thresholds = [read_card(folder).threshold for folder in folders]
-    return compare(found[0], found[1], thresholds=(thresholds[0], thresholds[1]), seed=seed, resamples=resamples)
+    predictions = [_read_predictions(folder / part, folder) for folder in folders]
+    thresholds = read_card(folders[0]).threshold, read_card(folders[1]).threshold
+    return compare(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
 
 
-def _read(folder: Path, run: Path) -> Predictions:
-    if not (folder / "predictions.csv").is_file():
-        raise RunError(f"{folder / 'predictions.csv'}: no such file; make it with `fxkit evaluate {run}`")
-    return Predictions.read_csv(folder / "predictions.csv")
+def _read_predictions(folder: Path, run: Path) -> Predictions:
+    file = folder / "predictions.csv"
+    if not file.is_file():
+        raise RunError(f"{file}: no such file; make it with `fxkit evaluate {run}`")
+    return Predictions.read_csv(file)
 
 
 def compare(
@@ -87,44 +96,52 @@ def compare(
 ) -> Comparison:
     """Compare two models' predictions by film.
 
-    p of the AUROC is DeLong's where every group is a single film, since it takes films for independent. All others
-    come from swapping the two models' predictions in random groups.
+    The p value of the AUROC is DeLong's if every group is a single film, because DeLong's test assumes independent
+    films. All other p values come from permutations that swap the two models' predictions in random groups.
 
+    Args:
+        thresholds: decision thresholds of a and b.
     Raises:
-        DataError: no file in common, or classes, labels, films or groups differ.
+        DataError: the two have no file in common, or differ in classes, labels, films or groups.
     """
-    others = set(b.paths)
-    common = [path for path in a.paths if path in others]
-    films_a, films_b = (_films(side, common) for side in (a, b))
-    _check_same(films_a, films_b)
+    paths_b = set(b.paths)
+    common = [path for path in a.paths if path in paths_b]
+    films = [_select_films(side, common) for side in (a, b)]
+    _check_same_films(*films)
+    groups = films[0].groups
     metrics = BINARY if len(a.classes) == 2 else MULTI_CLASS
-    everything = np.ones(len(films_a), bool)
-    sides = [Side(scored(p, t), everything) for p, t in zip((films_a, films_b), thresholds, strict=True)]
-    own = [
-        intervals(metrics, p, threshold=t, seed=seed, resamples=resamples)
-        for p, t in zip((films_a, films_b), thresholds, strict=True)
-    ]
-    between = differences(metrics, sides[0], sides[1], films_a.groups, seed=seed, resamples=resamples)
-    scores = sides[0].scored, sides[1].scored
-    rows = (
-        Row(m.name, own[0][m.name], own[1][m.name], between[m.name], *p_value(m, *scores, films_a.groups, seed=seed))
-        for m in metrics
+    both = list(zip(films, thresholds, strict=True))
+    by_side = [intervals(metrics, p, threshold=t, seed=seed, resamples=resamples) for p, t in both]
+    sides = [Side(scored(p, t), np.ones(len(p), bool)) for p, t in both]
+    between = differences(metrics, sides[0], sides[1], groups, seed=seed, resamples=resamples)
+    rows = []
+    for metric in metrics:
+        p, test = p_value(metric, sides[0].scored, sides[1].scored, groups, seed=seed)
+        name = metric.name
+        rows.append(MetricComparison(name, by_side[0][name], by_side[1][name], between[name], p, test))
+    return Comparison(
+        rows=tuple(rows),
+        thresholds=thresholds,
+        n_films=len(films[0]),
+        n_groups=len(set(groups)),
+        only_a=len(a) - len(common),
+        only_b=len(b) - len(common),
     )
-    n_groups = len(set(films_a.groups))
-    return Comparison(tuple(rows), thresholds, len(films_a), n_groups, len(a) - len(common), len(b) - len(common))
 
 
-def _films(side: Predictions, paths: Sequence[str]) -> Predictions:
-    number = {path: i for i, path in enumerate(side.paths)}
-    return side.take(np.array([number[path] for path in paths], np.int64)).known().by_film()
+def _select_films(side: Predictions, paths: Sequence[str]) -> Predictions:
+    row_of_path = {path: row for row, path in enumerate(side.paths)}
+    return side.take(np.array([row_of_path[path] for path in paths], np.int64)).known().by_film()
 
 
-def _check_same(a: Predictions, b: Predictions) -> None:
+def _check_same_films(a: Predictions, b: Predictions) -> None:
     if not len(a):
-        raise DataError("the two runs have no film of known class in common; expected predictions of the same films")
+        raise DataError(
+            "the two runs have no film with a known class in common; expected predictions of the same films"
+        )
     same = (a.classes, a.paths, a.groups) == (b.classes, b.paths, b.groups)
     if not same or (a.labels != b.labels).any():
         raise DataError(
-            "the two runs differ in the classes, labels, films or groups of the same files; expected runs on one "
+            "the two runs differ in the classes, labels, films or groups of the same files; expected two runs on one "
             "manifest"
         )

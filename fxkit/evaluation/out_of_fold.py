@@ -1,8 +1,9 @@
-"""What the models of grouped folds say of the fold that each did not see: pooled, and fold by fold."""
+"""Out-of-fold metrics: each fold is predicted by the model that did not train on it. Pooled and by fold."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,43 +18,57 @@ from fxkit.models.run_folder import write_json
 
 
 @dataclass(frozen=True)
-class FoldFigure:
-    """The headline figure of one model on the fold held out from it, by film."""
+class FoldScore:
+    """Headline metric of one model on the fold held out from its training, by film."""
 
     fold: int
-    found: Interval
+    score: Interval
     n_files: int
     n_films: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fold's entry in metrics_out_of_fold.json."""
+        return {
+            "fold": self.fold,
+            "found": asdict(self.score),
+            "n_files": self.n_files,
+            "n_films": self.n_films,
+        }
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """The headline figures by film; all others stand in `pooled`.
+    """Out-of-fold results: the headline metric by film, and all metrics of the pooled predictions.
 
     Attributes:
-        metric: AUROC, or its mean over classes where there are more than two.
-        pooled: of all films together. A model's probabilities are compared with another's, which is fair only where
-            both are calibrated.
-        mean: of the folds' own figures, where only films of one fold are compared.
-        spread: standard deviation of the folds' figures, which few films and training both add to.
-        stamp: the line that all figures bear; "" where nothing leaks.
+        metric: name of the headline metric: AUROC, or its mean over the classes if there are more than two.
+        pooled: metrics of all folds together. They compare the probabilities of different models, which is fair only
+            if all of them are calibrated.
+        mean: mean of the folds' headline metrics, which compare films within one fold only.
+        spread: standard deviation of the folds' headline metrics. It contains the variation by training and the
+            sampling error of the small folds.
+        stamp: the line that all figures bear; "" if nothing leaks.
     """
 
     metric: str
     pooled: Evaluation
     mean: Interval
     spread: float
-    folds: tuple[FoldFigure, ...]
+    folds: tuple[FoldScore, ...]
     stamp: str = ""
 
     @property
     def headline(self) -> Interval:
-        """The pooled headline figure by film."""
+        """The pooled headline metric by film."""
         return self.pooled.film.figures[self.metric]
 
 
 def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions:
-    """Join predictions of the same classes; in the order of these paths, where they are given."""
+    """Join predictions with the same classes.
+
+    Args:
+        paths: order of the rows, by path. Paths that are not listed come last, in the order of the parts.
+    """
     joined = Predictions(
         classes=parts[0].classes,
         paths=tuple(path for part in parts for path in part.paths),
@@ -62,25 +77,25 @@ def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions
         films=tuple(film for part in parts for film in part.films),
         groups=tuple(group for part in parts for group in part.groups),
     )
-    place = {path: number for number, path in enumerate(paths)}
-    order = sorted(range(len(joined)), key=lambda i: place.get(joined.paths[i], len(place)))
+    position = {path: number for number, path in enumerate(paths)}
+    order = sorted(range(len(joined)), key=lambda i: position.get(joined.paths[i], len(position)))
     return joined.take(np.array(order, np.int64))
 
 
 def mean_over_folds(metric: Metric, folds: NDArray[np.int64]) -> Metric:
-    """Build the mean of a metric over the folds in which it is defined.
+    """Build a metric that is the mean of the given metric over the folds in which it is defined.
 
     Args:
-        folds: (N,) the fold of each row that the metric will be put to.
+        folds: (N,) fold of each row that the new metric will be computed on.
     Source: LeDell, Petersen and van der Laan 2015, "Computationally efficient confidence intervals for
-    cross-validated area under the ROC curve estimates", for what is averaged; not for the interval.
+    cross-validated area under the ROC curve estimates". The mean is theirs; the interval is not.
     """
     parts = [folds == fold for fold in np.unique(folds)]
 
     def compute(s: Scored, weights: Floats) -> Floats:
-        each = np.array([metric.compute(_rows(s, part), weights[:, part]) for part in parts])
-        defined = (~np.isnan(each)).sum(axis=0)
-        return np.where(defined > 0, np.nansum(each, axis=0) / np.maximum(defined, 1), np.nan)
+        by_fold = np.array([metric.compute(_rows(s, part), weights[:, part]) for part in parts])
+        n_defined = (~np.isnan(by_fold)).sum(axis=0)
+        return np.where(n_defined > 0, np.nansum(by_fold, axis=0) / np.maximum(n_defined, 1), np.nan)
 
     return Metric(f"mean_of_folds_{metric.name}", compute, metric.support, metric.is_share)
 
@@ -89,43 +104,45 @@ def _rows(s: Scored, part: NDArray[np.bool_]) -> Scored:
     return Scored(s.labels[part], s.probabilities[part], s.decisions[part])
 
 
-def figures_of_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stamp: str = "") -> OutOfFold:
-    """Compute the figures of the predictions of each fold held out, in the folds' order.
+def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stamp: str = "") -> OutOfFold:
+    """Compute the out-of-fold metrics.
 
-    Intervals are over groups, with the models as they are: what other folds or seeds would give is not in them.
+    Intervals come from resampling groups with the trained models held fixed. They do not cover the variation between
+    other folds or seeds.
 
+    Args:
+        parts: the predictions of each held-out fold, in the order of the folds.
+        threshold: decision threshold.
     Raises:
         DataError: no row has a known class.
     """
     films = [part.known().by_film() for part in parts]
     metric = ranking_metric(parts[0].classes)
-    each = [intervals([metric], part, threshold=threshold)[metric.name] for part in films]
+    scores = [intervals([metric], part, threshold=threshold)[metric.name] for part in films]
     folds = np.repeat(np.arange(len(films)), [len(part) for part in films])
     mean = mean_over_folds(metric, folds)
-    values = np.array([found.value for found in each])
     return OutOfFold(
         metric=metric.name,
         pooled=evaluate_predictions(pool(parts), threshold=threshold),
         mean=intervals([mean], pool(films), threshold=threshold)[mean.name],
-        spread=float(np.nanstd(values, ddof=1)),
+        spread=float(np.nanstd([score.value for score in scores], ddof=1)),
         folds=tuple(
-            FoldFigure(i, found, len(part.known()), len(films[i]))
-            for i, (found, part) in enumerate(zip(each, parts, strict=True))
+            FoldScore(i, score, len(part.known()), len(films[i]))
+            for i, (score, part) in enumerate(zip(scores, parts, strict=True))
         ),
         stamp=stamp,
     )
 
 
-def write_out_of_fold(folder: Path, predictions: Predictions, found: OutOfFold) -> None:
-    """Write out_of_fold.csv, metrics_out_of_fold.json and the pictures, in figures/out_of_fold/."""
-    threshold = found.pooled.threshold
-    predictions.write_csv(folder / "out_of_fold.csv", threshold=threshold)
-    write_pictures(folder / "figures" / "out_of_fold", found.pooled, predictions, found.stamp)
+def write_out_of_fold(folder: Path, predictions: Predictions, result: OutOfFold) -> None:
+    """Write out_of_fold.csv, metrics_out_of_fold.json and the pictures in figures/out_of_fold/."""
+    predictions.write_csv(folder / "out_of_fold.csv", threshold=result.pooled.threshold)
+    write_pictures(folder / "figures" / "out_of_fold", result.pooled, predictions, result.stamp)
     by_fold = {
-        "metric": found.metric,
-        "mean": asdict(found.mean),
-        "spread": found.spread,
-        "each": [asdict(fold) for fold in found.folds],
+        "metric": result.metric,
+        "mean": asdict(result.mean),
+        "spread": result.spread,
+        "each": [fold.to_dict() for fold in result.folds],
     }
-    leaks = {"leaks": {"stamp": found.stamp}} if found.stamp else {}
-    write_json(folder / "metrics_out_of_fold.json", found.pooled.to_dict() | {"folds": as_json(by_fold)} | leaks)
+    leaks = {"leaks": {"stamp": result.stamp}} if result.stamp else {}
+    write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | {"folds": as_json(by_fold)} | leaks)

@@ -1,6 +1,6 @@
-"""Temperature scaling, fitted on validation films: one number that flattens or sharpens all probabilities.
+"""Temperature scaling: divide all logits by one number that is fitted on the validation films.
 
-Source: Guo 2017, "On calibration of modern neural networks", section 4.2.
+Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
 """
 
 from collections import Counter
@@ -24,20 +24,21 @@ from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import open_run, write_json
 from fxkit.models.saved import Model, load_model
 
-FEWEST_GROUPS = 10  # of the validation films
+MIN_GROUPS = 10  # validation groups
 
-FEWEST_OF_CLASS = 3  # groups of each class
+MIN_GROUPS_OF_CLASS = 3  # validation groups with a film of the class
 
-RANGE = (0.05, 20.0)  # a best temperature at its ends is none: the classes are parted, or the model knows nothing
+# An optimum at an end of this range is no optimum: the films separate the classes perfectly, or the logits are useless.
+RANGE = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
 class TemperatureFit:
-    """The temperature, the films behind it, and what it changes on them, by film.
+    """A fitted temperature, the validation films it was fitted on, and its effect on them.
 
     Attributes:
-        note: why the temperature is 1; "" where it was fitted.
-        before, after: log_loss and ece.
+        note: why the temperature was left at 1; "" if it was fitted.
+        before, after: log_loss and ece by film, without and with the temperature.
     """
 
     temperature: float
@@ -49,7 +50,7 @@ class TemperatureFit:
 
     @property
     def text(self) -> str:
-        """Say in one line what was found."""
+        """The fit in one line."""
         if self.note:
             return f"temperature 1: {self.note}"
         changes = (
@@ -59,44 +60,49 @@ class TemperatureFit:
         return f"temperature {self.temperature:.3f}, fitted on {films}: {', '.join(changes)}"
 
 
-def at_temperature(probabilities: Floats, temperature: float) -> Floats:
-    """Return the (N, C) probabilities that the logits behind these give when divided by the temperature."""
+def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
+    """Return the (N, C) probabilities after dividing the logits behind the given ones by the temperature."""
     return np.asarray(softmax(_logits(probabilities) / temperature, axis=1))
 
 
 def _logits(probabilities: Floats) -> Floats:
-    return np.log(np.maximum(probabilities, np.finfo(float).tiny))  # but for a constant, which a softmax drops
+    """Return the logits up to a constant in each row, which a softmax does not depend on."""
+    return np.log(np.maximum(probabilities, np.finfo(float).tiny))
 
 
 def fit_temperature(validation: Predictions) -> TemperatureFit:
-    """Fit the temperature with the least log loss on validation films, each film weighing once.
+    """Fit the temperature that minimises the log loss on the validation films.
+
+    Each film has the same weight, however many copies it has.
 
     Args:
-        validation: as the model predicts them at temperature 1.
+        validation: predictions of the model at temperature 1.
     """
     known = validation.known()
-    temperature, note = 1.0, _too_few(known)
+    temperature, note = 1.0, _too_few_groups(known)
     if not note:
-        temperature, note = _least_log_loss(known)
-    scaled = replace(known, probabilities=at_temperature(known.probabilities, temperature))
-    before, after = (_figures(part) for part in (known, scaled))
+        temperature, note = _minimise_log_loss(known)
+    scaled = replace(known, probabilities=apply_temperature(known.probabilities, temperature))
+    before, after = (_score(predictions) for predictions in (known, scaled))
     return TemperatureFit(temperature, len(known.by_film()), len(set(known.groups)), note, before, after)
 
 
-def _too_few(known: Predictions) -> str:
-    groups = len(set(known.groups))
+def _too_few_groups(known: Predictions) -> str:
+    """Return why there are too few groups to fit a temperature; "" if there are enough."""
+    n_groups = len(set(known.groups))
     pairs = set(zip(known.labels.tolist(), known.groups, strict=True))
-    classes = Counter(label for label, _ in pairs)
-    fewest = min(classes[k] for k in range(len(known.classes)))
-    if groups >= FEWEST_GROUPS and fewest >= FEWEST_OF_CLASS:
+    by_class = Counter(label for label, _ in pairs)
+    n_rarest = min(by_class[k] for k in range(len(known.classes)))
+    if n_groups >= MIN_GROUPS and n_rarest >= MIN_GROUPS_OF_CLASS:
         return ""
     return (
-        f"{groups} validation groups, {fewest} of the rarest class; expected {FEWEST_GROUPS} and {FEWEST_OF_CLASS} "
-        "to fit one"
+        f"{n_groups} validation groups, {n_rarest} of the rarest class; expected at least {MIN_GROUPS} and "
+        f"{MIN_GROUPS_OF_CLASS} to fit a temperature"
     )
 
 
-def _least_log_loss(known: Predictions) -> tuple[float, str]:
+def _minimise_log_loss(known: Predictions) -> tuple[float, str]:
+    """Return the temperature with the lowest log loss and "", or 1 and why there is no minimum."""
     logits, copies = _logits(known.probabilities), Counter(known.films)
     weights = np.array([1 / copies[film] for film in known.films])
 
@@ -105,44 +111,52 @@ def _least_log_loss(known: Predictions) -> tuple[float, str]:
         return float(-(weights * logs[np.arange(len(logs)), known.labels]).sum() / weights.sum())
 
     ends = np.log(RANGE)
-    found = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-6})
-    temperature = float(np.exp(found.x))
-    if found.success and min(abs(found.x - ends)) > 1e-3 and found.fun <= loss(0.0):
-        return temperature, ""
-    return 1.0, f"no best one from {RANGE[0]:g} to {RANGE[1]:g}: the validation films are parted wholly, or not at all"
+    optimum = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-6})
+    if optimum.success and min(abs(optimum.x - ends)) > 1e-3 and optimum.fun <= loss(0.0):
+        return float(np.exp(optimum.x)), ""
+    return 1.0, (
+        f"the log loss has no minimum between temperatures {RANGE[0]:g} and {RANGE[1]:g}: the model separates the "
+        "validation films perfectly, or not at all"
+    )
 
 
-def _figures(known: Predictions) -> dict[str, float]:
+def _score(known: Predictions) -> dict[str, float]:
     films = known.by_film()
     losses = log_losses(films.probabilities, films.labels)
     return {"log_loss": float(losses.mean()), "ece": calibration(films, resamples=2).ece}
 
 
-def calibrated(model: Model, validation: Predictions) -> tuple[Model, Predictions, TemperatureFit]:
-    """Return the model with a temperature fitted on its validation films, and those as it then predicts them.
+def calibrate_model(model: Model, validation: Predictions) -> tuple[Model, Predictions, TemperatureFit]:
+    """Fit a temperature and return the calibrated model, its predictions of the validation films, and the fit.
 
-    Decisions stay as they are: the threshold moves with the temperature.
+    Decisions do not change, because the threshold is moved with the temperature.
 
     Args:
         model: at temperature 1.
-        validation: as the model predicts them.
+        validation: the model's predictions of its validation films.
     """
     fit = fit_temperature(validation)
-    threshold = np.array([[1 - model.card.threshold, model.card.threshold]])
-    card = replace(
-        model.card,
-        temperature=fit.temperature,
-        threshold=float(at_temperature(threshold, fit.temperature)[0, 1]),
-    )
-    scaled = replace(validation, probabilities=at_temperature(validation.probabilities, fit.temperature))
+    threshold = _move_threshold(model.card.threshold, fit.temperature)
+    card = replace(model.card, temperature=fit.temperature, threshold=threshold)
+    scaled = replace(validation, probabilities=apply_temperature(validation.probabilities, fit.temperature))
     return Model(model.classifier, card), scaled, fit
 
 
+def reset_temperature(model: Model) -> Model:
+    """Return the model at temperature 1, with the threshold that gives the same decisions."""
+    threshold = _move_threshold(model.card.threshold, 1 / model.card.temperature)
+    return Model(model.classifier, replace(model.card, temperature=1.0, threshold=threshold))
+
+
+def _move_threshold(threshold: float, temperature: float) -> float:
+    return float(apply_temperature(np.array([[1 - threshold, threshold]]), temperature)[0, 1])
+
+
 def calibrate_run(run_folder: str | Path, *, root: str | Path | None = None, device: str = "auto") -> TemperatureFit:
-    """Fit the temperature of a finished run on its validation films; write model.json and validation.json anew.
+    """Fit the temperature of a finished run on its validation films, and rewrite model.json and validation.json.
 
     Args:
-        root: where the images lie now, if not where they lay in training.
+        root: folder that the manifest's paths are relative to; default: the one used in training.
     Raises:
         DataError: the run has no validation films.
         RunError, ImageError: the run is not complete, or a film cannot be read.
@@ -150,23 +164,18 @@ def calibrate_run(run_folder: str | Path, *, root: str | Path | None = None, dev
     run, model = open_run(run_folder), load_model(run_folder)
     records = usable(run.records, "val")
     if not records:
-        raise DataError(f"{run.folder / 'manifest.csv'}: split 'val' has no usable file; expected some to fit on")
-    plain = at_one(model)
+        raise DataError(
+            f"{run.folder / 'manifest.csv'}: split 'val' has no usable file; expected some to fit the temperature on"
+        )
+    plain = reset_temperature(model)
     validation = predict_records(plain, root if root is not None else run.root, records, run.config.data, device=device)
-    model, validation, fit = calibrated(plain, validation)
+    model, validation, fit = calibrate_model(plain, validation)
     write_card(run.folder, model.card)
-    figures = evaluate_predictions(validation, threshold=model.card.threshold).to_dict()
-    write_json(run.folder / "validation.json", figures | leaks_as_json(run.records, run.stamp) | as_json(fit))
+    metrics = evaluate_predictions(validation, threshold=model.card.threshold).to_dict()
+    write_json(run.folder / "validation.json", metrics | leaks_as_json(run.records, run.stamp) | fit_as_json(fit))
     return fit
 
 
-def at_one(model: Model) -> Model:
-    """Return the model at temperature 1, with the threshold that decides as before."""
-    threshold = np.array([[1 - model.card.threshold, model.card.threshold]])
-    moved = float(at_temperature(threshold, 1 / model.card.temperature)[0, 1])
-    return Model(model.classifier, replace(model.card, temperature=1.0, threshold=moved))
-
-
-def as_json(fit: TemperatureFit) -> dict[str, Any]:
-    """Return the part of validation.json that tells of the fit."""
+def fit_as_json(fit: TemperatureFit) -> dict[str, Any]:
+    """Return the entry "calibration" of validation.json."""
     return {"calibration": asdict(fit)}

@@ -1,1 +1,1 @@
-"""Class activation maps, and how much of them lies on markers."""
+"""Explain a model: where it looks, and how much of that lies on markers."""

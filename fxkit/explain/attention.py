@@ -1,4 +1,4 @@
-"""How much of a map lies on markers, beside what the same shapes anywhere else would get."""
+"""Attention on markers: the share of a map that lies on markers, compared with the same shapes at random positions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,21 @@ from fxkit.metrics.bootstrap import ratio_interval
 from fxkit.metrics.intervals import LEVEL
 from fxkit.metrics.scores import Floats
 
-PLACES = 100  # at random, for each film
+N_POSITIONS = 100  # random positions of the markers for each film
 
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """One film's row of attention.csv; shares are None where no markers are known.
+    """One film's row of attention.csv. The marker shares are None if the film's markers are unknown.
 
     Attributes:
         probability: of the predicted class.
-        marker_area_share: of the film's pixels.
-        marker_attention_share: of the map's mass; None of an empty map.
-        chance: (PLACES, 2) area and attention shares of the markers' shapes at random places.
-        in_box: whether the map's peak lies in a box, and within a tolerance of one; None without boxes.
-        box_share: what both would be by chance: the boxes' shares of the area.
+        marker_area_share: share of the film's area that markers cover.
+        marker_attention_share: share of the map's mass that lies on markers; None if the map is empty.
+        chance: (N_POSITIONS, 2) shares of area and of the map's mass for the markers' shapes at random positions.
+        in_box: whether the map's peak lies in a box, and whether it lies within the tolerance of one; None if there is
+            no box.
+        box_share: the probability of both for a peak at a random position: the shares of the area.
     """
 
     path: str
@@ -41,12 +42,14 @@ class Attention:
 
 @dataclass(frozen=True)
 class Share:
-    """Attention on markers over some films.
+    """Attention on markers in a set of films.
 
     Attributes:
-        ratio: attention share over area share; 1 is what looking everywhere alike gives. With a 95 % interval over
-            groups.
-        chance_low, chance_high: where 95 % of the ratios lie if the same shapes lie anywhere on the same films.
+        name: of the set, such as a class.
+        area, attention: mean shares of the films' area and of the maps' mass.
+        ratio: attention divided by area; 1 for a uniform map.
+        low, high: limits of the ratio's 95 % interval over groups.
+        chance_low, chance_high: limits that contain 95 % of the ratios of the same shapes at random positions.
     """
 
     name: str
@@ -62,78 +65,92 @@ class Share:
 
     @property
     def verdict(self) -> str:
+        """Whether the ratio lies above, below or within the limits of chance."""
         if self.ratio > self.chance_high:
             return "more than by chance"
         return "less than by chance" if self.ratio < self.chance_low else "as by chance"
 
 
-def as_seen(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Return a mask as the network would see it: 255 on markers, greys at their edges."""
+def resize_mask(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Resize an (H, W) mask as the network's input is resized: (S, S), 255 inside, grey values at the edges."""
     return resize(np.asarray(mask * np.uint8(255), np.uint8), preprocessing)
 
 
-def film_area(shape: tuple[int, ...], preprocessing: Preprocessing) -> Floats:
-    """Return (S, S) float64, 1 where the network sees film and 0 where it sees padding."""
+def film_coverage(shape: tuple[int, ...], preprocessing: Preprocessing) -> Floats:
+    """Return (S, S) float64: 1 where the network's input shows the film, 0 where it shows padding."""
     return np.asarray(resize(np.full(shape[:2], 255, np.uint8), preprocessing) / 255.0)
 
 
-def marker_share(
+def measure_marker_shares(
     heat: NDArray[np.float32], mask: NDArray[np.bool_], preprocessing: Preprocessing
 ) -> tuple[float, float | None]:
-    """Return the share of the film's area that markers take, and the share of the map's mass that lies on them.
+    """Return the share of the film's area that markers cover, and the share of the map's mass that lies on them.
 
-    The mask is brought to the map's size as the film was. A map without mass has no second share.
+    The second share is None if the map is empty. Padding counts for neither share.
+
+    Args:
+        heat: (S, S) map at the size of the network's input.
+        mask: (H, W) at the size of the film, True on markers.
     """
-    scaled, film = as_seen(mask, preprocessing) / 255.0, film_area(mask.shape, preprocessing)
+    scaled, film = resize_mask(mask, preprocessing) / 255.0, film_coverage(mask.shape, preprocessing)
     mass = float((heat * film).sum())
     area = float(scaled.sum() / film.sum())
     return area, float((heat * scaled).sum()) / mass if mass > 0 else None
 
 
-def chance_shares(
-    heat: NDArray[np.float32], mask: NDArray[np.bool_], preprocessing: Preprocessing, seed: int, places: int = PLACES
+def sample_chance_shares(
+    heat: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    preprocessing: Preprocessing,
+    seed: int,
+    n_positions: int = N_POSITIONS,
 ) -> Floats | None:
-    """Return (places, 2) shares of area and of the map's mass that the mask has when moved anywhere on the film.
+    """Move the mask to random positions and return its shares of the area and of the map's mass there.
 
-    The shapes move together and keep their size; what would lie on padding does not count. None where the mask or the
-    map is empty.
+    All shapes of the mask move together and keep their size. Parts that would lie on padding do not count.
+
+    Args:
+        heat: (S, S) map at the size of the network's input.
+        mask: (H, W) at the size of the film, True on markers.
+    Returns:
+        (n_positions, 2) shares of area and of mass, or None if the mask or the map is empty.
     """
-    scaled, film = as_seen(mask, preprocessing) / 255.0, film_area(mask.shape, preprocessing)
+    scaled, film = resize_mask(mask, preprocessing) / 255.0, film_coverage(mask.shape, preprocessing)
     mass = heat * film
     rows, columns = np.flatnonzero(scaled.any(axis=1)), np.flatnonzero(scaled.any(axis=0))
     if not len(rows) or mass.sum() <= 0:
         return None
     shape = scaled[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     rng = np.random.default_rng(seed)
-    tops = rng.integers(0, scaled.shape[0] - shape.shape[0] + 1, places)
-    lefts = rng.integers(0, scaled.shape[1] - shape.shape[1] + 1, places)
+    tops = rng.integers(0, scaled.shape[0] - shape.shape[0] + 1, n_positions)
+    lefts = rng.integers(0, scaled.shape[1] - shape.shape[1] + 1, n_positions)
     windows = [
         (slice(top, top + shape.shape[0]), slice(left, left + shape.shape[1]))
         for top, left in zip(tops.tolist(), lefts.tolist(), strict=True)
     ]
-    found = [[(shape * plane[window]).sum() / plane.sum() for plane in (film, mass)] for window in windows]
-    return np.array(found, np.float64)
+    shares = [[(shape * plane[window]).sum() / plane.sum() for plane in (film, mass)] for window in windows]
+    return np.array(shares, np.float64)
 
 
-def shares_of(rows: Sequence[Attention]) -> list[Share]:
-    """Return the shares over all films with markers and a map, by class, and by whether they were decided rightly."""
+def summarise_shares(rows: Sequence[Attention]) -> list[Share]:
+    """Average the shares over all films with markers and a map, over each class, and over correct and wrong films."""
     usable = [r for r in rows if r.marker_area_share and r.marker_attention_share is not None and r.chance is not None]
-    named = [r for r in usable if r.label]
+    labelled = [r for r in usable if r.label]
     parts = [("all films with markers", usable)]
-    parts += [(name, [r for r in named if r.label == name]) for name in sorted({r.label for r in named})]
-    parts.append(("decided rightly", [r for r in named if r.label == r.predicted]))
-    parts.append(("decided wrongly", [r for r in named if r.label != r.predicted]))
-    return [_share(name, part) for name, part in parts if part]
+    parts += [(name, [r for r in labelled if r.label == name]) for name in sorted({r.label for r in labelled})]
+    parts.append(("correct predictions", [r for r in labelled if r.label == r.predicted]))
+    parts.append(("wrong predictions", [r for r in labelled if r.label != r.predicted]))
+    return [_average_shares(name, part) for name, part in parts if part]
 
 
-def _share(name: str, rows: Sequence[Attention]) -> Share:
+def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
     both = np.array([[r.marker_area_share, r.marker_attention_share] for r in rows], float)
     moved = np.mean([r.chance for r in rows if r.chance is not None], axis=0)
-    by_chance = moved[:, 1] / np.maximum(moved[:, 0], 1e-9)
-    found = ratio_interval(both[:, 1], both[:, 0], [r.group or r.path for r in rows])
+    chance_ratios = moved[:, 1] / np.maximum(moved[:, 0], 1e-9)
+    ratio = ratio_interval(both[:, 1], both[:, 0], [r.group or r.path for r in rows])
     tail = 50 * (1 - LEVEL)
-    low, high = (float(x) for x in np.percentile(by_chance, [tail, 100 - tail]))
+    low, high = (float(x) for x in np.percentile(chance_ratios, [tail, 100 - tail]))
     area, attention = (float(x) for x in both.mean(axis=0))
     return Share(
-        name, len(rows), found.n_groups, area, attention, found.value, max(0.0, found.low), found.high, low, high
+        name, len(rows), ratio.n_groups, area, attention, ratio.value, max(0.0, ratio.low), ratio.high, low, high
     )

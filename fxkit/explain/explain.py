@@ -1,4 +1,4 @@
-"""Explain a model's decisions: maps of where it looks, and how much of that lies on markers, beside chance."""
+"""Explain a model's predictions: class activation maps, and the share of attention on markers compared with chance."""
 
 import csv
 import io
@@ -13,11 +13,19 @@ from scipy.stats import spearmanr
 from fxkit.data.dataset import mix_seed
 from fxkit.data.preprocessing import resize
 from fxkit.data.transforms import to_tensor
-from fxkit.explain.attention import Attention, Share, chance_shares, marker_share, shares_of
+from fxkit.explain.attention import Attention, Share, measure_marker_shares, sample_chance_shares, summarise_shares
 from fxkit.explain.films import Film
-from fxkit.explain.maps import METHODS, Heat, TargetLayer, find_target_layer, heat_map, randomised, resolution_of
+from fxkit.explain.maps import (
+    METHODS,
+    Heat,
+    TargetLayer,
+    describe_resolution,
+    find_target_layer,
+    heat_map,
+    shuffle_weights,
+)
 from fxkit.explain.pictures import Picture, draw_panel, draw_sheet, draw_stamp
-from fxkit.explain.pointing_game import Pointing, point, pointing_of
+from fxkit.explain.pointing_game import PointingGame, check_peak, summarise_pointing
 from fxkit.metrics.summary import as_json
 from fxkit.models.predict_images import Cleaner, decide
 from fxkit.models.predict_records import choose_device, predict_tensor
@@ -26,9 +34,9 @@ from fxkit.models.saved import Model
 from preprocess.files import write_atomic
 from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8, write_image
 
-SHOWN = 24  # films on the contact sheet
+SHEET_FILMS = 24  # films on the contact sheet
 
-ALIKE = 0.5  # mean rank correlation from which maps do not show what the network has learnt
+MAX_CORRELATION = 0.5  # at or above this mean rank correlation, the maps do not show what the network has learned
 
 COLUMNS = (
     "path",
@@ -44,17 +52,39 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Explained:
-    """What `explain` found; attention.json holds the same but for the rows.
+class ExplainOptions:
+    """How to explain films.
 
     Attributes:
         method: one of METHODS.
-        layer: whose output the maps are made of; of an ensemble the first member's.
-        resolution: how fine the maps really are.
-        shares: over all films, by class, and by whether they were decided rightly.
+        sanity: compare each map with the map of the same network with shuffled weights.
+        clean: removes the markers of each film first, for a model of cleaned films; None to use the films as they are.
+        max_pixels: larger images are refused.
+        device: auto, cpu, cuda or mps.
+        stamp: line that all pictures bear, such as for a leaking split; "" for none.
+    """
+
+    method: str = METHODS[0]
+    sanity: bool = False
+    clean: Cleaner | None = None
+    max_pixels: int = MAX_PIXELS
+    device: str = "auto"
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Results of `explain`. attention.json contains all of them but the rows.
+
+    Attributes:
+        method: one of METHODS.
+        layer: target layer of the maps; the first member's for an ensemble.
+        resolution: the true resolution of the maps, as text.
+        rows: one for each film.
+        shares: over all films, by class, and over correct and wrong predictions.
         pointing: None without boxes.
-        sanity: mean rank correlation of the maps with those of the same network with its weights in random order; None
-            where it was not asked for.
+        sanity: mean rank correlation of the maps with those of the same network with shuffled weights; None if it was
+            not computed.
     """
 
     method: str
@@ -62,7 +92,7 @@ class Explained:
     resolution: str
     rows: tuple[Attention, ...]
     shares: tuple[Share, ...]
-    pointing: Pointing | None
+    pointing: PointingGame | None
     sanity: float | None
 
     @property
@@ -72,153 +102,154 @@ class Explained:
 
     @property
     def n_empty(self) -> int:
-        """How many of these have an empty map."""
+        """Number of films with known markers and an empty map."""
         return sum(row.marker_attention_share is None for row in self.marked)
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """What makes a film's map, and what makes that of the same network without what it learnt."""
+class _Network:
+    """A model with the target layer of each of its members."""
 
     model: Model
     layers: tuple[TargetLayer, ...]
-    method: str
-    bare: Model | None
 
 
 def explain(
-    model: Model,
-    films: Iterable[Film],
-    out: str | Path,
-    *,
-    method: str = METHODS[0],
-    sanity: bool = False,
-    clean: Cleaner | None = None,
-    max_pixels: int = MAX_PIXELS,
-    device: str = "auto",
-    stamp: str = "",
-) -> Explained:
-    """Write a picture a film (original, heat map, overlay), a contact sheet, attention.csv and attention.json into out.
+    model: Model, films: Iterable[Film], out: str | Path, options: ExplainOptions = ExplainOptions()
+) -> Explanation:
+    """Explain films and write a picture of each, a contact sheet, attention.csv and attention.json into a folder.
 
-    The map of an ensemble is the mean of its members' maps of the class that the ensemble decides for.
+    The map shows the predicted class. For an ensemble, it is the mean of the members' maps of the class that the
+    ensemble predicts. Numbered pictures of an earlier call are deleted.
 
-    Args:
-        method: one of METHODS.
-        sanity: compare each map with that of the same network with its weights in random order.
-        clean: applied to each film first, for films that are not cleaned as the model's were.
-        stamp: a line that the pictures bear where not empty, such as of a leaking split.
     Raises:
         ImageError: a film cannot be read.
-        ConfigError: the backbone has no layer that a map can be made of.
+        ConfigError: the backbone has no layer that a map can be computed from.
     """
-    model.classifier.to(choose_device(device)).eval()
-    layers = tuple(find_target_layer(member) for member in model.members)
-    maker = _Maker(model, layers, method, randomised(model) if sanity else None)
-    rows, panels, likeness = [], [], []
-    for earlier in Path(out).glob("[0-9]*.png"):
+    out = Path(out)
+    model.classifier.to(choose_device(options.device)).eval()
+    network = _add_layers(model)
+    shuffled = _add_layers(shuffle_weights(model)) if options.sanity else None
+    rows, panels, correlations = [], [], []
+    for earlier in out.glob("[0-9]*.png"):
         earlier.unlink()
     for number, film in enumerate(films):
-        image = read_image(film.path, max_pixels=max_pixels)
-        row, panel, alike = _explain_one(maker, film, clean(image)[0] if clean else image, number)
+        image = read_image(film.path, max_pixels=options.max_pixels)
+        image = options.clean(image)[0] if options.clean else image
+        row, panel, correlation = _explain_film(network, shuffled, film, image, number, options.method)
         rows.append(row)
-        likeness.append(alike)
-        panel = np.vstack([draw_stamp(stamp, panel.shape[1]), panel])
-        panels += [panel] if number < SHOWN else []
-        write_image(Path(out) / f"{number:04d}.png", panel)
+        correlations.append(correlation)
+        panel = np.vstack([draw_stamp(options.stamp, panel.shape[1]), panel])
+        panels += [panel] if number < SHEET_FILMS else []
+        write_image(out / f"{number:04d}.png", panel)
     if panels:
-        write_image(Path(out) / "sheet.png", draw_sheet(panels))
-    write_atomic(Path(out) / "attention.csv", _csv(rows))
-    found = _conclude(maker, rows, likeness)
-    write_json(Path(out) / "attention.json", as_json(attention_json(found) | {"stamp": stamp}))
-    return found
+        write_image(out / "sheet.png", draw_sheet(panels))
+    write_atomic(out / "attention.csv", _csv(rows))
+    explanation = _summarise(network, rows, correlations, options.method)
+    write_json(out / "attention.json", as_json(attention_json(explanation) | {"stamp": options.stamp}))
+    return explanation
 
 
-def attention_json(found: Explained) -> dict[str, object]:
-    """Return what attention.json holds, but for the stamp."""
-    plain = {key: value for key, value in asdict(found).items() if key != "rows"}
-    shares = [asdict(share) | {"verdict": share.verdict} for share in found.shares]
-    counts = {"n_films": len(found.rows), "n_marked": len(found.marked), "n_empty": found.n_empty}
-    return plain | counts | {"shares": shares, "trusted": found.sanity is None or found.sanity < ALIKE}
+def _add_layers(model: Model) -> _Network:
+    return _Network(model, tuple(find_target_layer(member) for member in model.members))
 
 
-def _conclude(maker: _Maker, rows: Sequence[Attention], likeness: Sequence[float | None]) -> Explained:
-    known = [value for value in likeness if value is not None]
-    size = maker.model.card.preprocessing.image_size
-    return Explained(
-        method=maker.method,
-        layer=maker.layers[0].name,
-        resolution=resolution_of(maker.layers[0], size),
+def attention_json(explanation: Explanation) -> dict[str, object]:
+    """Return the content of attention.json without the stamp."""
+    plain = {key: value for key, value in asdict(explanation).items() if key != "rows"}
+    shares = [asdict(share) | {"verdict": share.verdict} for share in explanation.shares]
+    counts = {
+        "n_films": len(explanation.rows),
+        "n_marked": len(explanation.marked),
+        "n_empty": explanation.n_empty,
+    }
+    is_trusted = explanation.sanity is None or explanation.sanity < MAX_CORRELATION
+    return plain | counts | {"shares": shares, "trusted": is_trusted}
+
+
+def _summarise(
+    network: _Network, rows: Sequence[Attention], correlations: Sequence[float | None], method: str
+) -> Explanation:
+    defined = [value for value in correlations if value is not None]
+    layer = network.layers[0]
+    return Explanation(
+        method=method,
+        layer=layer.name,
+        resolution=describe_resolution(layer, network.model.card.preprocessing.image_size),
         rows=tuple(rows),
-        shares=tuple(shares_of(rows)),
-        pointing=pointing_of(rows),
-        sanity=float(np.mean(known)) if known else None,
+        shares=tuple(summarise_shares(rows)),
+        pointing=summarise_pointing(rows),
+        sanity=float(np.mean(defined)) if defined else None,
     )
 
 
-def summarise(found: Explained) -> list[str]:
-    """Return what was found as lines of text."""
-    n, marked = len(found.rows), len(found.marked)
-    lines = [f"{n} films, {marked} of them with known markers; {found.method} at {found.layer}"]
-    lines.append(f"{found.resolution}: what lies beside a marker counts partly as on it")
-    if found.n_empty:
-        lines.append(f"{found.n_empty} maps are empty: nothing speaks for the predicted class")
-    lines += [_share_text(share) for share in found.shares]
-    if found.pointing is not None:
-        lines += found.pointing.lines
-    if found.sanity is not None:
-        lines.append(_sanity_text(found.sanity))
+def describe_explanation(explanation: Explanation) -> list[str]:
+    """Return the results as lines of text."""
+    n_films, n_marked = len(explanation.rows), len(explanation.marked)
+    lines = [f"{n_films} films, {n_marked} with known markers; {explanation.method}, layer {explanation.layer}"]
+    lines.append(f"{explanation.resolution}; attention beside a marker counts partly as attention on it")
+    if explanation.n_empty:
+        lines.append(f"{explanation.n_empty} maps are empty: no region supports the predicted class")
+    lines += [_describe_share(share) for share in explanation.shares]
+    if explanation.pointing is not None:
+        lines += explanation.pointing.lines
+    if explanation.sanity is not None:
+        lines.append(_describe_sanity(explanation.sanity))
     return lines
 
 
-def _share_text(s: Share) -> str:
+def _describe_share(s: Share) -> str:
     return (
-        f"{s.name} ({s.n_films} films, {s.n_groups} groups): markers take {s.area:.2%} of the area and "
-        f"{s.attention:.2%} of the attention: {s.ratio:.1f} x (95 % interval {s.low:.1f} to "
-        f"{s.high:.1f}; the same shapes anywhere: {s.chance_low:.1f} to {s.chance_high:.1f} x): {s.verdict}"
+        f"{s.name} ({s.n_films} films, {s.n_groups} groups): markers cover {s.area:.2%} of the area and receive "
+        f"{s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to {s.high:.1f}; the same "
+        f"shapes at random positions: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
     )
 
 
-def _sanity_text(likeness: float) -> str:
+def _describe_sanity(correlation: float) -> str:
     meaning = (
-        "they show the film more than what the network has learnt: do not trust them"
-        if likeness >= ALIKE
-        else "they change with what the network has learnt, as they should"
+        "they show the film rather than what the network has learned; do not trust them"
+        if correlation >= MAX_CORRELATION
+        else "they depend on what the network has learned, as they should"
     )
-    return f"maps correlate by {likeness:.2f} with those of the network with its weights in random order: {meaning}"
+    return f"the maps correlate by {correlation:.2f} with the maps of shuffled weights: {meaning}"
 
 
-def _explain_one(maker: _Maker, film: Film, image: Array, number: int) -> tuple[Attention, Picture, float | None]:
-    model, preprocessing = maker.model, maker.model.card.preprocessing
-    seen = resize(to_grey8(image), preprocessing)
+def _explain_film(
+    network: _Network, shuffled: _Network | None, film: Film, image: Array, number: int, method: str
+) -> tuple[Attention, Picture, float | None]:
+    """Return a film's row and panel, and the correlation of its map with the map of the shuffled network."""
+    model, preprocessing = network.model, network.model.card.preprocessing
+    grey = resize(to_grey8(image), preprocessing)
     mask = film.mask if film.mask is not None and film.mask.shape == image.shape[:2] else None
-    tensor = to_tensor(seen, preprocessing).to(next(model.classifier.parameters()).device)
+    tensor = to_tensor(grey, preprocessing).to(next(model.classifier.parameters()).device)
     probabilities = predict_tensor(model, tensor.unsqueeze(0))[0]
-    decision = decide(model, probabilities)
-    index = model.card.classes.index(decision)
-    heat = heat_map(model, tensor, index, maker.layers, maker.method)
-    area, attention = (None, None) if mask is None else marker_share(heat, mask, preprocessing)
-    boxes = point(heat, film.boxes, image.shape, preprocessing)
+    predicted = decide(model, probabilities)
+    index = model.card.classes.index(predicted)
+    heat = heat_map(model, tensor, index, network.layers, method)
+    area, attention = (None, None) if mask is None else measure_marker_shares(heat, mask, preprocessing)
+    peak = check_peak(heat, film.boxes, image.shape, preprocessing)
     row = Attention(
         path=film.name,
         label=film.label,
-        predicted=decision,
+        predicted=predicted,
         probability=float(probabilities[index]),
         marker_area_share=area,
         marker_attention_share=attention,
         group=film.group,
-        chance=None if mask is None else chance_shares(heat, mask, preprocessing, mix_seed(number)),
-        in_box=None if boxes is None else boxes.hits,
-        box_share=None if boxes is None else boxes.shares,
+        chance=None if mask is None else sample_chance_shares(heat, mask, preprocessing, mix_seed(number)),
+        in_box=None if peak is None else peak.hits,
+        box_share=None if peak is None else peak.shares,
     )
-    alike = None
-    if maker.bare is not None:
-        layers = tuple(find_target_layer(member) for member in maker.bare.members)
-        alike = likeness_of(heat, heat_map(maker.bare, tensor, index, layers, maker.method), maker.layers[0].cells)
-    return row, draw_panel(seen, heat, row, mask, preprocessing), alike
+    correlation = None
+    if shuffled is not None:
+        other = heat_map(shuffled.model, tensor, index, shuffled.layers, method)
+        correlation = correlate_maps(heat, other, network.layers[0].cells)
+    return row, draw_panel(grey, heat, row, mask, preprocessing), correlation
 
 
-def likeness_of(one: Heat, other: Heat, cells: tuple[int, int]) -> float | None:
-    """Return the rank correlation of two maps, at one value a cell; None where one of them is even."""
+def correlate_maps(one: Heat, other: Heat, cells: tuple[int, int]) -> float | None:
+    """Return the rank correlation of two maps over their cells; None if one of them is constant."""
     import cv2
 
     values = [cv2.resize(heat, cells[::-1], interpolation=cv2.INTER_AREA).ravel() for heat in (one, other)]
@@ -231,14 +262,14 @@ def _csv(rows: Sequence[Attention]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(COLUMNS)
-    writer.writerows(["" if value is None else value for value in _fields(row)] for row in rows)
+    writer.writerows(["" if value is None else value for value in _csv_fields(row)] for row in rows)
     return out.getvalue()
 
 
-def _fields(row: Attention) -> list[object]:
-    shown: NDArray[np.float64] | tuple[None, None] = (None, None)
+def _csv_fields(row: Attention) -> list[object]:
+    limits: NDArray[np.float64] | tuple[None, None] = (None, None)
     if row.chance is not None:
-        shown = np.percentile(row.chance[:, 1] / np.maximum(row.chance[:, 0], 1e-9), [2.5, 97.5])
+        limits = np.percentile(row.chance[:, 1] / np.maximum(row.chance[:, 0], 1e-9), [2.5, 97.5])
     plain: list[object] = [getattr(row, name) for name in COLUMNS[:6]]
-    low, high = (None if value is None else round(float(value), 4) for value in shown)
+    low, high = (None if value is None else round(float(value), 4) for value in limits)
     return [*plain, low, high, None if row.in_box is None else int(row.in_box[0])]

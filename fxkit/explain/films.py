@@ -1,4 +1,4 @@
-"""Which films `fxkit cam` explains, and where the markers on them lie."""
+"""Choose the films that `fxkit cam` explains, with their marker masks and boxes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,25 @@ from preprocess.mask import marker_mask
 
 @dataclass(frozen=True)
 class Film:
-    """An image to explain, with its class, (H, W) marker mask, group and (H, W) boxes where they are known."""
+    """An image to explain.
+
+    Attributes:
+        name: how results name the film.
+        label: its class; "" if unknown.
+        mask: (H, W), True on markers; None if the markers are unknown.
+        group: "" if unknown.
+        boxes: (H, W), True inside the boxes that show the class, such as fractures; None if there is no box file.
+    """
 
     path: Path
     name: str
     label: str = ""
     mask: NDArray[np.bool_] | None = None
     group: str = ""
-    boxes: NDArray[np.bool_] | None = None  # of what the class is seen by, such as fractures
+    boxes: NDArray[np.bool_] | None = None
 
 
-def films_of_run(
+def films_from_run(
     run: Run,
     *,
     root: Path | None = None,
@@ -38,52 +46,58 @@ def films_of_run(
     boxes: Path | None = None,
     limit: int = 0,
 ) -> Iterator[Film]:
-    """Yield one copy of each test film, classes taking turns.
+    """Yield one copy of each test film, alternating between the classes.
 
     Args:
-        root: where the films lie now; where they lay in training if None.
-        markers: a cleaned folder, its ledger, or a COCO file; if None, what lies in root or ROOT-clean is used.
-        boxes: a COCO file of what the classes are seen by, such as fractures.
-        limit: films at most; 0 for all.
+        root: folder that the manifest's paths are relative to; default: the one used in training.
+        markers: cleaned folder, its ledger, or COCO file; default: the ledger in root or in ROOT-clean, if there is
+            one.
+        boxes: COCO file with boxes around what shows the class, such as fractures.
+        limit: maximum number of films; 0 for all.
     Raises:
-        DataError: no test film.
-        OutputError, MarkerFileError: the markers cannot be read.
+        DataError: the run has no test film.
+        OutputError, MarkerFileError: the marker file cannot be read.
     """
-    place = root or run.root
-    known = read_known_markers(markers) if markers else _beside(place)
-    drawn = read_known_markers(boxes) if boxes else None
+    root = root or run.root
+    known_markers = read_known_markers(markers) if markers else _find_markers(root)
+    known_boxes = read_known_markers(boxes) if boxes else None
     records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
-    images = open_image_root(place)
-    for record in _by_turns(records)[: limit or None]:
-        mask = known.mask(record.path) if known else None
-        boxed = _boxed(drawn, record.path) if drawn else None
-        yield Film(images.find(record.path), record.path, record.label, mask, record.group, boxed)
+    images = open_image_root(root)
+    for record in _alternate_classes(records)[: limit or None]:
+        mask = known_markers.mask(record.path) if known_markers else None
+        box_mask = _box_mask(known_boxes, record.path) if known_boxes else None
+        yield Film(images.find(record.path), record.path, record.label, mask, record.group, box_mask)
 
 
-def films_of_images(paths: Sequence[Path], markers: Path | None = None) -> Iterator[Film]:
-    """Yield these images as films of unknown class; markers as for `films_of_run`."""
+def films_from_images(paths: Sequence[Path], markers: Path | None = None) -> Iterator[Film]:
+    """Yield these images as films without a label.
+
+    Args:
+        markers: cleaned folder, its ledger, or COCO file.
+    """
     known = read_known_markers(markers) if markers else None
     for path in paths:
         yield Film(path, str(path), mask=known.mask(path.as_posix()) if known else None)
 
 
-def _boxed(drawn: KnownMarkers, path: str) -> NDArray[np.bool_] | None:
-    image = drawn.find(path)
+def _box_mask(boxes: KnownMarkers, path: str) -> NDArray[np.bool_] | None:
+    image = boxes.find(path)
     if image is None:
         return None
     return marker_mask((image.height, image.width), image.markers, grow_fraction=0.0, grow_px=0.0)
 
 
-def _beside(root: Path) -> KnownMarkers | None:
+def _find_markers(root: Path) -> KnownMarkers | None:
+    """Read the ledger in root or in the folder that `clean-labels` writes beside it, if there is one."""
     for folder in (root, default_out(root)):
         if (folder / LEDGER).is_file():
             return read_known_markers(folder)
     return None
 
 
-def _by_turns(records: Sequence[Record]) -> list[Record]:
+def _alternate_classes(records: Sequence[Record]) -> list[Record]:
     ordered = sorted(records, key=lambda r: r.path)
     classes = sorted({r.label for r in ordered})
     turns = zip_longest(*([r for r in ordered if r.label == name] for name in classes))

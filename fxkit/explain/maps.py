@@ -1,4 +1,4 @@
-"""Class activation maps: which layer they are made of, by which method, and how fine they really are."""
+"""Class activation maps: the target layer, the methods, and the true resolution of a map."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -22,29 +22,35 @@ METHODS = ("grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam")
 
 @dataclass(frozen=True)
 class TargetLayer:
-    """The module whose output the map is made of, and how to bring that to (N, C, H, W)."""
+    """The layer whose output a map is computed from.
+
+    Attributes:
+        name: of the module in the backbone.
+        reshape: brings the output to (N, C, H, W); None if it has this form.
+        cells: rows and columns of the map.
+    """
 
     name: str
     module: nn.Module
     reshape: Callable[[Tensor], Tensor] | None
-    cells: tuple[int, int]  # rows and columns of the map
+    cells: tuple[int, int]
 
 
 def find_target_layer(model: Model) -> TargetLayer:
-    """Return the last layer of the backbone that still has a place for each part of the film.
+    """Return the last layer of the backbone whose output still has spatial positions.
 
-    Convolutional families give their last stage; plain transformers (tokens) the first norm of the last block;
-    Swin and other channels-last families their last stage.
+    This is the last stage of convolutional families, Swin and other channels-last families, and the first norm of the
+    last block of plain transformers (ViT).
 
     Raises:
-        ConfigError: the output of that layer is of no known form.
+        ConfigError: the output of that layer has no known spatial form.
     """
     backbone = cast(Any, model.classifier.backbone)
     size = model.card.preprocessing.image_size
     probe = torch.zeros(1, 3, size, size, device=next(backbone.parameters()).device)
     name = str(backbone.feature_info[-1]["module"])
     if hasattr(backbone, "blocks") and hasattr(backbone, "cls_token"):
-        name = f"blocks.{len(backbone.blocks) - 1}.norm1"  # what comes after it reaches the class token alone
+        name = f"blocks.{len(backbone.blocks) - 1}.norm1"  # later layers affect the prediction by the class token only
     module = backbone.get_submodule(name)
     shape = tuple(output_of(module, backbone, probe).shape)
     return _target_layer(name, module, shape, backbone)
@@ -54,21 +60,21 @@ def _target_layer(name: str, module: nn.Module, shape: tuple[int, ...], backbone
     channels = int(backbone.num_features)
     if len(shape) == 3:
         rows, columns = backbone.patch_embed.grid_size
-        skip = int(backbone.num_prefix_tokens)
-        return TargetLayer(name, module, _tokens_to_grid(skip, rows, columns), (rows, columns))
+        n_prefix = int(backbone.num_prefix_tokens)
+        return TargetLayer(name, module, _tokens_to_grid(n_prefix, rows, columns), (rows, columns))
     if len(shape) == 4 and shape[3] == channels and shape[1] != channels:
         return TargetLayer(name, module, lambda out: out.permute(0, 3, 1, 2), (shape[1], shape[2]))
     if len(shape) == 4:
         return TargetLayer(name, module, None, (shape[2], shape[3]))
     raise ConfigError(
         f"{type(backbone).__name__}: layer {name} gives an output of shape {shape}; expected (N, C, H, W), "
-        "(N, H, W, C) or tokens; Grad-CAM works for ResNet, DenseNet, EfficientNet, ConvNeXt, ViT and Swin families"
+        "(N, H, W, C) or tokens; choose a backbone of the ResNet, DenseNet, EfficientNet, ConvNeXt, ViT or Swin family"
     )
 
 
-def _tokens_to_grid(skip: int, rows: int, columns: int) -> Callable[[Tensor], Tensor]:
+def _tokens_to_grid(n_prefix: int, rows: int, columns: int) -> Callable[[Tensor], Tensor]:
     def reshape(tokens: Tensor) -> Tensor:
-        return tokens[:, skip:].reshape(len(tokens), rows, columns, -1).permute(0, 3, 1, 2)
+        return tokens[:, n_prefix:].reshape(len(tokens), rows, columns, -1).permute(0, 3, 1, 2)
 
     return reshape
 
@@ -76,28 +82,29 @@ def _tokens_to_grid(skip: int, rows: int, columns: int) -> Callable[[Tensor], Te
 def heat_map(
     model: Model, image: Tensor, class_index: int, layers: Sequence[TargetLayer], method: str = METHODS[0]
 ) -> Heat:
-    """Return the (S, S) float32 map of a class, from 0 to 1, for one (3, S, S) normalised image.
+    """Compute the class activation map of one (3, S, S) normalised image: (S, S) float32 in 0..1.
 
-    That of an ensemble is the mean of its members' maps. EigenCAM shows what is strongest, whatever the class.
+    The map of an ensemble is the mean of its members' maps. EigenCAM does not depend on the class. Weights, gradients
+    and `requires_grad` of the model are left as they were.
 
     Args:
-        layers: of each member, as `find_target_layer` gives them.
+        layers: target layer of each member (`find_target_layer`).
         method: one of METHODS.
     Source: Selvaraju et al. 2017 (Grad-CAM), Chattopadhyay et al. 2018 (Grad-CAM++), Draelos and Carin 2020 (HiResCAM),
     Jiang et al. 2021 (LayerCAM), Muhammad and Yeasin 2020 (EigenCAM).
     """
-    maps = [_one_map(m, image, class_index, layer, method) for m, layer in zip(model.members, layers, strict=True)]
+    maps = [_member_map(m, image, class_index, layer, method) for m, layer in zip(model.members, layers, strict=True)]
     return np.asarray(np.mean(maps, axis=0), np.float32)
 
 
-def _one_map(model: Model, image: Tensor, class_index: int, layer: TargetLayer, method: str) -> Heat:
+def _member_map(model: Model, image: Tensor, class_index: int, layer: TargetLayer, method: str) -> Heat:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    requires = [p.requires_grad for p in model.classifier.parameters()]
-    traced = image.unsqueeze(0).detach().requires_grad_(True)  # so that gradients flow through frozen stages too
-    with _method(method)(model.classifier, [layer.module], reshape_transform=layer.reshape) as found:
-        heat = found(input_tensor=traced, targets=[ClassifierOutputTarget(class_index)])[0]
-    for parameter, value in zip(model.classifier.parameters(), requires, strict=True):
+    requires_grad = [p.requires_grad for p in model.classifier.parameters()]
+    images = image.unsqueeze(0).detach().requires_grad_(True)  # gradients must flow through frozen stages too
+    with _method(method)(model.classifier, [layer.module], reshape_transform=layer.reshape) as compute_map:
+        heat = compute_map(input_tensor=images, targets=[ClassifierOutputTarget(class_index)])[0]
+    for parameter, value in zip(model.classifier.parameters(), requires_grad, strict=True):
         parameter.requires_grad_(value)
         parameter.grad = None
     return np.asarray(heat, np.float32)
@@ -110,22 +117,24 @@ def _method(name: str) -> Any:
     return dict(zip(METHODS, classes, strict=True))[name]
 
 
-def randomised(model: Model, seed: int = 0) -> Model:
-    """Return the model with each tensor's weights in random order: what it has learnt is gone, their spread is not.
+def shuffle_weights(model: Model, seed: int = 0) -> Model:
+    """Return a copy of the model with the values of each weight tensor in random order.
+
+    This destroys what the network has learned and keeps the distribution of its weights.
 
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps".
     """
-    drawn = torch.Generator().manual_seed(seed)
-    other = deepcopy(model.classifier)
+    generator = torch.Generator().manual_seed(seed)
+    classifier = deepcopy(model.classifier)
     with torch.no_grad():
-        for parameter in other.parameters():
-            order = torch.randperm(parameter.numel(), generator=drawn).to(parameter.device)
+        for parameter in classifier.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
             parameter.copy_(parameter.flatten()[order].view_as(parameter))
-    return Model(other, model.card)
+    return Model(classifier, model.card)
 
 
-def resolution_of(layer: TargetLayer, image_size: int) -> str:
-    """Say how fine a map really is."""
+def describe_resolution(layer: TargetLayer, image_size: int) -> str:
+    """Describe the resolution of a map: its cells, and how many pixels of the input each covers."""
     rows, columns = layer.cells
     height, width = image_size / rows, image_size / columns
-    return f"the map has {rows} x {columns} cells: one covers {height:.0f} x {width:.0f} px of the network's input"
+    return f"the map has {rows} x {columns} cells; each covers {height:.0f} x {width:.0f} px of the network's input"

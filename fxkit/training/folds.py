@@ -8,8 +8,8 @@ from fxkit.config import Config
 from fxkit.data.leaks import count_leaks, leak_stamp, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError
-from fxkit.evaluation.evaluate import evaluate_run
-from fxkit.evaluation.out_of_fold import OutOfFold, figures_of_folds, pool, write_out_of_fold
+from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
+from fxkit.evaluation.out_of_fold import OutOfFold, evaluate_folds, pool, write_out_of_fold
 from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing
@@ -163,11 +163,11 @@ def train_folds(
         on_step(f"fold {fold}: training without it, model {fold + 1} of {folds}")
         place, member = folder / f"fold-{fold}", member_records(records, fold, folds)
         train(config, root, member, place, resume=resume, allow_leaks=allow_leaks, progress=progress)
-        evaluate_run(place, allow_leaks=True, device=device)
+        evaluate_run(place, options=EvaluationOptions(allow_leaks=True, device=device))
         parts.append(Predictions.read_csv(place / "predictions.csv"))
     model = average([load_model(folder / f"fold-{fold}") for fold in range(folds)])
     save_model(folder, model)
     stamp = "; ".join(filter(None, [stamp_of_folds(records, folds), leak_stamp(records)]))
-    found = figures_of_folds(parts, threshold=model.card.threshold, stamp=stamp)
+    found = evaluate_folds(parts, threshold=model.card.threshold, stamp=stamp)
     write_out_of_fold(folder, pool(parts, [r.path for r in records]), found)
     return FoldsResult(folder, found, leak_stamp(records), len(usable(records, "test")))

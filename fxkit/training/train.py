@@ -12,7 +12,7 @@ from fxkit.config import Config
 from fxkit.data.dataset import open_image_root
 from fxkit.data.leaks import leak_stamp, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
-from fxkit.evaluation.temperature import as_json, calibrated
+from fxkit.evaluation.temperature import calibrate_model, fit_as_json
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.summary import evaluate_predictions
 from fxkit.models.backbones import build_preprocessing
@@ -100,11 +100,11 @@ def train(
         return best
     model = Model(classifier.eval(), ModelCard(films.classes, config.model, films.preprocessing, cleaning))
     validation = predict_records(model, root, usable(records, "val"), config.data)
-    model, validation, fit = calibrated(model, validation)
+    model, validation, fit = calibrate_model(model, validation)
     save_model(folder, model)
     stamp = leak_stamp(records)
     write_atomic(folder / "figures" / "learning_curves.png", draw_history(folder / "history.csv", stamp=stamp))
-    more = leaks_as_json(records, stamp) | as_json(fit)
+    more = leaks_as_json(records, stamp) | fit_as_json(fit)
     write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | more)
     return best
 

@@ -83,5 +83,7 @@ def test_a_target_of_a_run_without_validation_films_is_told(trained: Run, tmp_pa
 
     create_run(tmp_path / "run", trained.config, trained.root, usable(trained.records, "test"))
     save_model(tmp_path / "run", load_model(trained.folder))
-    with pytest.raises(DataError, match="split 'val' has no usable file; give --target a threshold"):
+    with pytest.raises(
+        DataError, match="split 'val' has no usable file to choose a threshold; give --target a threshold"
+    ):
         run(tmp_path / "run", "--target", "youden")

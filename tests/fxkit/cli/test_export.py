@@ -62,7 +62,8 @@ def test_evaluate_refuses_another_models_export(folder: Path, exported: Path) ->
     card = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(card | {"temperature": 2.0}))
     with pytest.raises(
-        RunError, match=r"tiny\.onnx: is not of the model in .*run, or that was changed since; expected"
+        RunError,
+        match=r"tiny\.onnx: was not exported from the model in .*run, or that model has changed since; expected",
     ):
         invoke(evaluate, folder, "--exported", exported)
 

@@ -1,4 +1,4 @@
-"""Two models on the same films: paired differences, and p values that hold their level."""
+"""Comparison of two models on the same films: paired differences, and p values that keep their level."""
 
 import json
 import shutil
@@ -23,8 +23,11 @@ from fxkit.models.run_folder import Run
 from fxkit.models.saved import load_model
 
 
-def pair(n: int = 60, each: int = 1, gain: float = 0.0, seed: int = 0) -> tuple[Predictions, Predictions]:
-    """Two models of like noise on groups of `each` films; a's scores are `gain` further apart."""
+def make_pair(n: int = 60, each: int = 1, gain: float = 0.0, seed: int = 0) -> tuple[Predictions, Predictions]:
+    """Predict n groups of `each` films by two models with equal noise.
+
+    Model a separates the classes by `gain` more than model b.
+    """
     rng = np.random.default_rng(seed)
     members = np.repeat(np.arange(n), each)
     labels = members % 2
@@ -38,26 +41,26 @@ def pair(n: int = 60, each: int = 1, gain: float = 0.0, seed: int = 0) -> tuple[
     return sides[0], sides[1]
 
 
-def test_differences_are_those_of_the_paired_bootstrap() -> None:
-    a, b = pair(each=2, gain=0.5)
-    found = compare(a, b, resamples=200)
-    row = next(row for row in found.rows if row.metric == "auroc")
+def test_differences_equal_those_of_the_paired_bootstrap() -> None:
+    a, b = make_pair(each=2, gain=0.5)
+    comparison = compare(a, b, resamples=200)
+    row = next(row for row in comparison.rows if row.metric == "auroc")
     expected = paired_difference(AUROC, a, b, resamples=200)
     assert (row.difference.value, row.difference.low, row.difference.high) == pytest.approx(
         (expected.value, expected.low, expected.high)
     )
     assert row.difference.value == pytest.approx(row.a.value - row.b.value)
-    assert (found.n_films, found.n_groups, row.test) == (120, 60, "permutation")
+    assert (comparison.n_films, comparison.n_groups, row.test) == (120, 60, "permutation")
 
 
-def test_each_model_decides_at_its_own_threshold() -> None:
-    a, b = pair()
-    found = {row.metric: row for row in compare(a, b, thresholds=(0.0, 1.0), resamples=50).rows}
-    assert (found["sensitivity"].a.value, found["sensitivity"].b.value) == (1, 0)
+def test_each_model_uses_its_own_threshold() -> None:
+    a, b = make_pair()
+    rows = {row.metric: row for row in compare(a, b, thresholds=(0.0, 1.0), resamples=50).rows}
+    assert (rows["sensitivity"].a.value, rows["sensitivity"].b.value) == (1, 0)
 
 
-def test_delong_is_used_where_every_group_is_a_film_and_agrees_with_the_permutation() -> None:
-    a, b = (scored(side) for side in pair(120, gain=0.3))
+def test_delong_is_used_for_groups_of_one_film_and_agrees_with_the_permutation_test() -> None:
+    a, b = (scored(side) for side in make_pair(120, gain=0.3))
     groups = tuple(map(str, range(120)))
     p, test = p_value(AUROC, a, b, groups)
     assert test == "DeLong"
@@ -65,8 +68,8 @@ def test_delong_is_used_where_every_group_is_a_film_and_agrees_with_the_permutat
     assert p_value(AUROC, a, b, tuple(str(i // 2) for i in range(120)))[1] == "permutation"
 
 
-def test_few_groups_are_swapped_in_all_ways_as_mcnemars_exact_test() -> None:
-    # 8 positives that a alone finds, 1 that b alone finds: of the discordant pairs 8 of 9, two-sided binomial.
+def test_all_swaps_of_few_groups_give_the_p_value_of_the_exact_mcnemar_test() -> None:
+    # Only a detects 8 of the positives and only b detects 1: a two-sided binomial test of 8 in 9 discordant pairs.
     labels = np.ones(10, int)
     a, b = np.array([1] * 8 + [0, 1]), np.array([0] * 8 + [1, 1])
     sides = [
@@ -79,45 +82,47 @@ def test_few_groups_are_swapped_in_all_ways_as_mcnemars_exact_test() -> None:
     assert permutation_p(SENSITIVITY, [(sides[0], sides[0])], tuple("0123456789")) == 1.0
 
 
-def test_ranks_are_swapped_so_that_a_models_scale_does_not_matter() -> None:
-    a, b = pair(each=2)
+def test_the_scale_of_a_models_probabilities_does_not_change_the_auroc_test() -> None:
+    a, b = make_pair(each=2)
     squeezed = replace(a, probabilities=np.stack([1 - a.probabilities[:, 1] ** 4, a.probabilities[:, 1] ** 4], 1))
-    own, other = (permutation_p(AUROC, [(scored(side), scored(b))], a.groups) for side in (a, squeezed))
-    assert own == other
+    p_plain, p_squeezed = (permutation_p(AUROC, [(scored(side), scored(b))], a.groups) for side in (a, squeezed))
+    assert p_plain == p_squeezed
 
 
-def test_p_values_of_equal_models_hold_their_level_over_groups() -> None:
-    small = 0
+def test_p_values_of_equal_models_keep_their_level_over_groups() -> None:
+    n_small = 0
     for seed in range(200):
-        a, b = pair(20, each=3, seed=seed)
-        small += permutation_p(BRIER, [(scored(a), scored(b))], a.groups, swaps=200) <= 0.05
-    assert 1 <= small <= 22  # 10 are expected; more than 22 come once in 5,000 times
+        a, b = make_pair(20, each=3, seed=seed)
+        n_small += permutation_p(BRIER, [(scored(a), scored(b))], a.groups, swaps=200) <= 0.05
+    assert 1 <= n_small <= 22  # 10 are expected; the chance of more than 22 is 1 in 5,000
 
 
-def test_a_better_model_is_told_apart() -> None:
-    a, b = pair(150, each=2, gain=1.5)
+def test_a_better_model_has_a_significant_difference() -> None:
+    a, b = make_pair(150, each=2, gain=1.5)
     row = compare(a, b, resamples=100).rows[0]
     assert row.difference.low > 0
     assert row.p < 0.01
 
 
-def test_files_of_one_run_alone_are_left_out_and_other_labels_refused() -> None:
-    a, b = pair()
-    found = compare(a, b.take(np.arange(50)[::-1]), resamples=50)
-    assert (found.n_films, found.only_a, found.only_b) == (50, 10, 0)
+def test_files_of_only_one_run_are_left_out_and_different_labels_are_refused() -> None:
+    a, b = make_pair()
+    comparison = compare(a, b.take(np.arange(50)[::-1]), resamples=50)
+    assert (comparison.n_films, comparison.only_a, comparison.only_b) == (50, 10, 0)
     with pytest.raises(DataError, match="differ in the classes, labels, films or groups of the same files; expected"):
         compare(a, replace(b, labels=1 - b.labels))
-    with pytest.raises(DataError, match="no film of known class in common; expected predictions of the same films"):
+    with pytest.raises(DataError, match="no film with a known class in common; expected predictions of the same films"):
         compare(a, replace(b, paths=tuple(f"x{i}" for i in range(60))))
 
 
 @pytest.fixture
 def runs(trained: Run, tmp_path: Path) -> tuple[Path, Path]:
-    """A run, and one whose predictions are the first's turned round."""
+    """A run, and a copy of it whose predictions have the two classes exchanged."""
     folders = [Path(shutil.copytree(trained.folder, tmp_path / name)) for name in "ab"]
-    found = predict_records(load_model(folders[0]), trained.root, usable(trained.records, "test"), trained.config.data)
-    found.write_csv(folders[0] / "predictions.csv")
-    replace(found, probabilities=found.probabilities[:, ::-1]).write_csv(folders[1] / "predictions.csv")
+    predictions = predict_records(
+        load_model(folders[0]), trained.root, usable(trained.records, "test"), trained.config.data
+    )
+    predictions.write_csv(folders[0] / "predictions.csv")
+    replace(predictions, probabilities=predictions.probabilities[:, ::-1]).write_csv(folders[1] / "predictions.csv")
     return folders[0], folders[1]
 
 
@@ -133,7 +138,7 @@ def test_the_command_prints_a_table_or_json(runs: tuple[Path, Path]) -> None:
     assert json.loads(done.stdout)["rows"][0]["difference"]["value"] == expected.rows[0].difference.value
 
 
-def test_a_run_that_was_not_evaluated_is_told(runs: tuple[Path, Path]) -> None:
+def test_a_run_without_predictions_is_refused(runs: tuple[Path, Path]) -> None:
     (runs[1] / "predictions.csv").unlink()
     with pytest.raises(RunError, match=r"predictions\.csv: no such file; make it with `fxkit evaluate "):
         compare_runs(*runs)

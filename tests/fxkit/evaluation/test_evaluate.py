@@ -1,4 +1,4 @@
-"""Evaluation of a run: what it writes, on its own films and on others, and what it refuses."""
+"""Evaluation of a run on its own splits and on other data: the files it writes and the inputs it refuses."""
 
 import json
 import shutil
@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from fxkit.data.manifest import Record, usable
+from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.evaluate import check_classes, evaluate_other, evaluate_run, write_pictures
+from fxkit.evaluation.evaluate import (
+    EvaluationOptions,
+    check_classes,
+    evaluate_other,
+    evaluate_run,
+    write_pictures,
+)
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import evaluate_predictions
@@ -29,7 +35,7 @@ def folder(trained: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
-def test_the_test_split_is_evaluated_into_the_run(trained: Run, folder: Path) -> None:
+def test_the_test_split_is_written_into_the_run_folder(trained: Run, folder: Path) -> None:
     result = evaluate_run(folder)
     test = usable(trained.records, "test")
     assert result.folder == folder
@@ -49,34 +55,34 @@ def test_another_split_has_its_own_folder(folder: Path) -> None:
     assert not (folder / "metrics.json").exists()
 
 
-def test_films_that_moved_are_found_below_the_new_root(trained: Run, folder: Path, tmp_path: Path) -> None:
+def test_moved_films_are_read_below_the_new_root(trained: Run, folder: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
-    there, here = evaluate_run(folder, root=moved).evaluation, evaluate_run(folder).evaluation
-    assert there.to_dict() == here.to_dict()
+    from_new_root, from_old_root = evaluate_run(folder, root=moved).evaluation, evaluate_run(folder).evaluation
+    assert from_new_root.to_dict() == from_old_root.to_dict()
 
 
-def test_other_data_is_used_whole(made: Synthetic, folder: Path) -> None:
+def test_all_usable_files_of_other_data_are_evaluated(made: Synthetic, folder: Path) -> None:
     other = index_data(made.root, IndexOptions(split="none"))
-    result = evaluate_other(folder, other.records, other.root, "elsewhere", allow_leaks=True)
+    result = evaluate_other(folder, other.records, other.root, "elsewhere", EvaluationOptions(allow_leaks=True))
     assert result.folder == folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
     assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
-def test_a_name_is_one_folder(trained: Run, folder: Path, name: str) -> None:
+def test_the_name_must_be_one_folder(trained: Run, folder: Path, name: str) -> None:
     with pytest.raises(RunError, match=r"expected the name of a folder, without slashes"):
         evaluate_other(folder, trained.records, trained.root, name)
 
 
-def test_figures_of_films_elsewhere_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
+def test_figures_of_films_in_another_root_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
     evaluate_other(folder, usable(trained.records, "test"), trained.root, "other")
     moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
     with pytest.raises(RunError, match=r"holds figures of the films in .*; choose another --name"):
         evaluate_other(folder, trained.records, moved, "other")
 
 
-def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_path: Path) -> None:
+def test_all_figures_of_a_run_with_a_leaking_split_bear_the_stamp(trained: Run, tmp_path: Path) -> None:
     from fxkit.config import load_config
     from fxkit.training.train import train
 
@@ -94,7 +100,7 @@ def test_a_run_of_a_leaking_split_bears_its_stamp_for_good(trained: Run, tmp_pat
         with pytest.raises(DataError, match=rf"the split leaks: of \d+ {split} files, .*; this affects \d+ of"):
             evaluate_run(folder, split=split)
     assert evaluate_run(folder, split="train").stamp == stamp
-    assert evaluate_run(folder, allow_leaks=True).stamp == stamp
+    assert evaluate_run(folder, options=EvaluationOptions(allow_leaks=True)).stamp == stamp
     fresh = [replace(r, sha256="") for r in leaking.records]
     assert evaluate_other(folder, fresh, leaking.root, "elsewhere").stamp == stamp
 
@@ -106,12 +112,12 @@ def test_the_stamp_is_drawn_into_every_picture(trained: Run, tmp_path: Path) -> 
     write_pictures(tmp_path / "stamped", evaluation, films, "leaking split: 4 files")
     for name in ("confusion", "roc", "precision_recall"):
         plain, stamped = (read_image(tmp_path / kind / f"{name}.png") for kind in ("plain", "stamped"))
-        assert not _red(plain)
-        assert _red(stamped)
+        assert not _contains_warning_red(plain)
+        assert _contains_warning_red(stamped)
 
 
-def _red(image: NDArray[Any]) -> bool:
-    """Whether a picture holds the red that warnings alone are drawn in."""
+def _contains_warning_red(image: NDArray[Any]) -> bool:
+    """Return whether a picture contains the red that only warnings are drawn in."""
     return bool((image == (0xB0, 0x00, 0x20)).all(axis=2).any())
 
 
@@ -127,25 +133,25 @@ def test_an_empty_split_is_refused(trained: Run, tmp_path: Path) -> None:
 
 def test_a_class_that_the_model_does_not_know_is_refused(trained: Run) -> None:
     model = load_model(trained.folder)
-    with pytest.raises(DataError, match=r"class 'sprained' is none of the model's \(not_fractured, fractured\)"):
-        check_classes(model, [_labelled(trained, "sprained")], "elsewhere")
+    with pytest.raises(
+        DataError, match=r"class 'sprained' is not one of the model's classes \(not_fractured, fractured\)"
+    ):
+        check_classes(model, [replace(trained.records[0], label="sprained")], "elsewhere")
     with pytest.raises(DataError, match="elsewhere: no usable file"):
         check_classes(model, [], "elsewhere")
 
 
-def _labelled(trained: Run, label: str) -> Record:
-    return replace(trained.records[0], label=label)
-
-
-def test_a_model_of_cleaned_films_refuses_raw_ones_unless_told(folder: Path) -> None:
+def test_a_model_of_cleaned_films_needs_the_raw_option_for_uncleaned_films(folder: Path) -> None:
     model = load_model(folder)
     save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
     with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
         evaluate_run(folder)
-    assert evaluate_run(folder, raw=True).evaluation.n_files
+    assert evaluate_run(folder, options=EvaluationOptions(raw=True)).evaluation.n_files
 
 
-def test_films_cleaned_in_another_way_are_refused(trained: Run, made: Synthetic, folder: Path, tmp_path: Path) -> None:
+def test_films_cleaned_with_other_settings_are_refused(
+    trained: Run, made: Synthetic, folder: Path, tmp_path: Path
+) -> None:
     clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
     model = load_model(folder)
     save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))

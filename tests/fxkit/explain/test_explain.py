@@ -1,4 +1,4 @@
-"""Grad-CAM: answers known beforehand, all families, and what explain writes."""
+"""Class activation maps with known answers, all backbone families, and the files that explain writes."""
 
 import csv
 import json
@@ -12,10 +12,18 @@ from torch import nn
 from fxkit.config import ModelConfig
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import ConfigError
-from fxkit.explain.attention import Attention, chance_shares, marker_share, shares_of
-from fxkit.explain.explain import ALIKE, COLUMNS, Explained, explain, likeness_of, summarise
+from fxkit.explain.attention import Attention, measure_marker_shares, sample_chance_shares, summarise_shares
+from fxkit.explain.explain import (
+    COLUMNS,
+    MAX_CORRELATION,
+    ExplainOptions,
+    Explanation,
+    correlate_maps,
+    describe_explanation,
+    explain,
+)
 from fxkit.explain.films import Film
-from fxkit.explain.maps import METHODS, find_target_layer, heat_map, randomised, resolution_of
+from fxkit.explain.maps import METHODS, describe_resolution, find_target_layer, heat_map, shuffle_weights
 from fxkit.models.classifier import Classifier, build_classifier
 from fxkit.models.model_json import ModelCard
 from fxkit.models.run_folder import Run
@@ -25,7 +33,7 @@ from preprocess.images import read_image
 PLAIN = Preprocessing(64, "stretch", (0.5,) * 3, (0.5,) * 3)
 
 
-def build(backbone: str, size: int = 160) -> Model:
+def build_model(backbone: str, size: int = 160) -> Model:
     config = ModelConfig(backbone=backbone, pretrained=False, hidden=8)
     preprocessing = Preprocessing(size, "stretch", (0.5,) * 3, (0.5,) * 3)
     torch.manual_seed(0)
@@ -45,26 +53,26 @@ def build(backbone: str, size: int = 160) -> Model:
         ("mobilenetv2_100", "blocks.6", (5, 5)),
     ],
 )
-def test_each_family_has_its_layer_and_a_map(backbone: str, layer: str, cells: tuple[int, int]) -> None:
-    model = build(backbone)
-    found = find_target_layer(model)
-    assert (found.name, found.cells) == (layer, cells)
-    heat = heat_map(model, torch.randn(3, 160, 160), 1, [found])
+def test_each_family_has_a_target_layer_and_a_map(backbone: str, layer: str, cells: tuple[int, int]) -> None:
+    model = build_model(backbone)
+    target = find_target_layer(model)
+    assert (target.name, target.cells) == (layer, cells)
+    heat = heat_map(model, torch.randn(3, 160, 160), 1, [target])
     assert heat.shape == (160, 160)
     assert np.isfinite(heat).all()
     assert 0 <= heat.min() <= heat.max() <= 1
 
 
 @pytest.mark.slow
-def test_swin_is_brought_to_channels_first() -> None:
-    model = build("swin_tiny_patch4_window7_224", 224)
-    found = find_target_layer(model)
-    assert (found.name, found.cells) == ("layers.3", (7, 7))
-    assert heat_map(model, torch.randn(3, 224, 224), 0, [found]).shape == (224, 224)
+def test_the_channels_last_output_of_swin_is_permuted() -> None:
+    model = build_model("swin_tiny_patch4_window7_224", 224)
+    target = find_target_layer(model)
+    assert (target.name, target.cells) == ("layers.3", (7, 7))
+    assert heat_map(model, torch.randn(3, 224, 224), 0, [target]).shape == (224, 224)
 
 
 class Bright(nn.Module):
-    """A backbone whose feature is the mean brightness over 8 x 8 cells: its map must lie on what is bright."""
+    """A backbone whose only feature is the mean brightness of 8 x 8 px cells, so its map must lie on bright areas."""
 
     num_features = 1
 
@@ -78,28 +86,28 @@ class Bright(nn.Module):
         return self.stage(images).mean(dim=(2, 3))
 
 
-def bright_model() -> Model:
+def build_bright_model() -> Model:
     head = nn.Linear(1, 2, bias=False)
     head.weight.data = torch.tensor([[-1.0], [1.0]])
     config = ModelConfig(backbone="test_resnet", pretrained=False)
     return Model(Classifier(Bright(), head).eval(), ModelCard(("dark", "bright"), config, PLAIN, None))
 
 
-def test_the_map_lies_where_the_score_comes_from() -> None:
-    model = bright_model()
+def test_the_map_lies_on_the_area_that_determines_the_score() -> None:
+    model = build_bright_model()
     image = torch.zeros(3, 64, 64)
     image[:, 8:24, 40:56] = 1.0
     heat = heat_map(model, image, 1, [find_target_layer(model)])
     mask = np.zeros((64, 64), bool)
     mask[4:28, 36:60] = True
-    area, attention = marker_share(heat, mask, PLAIN)
+    area, attention = measure_marker_shares(heat, mask, PLAIN)
     assert area == pytest.approx(24 * 24 / 64**2)
     assert attention is not None
     assert attention > 0.95
 
 
-def test_explaining_leaves_weights_and_gradients_alone() -> None:
-    model = build("test_resnet")
+def test_a_map_leaves_weights_and_gradients_unchanged() -> None:
+    model = build_model("test_resnet")
     before = {key: tensor.clone() for key, tensor in model.classifier.state_dict().items()}
     for parameter in model.classifier.backbone.parameters():
         parameter.requires_grad_(False)
@@ -109,10 +117,10 @@ def test_explaining_leaves_weights_and_gradients_alone() -> None:
     assert not any(p.requires_grad for p in model.classifier.backbone.parameters())
 
 
-def test_an_even_map_has_the_markers_share_of_the_area() -> None:
+def test_a_uniform_map_has_equal_shares_of_area_and_attention() -> None:
     mask = np.zeros((128, 32), bool)
     mask[:32, :16] = True
-    area, attention = marker_share(np.ones((64, 64), np.float32), mask, PLAIN)
+    area, attention = measure_marker_shares(np.ones((64, 64), np.float32), mask, PLAIN)
     assert area == pytest.approx(0.125)
     assert attention == pytest.approx(0.125)
 
@@ -121,17 +129,17 @@ def test_padding_counts_for_neither_share() -> None:
     padded = Preprocessing(64, "pad", (0.5,) * 3, (0.5,) * 3)
     mask = np.zeros((128, 64), bool)
     mask[:64] = True
-    area, attention = marker_share(np.ones((64, 64), np.float32), mask, padded)
+    area, attention = measure_marker_shares(np.ones((64, 64), np.float32), mask, padded)
     assert area == pytest.approx(0.5)
     assert attention == pytest.approx(0.5)
 
 
-def test_an_empty_map_has_no_share() -> None:
-    assert marker_share(np.zeros((64, 64), np.float32), np.ones((9, 9), bool), PLAIN) == (1.0, None)
+def test_an_empty_map_has_no_attention_share() -> None:
+    assert measure_marker_shares(np.zeros((64, 64), np.float32), np.ones((9, 9), bool), PLAIN) == (1.0, None)
 
 
 class Flat(nn.Module):
-    """A backbone whose last stage has lost all place."""
+    """A backbone whose last stage has no spatial positions."""
 
     num_features = 3
 
@@ -145,14 +153,16 @@ class Flat(nn.Module):
         return self.stage(images) * self.weight
 
 
-def test_an_output_without_place_is_refused() -> None:
+def test_an_output_without_spatial_positions_is_refused() -> None:
     config = ModelConfig(backbone="test_resnet", pretrained=False)
     model = Model(Classifier(Flat(), nn.Linear(3, 2)).eval(), ModelCard(("a", "b"), config, PLAIN, None))
-    with pytest.raises(ConfigError, match=r"Flat: layer stage gives an output of shape \(1, 3\).*families"):
+    with pytest.raises(
+        ConfigError, match=r"Flat: layer stage gives an output of shape \(1, 3\).*choose a backbone of the .* family"
+    ):
         find_target_layer(model)
 
 
-def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Path) -> None:
+def test_explain_writes_pictures_a_contact_sheet_and_a_table(trained: Run, tmp_path: Path) -> None:
     records = trained.records[:3]
     mask = np.zeros(read_image(trained.root / records[0].path).shape[:2], bool)
     mask[:20, :20] = True
@@ -175,47 +185,61 @@ def test_explain_writes_pictures_a_sheet_and_a_table(trained: Run, tmp_path: Pat
     assert tuple(table[0]) == COLUMNS
     assert float(table[0]["marker_area_share"]) == pytest.approx(rows[0].marker_area_share)
     assert table[1]["marker_area_share"] == ""
-    told = json.loads((tmp_path / "attention.json").read_text())
-    assert (told["method"], told["n_films"], told["pointing"], told["sanity"]) == ("grad-cam", 3, None, None)
+    written = json.loads((tmp_path / "attention.json").read_text())
+    assert (written["method"], written["n_films"], written["pointing"], written["sanity"]) == (
+        "grad-cam",
+        3,
+        None,
+        None,
+    )
 
 
-def test_explain_compares_with_shuffled_weights_and_boxes(trained: Run, tmp_path: Path) -> None:
+def test_explain_compares_maps_with_shuffled_weights_and_boxes(trained: Run, tmp_path: Path) -> None:
     record = trained.records[0]
     boxes = np.ones(read_image(trained.root / record.path).shape[:2], bool)
     film = Film(trained.root / record.path, record.path, record.label, group=record.group, boxes=boxes)
-    found = explain(build("test_resnet"), [film], tmp_path, sanity=True)
-    assert found.sanity is not None
-    assert -1 <= found.sanity <= 1
-    assert found.pointing is not None
-    assert (found.pointing.n_films, found.pointing.strict.value, found.pointing.strict_chance) == (1, 1.0, 1.0)
+    explanation = explain(build_model("test_resnet"), [film], tmp_path, ExplainOptions(sanity=True))
+    assert explanation.sanity is not None
+    assert -1 <= explanation.sanity <= 1
+    assert explanation.pointing is not None
+    assert (explanation.pointing.n_films, explanation.pointing.strict.value, explanation.pointing.strict_chance) == (
+        1,
+        1.0,
+        1.0,
+    )
     assert json.loads((tmp_path / "attention.json").read_text())["pointing"]["strict_chance"] == 1.0
 
 
-def test_a_mask_of_another_size_is_another_films(trained: Run, tmp_path: Path) -> None:
+def test_a_mask_of_another_size_is_ignored(trained: Run, tmp_path: Path) -> None:
     record = trained.records[0]
     film = Film(trained.root / record.path, record.path, record.label, np.ones((9, 9), bool))
     assert explain(load_model(trained.folder), [film], tmp_path).rows[0].marker_area_share is None
 
 
-def test_films_are_cleaned_first_where_asked(trained: Run, tmp_path: Path) -> None:
-    seen = []
+def test_films_are_cleaned_before_they_are_explained(trained: Run, tmp_path: Path) -> None:
+    shapes = []
 
     def clean(image: np.ndarray) -> tuple[np.ndarray, int]:
-        seen.append(image.shape)
+        shapes.append(image.shape)
         return np.zeros_like(image), 1
 
     record = trained.records[0]
-    explain(load_model(trained.folder), [Film(trained.root / record.path, record.path)], tmp_path, clean=clean)
-    assert len(seen) == 1
+    explain(
+        load_model(trained.folder),
+        [Film(trained.root / record.path, record.path)],
+        tmp_path,
+        ExplainOptions(clean=clean),
+    )
+    assert len(shapes) == 1
     assert read_image(tmp_path / "0000.png")[44:, :224].max() == 0
 
 
-def test_pictures_bear_the_stamp_above_them(trained: Run, tmp_path: Path) -> None:
+def test_the_stamp_is_drawn_above_each_picture(trained: Run, tmp_path: Path) -> None:
     record = trained.records[0]
     films = [Film(trained.root / record.path, record.path)]
     explain(load_model(trained.folder), films, tmp_path / "plain")
     stamp = "leaking split: of 1020 test files, 412 (40 %) are copies of a training film and 30 (3 %) are other films"
-    explain(load_model(trained.folder), films, tmp_path / "stamped", stamp=stamp)
+    explain(load_model(trained.folder), films, tmp_path / "stamped", ExplainOptions(stamp=stamp))
     for name, copies in (("0000.png", 1), ("sheet.png", 2)):
         plain, stamped = (read_image(tmp_path / kind / name) for kind in ("plain", "stamped"))
         assert stamped.shape[0] - plain.shape[0] == 40  # two lines
@@ -227,77 +251,78 @@ def test_pictures_bear_the_stamp_above_them(trained: Run, tmp_path: Path) -> Non
 CHANCE = np.tile([0.02, 0.02], (4, 1))
 
 
-def summary(rows: list[Attention], sanity: float | None = None) -> list[str]:
-    return summarise(Explained("grad-cam", "layer4", "7 x 7", tuple(rows), tuple(shares_of(rows)), None, sanity))
+def describe(rows: list[Attention], sanity: float | None = None) -> list[str]:
+    shares = tuple(summarise_shares(rows))
+    return describe_explanation(Explanation("grad-cam", "layer4", "7 x 7", tuple(rows), shares, None, sanity))
 
 
-def test_the_summary_compares_attention_with_area_and_chance() -> None:
+def test_the_text_compares_attention_with_area_and_chance() -> None:
     rows = [Attention("x", "", "a", 0.9, 0.02, 0.06, chance=CHANCE), Attention("y", "", "a", 0.9, None, None)]
     rows += [Attention("z", "", "a", 0.9, 0.5, None), Attention("bare", "", "a", 0.9, 0.0, 0.0)]
-    lines = summary(rows)
-    assert lines[0] == "4 films, 2 of them with known markers; grad-cam at layer4"
-    assert lines[2] == "1 maps are empty: nothing speaks for the predicted class"
-    assert "markers take 2.00% of the area and 6.00% of the attention: 3.0 x" in lines[3]
-    assert lines[3].endswith("the same shapes anywhere: 1.0 to 1.0 x): more than by chance")
+    lines = describe(rows)
+    assert lines[0] == "4 films, 2 with known markers; grad-cam, layer layer4"
+    assert lines[2] == "1 maps are empty: no region supports the predicted class"
+    assert "markers cover 2.00% of the area and receive 6.00% of the attention; ratio 3.0 (95 %" in lines[3]
+    assert lines[3].endswith("the same shapes at random positions: 1.0 to 1.0): more than by chance")
 
 
-def test_shares_are_told_by_class_and_by_decision() -> None:
+def test_shares_are_reported_by_class_and_by_correctness() -> None:
     rows = [
         Attention(f"{i}", "ab"[i % 2], "a", 0.9, 0.02, 0.02 if i % 2 else 0.1, group=f"g{i}", chance=CHANCE)
         for i in range(8)
     ]
-    found = {share.name: share for share in shares_of(rows)}
-    assert set(found) == {"all films with markers", "a", "b", "decided rightly", "decided wrongly"}
-    assert found["a"].ratio == pytest.approx(5)
-    assert found["b"].ratio == pytest.approx(1)
-    assert (found["b"].n_films, found["b"].n_groups, found["b"].verdict) == (4, 4, "as by chance")
-    assert found["all films with markers"].low < 3 < found["all films with markers"].high
+    shares = {share.name: share for share in summarise_shares(rows)}
+    assert set(shares) == {"all films with markers", "a", "b", "correct predictions", "wrong predictions"}
+    assert shares["a"].ratio == pytest.approx(5)
+    assert shares["b"].ratio == pytest.approx(1)
+    assert (shares["b"].n_films, shares["b"].n_groups, shares["b"].verdict) == (4, 4, "as by chance")
+    assert shares["all films with markers"].low < 3 < shares["all films with markers"].high
 
 
-def test_shapes_moved_over_an_even_map_have_their_share_of_the_area() -> None:
+def test_shapes_moved_over_a_uniform_map_receive_their_share_of_the_area() -> None:
     mask = np.zeros((64, 64), bool)
     mask[4:12, 4:20] = True
-    moved = chance_shares(np.ones((64, 64), np.float32), mask, PLAIN, 0, places=50)
+    moved = sample_chance_shares(np.ones((64, 64), np.float32), mask, PLAIN, 0, n_positions=50)
     assert moved is not None
     assert moved == pytest.approx(np.full((50, 2), 8 * 16 / 64**2))
     heat = np.zeros((64, 64), np.float32)
     heat[4:12, 4:20] = 1
-    found = chance_shares(heat, mask, PLAIN, 0, places=200)
-    assert found is not None
-    assert found[:, 1].mean() < 0.2  # though all of the map lies on the marker itself
-    assert chance_shares(np.zeros((64, 64), np.float32), mask, PLAIN, 0) is None
-    assert chance_shares(heat, np.zeros((64, 64), bool), PLAIN, 0) is None
+    concentrated = sample_chance_shares(heat, mask, PLAIN, 0, n_positions=200)
+    assert concentrated is not None
+    assert concentrated[:, 1].mean() < 0.2  # although the whole map lies on the marker
+    assert sample_chance_shares(np.zeros((64, 64), np.float32), mask, PLAIN, 0) is None
+    assert sample_chance_shares(heat, np.zeros((64, 64), bool), PLAIN, 0) is None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_finds_what_is_bright(method: str) -> None:
-    model = bright_model()
+def test_every_method_highlights_the_bright_area(method: str) -> None:
+    model = build_bright_model()
     image = torch.zeros(3, 64, 64)
     image[:, 8:24, 40:56] = 1.0
     heat = heat_map(model, image, 1, [find_target_layer(model)], method)
     assert heat[8:24, 40:56].mean() > 5 * heat.mean()
 
 
-def test_shuffled_weights_keep_their_values_and_change_the_maps() -> None:
-    model = build("test_resnet")
-    bare = randomised(model)
+def test_shuffled_weights_keep_their_values_and_change_the_map() -> None:
+    model = build_model("test_resnet")
+    shuffled = shuffle_weights(model)
     for key, tensor in dict(model.classifier.named_parameters()).items():
-        other = dict(bare.classifier.named_parameters())[key]
+        other = dict(shuffled.classifier.named_parameters())[key]
         assert torch.equal(tensor.flatten().sort().values, other.flatten().sort().values)
     image = torch.randn(3, 160, 160, generator=torch.Generator().manual_seed(1))
-    heats = [heat_map(each, image, 0, [find_target_layer(each)]) for each in (model, bare)]
-    alike = likeness_of(heats[0], heats[1], (5, 5))
-    assert alike is not None
-    assert alike < 1
-    assert likeness_of(heats[0], heats[0], (5, 5)) == pytest.approx(1)
-    assert likeness_of(heats[0], np.zeros_like(heats[0]), (5, 5)) is None
+    heats = [heat_map(each, image, 0, [find_target_layer(each)]) for each in (model, shuffled)]
+    correlation = correlate_maps(heats[0], heats[1], (5, 5))
+    assert correlation is not None
+    assert correlation < 1
+    assert correlate_maps(heats[0], heats[0], (5, 5)) == pytest.approx(1)
+    assert correlate_maps(heats[0], np.zeros_like(heats[0]), (5, 5)) is None
 
 
-@pytest.mark.parametrize(("likeness", "words"), [(ALIKE, "do not trust them"), (0.1, "as they should")])
-def test_the_sanity_check_is_told(likeness: float, words: str) -> None:
-    assert words in summary([], likeness)[-1]
+@pytest.mark.parametrize(("correlation", "words"), [(MAX_CORRELATION, "do not trust them"), (0.1, "as they should")])
+def test_the_sanity_check_is_reported(correlation: float, words: str) -> None:
+    assert words in describe([], correlation)[-1]
 
 
-def test_the_resolution_is_told() -> None:
-    layer = find_target_layer(build("test_resnet"))
-    assert resolution_of(layer, 160) == "the map has 5 x 5 cells: one covers 32 x 32 px of the network's input"
+def test_the_resolution_is_described() -> None:
+    layer = find_target_layer(build_model("test_resnet"))
+    assert describe_resolution(layer, 160) == "the map has 5 x 5 cells; each covers 32 x 32 px of the network's input"

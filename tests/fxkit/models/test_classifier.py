@@ -11,7 +11,7 @@ from torch import nn
 from fxkit.config import ModelConfig
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import ConfigError, RunError
-from fxkit.explain.explain import explain
+from fxkit.explain.explain import ExplainOptions, explain
 from fxkit.explain.films import Film
 from fxkit.explain.maps import find_target_layer, heat_map
 from fxkit.models.classifier import (
@@ -212,7 +212,8 @@ def test_its_map_is_the_mean_of_the_members_maps(tmp_path: Path) -> None:
     write_image(tmp_path / "film.png", film)
     mask = np.zeros((64, 64), bool)
     mask[:32] = True
-    row = explain(model, [Film(tmp_path / "film.png", "film", mask=mask)], tmp_path / "cam", device="cpu").rows[0]
+    film = Film(tmp_path / "film.png", "film", mask=mask)
+    row = explain(model, [film], tmp_path / "cam", ExplainOptions(device="cpu")).rows[0]
     image = torch.tensor(film / 255.0, dtype=torch.float32).sub(0.5).div(0.25).expand(3, -1, -1)
     index = model.card.classes.index(row.predicted)
     heats = [heat_map(member, image, index, [find_target_layer(member)]) for member in model.members]

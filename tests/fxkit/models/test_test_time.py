@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import albumentations as A
 import numpy as np
@@ -12,7 +13,7 @@ from fxkit.config import load_config
 from fxkit.data.manifest import usable
 from fxkit.data.preprocessing import Grey, Preprocessing
 from fxkit.errors import ConfigError
-from fxkit.evaluation.evaluate import evaluate_run
+from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
 from fxkit.models.exported import load_exported
 from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_images import Floats, predict_images
@@ -107,13 +108,18 @@ def test_a_run_is_evaluated_over_its_views_by_torch_and_by_its_export(
     trained: Run, exported: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(trained.folder, tmp_path / "run"))
-    plain = evaluate_run(folder, device="cpu").evaluation.film.figures["brier"].value
+
+    def brier(**options: Any) -> float:
+        evaluation = evaluate_run(folder, options=EvaluationOptions(device="cpu", **options)).evaluation
+        return evaluation.film.figures["brier"].value
+
+    plain = brier()
     assert "views" not in read_json(folder / "metrics.json")
-    averaged = evaluate_run(folder, device="cpu", tta="both").evaluation.film.figures["brier"].value
+    averaged = brier(tta="both")
     views = views_of(trained.config, "both")
     assert read_json(folder / "metrics.json")["views"] == [view.name for view in views]
     assert averaged != plain
-    by_export = evaluate_run(folder, device="cpu", tta="both", exported=exported).evaluation.film.figures["brier"].value
+    by_export = brier(tta="both", exported=exported)
     assert by_export == pytest.approx(averaged, abs=1e-4)
 
 

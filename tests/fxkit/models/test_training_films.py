@@ -10,7 +10,7 @@ from fxkit.cli.options import build_config
 from fxkit.config import load_config
 from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.evaluate import evaluate_other
+from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.model_json import settings_of_run
 from fxkit.models.run_folder import Run, create_run, open_run
@@ -35,7 +35,7 @@ def test_training_films_among_other_data_are_counted(trained: Run, folder: Path,
         match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out, or",
     ):
         evaluate_other(folder, trained.records, trained.root, "again")
-    result = evaluate_other(folder, trained.records, trained.root, "again", allow_leaks=True)
+    result = evaluate_other(folder, trained.records, trained.root, "again", EvaluationOptions(allow_leaks=True))
     assert result.stamp.startswith(f"leaking data: {len(seen)} files (")
 
 

@@ -11,10 +11,10 @@ import pytest
 from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import RunError
 from fxkit.evaluation.evaluate import write_pictures
-from fxkit.evaluation.out_of_fold import figures_of_folds, write_out_of_fold
-from fxkit.explain.attention import Attention, shares_of
-from fxkit.explain.explain import Explained, attention_json
-from fxkit.explain.pointing_game import pointing_of
+from fxkit.evaluation.out_of_fold import evaluate_folds, write_out_of_fold
+from fxkit.explain.attention import Attention, summarise_shares
+from fxkit.explain.explain import Explanation, attention_json
+from fxkit.explain.pointing_game import summarise_pointing
 from fxkit.html import picture_uri
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import as_json, evaluate_predictions
@@ -140,7 +140,8 @@ def seen(path: str, label: str, area: float | None, attention: float | None) -> 
 
 def write_attention(run: Path, rows: list[Attention], sanity: float | None = None) -> None:
     resolution = "7 x 7 cells, one of 32 px"
-    found = Explained("grad-cam", "layer4", resolution, tuple(rows), tuple(shares_of(rows)), pointing_of(rows), sanity)
+    shares, pointing = tuple(summarise_shares(rows)), summarise_pointing(rows)
+    found = Explanation("grad-cam", "layer4", resolution, tuple(rows), shares, pointing, sanity)
     (run / "cam").mkdir(parents=True, exist_ok=True)
     (run / "cam" / "attention.json").write_text(json.dumps(as_json(attention_json(found))))
 
@@ -553,11 +554,11 @@ def test_folds_are_reported_with_their_mean_and_what_leaks(tmp_path):
     assert "Out of fold" not in Page(build_report(run)).text
     told = predictions()
     parts = [told.take(np.arange(8)), told.take(np.arange(8, 16))]
-    found = figures_of_folds(parts, stamp="leaking folds: fold 1")
+    found = evaluate_folds(parts, stamp="leaking folds: fold 1")
     write_out_of_fold(run, told, found)
     page = Page(build_report(run))
     assert "This run's model is the mean of 2, each trained with a part" in page.text
-    for name, figure in (("fold 0", found.folds[0].found), ("mean of folds", found.mean), ("pooled", found.headline)):
+    for name, figure in (("fold 0", found.folds[0].score), ("mean of folds", found.mean), ("pooled", found.headline)):
         assert f"{name} {figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})" in page.text
     assert page.text.count("Leaking folds: fold 1") == 2  # in the banner, and with the figures
     (run / "metrics_out_of_fold.json").write_text("{}")
@@ -566,7 +567,7 @@ def test_folds_are_reported_with_their_mean_and_what_leaks(tmp_path):
 
 
 def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
-    from fxkit.evaluation.analyses import Details, write_pictures_of
+    from fxkit.evaluation.analyses import Analyses, write_analysis_pictures
     from fxkit.metrics.calibration import calibration
     from fxkit.metrics.decision_curve import decision_curve
     from fxkit.metrics.operating_points import Target, operating_points
@@ -577,14 +578,14 @@ def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
     parts = subgroups(found, {BAD: {path: str(int(path) // 8) for path in found.paths}}, resamples=20)
     films = found.by_film()
     curve = decision_curve(films, prevalence=0.1, resamples=20)
-    details = Details({"film": calibration(films, resamples=20)}, points, curve, parts)
-    write_scores(run, found, **details.to_dict())
-    write_pictures_of(run / "figures", details)
+    analyses = Analyses({"film": calibration(films, resamples=20)}, points, curve, parts)
+    write_scores(run, found, **analyses.to_dict())
+    write_analysis_pictures(run / "figures", analyses)
     page = Page(build_report(run))
     assert f"youden {points[0].threshold:.3f} 8 validation films of 8 groups" in page.text
     assert "PPV at 0.1" in page.text
     assert f"{BAD} = 0 (few groups)" in page.text
-    assert details.to_dict()["multiplicity"] in page.text
+    assert analyses.to_dict()["multiplicity"] in page.text
     assert "calibration slope" in page.text
     assert "By group: 8 groups" in page.text
     alts = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]

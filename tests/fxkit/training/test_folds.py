@@ -10,7 +10,7 @@ import pytest
 from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import ConfigError, DataError, RunError
-from fxkit.evaluation.evaluate import evaluate_run
+from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.predict_records import predict_records
@@ -105,7 +105,7 @@ def test_each_out_of_fold_row_is_the_word_of_the_model_that_did_not_see_it(run: 
 def test_the_runs_model_is_the_mean_of_the_folds(run: FoldsResult) -> None:
     opened = open_run(run.folder)
     films = usable(opened.records, "test")
-    result = evaluate_run(run.folder, device="cpu")
+    result = evaluate_run(run.folder, options=EvaluationOptions(device="cpu"))
     assert result.evaluation.n_files == len(films) > 0
     found = Predictions.read_csv(run.folder / "predictions.csv")
     models = [load_model(run.folder / f"fold-{fold}") for fold in range(3)]
@@ -115,7 +115,7 @@ def test_the_runs_model_is_the_mean_of_the_folds(run: FoldsResult) -> None:
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_what_its_models_saw_is_no_test_of_it(run: FoldsResult, split: str) -> None:
-    with pytest.raises(DataError, match=rf"every film of {split} taught some of its 3 models; expected --split test"):
+    with pytest.raises(DataError, match=rf"every {split} film trained some of its 3 models; expected --split test"):
         evaluate_run(run.folder, split=split)
 
 

@@ -14,7 +14,7 @@ import yaml
 from fxkit.config import DataConfig
 from fxkit.data.manifest import manifest_hash, read_manifest, usable, write_manifest
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.evaluate import evaluate_other, evaluate_run
+from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other, evaluate_run
 from fxkit.models.export import parity_films
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
@@ -32,7 +32,7 @@ def folder(trained: Run, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def evaluated(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(shutil.copytree(trained.folder, tmp_path_factory.mktemp("evaluated") / "run"))
-    evaluate_run(folder, device="cpu")
+    evaluate_run(folder, options=EvaluationOptions(device="cpu"))
     return folder
 
 
@@ -57,7 +57,9 @@ def test_what_arrives_predicts_the_same(trained: Run, pulled: Path) -> None:
 
 
 def test_what_arrives_says_that_it_cannot_tell_what_it_has_seen(trained: Run, pulled: Path) -> None:
-    result = evaluate_other(pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", device="cpu")
+    result = evaluate_other(
+        pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", EvaluationOptions(device="cpu")
+    )
     assert result.note.startswith("whether training has seen these films cannot be told")
     assert read_json(result.folder / "metrics.json")["overlap"] == {"files": 0, "films": 0, "known": False}
     page = " ".join((pulled / "README.md").read_text().split())
@@ -73,8 +75,10 @@ def test_with_hashes_it_knows_which_films_it_has_seen(trained: Run, evaluated: P
     assert [r.sha256 for r in told] == [r.sha256 for r in own]
     seen = usable(trained.records, "train")[:4]
     with pytest.raises(DataError, match=r"other: 4 files \(\d films\) are, but for cleaning, training or validation"):
-        evaluate_other(pulled, seen, trained.root, "other", device="cpu")
-    result = evaluate_other(pulled, usable(trained.records, "test"), trained.root, "unseen", device="cpu")
+        evaluate_other(pulled, seen, trained.root, "other", EvaluationOptions(device="cpu"))
+    result = evaluate_other(
+        pulled, usable(trained.records, "test"), trained.root, "unseen", EvaluationOptions(device="cpu")
+    )
     assert (result.stamp, result.note) == ("", "")
 
 
