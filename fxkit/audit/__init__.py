@@ -1,1 +1,1 @@
-"""The audit: whether a run's score may be believed, question by question, from what lies in and beside its folder."""
+"""Audit of a run: can its score be trusted? Ten questions, answered from the files in the run folder and beside it."""

@@ -1,7 +1,7 @@
-"""A draft of CLAIM 2024: what a run tells of each item, and which items people must fill in.
+"""Draft of the CLAIM 2024 checklist: the items that a run can answer, and the items that the authors must fill in.
 
-Items are named in our own words, by the numbers of the 2024 update. Compare with the published table before you hand
-it in.
+The numbers are those of the 2024 update. The topics are in our own words: compare them with the published table before
+you submit it.
 
 Source: Tejani et al. 2024, "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update",
 https://doi.org/10.1148/ryai.240300
@@ -19,26 +19,26 @@ AUTHORS = "to be filled in by the authors"
 
 
 TOPICS: dict[int, str] = {
-    1: "title names AI and its kind",
+    1: "title names the AI method",
     2: "structured abstract",
-    3: "background, intended use",
+    3: "background and intended use",
     4: "aims and hypotheses",
-    5: "prospective or retrospective",
+    5: "prospective or retrospective design",
     6: "goal of the study",
     7: "sources of the data",
-    8: "which cases were taken in and left out",
+    8: "criteria for including and excluding cases",
     9: "preprocessing",
     10: "selection of subsets of the data",
     11: "de-identification",
     12: "missing data",
     13: "how images were acquired",
-    14: "what the reference standard is",
-    15: "why this reference standard",
-    16: "who annotated",
-    17: "how the test films were annotated",
+    14: "definition of the reference standard",
+    15: "reason for this reference standard",
+    16: "annotators and their experience",
+    17: "annotation of the test films",
     18: "agreement between and within annotators",
     19: "assignment to partitions",
-    20: "level at which partitions are disjoint",
+    20: "level at which the partitions are disjoint",
     21: "intended sample size",
     22: "the model",
     23: "software",
@@ -53,161 +53,170 @@ TOPICS: dict[int, str] = {
     32: "testing on internal data",
     33: "testing on external data",
     34: "registration of a trial",
-    35: "numbers taken in and left out",
+    35: "numbers of included and excluded cases",
     36: "cases by partition",
     37: "performance on all partitions and data",
-    38: "diagnostic performance with its precision",
-    39: "failures",
-    40: "limits",
-    41: "what it means for practice",
+    38: "diagnostic performance with intervals",
+    39: "wrong predictions",
+    40: "limitations",
+    41: "meaning for clinical practice",
     42: "full protocol",
-    43: "where software, model and data are",
+    43: "where to find software, model and data",
     44: "funding",
 }
 
 
 @dataclass(frozen=True)
 class Item:
-    """An item; `text` is AUTHORS where the run tells nothing of it."""
+    """An item of the checklist; `text` is AUTHORS if the run contains nothing about it."""
 
     number: int
     topic: str
     text: str
 
 
-def draft_claim(e: Evidence, answers: Sequence[Answer]) -> tuple[Item, ...]:
-    """Return all items with what the run tells of them."""
-    found = {answer.key: answer for answer in answers}
-    return tuple(Item(n, topic, _text(n, e, found)) for n, topic in TOPICS.items())
+def draft_claim(evidence: Evidence, answers: Sequence[Answer]) -> tuple[Item, ...]:
+    """Fill in all items that the run and the answers of the audit say something about."""
+    by_key = {answer.key: answer for answer in answers}
+    return tuple(Item(number, topic, _text(number, evidence, by_key)) for number, topic in TOPICS.items())
 
 
-def _text(number: int, e: Evidence, found: dict[str, Answer]) -> str:
+def _text(number: int, evidence: Evidence, answers: dict[str, Answer]) -> str:
     if number in FROM_RUN:
-        text = FROM_RUN[number](e)
+        text = FROM_RUN[number](evidence)
     else:
-        text = found[FROM_ANSWERS[number]].reason if number in FROM_ANSWERS else ""
+        text = answers[FROM_ANSWERS[number]].reason if number in FROM_ANSWERS else ""
     if not text:
         return AUTHORS
     return f"{text} Rest: {AUTHORS}." if number in PARTLY else text
 
 
-def _preprocessing(e: Evidence) -> str:
-    data, cleaned = e.run.config.data, e.report.cleaning
+def _describe_preprocessing(evidence: Evidence) -> str:
+    data, cleaned = evidence.run.config.data, evidence.report.cleaning
     size = f"{data.image_size} px" if data.image_size else "the backbone's input size"
-    markers = f"text markers were erased (detector {cleaned.detector})" if cleaned else "text markers were left in"
-    return f"Films are grey, resized to {size} ({data.resize}) and normalised; {markers}."
+    markers = f"text markers were erased (detector {cleaned.detector})" if cleaned else "text markers were not erased"
+    return f"Films are converted to grey, resized to {size} ({data.resize}) and normalised; {markers}."
 
 
-def _missing(e: Evidence) -> str:
-    left = e.report.data.left_out if e.report.data else 0
-    return f"{left} files could not be read and were left out."
+def _describe_missing(evidence: Evidence) -> str:
+    n_unreadable = evidence.report.data.left_out if evidence.report.data else 0
+    return f"{n_unreadable} files could not be read and were left out."
 
 
-def _partitions(e: Evidence) -> str:
-    parts = [(name, count_records(usable(e.run.records, name))) for name in ("train", "val", "test")]
-    told = ", ".join(f"{name} {c.groups} groups ({c.films} films, {c.files} files)" for name, c in parts)
-    return f"By group: {told}." + (f" {e.run.folds} folds of train and val." if e.run.folds else "")
+def _describe_partitions(evidence: Evidence) -> str:
+    parts = [(name, count_records(usable(evidence.run.records, name))) for name in ("train", "val", "test")]
+    sizes = ", ".join(f"{name} {c.groups} groups ({c.films} films, {c.files} files)" for name, c in parts)
+    folds = f" Train and val are divided into {evidence.run.folds} folds." if evidence.run.folds else ""
+    return f"Split by group: {sizes}.{folds}"
 
 
-def _disjoint(e: Evidence) -> str:
-    unit = "patient" if e.test_leaks.unit == "patient" else "film and its copies; patients are not named"
-    return f"{'NOT disjoint: ' + e.run.stamp if e.run.stamp else 'Disjoint by ' + unit}."
+def _describe_disjoint(evidence: Evidence) -> str:
+    unit = "patient" if evidence.test_leaks.unit == "patient" else "film and its copies; patients are not named"
+    return f"{'NOT disjoint: ' + evidence.run.stamp if evidence.run.stamp else 'Disjoint by ' + unit}."
 
 
-def _model(e: Evidence) -> str:
-    model = e.run.config.model
+def _describe_model(evidence: Evidence) -> str:
+    model = evidence.run.config.model
     head = f"a head of {model.hidden} hidden units" if model.hidden else "a linear head"
-    return f"{model.backbone} (timm) with {head}; {len(e.classes)} classes: {', '.join(e.classes)}."
+    return f"{model.backbone} (timm) with {head}; {len(evidence.classes)} classes: {', '.join(evidence.classes)}."
 
 
-def _software(e: Evidence) -> str:
-    return ", ".join(f"{name} {text}" for name, text in e.report.training.environment) if e.report.training else ""
+def _describe_software(evidence: Evidence) -> str:
+    training = evidence.report.training
+    return ", ".join(f"{name} {version}" for name, version in training.environment) if training else ""
 
 
-def _training(e: Evidence) -> str:
-    optim, augment = e.run.config.optim, e.run.config.augment
-    head = f"{optim.epochs[0]} epochs of AdamW at most, learning rate {optim.head_lr:g}"
+def _describe_training(evidence: Evidence) -> str:
+    config = evidence.run.config
+    optim, augment = config.optim, config.augment
+    head = f"at most {optim.epochs[0]} epochs of AdamW, learning rate {optim.head_lr:g}"
     if optim.head == "probe":
-        views = f"{optim.epochs[0]} view{'s' if optim.epochs[0] > 1 else ''} a film"
+        views = f"{optim.epochs[0]} view{'s' if optim.epochs[0] > 1 else ''} per film"
         head = f"logistic regression on the frozen backbone's features, {views}"
     tuned = (
-        f"{optim.epochs[1]} epochs of AdamW at most, learning rates {optim.finetune_head_lr:g} (head) and "
+        f"at most {optim.epochs[1]} epochs of AdamW, learning rates {optim.finetune_head_lr:g} (head) and "
         f"{optim.finetune_backbone_lr:g} (backbone), loss {optim.loss}, patience {optim.patience}"
     )
-    augmented = augment.enabled and not (e.is_probe and optim.epochs[0] == 1)  # a probe's first view is the film itself
+    shows_films_only = evidence.is_probe and optim.epochs[0] == 1  # the first view of a probe is the film itself
     return (
         f"Head: {head}. Fine-tuning: {tuned if optim.epochs[1] else 'none'}. Augmentation "
-        f"{'on' if augmented else 'off'}; batch {e.run.config.data.batch_size}, seed {e.run.config.seed}. "
-        "All settings: config.yaml."
+        f"{'on' if augment.enabled and not shows_films_only else 'off'}; batch size {config.data.batch_size}, seed "
+        f"{config.seed}. All settings: config.yaml."
     )
 
 
-def _selection(e: Evidence) -> str:
-    best = e.report.training.best if e.report.training else ""
+def _describe_selection(evidence: Evidence) -> str:
+    best = evidence.report.training.best if evidence.report.training else ""
     return f"{best}." if best else ""
 
 
-def _ensemble(e: Evidence) -> str:
-    if not (e.run.folder / "model.json").is_file():
+def _describe_ensemble(evidence: Evidence) -> str:
+    if not (evidence.run.folder / "model.json").is_file():
         return ""
-    members = int(read_json(e.run.folder / "model.json").get("members", 1))
-    return f"Mean of the probabilities of {members} models, one a fold." if members > 1 else "None: a single model."
+    members = int(read_json(evidence.run.folder / "model.json").get("members", 1))
+    return f"Mean of the probabilities of {members} models, one per fold." if members > 1 else "None: a single model."
 
 
-def _metrics(e: Evidence) -> str:
-    return f"{', '.join(figure.name for figure in e.scores.film.figures)}; by file, film and group." if e.scores else ""
-
-
-def _uncertainty(e: Evidence) -> str:
-    return "95 % intervals by resampling groups; none covers the choice of training films or seed." if e.scores else ""
-
-
-def _explained(e: Evidence) -> str:
-    if e.report.attention is None:
+def _describe_metrics(evidence: Evidence) -> str:
+    if evidence.scores is None:
         return ""
-    return f"Class activation maps of {e.report.attention.films} films (cam/); they were not validated."
+    names = ", ".join(figure.name for figure in evidence.scores.film.figures)
+    return f"{names}; by file, film and group."
 
 
-def _performance(e: Evidence) -> str:
-    told = [(scores.name, scores) for scores in (*e.report.splits, *e.report.others)]
-    told = ([("test", e.scores)] if e.scores else []) + told
-    lines = (f"{name}: {s.film.headline.name} {s.film.headline.text} by film" for name, s in told)
-    return "; ".join(lines) + "." if told else ""
+def _describe_uncertainty(evidence: Evidence) -> str:
+    if evidence.scores is None:
+        return ""
+    return "95 % intervals by resampling groups; they do not cover the choice of training films or of the seed."
 
 
-def _precision(e: Evidence) -> str:
+def _describe_maps(evidence: Evidence) -> str:
+    if evidence.report.attention is None:
+        return ""
+    return f"Class activation maps of {evidence.report.attention.films} films (cam/). The maps were not validated."
+
+
+def _describe_performance(evidence: Evidence) -> str:
+    named = [(scores.name, scores) for scores in (*evidence.report.splits, *evidence.report.others)]
+    named = ([("test", evidence.scores)] if evidence.scores else []) + named
+    lines = (f"{name}: {s.film.headline.name} {s.film.headline.text} by film" for name, s in named)
+    return "; ".join(lines) + "." if named else ""
+
+
+def _describe_precision(evidence: Evidence) -> str:
     names = ("sensitivity", "specificity", "PPV", "NPV")
-    figures = [f for f in e.scores.film.figures if f.name in names or f.name.startswith("recall")] if e.scores else []
+    all_figures = evidence.scores.film.figures if evidence.scores else ()
+    figures = [f for f in all_figures if f.name in names or f.name.startswith("recall")]
     return "; ".join(f"{f.name} {f.text}" for f in figures) + "." if figures else ""
 
 
-def _failures(e: Evidence) -> str:
-    if e.scores is None:
+def _describe_wrong_predictions(evidence: Evidence) -> str:
+    if evidence.scores is None:
         return ""
-    wrong = sum(n for i, row in enumerate(e.scores.film.confusion) for j, n in enumerate(row) if i != j)
-    return f"{wrong} of {e.scores.n_films} films are decided wrongly; predictions.csv names them."
+    wrong = sum(n for i, row in enumerate(evidence.scores.film.confusion) for j, n in enumerate(row) if i != j)
+    return f"{wrong} of {evidence.scores.n_films} films are classified wrongly; predictions.csv lists the predictions."
 
 
 FROM_RUN: dict[int, Callable[[Evidence], str]] = {
-    9: _preprocessing,
-    12: _missing,
-    19: _partitions,
-    20: _disjoint,
-    22: _model,
-    23: _software,
-    25: _training,
-    26: _selection,
-    27: _ensemble,
-    28: _metrics,
-    29: _uncertainty,
-    31: _explained,
-    35: _missing,
-    36: _partitions,
-    37: _performance,
-    38: _precision,
-    39: _failures,
+    9: _describe_preprocessing,
+    12: _describe_missing,
+    19: _describe_partitions,
+    20: _describe_disjoint,
+    22: _describe_model,
+    23: _describe_software,
+    25: _describe_training,
+    26: _describe_selection,
+    27: _describe_ensemble,
+    28: _describe_metrics,
+    29: _describe_uncertainty,
+    31: _describe_maps,
+    35: _describe_missing,
+    36: _describe_partitions,
+    37: _describe_performance,
+    38: _describe_precision,
+    39: _describe_wrong_predictions,
 }
 
 FROM_ANSWERS = {21: "size", 24: "initialisation", 30: "markers", 32: "score", 33: "external"}
 
-PARTLY = frozenset({12, 21, 30, 33, 35, 36, 39})  # the run knows a part of these
+PARTLY = frozenset({12, 21, 30, 33, 35, 36, 39})  # the run answers only a part of these

@@ -1,4 +1,4 @@
-"""What an audit looks at: files of the run folder and beside it. Nothing is trained or predicted."""
+"""Evidence of an audit: the files in the run folder and beside it. Nothing is trained or predicted."""
 
 import shlex
 from collections.abc import Sequence
@@ -18,131 +18,153 @@ MARKERS = "masked-vs-raw"
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """The metadata-only baseline of a data card: the strongest figure, and how many of the run's files it describes."""
+class MetadataBaseline:
+    """The baseline of a data card that predicts the class from metadata alone.
 
-    place: Path
-    verdict: str  # "" where there is no baseline
+    Attributes:
+        verdict: "" if the card has no baseline.
+        strongest: AUROC of the set of metadata with the highest lower limit; None if no AUROC has an interval.
+        n_described: number of this run's files that the card describes.
+    """
+
+    file: Path
+    verdict: str
     strongest: Estimate | None
     n_described: int
 
 
 @dataclass(frozen=True)
 class Evidence:
+    """Everything that the questions are answered from.
+
+    Attributes:
+        tested: usable files that the run's score is computed on: the test split, or all folds.
+        test_leaks, val_leaks: leaks from training into the test and validation sets.
+        metadata: None without a data card.
+        ablation: the marker ablation; None if there is none.
+        ablation_file: the file that the ablation was read from.
+        siblings: names of other runs in the same folder that were evaluated on the same manifest.
+        epoch_is_recorded: whether the training recorded which epoch it kept.
+    """
+
     run: Run
     report: Report
-    test: tuple[Record, ...]  # usable files that the own score is about: of the test part, or of all folds
+    tested: tuple[Record, ...]
     test_leaks: LeakCounts
     val_leaks: LeakCounts
-    metadata: Metadata | None
+    metadata: MetadataBaseline | None
     ablation: Ablation | None
-    ablation_place: Path | None
-    siblings: tuple[str, ...]  # other runs beside this one with figures of the same test films
-    is_chosen: bool  # the training told which epoch it kept
+    ablation_file: Path | None
+    siblings: tuple[str, ...]
+    epoch_is_recorded: bool
 
     @property
     def is_probe(self) -> bool:
-        """Whether the model is a linear head fitted at once to a frozen backbone's features."""
+        """Whether the model is a linear head on the features of a frozen backbone."""
         optim = self.run.config.optim
         return optim.head == "probe" and not optim.epochs[1]
 
     @property
-    def name(self) -> str:
-        """The run folder as a shell takes it."""
+    def quoted_folder(self) -> str:
+        """The run folder, quoted for a shell."""
         return shlex.quote(str(self.run.folder))
 
     @property
     def scores(self) -> Scores | None:
-        """The own figures: of test films, or else out of fold."""
+        """The run's own scores: on its test films, or else out of fold."""
         return self.report.scores or (self.report.folds.scores if self.report.folds else None)
 
     @property
-    def rarest(self) -> tuple[str, int]:
-        """The class with the fewest groups among the tested files, and their number."""
-        groups = {label: {r.group for r in self.test if r.label == label} for label in self.classes}
-        return min(((label, len(found)) for label, found in groups.items()), key=lambda pair: pair[1])
+    def rarest_class(self) -> tuple[str, int]:
+        """The class with the fewest groups among the tested files, and the number of these groups."""
+        groups = {label: {r.group for r in self.tested if r.label == label} for label in self.classes}
+        return min(((label, len(of_class)) for label, of_class in groups.items()), key=lambda pair: pair[1])
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """All classes of the manifest, sorted."""
         return tuple(sorted({r.label for r in usable(self.run.records)}))
 
 
 def read_evidence(
     run_dir: str | Path, *, data_card: str | Path | None = None, ablation: str | Path | None = None
 ) -> Evidence:
-    """Read what lies in a run folder and beside it.
+    """Read the evidence from a run folder and from beside it.
 
     Args:
-        data_card: data.json of `fxkit index`; RUN/data.json if not given.
-        ablation: folder of an ablation; the run folder, or that which the run is an arm of, if not given.
+        data_card: data.json of `fxkit index`; default: RUN/data.json.
+        ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
     Raises:
-        RunError: no run folder, no such card or ablation, or a file is damaged.
+        RunError: the folder is not a run, the data card or the ablation does not exist, or a file is damaged.
     """
     run = open_run(run_dir)
     report = read_report(run.folder)
-    card = _given(data_card, run.folder / "data.json", "data.json", "fxkit index")
-    found, place = _ablation(run.folder, ablation)
+    card = _resolve_file(data_card, run.folder / "data.json", "fxkit index")
+    marker_ablation, ablation_file = _read_marker_ablation(run.folder, ablation)
     return Evidence(
         run=run,
         report=report,
-        test=tuple(_tested(run, report)),
+        tested=tuple(_tested_records(run, report)),
         test_leaks=count_leaks(run.records, "test"),
         val_leaks=count_leaks(run.records, "val"),
-        metadata=read_part(card, lambda values: _metadata(card, values, usable(run.records))) if card else None,
-        ablation=found,
-        ablation_place=place,
-        siblings=_siblings(run),
-        is_chosen=bool(report.training and report.training.best),
+        metadata=read_part(card, lambda values: _metadata_baseline(card, values, usable(run.records)))
+        if card
+        else None,
+        ablation=marker_ablation,
+        ablation_file=ablation_file,
+        siblings=_find_siblings(run),
+        epoch_is_recorded=bool(report.training and report.training.best),
     )
 
 
-def _given(given: str | Path | None, default: Path, name: str, command: str) -> Path | None:
-    """The file to read: what was given, or else the default where it exists."""
+def _resolve_file(given: str | Path | None, default: Path, command: str) -> Path | None:
+    """Return the given file, or the file in the given folder, or else the default if it exists."""
     if given is None:
         return default if default.is_file() else None
-    place = Path(given) / name if Path(given).is_dir() else Path(given)
-    if not place.is_file():
-        raise RunError(f"{place}: no such file; expected {name} as `{command}` writes it")
-    return place
+    file = Path(given) / default.name if Path(given).is_dir() else Path(given)
+    if not file.is_file():
+        raise RunError(f"{file}: no such file; expected {default.name} as `{command}` writes it")
+    return file
 
 
-def _ablation(run: Path, given: str | Path | None) -> tuple[Ablation | None, Path | None]:
-    """The marker ablation and its file; an ablation of something else does not count."""
-    place = _given(given, run / "ablation.json", "ablation.json", f"fxkit ablate {MARKERS}")
-    found = read_ablation(place.parent if place else run)
-    if found is None or found.name != MARKERS:
+def _read_marker_ablation(run: Path, given: str | Path | None) -> tuple[Ablation | None, Path | None]:
+    """Return the marker ablation and its file. Ablations of anything else are ignored unless they were given."""
+    file = _resolve_file(given, run / "ablation.json", f"fxkit ablate {MARKERS}")
+    ablation = read_ablation(file.parent if file else run)
+    if ablation is None or ablation.name != MARKERS:
         if given is not None:
-            what = found.name if found else "nothing"
-            raise RunError(f"{place}: is of {what!r}; expected the ablation {MARKERS!r}; give that one's folder")
+            name = ablation.name if ablation else "nothing"
+            raise RunError(
+                f"{file}: holds the ablation {name!r}; expected {MARKERS!r}; give the folder of that ablation"
+            )
         return None, None
-    return found, place or run.resolve().parent / "ablation.json"
+    return ablation, file or run.resolve().parent / "ablation.json"
 
 
-def _tested(run: Run, report: Report) -> Sequence[Record]:
+def _tested_records(run: Run, report: Report) -> Sequence[Record]:
     if run.folds and report.folds and not report.scores:
         return [record for record in usable(run.records) if record.fold]
     return usable(run.records, "test")
 
 
-def _metadata(place: Path, values: dict[str, Any], records: Sequence[Record]) -> Metadata:
-    described = {str(file["path"]) for file in values["files"]}
+def _metadata_baseline(file: Path, values: dict[str, Any], records: Sequence[Record]) -> MetadataBaseline:
+    described = {str(row["path"]) for row in values["files"]}
     baseline = values["baseline"]
     figures = [estimate(str(f["kind"]), f["found"]) for f in baseline["figures"]] if baseline else []
-    drawable = [figure for figure in figures if figure.low == figure.low]
-    return Metadata(
-        place=place,
+    with_interval = [figure for figure in figures if figure.low == figure.low]
+    return MetadataBaseline(
+        file=file,
         verdict=str(baseline["verdict"]) if baseline else "",
-        strongest=max(drawable, key=lambda f: (f.low, f.name == ALL)) if drawable else None,
+        strongest=max(with_interval, key=lambda f: (f.low, f.name == ALL)) if with_interval else None,
         n_described=sum(record.path in described for record in records),
     )
 
 
-def _siblings(run: Run) -> tuple[str, ...]:
-    """Runs in the same folder that were scored on the same manifest."""
-    own, here = manifest_hash(run.records), run.folder.resolve()
-    found = []
+def _find_siblings(run: Run) -> tuple[str, ...]:
+    manifest, here = manifest_hash(run.records), run.folder.resolve()
+    siblings = []
     for file in sorted(here.parent.glob("*/manifest.json")):
-        scored = (file.parent / "metrics.json").is_file()
-        if file.parent != here and scored and read_part(file, lambda values: values.get("sha256")) == own:
-            found.append(file.parent.name)
-    return tuple(found)
+        is_evaluated = (file.parent / "metrics.json").is_file()
+        if file.parent != here and is_evaluated and read_part(file, lambda values: values.get("sha256")) == manifest:
+            siblings.append(file.parent.name)
+    return tuple(siblings)

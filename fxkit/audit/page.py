@@ -1,4 +1,4 @@
-"""Write the audit: audit.html to read, audit.md to take on, audit.json for programs."""
+"""Write the audit: audit.html to read, audit.md as text, audit.json for programs."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from typing import Any
 from fxkit import __version__
 from fxkit.audit.claim import AUTHORS, Item, draft_claim
 from fxkit.audit.evidence import Evidence, read_evidence
-from fxkit.audit.picture import draw_figures, rows_of
+from fxkit.audit.picture import collect_rows, draw_rows
 from fxkit.audit.rules import LOOKS, RULES, Answer
-from fxkit.audit.verdict import Verdict, ask_all, conclude
+from fxkit.audit.verdict import DISCLAIMER, Verdict, answer_questions, conclude
 from fxkit.html import data_uri, load_template
 from fxkit.models.sharing.model_card import model_page
 from preprocess.files import write_atomic
@@ -21,10 +21,23 @@ PAGE, TEXT, FACTS = "audit.html", "audit.md", "audit.json"
 
 LINKED = ("report.html", "metrics.json", "validation.json", "manifest.csv", "config.yaml", "environment.json")
 
-OWED = (
+# The page shows these names of facts. audit.json keeps the keys that programs may read.
+FACT_LABELS = {
+    "of them copies of a training film": "tested files that are copies of a training film",
+    "of them other films of a training group": "tested files that are other films of a training group",
+    "validation files of a training group": "validation files whose group is in training",
+    "files a film": "files per film",
+    "strongest figure, AUROC": "highest AUROC without the image",
+    "the model's": "headline metric of the model",
+    "other runs beside with figures of the same manifest": "other runs in the same folder evaluated on this manifest",
+    "by chance": "expected by chance",
+    "own films": "the run's own films",
+}
+
+AUTHORS_ADD = (
     "intended use and users",
-    "out-of-scope uses",
-    "where and when the films were taken, of whom, with what devices",
+    "uses that are out of scope",
+    "patients, sites, dates and devices of the films",
     "reference standard",
     "ethics and consent",
     "licence and contact",
@@ -33,7 +46,7 @@ OWED = (
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, and where the page lies."""
+    """Results of an audit, and the path of its page."""
 
     page: Path
     verdict: Verdict
@@ -47,37 +60,41 @@ def build_audit(
     """Write RUN/audit.html, audit.md and audit.json; nothing is trained or predicted.
 
     Args:
-        data_card, ablation: as for `read_evidence`.
+        data_card: data.json of `fxkit index`; default: RUN/data.json.
+        ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
     Raises:
-        RunError: as `read_evidence`.
+        RunError: the folder is not a run, the data card or the ablation does not exist, or a file is damaged.
         OutputError: the pages cannot be written.
     """
-    e = read_evidence(run_dir, data_card=data_card, ablation=ablation)
-    answers = ask_all(e)
-    audit = Audit(e.run.folder / PAGE, conclude(answers), answers, draft_claim(e, answers))
-    card = model_card(e)
-    write_atomic(e.run.folder / FACTS, json.dumps(audit_json(e, audit), indent=1) + "\n")
-    write_atomic(e.run.folder / TEXT, _render(TEXT + ".j2", e, audit, card))
-    write_atomic(audit.page, _render(PAGE, e, audit, card))
+    evidence = read_evidence(run_dir, data_card=data_card, ablation=ablation)
+    answers = answer_questions(evidence)
+    folder = evidence.run.folder
+    audit = Audit(folder / PAGE, conclude(answers), answers, draft_claim(evidence, answers))
+    card = model_card(evidence)
+    write_atomic(folder / FACTS, json.dumps(audit_json(evidence, audit), indent=1) + "\n")
+    write_atomic(folder / TEXT, _render(TEXT + ".j2", evidence, audit, card))
+    write_atomic(audit.page, _render(PAGE, evidence, audit, card))
     return audit
 
 
-def model_card(e: Evidence) -> str:
-    """Return the card that a shared model bears, without its header for the hub; "" where training did not end."""
-    if not (e.run.folder / "model.json").is_file():
+def model_card(evidence: Evidence) -> str:
+    """Return the model card of a shared model without its metadata header; "" if the training did not finish."""
+    folder = evidence.run.folder
+    if not (folder / "model.json").is_file():
         return ""
-    page = model_page(e.run, e.run.folder, e.report.name)
+    page = model_page(evidence.run, folder, evidence.report.name)
     return re.sub(r"\A---\n.*?\n---\n", "", page, flags=re.DOTALL).strip()
 
 
-def audit_json(e: Evidence, audit: Audit) -> dict[str, Any]:
-    """Return all of the audit as plain values; files are relative to the run folder."""
+def audit_json(evidence: Evidence, audit: Audit) -> dict[str, Any]:
+    """Return the content of audit.json; files are relative to the run folder."""
     return {
-        "run": e.report.name,
+        "run": evidence.report.name,
         "fxkit": __version__,
         "verdict": asdict(audit.verdict),
         "answers": [
-            asdict(answer) | {"files": [link(e, file) for file in answer.files], "facts": dict(answer.facts)}
+            asdict(answer)
+            | {"files": [relative_path(evidence, file) for file in answer.files], "facts": dict(answer.facts)}
             for answer in audit.answers
         ],
         "rules": {key: asdict(rule) for key, rule in RULES.items()},
@@ -85,24 +102,26 @@ def audit_json(e: Evidence, audit: Audit) -> dict[str, Any]:
     }
 
 
-def link(e: Evidence, file: Path) -> str:
-    """Return a file's place as the page links to it."""
-    return Path(os.path.relpath(file.resolve(), e.run.folder.resolve())).as_posix()
+def relative_path(evidence: Evidence, file: Path) -> str:
+    """Return the path of a file relative to the run folder, as the page links to it."""
+    return Path(os.path.relpath(file.resolve(), evidence.run.folder.resolve())).as_posix()
 
 
-def _render(name: str, e: Evidence, audit: Audit, card: str) -> str:
-    """Fill a template; in the page all names and texts are escaped."""
-    rows = rows_of(e) if name.endswith(".html") else []
+def _render(name: str, evidence: Evidence, audit: Audit, card: str) -> str:
+    """Fill a template; HTML templates escape all values."""
+    rows = collect_rows(evidence) if name.endswith(".html") else []
     return load_template(f"audit/{name}").render(
-        e=e,
-        a=audit,
+        run=evidence.report.name,
+        audit=audit,
         card=card,
-        picture=data_uri(draw_figures(rows, "; ".join(e.report.stamps))) if rows else "",
+        picture=data_uri(draw_rows(rows, "; ".join(evidence.report.stamps))) if rows else "",
         rows=rows,
-        linked=[name for name in LINKED if (e.run.folder / name).is_file()],
-        link=lambda file: link(e, file),
+        linked=[file for file in LINKED if (evidence.run.folder / file).is_file()],
+        link=lambda file: relative_path(evidence, file),
+        label=lambda fact: FACT_LABELS.get(fact, fact),
         looks=LOOKS,
         authors=AUTHORS,
-        owed=OWED,
+        authors_add=AUTHORS_ADD,
+        disclaimer=DISCLAIMER,
         version=__version__,
     )

@@ -1,4 +1,4 @@
-"""The rules of the colours: every threshold of the audit, with its reason. The page shows this table."""
+"""Rules of the audit: every threshold, and why it was chosen. The audit page shows these rules as a table."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,36 +9,36 @@ Colour = Literal["green", "amber", "red", "grey"]
 
 @dataclass(frozen=True)
 class Look:
-    """How a colour is told without colour."""
+    """The word and the sign of a colour, for readers who do not see it."""
 
     word: str
     sign: str
 
 
 LOOKS: dict[Colour, Look] = {
-    "green": Look("holds", "✓"),
-    "amber": Look("with care", "!"),
-    "red": Look("fails", "✗"),
+    "green": Look("pass", "✓"),
+    "amber": Look("caution", "!"),
+    "red": Look("fail", "✗"),
     "grey": Look("not tested", "?"),
 }
 
 
 CHANCE = 0.5  # AUROC
 
-WIDE = 0.2  # width of an AUROC's interval
+WIDE = 0.2  # width of the interval of an AUROC
 
 FEW, ENOUGH = 30, 100  # groups of the rarest class
 
-FAR_OFF = 0.1  # calibration error, as a probability
+MAX_CALIBRATION_ERROR = 0.1  # as a probability
 
-DROP = 0.05  # AUROC
+DROP = 0.05  # fall of the AUROC on other data
 
-GAP = 0.1  # of a figure between 0 and 1
+GAP = 0.1  # between a subgroup and the other films, for metrics between 0 and 1
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a question turns green, amber or red; grey is what was not tested."""
+    """When an answer is green, amber or red, and why. Grey always means that the question was not tested."""
 
     green: str
     amber: str
@@ -48,81 +48,93 @@ class Rule:
 
 RULES: dict[str, Rule] = {
     "score": Rule(
-        f"interval clear of {CHANCE}, and no wider than {WIDE}",
-        f"clear of {CHANCE}, but wider than {WIDE}",
-        f"interval holds {CHANCE} or lies below",
-        f"{CHANCE} is chance; in an interval wider than {WIDE} lie both a fair and a good model",
+        f"The 95 % interval lies above {CHANCE} and is no wider than {WIDE}.",
+        f"The interval lies above {CHANCE} but is wider than {WIDE}, or it is undefined.",
+        f"The interval contains {CHANCE} or lies below it.",
+        f"{CHANCE} is chance. An interval wider than {WIDE} is compatible with both a fair and a good model.",
     ),
     "leak": Rule(
-        "every file has a named patient, and no film or patient of the test is in training",
-        "no leak is found, but patients are not known; or validation films leak from training",
-        "any tested film or its group is in train or val",
-        "a film that was seen in training is no test; names, bytes and pixels don't tell two films of one patient",
+        "Every file has a named patient, and no test film or test patient is in training.",
+        "No leak into the test set was found, but some files have no named patient, or validation films leak from "
+        "training.",
+        "A tested film, or another film of its group, is in the training or validation set.",
+        "A film that was seen in training is not a test. File names, bytes and pixels cannot show that two films "
+        "belong to one patient.",
     ),
     "size": Rule(
-        f"{ENOUGH} or more named patients of the rarest class are tested",
-        f"{FEW} to {ENOUGH - 1}, or more groups whose patients aren't named",
-        f"fewer than {FEW}",
-        f"below {FEW} an AUROC's interval is wider than about {WIDE}; {ENOUGH} of each class is what Vergouwe 2005 "
-        "asks of a validation",
+        f"At least {ENOUGH} named patients of the rarest class are tested.",
+        f"{FEW} to {ENOUGH - 1} groups of the rarest class are tested, or more whose patients are not all named.",
+        f"Fewer than {FEW} groups of the rarest class are tested.",
+        f"Below {FEW} groups, the interval of an AUROC is wider than about {WIDE}. Vergouwe et al. 2005 recommend at "
+        f"least {ENOUGH} of each class for a validation.",
     ),
     "markers": Rule(
-        "the verdict is 'no evidence', of such models as this one, with its manifest, from raw films as this run",
-        "undecided, or found of another kind of model, another backbone or another manifest than this run's",
-        "the verdict is 'reliance' of models trained on raw films, as this run",
-        "the verdict's own limits stand with it; a linear head on frozen features is another model than a trained one",
+        "The verdict of the ablation is 'no evidence', for models of this kind trained on this manifest, with raw "
+        "films as in this run.",
+        "The verdict is 'undecided', or the ablation differs from this run in the kind of model, the backbone, the "
+        "manifest or the cleaning, or its split leaks.",
+        "The verdict is 'reliance', for models trained on raw films as in this run.",
+        "The limits of the ablation's verdict apply here too. A linear head on frozen features is a different model "
+        "from one trained in full.",
     ),
     "metadata": Rule(
-        "the card's verdict is 'no evidence', and it describes every film of the run",
-        "above chance, undecided, or the card lacks films of this run",
-        "far above chance",
-        "what predicts the class without the bone can predict it within a network too",
+        "The verdict of the data card is 'no evidence', and the card describes every file of the run.",
+        "The verdict is 'above chance' or 'undecided', or the card does not describe every file of the run.",
+        "The verdict is 'far above chance'.",
+        "Information that predicts the class without the bone can also be used by a network.",
     ),
     "calibration": Rule(
-        f"an error of {FAR_OFF} is excluded, and nothing of slope and intercept differs from right",
-        "anything in between",
-        f"the error is clearly above {FAR_OFF}",
-        f"at {FAR_OFF}, of ten films of probability 0.8 seven may be positive where eight should be",
+        f"A calibration error above {MAX_CALIBRATION_ERROR} is excluded, and the intervals of slope and calibration in "
+        "the large contain their ideal values.",
+        "All other results.",
+        f"The interval of the calibration error lies above {MAX_CALIBRATION_ERROR}.",
+        f"With an error of {MAX_CALIBRATION_ERROR}, only seven of ten films with a predicted probability of 0.8 may be "
+        "positive, where eight should be.",
     ),
     "external": Rule(
-        f"on unseen data the figure is clear of chance, and a fall of {2 * DROP} is excluded",
-        "anything in between, and fewer than "
-        f"{FEW} groups of the rarest class; whether the films are from elsewhere is for people to say",
-        f"the figure is not clear of chance, or clearly more than {DROP} below that on own films",
-        f"{DROP} is the margin of an ablation; the worst of several data sets counts",
+        f"On unseen data the interval lies above chance and excludes a fall of {2 * DROP}.",
+        f"All other results, and fewer than {FEW} groups of the rarest class. The audit cannot tell whether the films "
+        "come from elsewhere.",
+        f"The interval does not lie above chance, or all of it lies more than {DROP} below the score on the run's own "
+        "films.",
+        f"{DROP} is also the margin of an ablation. Of several data sets, the worst one counts.",
     ),
     "subgroups": Rule(
-        f"no gap is clear of 0, and a gap of {2 * GAP} is excluded for all",
-        f"some gap is clear of 0, or one of {2 * GAP} is possible",
-        f"some subgroup is clearly more than {GAP} worse than the rest",
-        "of twenty gaps one is clear of 0 by chance; small parts show no gap because they show nothing",
+        f"No gap's interval excludes 0, and every interval excludes a subgroup that is {2 * GAP} worse.",
+        f"Some gap's interval excludes 0, a subgroup may be {2 * GAP} worse, or a subgroup has few groups.",
+        f"In some subgroup the whole interval of the gap lies more than {GAP} below the other films.",
+        "By chance, one of twenty gaps has an interval that excludes 0. A small subgroup shows no gap because its "
+        "interval is wide.",
     ),
     "selection": Rule(
-        "validation films chose the epoch, or none was chosen; they share nothing with the test, and no other run "
-        "beside was scored on it",
-        "other runs beside were scored on the same test films, or it isn't told what chose the epoch",
-        "films that chose the epoch are in the test",
-        "the best of several test scores is too good; scores that were looked at and deleted leave no trace",
+        "Validation films chose the epoch, or no epoch was chosen. The validation films are not test films, and no "
+        "other run in the same folder was evaluated on the same test films.",
+        "Other runs in the same folder were evaluated on the same test films, or the run does not record which films "
+        "chose the epoch.",
+        "Some films that chose the epoch are test films.",
+        "The best of several test scores is too optimistic. Scores that were looked at and deleted leave no trace.",
     ),
     "initialisation": Rule(
-        "from nothing, or from weights of ImageNet-1k alone, whose thousand classes hold no radiographs",
-        "from a file, or from weights of other or unknown pretraining: whether those films were in it isn't known",
-        "never",
-        "pretraining on films of the test is a leak that no manifest shows",
+        "Training started from random weights, or from weights of ImageNet-1k alone, whose 1,000 classes contain no "
+        "radiographs.",
+        "Training started from a weights file, or from weights with other or unknown pretraining, so that it is not "
+        "known whether the pretraining included test films.",
+        "Never.",
+        "Pretraining on test films is a leak that no manifest shows.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found.
+    """The answer to one question.
 
     Attributes:
-        key: of its rule.
-        reason: why it has this colour, in one sentence.
-        facts: the figures behind it, name and text.
-        files: where they were read.
-        command: what would test it, or test it better; "" where nothing is left to do.
+        key: of its rule in RULES.
+        reason: why the answer has this colour.
+        facts: names and texts of the numbers behind the answer.
+        files: that the facts were read from.
+        command: that tests the question, or tests it better; "" if nothing is left to do.
     """
 
     key: str
@@ -135,8 +147,10 @@ class Answer:
 
     @property
     def look(self) -> Look:
+        """The word and the sign of the colour."""
         return LOOKS[self.colour]
 
     @property
     def rule(self) -> Rule:
+        """The rule that gave the colour."""
         return RULES[self.key]

@@ -1,4 +1,4 @@
-"""The questions about figures: above chance, markers, calibration, other data, subgroups."""
+"""Questions about the score: chance, markers, calibration, other data, subgroups."""
 
 import math
 import shlex
@@ -7,171 +7,182 @@ from dataclasses import replace
 from pathlib import Path
 
 from fxkit.audit.evidence import MARKERS, Evidence
-from fxkit.audit.rules import CHANCE, DROP, FAR_OFF, FEW, GAP, WIDE, Answer, Colour
+from fxkit.audit.rules import CHANCE, DROP, FEW, GAP, MAX_CALIBRATION_ERROR, WIDE, Answer, Colour
 from fxkit.data.manifest import films_hash
 from fxkit.report.results import Ablation, Estimate, Part, Scores
 
-
-def ask_score(e: Evidence) -> Answer:
-    """Ask whether the score is told from chance."""
-    answer = Answer("score", "Is the score better than chance?", "grey", "", command=f"fxkit evaluate {e.name}")
-    if e.scores is None:
-        return replace(answer, reason="The run was not evaluated.")
-    head = e.scores.film.headline
-    answer = replace(answer, facts=_figures(e.scores), files=_metrics(e), command="")
-    if math.isnan(head.low):
-        return replace(answer, colour="amber", reason=f"{head.name} by film is {head.text}: its interval is undefined.")
-    told = f"{head.name} by film {head.text}"
-    if head.low <= CHANCE:
-        return replace(answer, colour="red", reason=f"Not shown: {told} holds {CHANCE}, or lies below it.")
-    if head.high - head.low > WIDE:
-        return replace(answer, colour="amber", reason=f"Yes, but how good is hardly known: {told}.")
-    return replace(answer, colour="green", reason=f"Yes: {told}.")
+IDEAL_VALUES = {"calibration slope": 1.0, "calibration in the large": 0.0}
 
 
-def _figures(scores: Scores) -> tuple[tuple[str, str], ...]:
-    return tuple((figure.name, figure.text) for figure in scores.film.figures)
+def ask_score(evidence: Evidence) -> Answer:
+    """Ask whether the score is better than chance."""
+    answer = Answer("score", "Is the score better than chance?", "grey", "")
+    if evidence.scores is None:
+        command = f"fxkit evaluate {evidence.quoted_folder}"
+        return replace(answer, reason="The run was not evaluated.", command=command)
+    film = evidence.scores.film
+    facts = tuple((figure.name, figure.text) for figure in film.figures)
+    answer = replace(answer, facts=facts, files=_metrics_files(evidence))
+    headline = film.headline
+    score = f"the {headline.name} by film is {headline.text}"
+    if math.isnan(headline.low):
+        return replace(answer, colour="amber", reason=f"Not shown: {score}, without a defined interval.")
+    if headline.low <= CHANCE:
+        return replace(answer, colour="red", reason=f"Not shown: {score}, which is not clearly above {CHANCE}.")
+    if headline.high - headline.low > WIDE:
+        return replace(answer, colour="amber", reason=f"Yes, but the interval is wide: {score}.")
+    return replace(answer, colour="green", reason=f"Yes: {score}.")
 
 
-def _metrics(e: Evidence) -> tuple[Path, ...]:
+def _metrics_files(evidence: Evidence) -> tuple[Path, ...]:
     names = ("metrics.json", "metrics_out_of_fold.json", "predictions.csv")
-    return tuple(e.run.folder / name for name in names if (e.run.folder / name).is_file())
+    files = (evidence.run.folder / name for name in names)
+    return tuple(file for file in files if file.is_file())
 
 
-def ask_markers(e: Evidence) -> Answer:
-    """Ask whether the score lives off text markers."""
-    answer = Answer("markers", "Does the score live off markers?", "grey", "")
-    films = f"--manifest {e.name}/manifest.csv --root {shlex.quote(str(e.run.root))}"
-    how = f"--config {e.name}/config.yaml" + ("" if e.is_probe else " --full --folds 0")
-    command = f"fxkit ablate {MARKERS} {films} {how} --out {e.name}"
-    found = e.ablation
-    if found is None:
-        return replace(answer, reason="No ablation of markers lies in the run folder.", command=command)
-    if found.n_erased == 0:
-        return replace(answer, reason="No marker was erased on any test film: nothing was compared.", command=command)
-    facts = [("verdict", found.verdict), ("models", found.mode), ("seeds", ", ".join(found.seeds))]
-    facts += [("test films", f"{found.n_films} of {found.n_groups} groups, {found.n_files} files")]
-    facts += [(difference.name, difference.signed) for difference in found.differences]
-    answer = replace(answer, facts=tuple(facts), files=(e.ablation_place,) if e.ablation_place else ())
+def ask_markers(evidence: Evidence) -> Answer:
+    """Ask whether the model relies on text markers."""
+    answer = Answer("markers", "Does the model rely on markers?", "grey", "")
+    folder = evidence.quoted_folder
+    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
+    training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
+    command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
+    ablation = evidence.ablation
+    if ablation is None:
+        return replace(answer, reason="There is no marker ablation in the run folder.", command=command)
+    if ablation.n_erased == 0:
+        reason = "The ablation erased no marker on any test film, so it compared nothing."
+        return replace(answer, reason=reason, command=command)
+    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(ablation.seeds))]
+    facts += [("test films", f"{ablation.n_films} of {ablation.n_groups} groups, {ablation.n_files} files")]
+    facts += [(difference.name, difference.signed) for difference in ablation.differences]
+    files = (evidence.ablation_file,) if evidence.ablation_file else ()
+    answer = replace(answer, facts=tuple(facts), files=files)
     colours: dict[str, Colour] = {"reliance": "red", "no evidence": "green"}
-    colour, reason = colours.get(found.verdict, "amber"), found.reason[:1].upper() + found.reason[1:].rstrip(".")
-    doubts = doubts_of(e, found)
+    reason = ablation.reason[:1].upper() + ablation.reason[1:].rstrip(".")
+    doubts = find_doubts(evidence, ablation)
     if doubts:
-        return replace(answer, colour="amber", reason=f"{reason}; but {' and '.join(doubts)}.", command=command)
-    return replace(answer, colour=colour, reason=f"{reason}.")
+        reason = f"{reason}. This may not apply to this run: {'; '.join(doubts)}."
+        return replace(answer, colour="amber", reason=reason, command=command)
+    return replace(answer, colour=colours.get(ablation.verdict, "amber"), reason=f"{reason}.")
 
 
-def doubts_of(e: Evidence, found: Ablation) -> list[str]:
-    """Return why an ablation may not speak of this run."""
-    full, backbone = found.mode == "full", found.backbone or "a backbone that it does not tell"
-    told = (
-        (not full and not e.is_probe, "that was found of linear heads on frozen features, not of such a model"),
-        (full and e.is_probe, "that was found of models trained in full, and this one is a linear probe"),
-        (found.backbone != e.run.config.model.backbone, f"that is of {backbone}"),
-        (
-            e.run.cleaning is not None,
-            "that is of models trained on raw films, and this one saw cleaned ones",
-        ),
-        (
-            found.manifest != films_hash(e.run.records, split=not found.folds),
-            f"that was found with {'another manifest' if found.manifest else 'a manifest that it does not tell'}, and "
-            "so of other films or another split",
-        ),
-        (bool(found.stamp), f"its split leaks ({found.stamp})"),
-    )
-    return [text for holds, text in told if holds]
+def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
+    """Return the reasons why the result of an ablation may not apply to this run."""
+    run, is_full = evidence.run, ablation.mode == "full"
+    doubts = []
+    if not is_full and not evidence.is_probe:
+        doubts.append("the ablation tested linear heads on frozen features, and this model is not one")
+    if is_full and evidence.is_probe:
+        doubts.append("the ablation tested models trained in full, and this model is a linear probe")
+    if ablation.backbone != run.config.model.backbone:
+        backbone = f"the backbone {ablation.backbone}" if ablation.backbone else "a backbone that it does not name"
+        doubts.append(f"the ablation tested {backbone}")
+    if run.cleaning is not None:
+        doubts.append("the ablation's models were trained on raw films, and this model on cleaned films")
+    if ablation.manifest != films_hash(run.records, split=not ablation.folds):
+        manifest = "another manifest" if ablation.manifest else "a manifest that it does not name"
+        doubts.append(f"the ablation used {manifest}, and so other films or another split")
+    if ablation.stamp:
+        doubts.append(f"the ablation's split leaks ({ablation.stamp})")
+    return doubts
 
 
-def ask_calibration(e: Evidence) -> Answer:
-    """Ask whether probabilities mean what they say."""
-    command = f"fxkit calibrate {e.name} && fxkit evaluate {e.name}"
-    answer = Answer("calibration", "Is it calibrated?", "grey", "", command=command)
-    details = e.scores.details if e.scores else None
+def ask_calibration(evidence: Evidence) -> Answer:
+    """Ask whether the predicted probabilities are calibrated."""
+    command = f"fxkit calibrate {evidence.quoted_folder} && fxkit evaluate {evidence.quoted_folder}"
+    answer = Answer("calibration", "Are the probabilities calibrated?", "grey", "", command=command)
+    details = evidence.scores.details if evidence.scores else None
     if details is None or not details.lines:
-        return replace(answer, reason="No calibration stands in the run's metrics.")
+        return replace(answer, reason="The run's metrics contain no calibration.")
     lines = {line.name: line for line, _ in details.lines}
     error = lines["calibration error without chance"]
-    wrong = [name for name, right in RIGHT.items() if name in lines and not _holds(lines[name], right)]
+    off = [name for name, ideal in IDEAL_VALUES.items() if name in lines and not _contains(lines[name], ideal)]
     facts = tuple((line.name, f"{line.text}; {meaning}") for line, meaning in details.lines)
-    answer = replace(answer, facts=facts, files=_metrics(e))
-    told = f"calibration error by film {error.text}"
-    if error.low > FAR_OFF:
-        return replace(answer, colour="red", reason=f"No: {told}, clearly above {FAR_OFF}.")
-    if error.high <= FAR_OFF and not wrong:
-        return replace(answer, colour="green", reason=f"Yes: {told}; an error above {FAR_OFF} is excluded.", command="")
-    clear = f", and {' and '.join(wrong)} not shown to be right" if wrong else f", and {FAR_OFF} is not excluded"
-    return replace(answer, colour="amber", reason=f"Not shown: {told}{clear}.")
+    answer = replace(answer, facts=facts, files=_metrics_files(evidence))
+    figure = f"the calibration error by film is {error.text}"
+    if error.low > MAX_CALIBRATION_ERROR:
+        reason = f"No: {figure}, clearly above {MAX_CALIBRATION_ERROR}."
+        return replace(answer, colour="red", reason=reason)
+    if error.high <= MAX_CALIBRATION_ERROR and not off:
+        reason = f"Yes: {figure}, which excludes an error above {MAX_CALIBRATION_ERROR}."
+        return replace(answer, colour="green", reason=reason, command="")
+    doubt = f"an error above {MAX_CALIBRATION_ERROR} is not excluded"
+    if off:
+        doubt = f"the interval of the {' and the '.join(off)} does not contain the ideal value"
+    return replace(answer, colour="amber", reason=f"Not shown: {figure}, and {doubt}.")
 
 
-RIGHT = {"calibration slope": 1.0, "calibration in the large": 0.0}
+def _contains(interval: Estimate, value: float) -> bool:
+    return interval.low <= value <= interval.high
 
 
-def _holds(found: Estimate, right: float) -> bool:
-    return found.low <= right <= found.high
-
-
-def ask_external(e: Evidence) -> Answer:
-    """Ask how the model does on data that training knew nothing of."""
-    answer = Answer(
-        "external", "Does it hold on other data?", "grey", "", command=f"fxkit evaluate {e.name} --data OTHER"
-    )
-    others = [scores for scores in e.report.others if not (scores.seen_files or scores.seen_films)]
+def ask_external(evidence: Evidence) -> Answer:
+    """Ask how the model performs on data that training has not seen."""
+    command = f"fxkit evaluate {evidence.quoted_folder} --data OTHER"
+    answer = Answer("external", "Does the score hold on other data?", "grey", "", command=command)
+    others = [scores for scores in evidence.report.others if not (scores.seen_files or scores.seen_films)]
     if not others:
-        seen = [scores.name for scores in e.report.others]
-        why = f"Training has seen films of {', '.join(seen)}." if seen else "It was tested on no other data."
-        return replace(answer, reason=why)
-    own = e.scores.film.headline if e.scores else None
+        seen = ", ".join(scores.name for scores in evidence.report.others)
+        reason = f"Training has seen films of {seen}." if seen else "The run was evaluated on no other data."
+        return replace(answer, reason=reason)
+    own = evidence.scores.film.headline if evidence.scores else None
     judged = [(judge_external(own, other), other) for other in others]
-    order: Sequence[Colour] = ("red", "amber", "green")
-    (colour, told), worst = min(judged, key=lambda pair: (order.index(pair[0][0]), pair[1].film.headline.value))
-    facts = [(other.name, _told(other)) for other in others]
+    severity: Sequence[Colour] = ("red", "amber", "green")
+    (colour, judgement), worst = min(judged, key=lambda pair: (severity.index(pair[0][0]), pair[1].film.headline.value))
+    facts = [(other.name, _describe_scores(other)) for other in others]
     facts += [("own films", f"{own.name} {own.text}")] if own else []
-    files = tuple(e.run.folder / "evaluations" / other.name / "metrics.json" for other in others)
-    reason = f"On {worst.name}: {worst.film.headline.name} {worst.film.headline.text}, {told}."
+    files = tuple(evidence.run.folder / "evaluations" / other.name / "metrics.json" for other in others)
+    reason = f"On {worst.name}, the {worst.film.headline.name} is {worst.film.headline.text}: {judgement}."
     return replace(answer, colour=colour, reason=reason, facts=tuple(facts), files=files)
 
 
-def _told(other: Scores) -> str:
-    head = other.film.headline
-    return f"{head.name} {head.text}, {other.n_films} films of {other.n_groups} groups"
+def _describe_scores(other: Scores) -> str:
+    headline = other.film.headline
+    return f"{headline.name} {headline.text}, {other.n_films} films of {other.n_groups} groups"
 
 
 def judge_external(own: Estimate | None, other: Scores) -> tuple[Colour, str]:
-    """Return the colour of figures on other data, and what is to be said of them."""
-    head = other.film.headline
-    if own is None or math.isnan(head.low) or math.isnan(own.value) or head.name != own.name:
-        return "amber", "which can't be compared with own films"
-    if head.low <= CHANCE:
-        return "red", "which isn't clear of chance"
-    if head.high < own.value - DROP:
-        return "red", f"clearly more than {DROP} below {own.value:.2f} on own films"
+    """Compare the score on other data with the score on the run's own films; return the colour and why."""
+    headline = other.film.headline
+    if own is None or math.isnan(headline.low) or math.isnan(own.value) or headline.name != own.name:
+        return "amber", "it cannot be compared with the score on the run's own films"
+    if headline.low <= CHANCE:
+        return "red", "it is not clearly above chance"
+    if headline.high < own.value - DROP:
+        return "red", f"it is clearly more than {DROP} below {own.value:.2f}, the score on the run's own films"
     if other.film.fewest < FEW:
-        return "amber", f"of {other.film.fewest} groups of the rarest class only"
-    if head.low >= own.value - 2 * DROP:
-        return "green", f"so that a fall of {2 * DROP} from {own.value:.2f} on own films is excluded"
-    return "amber", f"so that a fall of {2 * DROP} from {own.value:.2f} on own films is possible"
+        return "amber", f"the rarest class has only {other.film.fewest} groups"
+    fall = f"a fall of {2 * DROP} from {own.value:.2f}, the score on the run's own films,"
+    if headline.low >= own.value - 2 * DROP:
+        return "green", f"{fall} is excluded"
+    return "amber", f"{fall} is possible"
 
 
-def ask_subgroups(e: Evidence) -> Answer:
-    """Ask whether some films fare worse than the rest."""
-    command = f"fxkit evaluate {e.name} --markers CLEANED --subgroups TABLE.csv"
-    answer = Answer("subgroups", "Do subgroups fare worse?", "grey", "", command=command)
-    details = e.scores.details if e.scores else None
+def ask_subgroups(evidence: Evidence) -> Answer:
+    """Ask whether the model performs worse on some subgroups."""
+    command = f"fxkit evaluate {evidence.quoted_folder} --markers CLEANED --subgroups TABLE.csv"
+    answer = Answer("subgroups", "Is the model worse on some subgroups?", "grey", "", command=command)
+    details = evidence.scores.details if evidence.scores else None
     if details is None or not details.parts:
-        return replace(answer, reason="The run's metrics hold no subgroups.")
+        return replace(answer, reason="The run's metrics contain no subgroups.")
     gaps = [(part, gap) for part in details.parts for _, gap in part.figures if not math.isnan(gap.low)]
     facts = tuple((f"{part.name}: {gap.name}", f"gap {gap.signed}{_few(part)}") for part, gap in gaps)
-    answer = replace(answer, facts=(*facts, ("by chance", details.multiplicity)), files=_metrics(e))
+    answer = replace(answer, facts=(*facts, ("by chance", details.multiplicity)), files=_metrics_files(evidence))
     worse = [(part, gap) for part, gap in gaps if gap.high < -GAP and not part.few]
     if worse:
         part, gap = min(worse, key=lambda pair: pair[1].value)
-        reason = f"Yes: {part.name} has a gap in {gap.name} of {gap.signed} to the other films."
+        reason = f"Yes: for {part.name}, the gap in {gap.name} to the other films is {gap.signed}."
         return replace(answer, colour="red", reason=reason)
-    clear = sum(gap.low > 0 or gap.high < 0 for _, gap in gaps)
-    if gaps and not clear and not any(part.few for part, _ in gaps) and all(gap.low > -2 * GAP for _, gap in gaps):
-        reason = f"No gap of {2 * GAP} is possible in {len(details.parts)} parts, and none is clear of 0."
+    n_clear = sum(gap.low > 0 or gap.high < 0 for _, gap in gaps)
+    if gaps and not n_clear and not any(part.few for part, _ in gaps) and all(gap.low > -2 * GAP for _, gap in gaps):
+        reason = f"No: in all {len(details.parts)} subgroups a gap of {2 * GAP} is excluded, and no gap excludes 0."
         return replace(answer, colour="green", reason=reason, command="")
-    reason = f"Not shown: {clear} of {len(gaps)} gaps are clear of 0, and gaps of {2 * GAP} are not all excluded."
+    n_wide, n_few = sum(gap.low <= -2 * GAP for _, gap in gaps), sum(part.few for part in details.parts)
+    reason = (
+        f"Not shown: of {len(gaps)} gaps, {n_clear} have an interval that excludes 0 and {n_wide} may be {2 * GAP} or "
+        f"larger; {n_few} of {len(details.parts)} subgroups have few groups."
+    )
     return replace(answer, colour="amber", reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""All questions, and what follows from the answers: may the score be believed, for what, and what is missing."""
+"""Verdict of the audit: can the score be trusted, for which films and uses, and what was not tested?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ QUESTIONS = (
     ask_initialisation,
 )
 
-CORE = ("score", "leak", "size", "markers", "metadata", "selection", "initialisation")  # without them no score stands
+CORE = ("score", "leak", "size", "markers", "metadata", "selection", "initialisation")  # the verdict depends on these
 
 TOPICS = {
     "score": "better than chance",
@@ -33,27 +33,28 @@ TOPICS = {
     "external": "other data",
     "subgroups": "subgroups",
     "selection": "choice of the model",
-    "initialisation": "what training started from",
+    "initialisation": "initial weights",
 }
 
+DISCLAIMER = "For research only. Do not use for diagnosis."
 
-ELSEWHERE: dict[Colour, str] = {
-    "green": "films such as the tested ones, and those of the other data",
-    "amber": "films such as the tested ones; for films from elsewhere it isn't settled",
-    "red": "films such as the tested ones only; on other data it falls",
-    "grey": "films such as the tested ones; for films from elsewhere it isn't tested",
+FILMS: dict[Colour, str] = {
+    "green": "films like the tested ones and like those of the other data",
+    "amber": "films like the tested ones; whether it holds for films from elsewhere is undecided",
+    "red": "films like the tested ones only; it does not hold on other data",
+    "grey": "films like the tested ones; films from elsewhere were not tested",
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What follows from all answers.
+    """The conclusion from all answers.
 
     Attributes:
-        colour: green only where every core question is.
-        may_be_believed: the sentence on top.
-        scope: for what films and uses.
-        missing: what was not tested; "" where nothing is.
+        colour: green only if the answers to all core questions are green.
+        may_be_believed: one sentence on whether the score can be trusted.
+        scope: the films and uses that the score is valid for.
+        missing: the topics that were not tested; "" if all were.
     """
 
     colour: Colour
@@ -62,40 +63,40 @@ class Verdict:
     missing: str
 
 
-def ask_all(e: Evidence) -> tuple[Answer, ...]:
-    """Return the answers in the page's order."""
-    return tuple(ask(e) for ask in QUESTIONS)
+def answer_questions(evidence: Evidence) -> tuple[Answer, ...]:
+    """Answer all questions, in the order of the audit page."""
+    return tuple(ask(evidence) for ask in QUESTIONS)
 
 
 def conclude(answers: Sequence[Answer]) -> Verdict:
-    """Return what follows from all answers together."""
+    """Draw the verdict from the answers to all questions."""
     colours: dict[str, Colour] = {answer.key: answer.colour for answer in answers}
-    colour, sentence = _believe([answer for answer in answers if answer.key in CORE], colours["score"])
+    colour, sentence = _judge_score([answer for answer in answers if answer.key in CORE], colours["score"])
     missing = _topics(answers, "grey")
-    return Verdict(colour, sentence, _scope(colour, colours), f"Not tested: {missing}." if missing else "")
+    return Verdict(colour, sentence, _describe_scope(colour, colours), f"Not tested: {missing}." if missing else "")
 
 
-def _believe(core: Sequence[Answer], score: Colour) -> tuple[Colour, str]:
+def _judge_score(core: Sequence[Answer], score: Colour) -> tuple[Colour, str]:
     red, amber, grey = (_topics(core, colour) for colour in ("red", "amber", "grey"))
     if score == "grey":
         return "grey", "There is no score yet: the run was not evaluated."
     if red:
-        return "red", f"The score may not be believed; what fails: {red}."
+        return "red", f"The score cannot be trusted. Failed: {red}."
     if amber or grey:
-        because = [f"with care: {amber}"] if amber else []
-        because += [f"not tested: {grey}"] if grey else []
-        return "amber", f"The score may be believed with care only ({'; '.join(because)})."
-    return "green", "The score may be believed."
+        limits = [f"limited: {amber}"] if amber else []
+        limits += [f"not tested: {grey}"] if grey else []
+        return "amber", f"The score can be trusted only with caution ({'; '.join(limits)})."
+    return "green", "The score can be trusted."
 
 
 def _topics(answers: Sequence[Answer], colour: str) -> str:
     return ", ".join(TOPICS[answer.key] for answer in answers if answer.colour == colour)
 
 
-def _scope(whole: Colour, colours: dict[str, Colour]) -> str:
-    """Say for which films and uses the score speaks."""
-    if whole in ("red", "grey"):
-        return "Until then it speaks for nothing. A research tool: no diagnosis."
-    use = "ranking and probabilities" if colours["calibration"] == "green" else "ranking, not for its probabilities"
-    parts = "" if colours["subgroups"] == "green" else "; of all films together, not of each kind of film"
-    return f"It speaks for {use}; of {ELSEWHERE[colours['external']]}{parts}. A research tool: no diagnosis."
+def _describe_scope(colour: Colour, colours: dict[str, Colour]) -> str:
+    """Describe the films and uses that the score is valid for."""
+    if colour in ("red", "grey"):
+        return f"Until this is resolved, no conclusion can be drawn from the score. {DISCLAIMER}"
+    use = "ranking and for probabilities" if colours["calibration"] == "green" else "ranking but not for probabilities"
+    subgroups = "" if colours["subgroups"] == "green" else " It is valid for all films together, not for each subgroup."
+    return f"The score is valid for {use}, on {FILMS[colours['external']]}.{subgroups} {DISCLAIMER}"

@@ -106,24 +106,23 @@ def compare(
     """
     paths_b = set(b.paths)
     common = [path for path in a.paths if path in paths_b]
-    films = [_select_films(side, common) for side in (a, b)]
+    films = _select_films(a, common), _select_films(b, common)
     _check_same_films(*films)
-    groups = films[0].groups
     metrics = BINARY if len(a.classes) == 2 else MULTI_CLASS
     both = list(zip(films, thresholds, strict=True))
     by_side = [intervals(metrics, p, threshold=t, seed=seed, resamples=resamples) for p, t in both]
     sides = [Side(scored(p, t), np.ones(len(p), bool)) for p, t in both]
-    between = differences(metrics, sides[0], sides[1], groups, seed=seed, resamples=resamples)
+    between = differences(metrics, sides[0], sides[1], films[0].groups, seed=seed, resamples=resamples)
     rows = []
     for metric in metrics:
-        p, test = p_value(metric, sides[0].scored, sides[1].scored, groups, seed=seed)
+        p, test = p_value(metric, sides[0].scored, sides[1].scored, films[0].groups, seed=seed)
         name = metric.name
         rows.append(MetricComparison(name, by_side[0][name], by_side[1][name], between[name], p, test))
     return Comparison(
         rows=tuple(rows),
         thresholds=thresholds,
         n_films=len(films[0]),
-        n_groups=len(set(groups)),
+        n_groups=len(set(films[0].groups)),
         only_a=len(a) - len(common),
         only_b=len(b) - len(common),
     )

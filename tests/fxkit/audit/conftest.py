@@ -1,4 +1,4 @@
-"""Made run folders, whose figures are given."""
+"""Run folders with given metrics."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 from fxkit.audit.evidence import read_evidence
 from fxkit.audit.rules import Answer
-from fxkit.audit.verdict import ask_all
+from fxkit.audit.verdict import answer_questions
 from fxkit.config import load_config
 from fxkit.data.manifest import Record, films_hash, read_manifest
 from fxkit.models.run_folder import create_run
@@ -36,32 +36,34 @@ def level(auroc: tuple[float, float, float], fewest: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def metrics() -> Callable[..., dict[str, Any]]:
-    """Builds what metrics.json holds."""
+    """Build the content of metrics.json."""
 
-    def build(auroc: tuple[float, float, float] = (0.9, 0.85, 0.95), fewest: int = 150, **more: Any) -> dict[str, Any]:
+    def build(
+        auroc: tuple[float, float, float] = (0.9, 0.85, 0.95), fewest: int = 150, **entries: Any
+    ) -> dict[str, Any]:
         counts = {"n_files": 60, "n_films": 60, "n_groups": 60, "n_unknown": 0}
         own = level(auroc, fewest)
-        return {"classes": list(CLASSES), "threshold": 0.5, **counts, "file": own, "film": own, **more}
+        return {"classes": list(CLASSES), "threshold": 0.5, **counts, "file": own, "film": own, **entries}
 
     return build
 
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run folder of `tested` films of named patients, half of each class."""
+    """Write a run folder with `tested` test films, half of each class."""
 
     def make(
         tested: int = 200,
         patient: bool = True,
-        more: tuple[Record, ...] = (),
+        extra: tuple[Record, ...] = (),
         settings: tuple[str, ...] = (),
-        **how: Any,
+        **folder_options: Any,
     ) -> Path:
         folder = tmp_path / "runs" / "run"
         parts = PARTS | {"test": tested}
         rows = [record(split, i, patient) for split, number in parts.items() for i in range(number)]
         config = load_config("tiny", ["model.pretrained=false", *settings])
-        create_run(folder, config, tmp_path / "films", [*rows, *more], overwrite=True, **how)
+        create_run(folder, config, tmp_path / "films", [*rows, *extra], overwrite=True, **folder_options)
         phases = {"head": {"epoch": 0, "val_loss": 0.6}}
         (folder / "phases.json").write_text(json.dumps(phases))
         return folder
@@ -71,17 +73,17 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def ask() -> Callable[..., Answer]:
-    """Answers one question of a run folder."""
+    """Answer one question about a run folder."""
 
-    def answer(key: str, folder: Path, **beside: Any) -> Answer:
-        return next(found for found in ask_all(read_evidence(folder, **beside)) if found.key == key)
+    def ask_question(key: str, folder: Path, **evidence: Any) -> Answer:
+        return next(answer for answer in answer_questions(read_evidence(folder, **evidence)) if answer.key == key)
 
-    return answer
+    return ask_question
 
 
 @pytest.fixture(scope="session")
 def write() -> Callable[[Path, object], Path]:
-    """Writes a JSON file and its folder."""
+    """Write a JSON file and create its folder."""
 
     def put(path: Path, values: object) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,16 +95,21 @@ def write() -> Callable[[Path, object], Path]:
 
 @pytest.fixture(scope="session")
 def ablation() -> Callable[..., dict[str, Any]]:
-    """Builds what ablation.json holds of a run's films."""
+    """Build the content of an ablation.json for the films of a run."""
 
     def build(run: Path, verdict: str, **changes: Any) -> dict[str, Any]:
         contrast = {"key": "markers", "text": "elsewhere minus markers", "p": 0.2, **interval(0.01, -0.02, 0.04)}
         counts = {"n_groups": 200, "n_films": 200, "n_files": 200, "n_erased": 180}
-        told = {"name": "masked-vs-raw", "metric": "auroc", "seeds": [0], "mode": "full", "flips": [], "cells": []}
-        told |= {
+        values = {"name": "masked-vs-raw", "metric": "auroc", "seeds": [0], "mode": "full", "flips": [], "cells": []}
+        values |= {
             "backbone": "test_resnet",
             "manifest": films_hash(read_manifest(run / "manifest.csv"), split=not changes.get("folds")),
         }
-        return told | counts | {"contrasts": [contrast], "verdict": verdict, "reason": "what was found"} | changes
+        return (
+            values
+            | counts
+            | {"contrasts": [contrast], "verdict": verdict, "reason": "the ablation gave this result"}
+            | changes
+        )
 
     return build

@@ -1,3 +1,5 @@
+"""Audit page: files, links, escaping, accessibility, and reproducibility."""
+
 import json
 import os
 import shutil
@@ -9,7 +11,7 @@ import pytest
 
 from fxkit.audit.evidence import read_evidence
 from fxkit.audit.page import build_audit
-from fxkit.audit.picture import rows_of
+from fxkit.audit.picture import collect_rows
 from fxkit.audit.rules import RULES
 from fxkit.data.manifest import Record
 from fxkit.errors import RunError
@@ -20,7 +22,7 @@ BAD = "<script>alert(1)</script>"
 
 
 class Page(HTMLParser):
-    """Checks that tags close, and keeps them with their attributes."""
+    """Check that all tags close, and keep them with their attributes."""
 
     def __init__(self, text):
         super().__init__()
@@ -42,8 +44,8 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def scored(make_run, write, metrics, ablation):
-    """A run folder with figures, an ablation and a data card."""
-    run = make_run(more=(Record("x", BAD, "g", "train", "", 9, 9, "ok", "g", "g"),))
+    """A run folder with metrics, an ablation and a data card."""
+    run = make_run(extra=(Record("x", BAD, "g", "train", "", 9, 9, "ok", "g", "g"),))
     write(run / "metrics.json", metrics())
     write(run / "evaluations" / BAD.replace("/", "") / "metrics.json", metrics())
     write(run / "ablation.json", ablation(run, "no evidence"))
@@ -52,7 +54,7 @@ def scored(make_run, write, metrics, ablation):
     return run
 
 
-def test_the_page_needs_nothing_else_and_links_its_evidence(scored):
+def test_the_page_is_self_contained_and_links_its_evidence(scored):
     text = build_audit(scored).page.read_text()
     page = Page(text)
     assert BAD not in text
@@ -69,51 +71,51 @@ def test_the_page_needs_nothing_else_and_links_its_evidence(scored):
         assert rule.red in text.replace("&#39;", "'")
 
 
-def test_every_colour_is_told_by_a_word_and_a_sign(scored):
+def test_every_colour_has_a_word_and_a_sign(scored):
     text = build_audit(scored).page.read_text()
-    for colour, sign, word in (("green", "✓", "holds"), ("amber", "!", "with care"), ("grey", "?", "not tested")):
+    for colour, sign, word in (("green", "✓", "pass"), ("amber", "!", "caution"), ("grey", "?", "not tested")):
         assert f'class="question {colour}"' in text
         assert f"{sign}</span> {word}" in text
 
 
-def test_json_and_text_tell_the_same(scored):
-    found = build_audit(scored)
+def test_json_and_markdown_contain_the_same_answers(scored):
+    audit = build_audit(scored)
     values = json.loads((scored / "audit.json").read_text())
-    assert values["verdict"]["may_be_believed"] == found.verdict.may_be_believed
-    assert [(a["key"], a["colour"]) for a in values["answers"]] == [(a.key, a.colour) for a in found.answers]
+    assert values["verdict"]["may_be_believed"] == audit.verdict.may_be_believed
+    assert [(a["key"], a["colour"]) for a in values["answers"]] == [(a.key, a.colour) for a in audit.answers]
     assert len(values["claim"]) == 44
     assert values["rules"].keys() == RULES.keys()
     text = (scored / "audit.md").read_text()
-    assert all(answer.reason.replace("|", "\\|") in text for answer in found.answers)
-    assert "There is no model yet: the training did not end." in text
+    assert all(answer.reason.replace("|", "\\|") in text for answer in audit.answers)
+    assert "There is no model yet: the training did not finish." in text
 
 
-def test_an_audit_of_the_same_folder_is_the_same(scored):
+def test_an_audit_is_reproducible(scored):
     build_audit(scored)
     before = [(scored / name).read_bytes() for name in ("audit.html", "audit.md", "audit.json")]
     build_audit(scored)
     assert [(scored / name).read_bytes() for name in ("audit.html", "audit.md", "audit.json")] == before
 
 
-def test_figures_without_an_interval_are_not_drawn(make_run, write, metrics):
+def test_metrics_without_an_interval_are_not_drawn(make_run, write, metrics):
     run = make_run()
-    assert rows_of(read_evidence(run)) == []
-    assert "There is no figure with an interval." in build_audit(run).page.read_text()
+    assert collect_rows(read_evidence(run)) == []
+    assert "No metric has an interval." in build_audit(run).page.read_text()
     write(run / "metrics.json", metrics())
     write(run / "splits" / "val" / "metrics.json", metrics())
-    assert [(row.name, row.marker) for row in rows_of(read_evidence(run))] == [
+    assert [(row.name, row.marker) for row in collect_rows(read_evidence(run))] == [
         ("test films", "o"),
         ("val: not a test", "^"),
     ]
 
 
-def test_no_run_is_said(tmp_path):
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         build_audit(tmp_path)
 
 
 class Browser:
-    """Headless Chromium, asked over its pipe: JSON messages that end with a zero byte."""
+    """Headless Chromium, controlled over a pipe by JSON messages that end with a zero byte."""
 
     def __init__(self, profile):
         to_child, self.to = os.pipe()
@@ -132,9 +134,9 @@ class Browser:
 
     def receive(self):
         while b"\0" not in self.rest:
-            more = os.read(self.got, 1 << 20)
-            assert more, "the browser ended"
-            self.rest += more
+            received = os.read(self.got, 1 << 20)
+            assert received, "the browser ended"
+            self.rest += received
         message, self.rest = self.rest.split(b"\0", 1)
         return json.loads(message)
 
@@ -143,16 +145,16 @@ class Browser:
         message = {"id": self.number, "method": method, "params": params}
         message |= {"sessionId": self.session} if self.session else {}
         os.write(self.to, json.dumps(message).encode() + b"\0")
-        while (found := self.receive()).get("id") != self.number:
-            self.events.append(found)
-        assert "error" not in found, found
-        return found["result"]
+        while (answer := self.receive()).get("id") != self.number:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
 
     def value(self, script):
         return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"]["value"]
 
     def wait_for(self, event):
-        while all(found.get("method") != event for found in self.events):
+        while all(earlier.get("method") != event for earlier in self.events):
             self.events.append(self.receive())
 
     def press(self, key, code):
@@ -171,14 +173,14 @@ class Browser:
 def browser(tmp_path):
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    found = Browser(tmp_path / "profile")
-    target = found.ask("Target.createTarget", url="about:blank")["targetId"]
-    found.session = found.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    yield found
-    found.close()
+    browser = Browser(tmp_path / "profile")
+    target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
+    browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    yield browser
+    browser.close()
 
 
-def test_a_browser_shows_it_offline_and_by_keyboard(scored, browser):
+def test_a_browser_shows_the_page_offline_and_by_keyboard(scored, browser):
     page = build_audit(scored).page
     for domain in ("Page", "Log", "Runtime", "Network"):
         browser.ask(f"{domain}.enable")

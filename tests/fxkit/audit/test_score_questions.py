@@ -1,3 +1,5 @@
+"""Questions about the score: which evidence gives which colour."""
+
 from dataclasses import replace
 
 import pytest
@@ -10,18 +12,18 @@ PROBE = ("optim.epochs=[2,0]", "optim.head=probe")
 
 @pytest.fixture
 def scored(make_run, write, metrics):
-    """Writes a run whose metrics.json holds these."""
+    """Write a run folder with this AUROC and these entries in its metrics.json."""
 
-    def make(auroc=(0.9, 0.85, 0.95), how=None, **more):
-        run = make_run(**(how or {}))
-        write(run / "metrics.json", metrics(auroc, **more))
+    def make(auroc=(0.9, 0.85, 0.95), **entries):
+        run = make_run()
+        write(run / "metrics.json", metrics(auroc, **entries))
         return run
 
     return make
 
 
 @pytest.mark.parametrize("key", ["score", "markers", "calibration", "external", "subgroups"])
-def test_what_was_not_tested_is_grey_and_says_how_to_test_it(make_run, ask, key):
+def test_a_question_without_evidence_is_grey_and_names_a_command(make_run, ask, key):
     answer = ask(key, make_run())
     assert answer.colour == "grey"
     assert answer.command.startswith("fxkit ")
@@ -36,7 +38,7 @@ def test_what_was_not_tested_is_grey_and_says_how_to_test_it(make_run, ask, key)
         ((0.6, None, None), "amber"),
     ],
 )
-def test_the_score_must_be_clear_of_chance(scored, ask, auroc, colour):
+def test_the_interval_of_the_score_gives_the_colour(scored, ask, auroc, colour):
     assert ask("score", scored(auroc)).colour == colour
 
 
@@ -45,33 +47,35 @@ def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, v
     run = make_run()
     write(run / "ablation.json", ablation(run, verdict))
     answer = ask("markers", run)
-    assert (answer.colour, answer.reason) == (colour, "What was found.")
+    assert (answer.colour, answer.reason) == (colour, "The ablation gave this result.")
     assert answer.files == (run / "ablation.json",)
 
 
 @pytest.mark.parametrize("verdict", ["reliance", "no evidence"])
 @pytest.mark.parametrize(
-    ("changes", "how", "doubt"),
+    ("changes", "options", "doubt"),
     [
         ({"mode": "quick"}, {}, "linear heads on frozen features"),
-        ({}, {"cleaning": {"detector": "rapidocr"}}, "this one saw cleaned ones"),
-        ({"manifest": "of other films"}, {}, "found with another manifest, and so of other films or another split"),
-        ({"manifest": ""}, {}, "found with a manifest that it does not tell"),
-        ({"backbone": "resnet50"}, {}, "that is of resnet50"),
-        ({"backbone": ""}, {}, "that is of a backbone that it does not tell"),
-        ({}, {"settings": PROBE}, "that was found of models trained in full, and this one is a linear probe"),
-        ({"stamp": "leaking split: x"}, {}, "its split leaks (leaking split: x)"),
+        ({}, {"cleaning": {"detector": "rapidocr"}}, "this model on cleaned films"),
+        ({"manifest": "of other films"}, {}, "used another manifest, and so other films or another split"),
+        ({"manifest": ""}, {}, "used a manifest that it does not name"),
+        ({"backbone": "resnet50"}, {}, "tested the backbone resnet50"),
+        ({"backbone": ""}, {}, "tested a backbone that it does not name"),
+        ({}, {"settings": PROBE}, "tested models trained in full, and this model is a linear probe"),
+        ({"stamp": "leaking split: x"}, {}, "the ablation's split leaks (leaking split: x)"),
     ],
 )
-def test_an_ablation_of_something_else_is_read_with_care(make_run, ask, write, ablation, changes, how, doubt, verdict):
-    run = make_run(**how)
+def test_an_ablation_of_another_model_or_manifest_is_a_caution(
+    make_run, ask, write, ablation, changes, options, doubt, verdict
+):
+    run = make_run(**options)
     write(run / "ablation.json", ablation(run, verdict, **changes))
     answer = ask("markers", run)
     assert answer.colour == "amber"
     assert doubt in answer.reason
 
 
-def test_linear_heads_on_frozen_features_speak_of_a_probe(make_run, ask, write, ablation):
+def test_an_ablation_of_linear_heads_applies_to_a_probe(make_run, ask, write, ablation):
     run = make_run(settings=PROBE)
     write(run / "ablation.json", ablation(run, "no evidence", mode="quick"))
     answer = ask("markers", run)
@@ -83,7 +87,7 @@ def test_linear_heads_on_frozen_features_speak_of_a_probe(make_run, ask, write, 
     assert ask("markers", make_run()).command.endswith(f"--config {run}/config.yaml --full --folds 0 --out {run}")
 
 
-def test_an_ablation_by_folds_of_its_own_speaks_of_a_run_with_another_split(make_run, ask, write, ablation):
+def test_an_ablation_with_its_own_folds_applies_to_a_run_with_another_split(make_run, ask, write, ablation):
     run = make_run()
     rows = [replace(r, fold="1", split="val") for r in read_manifest(run / "manifest.csv")]
     write(run / "ablation.json", ablation(run, "no evidence", folds=5, manifest=films_hash(rows, split=False)))
@@ -95,23 +99,25 @@ def test_an_ablation_by_folds_of_its_own_speaks_of_a_run_with_another_split(make
     assert "another manifest" in ask("markers", run).reason
 
 
-def test_more_of_the_same_is_not_asked_for_where_films_are_too_few(make_run, ask, write, ablation):
+def test_an_undecided_ablation_of_this_run_asks_for_no_repetition(make_run, ask, write, ablation):
     run = make_run()
     write(run / "ablation.json", ablation(run, "undecided"))
     assert ask("markers", run).command == ""
 
 
-def test_nothing_erased_is_nothing_tested(make_run, ask, write, ablation):
+def test_an_ablation_that_erased_no_marker_tests_nothing(make_run, ask, write, ablation):
     run = make_run()
     write(run / "ablation.json", ablation(run, "undecided", n_erased=0))
     assert ask("markers", run).colour == "grey"
 
 
-def test_an_ablation_of_other_things_does_not_count(make_run, ask, write, ablation, tmp_path):
+def test_an_ablation_of_something_else_is_ignored_or_refused(make_run, ask, write, ablation, tmp_path):
     run = make_run()
     write(run / "ablation.json", ablation(run, "", name="backbones"))
     assert ask("markers", run).colour == "grey"
-    with pytest.raises(RunError, match=r"is of 'backbones'; expected the ablation 'masked-vs-raw'"):
+    with pytest.raises(
+        RunError, match=r"holds the ablation 'backbones'; expected 'masked-vs-raw'; give the folder of that"
+    ):
         ask("markers", run, ablation=run)
     with pytest.raises(RunError, match=r"no such file; expected ablation.json as `fxkit ablate masked-vs-raw` writes"):
         ask("markers", run, ablation=tmp_path)
@@ -119,24 +125,32 @@ def test_an_ablation_of_other_things_does_not_count(make_run, ask, write, ablati
     assert ask("markers", run, ablation=tmp_path / "elsewhere").colour == "green"
 
 
-def calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
+def make_calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
     names = {"error": error, "slope": slope, "intercept": large}
-    found = {name: dict(zip(("value", "low", "high"), ends, strict=True)) for name, ends in names.items()}
-    return {"calibration": {"film": {"ece": 0.1, **found}}}
+    intervals = {name: dict(zip(("value", "low", "high"), ends, strict=True)) for name, ends in names.items()}
+    return {"calibration": {"film": {"ece": 0.1, **intervals}}}
 
 
 @pytest.mark.parametrize(
-    ("found", "colour", "reason"),
+    ("entries", "colour", "reason"),
     [
-        (calibration((0.02, 0.0, 0.08)), "green", "an error above 0.1 is excluded"),
-        (calibration((0.02, 0.0, 0.3)), "amber", "0.1 is not excluded"),
-        (calibration((0.02, 0.0, 0.08), slope=(0.5, 0.4, 0.6)), "amber", "calibration slope not shown to be right"),
-        (calibration((0.02, 0.0, 0.08), large=(None, None, None)), "amber", "in the large not shown to be right"),
-        (calibration((0.2, 0.12, 0.3)), "red", "clearly above 0.1"),
+        (make_calibration((0.02, 0.0, 0.08)), "green", "which excludes an error above 0.1"),
+        (make_calibration((0.02, 0.0, 0.3)), "amber", "an error above 0.1 is not excluded"),
+        (
+            make_calibration((0.02, 0.0, 0.08), slope=(0.5, 0.4, 0.6)),
+            "amber",
+            "the interval of the calibration slope does not contain the ideal value",
+        ),
+        (
+            make_calibration((0.02, 0.0, 0.08), large=(None, None, None)),
+            "amber",
+            "in the large does not contain the ideal value",
+        ),
+        (make_calibration((0.2, 0.12, 0.3)), "red", "clearly above 0.1"),
     ],
 )
-def test_calibration_is_judged_by_its_intervals(scored, ask, found, colour, reason):
-    answer = ask("calibration", scored(**found))
+def test_the_calibration_intervals_give_the_colour(scored, ask, entries, colour, reason):
+    answer = ask("calibration", scored(**entries))
     assert answer.colour == colour
     assert reason in answer.reason
 
@@ -152,30 +166,32 @@ def test_calibration_is_judged_by_its_intervals(scored, ask, found, colour, reas
         ((None, None, None), 20, "amber"),
     ],
 )
-def test_other_data_are_held_against_own_films(scored, ask, write, metrics, auroc, fewest, colour):
+def test_the_score_on_other_data_is_compared_with_the_score_on_own_films(
+    scored, ask, write, metrics, auroc, fewest, colour
+):
     run = scored()
     write(run / "evaluations" / "east" / "metrics.json", metrics(auroc, fewest))
     answer = ask("external", run)
     assert answer.colour == colour
-    assert answer.reason.startswith("On east: AUROC")
+    assert answer.reason.startswith("On east, the AUROC is ")
 
 
-def test_the_worst_of_other_data_counts(scored, ask, write, metrics):
+def test_the_worst_of_several_data_sets_counts(scored, ask, write, metrics):
     run = scored()
     for name, auroc in (("east", (0.9, 0.85, 0.95)), ("west", (0.7, 0.6, 0.8))):
         write(run / "evaluations" / name / "metrics.json", metrics(auroc))
     answer = ask("external", run)
-    assert (answer.colour, answer.reason[:8]) == ("red", "On west:")
+    assert (answer.colour, answer.reason[:8]) == ("red", "On west,")
 
 
-def test_data_that_training_has_seen_are_no_test(scored, ask, write, metrics):
+def test_data_that_training_has_seen_do_not_count(scored, ask, write, metrics):
     run = scored()
     write(run / "evaluations" / "twin" / "metrics.json", metrics(overlap={"files": 3, "films": 3}))
     answer = ask("external", run)
     assert (answer.colour, answer.reason) == ("grey", "Training has seen films of twin.")
 
 
-def part(value, gap, few=False):
+def make_part(value, gap, few=False):
     figures = {"auroc": {"value": 0.8, "low": 0.7, "high": 0.9}}
     gaps = {"auroc": dict(zip(("value", "low", "high"), gap, strict=True))}
     return {"attribute": "site", "value": value, "n_films": 60, "n_groups": 60, "few": few} | {
@@ -187,16 +203,16 @@ def part(value, gap, few=False):
 @pytest.mark.parametrize(
     ("parts", "colour"),
     [
-        ([part("a", (0.0, -0.1, 0.1)), part("b", (0.0, -0.1, 0.1))], "green"),
-        ([part("a", (0.0, -0.3, 0.3))], "amber"),
-        ([part("a", (0.0, -0.1, 0.1), few=True)], "amber"),
-        ([part("a", (-0.08, -0.12, -0.04))], "amber"),
-        ([part("a", (-0.3, -0.4, -0.2))], "red"),
-        ([part("a", (-0.3, -0.4, -0.2), few=True)], "amber"),
-        ([part("a", (None, None, None))], "amber"),
+        ([make_part("a", (0.0, -0.1, 0.1)), make_part("b", (0.0, -0.1, 0.1))], "green"),
+        ([make_part("a", (0.0, -0.3, 0.3))], "amber"),
+        ([make_part("a", (0.0, -0.1, 0.1), few=True)], "amber"),
+        ([make_part("a", (-0.08, -0.12, -0.04))], "amber"),
+        ([make_part("a", (-0.3, -0.4, -0.2))], "red"),
+        ([make_part("a", (-0.3, -0.4, -0.2), few=True)], "amber"),
+        ([make_part("a", (None, None, None))], "amber"),
     ],
 )
-def test_gaps_of_subgroups_give_the_colour(scored, ask, parts, colour):
+def test_the_gaps_of_subgroups_give_the_colour(scored, ask, parts, colour):
     answer = ask("subgroups", scored(subgroups=parts, multiplicity="of 2 gaps none"))
     assert answer.colour == colour
     assert ("by chance", "of 2 gaps none") in answer.facts

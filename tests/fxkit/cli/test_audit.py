@@ -19,8 +19,8 @@ def test_a_trained_run_is_audited(trained, tmp_path):
     assert after.exit_code == 0, after.output
     lines = after.stdout.splitlines()
     assert lines[-1] == str(run / "audit.html")
-    assert lines[-2].startswith("The score may not be believed; what fails: ")
-    assert "✗ fails       How many independent cases are tested?" in after.stdout
+    assert lines[-2].startswith("The score cannot be trusted. Failed: ")
+    assert "✗ fail        Are enough independent cases tested?" in after.stdout
     values = json.loads((run / "audit.json").read_text())
     assert len(lines) == len(values["answers"]) + 2
     card = (run / "audit.md").read_text().split("## Model card")[1]
@@ -35,6 +35,6 @@ def test_what_it_reads_may_lie_elsewhere(trained, tmp_path):
     card.write_text(json.dumps({"baseline": None, "files": []}))
     result = CliRunner().invoke(audit, [str(run), "--data-card", str(card)])
     assert result.exit_code == 0
-    assert "The card has no baseline." in result.stdout
+    assert "The data card has no metadata baseline." in result.stdout
     result = CliRunner().invoke(audit, [str(run), "--ablation", str(tmp_path)])
     assert "ablation.json: no such file" in str(result.exception)

@@ -212,8 +212,8 @@ def test_its_map_is_the_mean_of_the_members_maps(tmp_path: Path) -> None:
     write_image(tmp_path / "film.png", film)
     mask = np.zeros((64, 64), bool)
     mask[:32] = True
-    film = Film(tmp_path / "film.png", "film", mask=mask)
-    row = explain(model, [film], tmp_path / "cam", ExplainOptions(device="cpu")).rows[0]
+    films = [Film(tmp_path / "film.png", "film", mask=mask)]
+    row = explain(model, films, tmp_path / "cam", ExplainOptions(device="cpu")).rows[0]
     image = torch.tensor(film / 255.0, dtype=torch.float32).sub(0.5).div(0.25).expand(3, -1, -1)
     index = model.card.classes.index(row.predicted)
     heats = [heat_map(member, image, index, [find_target_layer(member)]) for member in model.members]
