@@ -1,7 +1,7 @@
 """Draft of the CLAIM 2024 checklist: the items that a run can answer, and the items that the authors must fill in.
 
 The numbers are those of the 2024 update. The topics are in our own words: compare them with the published table before
-you submit it.
+you submit the checklist.
 
 Source: Tejani et al. 2024, "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update",
 https://doi.org/10.1148/ryai.240300

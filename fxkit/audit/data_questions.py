@@ -98,7 +98,9 @@ def ask_metadata(evidence: Evidence) -> Answer:
         return replace(answer, colour="amber", reason=reason, command=INDEX)
     colours: dict[str, Colour] = {FAR_ABOVE: "red", ABOVE: "amber", NONE: "green"}
     conclusions = {FAR_ABOVE: "Yes, far above chance", ABOVE: "Yes, above chance", NONE: "No evidence that they do"}
-    auroc = f"the highest AUROC without the image is that of {figure}" if strongest else "no AUROC is defined"
+    auroc = "no AUROC is defined"
+    if strongest:
+        auroc = f"the highest AUROC without the image is {strongest.text}, from {strongest.name}"
     reason = f"{conclusions.get(baseline.verdict, 'Undecided')}: {auroc}."
     return replace(answer, colour=colours.get(baseline.verdict, "amber"), reason=reason)
 

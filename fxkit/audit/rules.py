@@ -100,7 +100,7 @@ RULES: dict[str, Rule] = {
         f"{DROP} is also the margin of an ablation. Of several data sets, the worst one counts.",
     ),
     "subgroups": Rule(
-        f"No gap's interval excludes 0, and every interval excludes a subgroup that is {2 * GAP} worse.",
+        f"Every gap's interval contains 0 and excludes a subgroup that is {2 * GAP} worse. No subgroup has few groups.",
         f"Some gap's interval excludes 0, a subgroup may be {2 * GAP} worse, or a subgroup has few groups.",
         f"In some subgroup the whole interval of the gap lies more than {GAP} below the other films.",
         "By chance, one of twenty gaps has an interval that excludes 0. A small subgroup shows no gap because its "

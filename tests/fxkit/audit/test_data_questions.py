@@ -127,7 +127,7 @@ def make_card(verdict, files=212):
 def test_the_metadata_verdict_gives_the_colour(make_run, ask, write, tmp_path, verdict, colour):
     answer = ask("metadata", make_run(), data_card=write(tmp_path / "data.json", make_card(verdict)))
     assert answer.colour == colour
-    assert "all metadata 0.70 (0.65 to 0.75)" in answer.reason
+    assert "the highest AUROC without the image is 0.70 (0.65 to 0.75), from all metadata" in answer.reason
 
 
 def test_a_card_of_other_films_is_a_caution(make_run, ask, write, tmp_path):
