@@ -132,9 +132,9 @@ def evaluate(
         called = name or Path(str(data or manifest)).resolve().stem
         result = evaluate_other(run, records, place, called, options)
     if tta:
-        from fxkit.models.test_time import describe, views_of_run
+        from fxkit.models.test_time import describe_views, select_views_of_run
 
-        click.echo(f"note: {describe(views_of_run(run, tta))}", err=True)
+        click.echo(f"note: {describe_views(select_views_of_run(run, tta))}", err=True)
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)

@@ -10,10 +10,10 @@ import click
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["onnx", "openvino", "torchscript"]),
+    type=click.Choice(["onnx", "openvino"]),
     default="onnx",
     show_default=True,
-    help="onnx: .onnx; openvino: .xml and .bin (extra `openvino`); torchscript: .pt.",
+    help="onnx: .onnx; openvino: .xml and .bin (extra `openvino`).",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; RUN/exported/model.ENDING if not given.")
 def export(run: Path, form: str, out: Path | None) -> None:
@@ -26,6 +26,6 @@ def export(run: Path, form: str, out: Path | None) -> None:
     from fxkit.models.export import export_model
 
     made = export_model(run, form, out)
-    films = "films of the run" if made.own else "made films (the run's own are not at hand)"
-    click.echo(f"largest difference in probability: {made.difference:.1e} over {made.films} {films}")
+    films = "films of the run" if made.from_run else "made films (the run's own are not at hand)"
+    click.echo(f"largest difference in probability: {made.difference:.1e} over {made.n_films} {films}")
     click.echo(f"model: {made.path}")

@@ -39,14 +39,14 @@ def predict(
 ) -> None:
     """Predict single images or whole folders: probability and decision.
 
-    MODEL is a run folder, or a file that `fxkit export` made (.onnx, .xml or .pt; .pt only from makers you trust).
+    MODEL is a run folder, or a file that `fxkit export` made (.onnx or .xml).
     A model trained on cleaned films gets each image cleaned in the same way first. No diagnosis.
 
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
     from fxkit.models.engines import open_network
     from fxkit.models.predict_images import ImagePrediction, predict_images
-    from fxkit.models.test_time import Averaged, View, describe, views_of_run
+    from fxkit.models.test_time import AveragedNetwork, View, describe_views, select_views_of_run
     from preprocess.errors import ImageError, KnownError, one_line
     from preprocess.images import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
@@ -64,12 +64,12 @@ def predict(
     if not paths and not unlisted:
         folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
         raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    views = views_of_run(model, tta) if tta else (View(),)
+    views = select_views_of_run(model, tta) if tta else (View(),)
     opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
-    notes = [opened.note, describe(views) if tta else ""]
+    notes = [opened.note, describe_views(views) if tta else ""]
     for note_text in filter(None, notes):
         click.echo(f"note: {one_line(note_text)}", err=True)
-    network = Averaged(opened.network, views) if tta else opened.network
+    network = AveragedNetwork(opened.network, views) if tta else opened.network
     results = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
     if as_json:
         classes = network.card.classes

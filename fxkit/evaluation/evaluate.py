@@ -12,12 +12,12 @@ from fxkit.evaluation.analyses import Analyses, AnalysisOptions, analyse, write_
 from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions
-from fxkit.models.exported import Exported, load_exported, source_of
+from fxkit.models.exported import ExportedModel, load_exported, model_hash
 from fxkit.models.predict_images import Network
 from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records, predict_records_with
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from fxkit.models.saved import Model, load_model
-from fxkit.models.test_time import Averaged, views_of
+from fxkit.models.test_time import AveragedNetwork, select_views
 from fxkit.models.training_films import overlap_with_training
 from preprocess.files import write_atomic
 from preprocess.settings import read_clean_settings
@@ -202,13 +202,13 @@ def _predict(subject: _Subject, records: Sequence[Record], options: EvaluationOp
     else:
         network = _load_export(run, options.exported)
     if options.tta is not None:
-        network = Averaged(network, views_of(run.config, options.tta))
+        network = AveragedNetwork(network, select_views(run.config, options.tta))
     return predict_records_with(network, subject.root, records, max_pixels=run.config.data.max_pixels)
 
 
-def _load_export(run: Run, file: Path) -> Exported:
+def _load_export(run: Run, file: Path) -> ExportedModel:
     network = load_exported(file)
-    if network.card.source != source_of(run.folder):
+    if network.card.source != model_hash(run.folder):
         raise RunError(
             f"{file}: was not exported from the model in {run.folder}, or that model has changed since; expected an "
             f"export of this model; make one with `fxkit export {run.folder}`"
@@ -222,7 +222,7 @@ def _predictor_entries(run: Run, options: EvaluationOptions) -> dict[str, Any]:
     if options.exported is not None:
         entries["exported"] = options.exported.name
     if options.tta is not None:
-        entries["views"] = [view.name for view in views_of(run.config, options.tta)]
+        entries["views"] = [view.name for view in select_views(run.config, options.tta)]
     return entries
 
 

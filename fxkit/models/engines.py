@@ -1,4 +1,4 @@
-"""Which engine runs a model: torch, or an exported file in ONNX Runtime or OpenVINO. Loads torch only where it runs."""
+"""Choose what runs a model: torch, or an exported file in ONNX Runtime or OpenVINO. Imports torch only to run it."""
 
 import shutil
 import sys
@@ -7,93 +7,97 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fxkit.errors import ConfigError
-from fxkit.models.exported import FORMATS, Exported, load_exported, source_of
+from fxkit.models.exported import FORMATS, ExportedModel, export_path, is_exported, load_exported, model_hash
 from fxkit.models.predict_images import Network
 from preprocess.errors import KnownError
 
 ENGINES = ("auto", "torch", "onnx", "openvino")
 
-PAYS_FROM = 1000  # films; for fewer, making an export takes longer than it saves (benchmarks/inference.py)
+MIN_FILMS_FOR_EXPORT = 1000  # for fewer, writing an export takes longer than it saves (benchmarks/inference.py)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedNetwork:
+    """A network that is ready to predict."""
+
     network: Network
-    note: str = ""  # what the user should know of the choice
+    note: str = ""  # why another engine than expected was chosen; else ""
 
 
-def open_network(model: str | Path, *, engine: str = "auto", device: str = "auto", films: int = 1) -> Opened:
-    """Open a run folder, or an exported file by its ending.
+def open_network(model: str | Path, *, engine: str = "auto", device: str = "auto", films: int = 1) -> OpenedNetwork:
+    """Open a run folder, or an exported file.
 
-    For a run folder, auto takes torch on an accelerator; on the processor the run's own export where there is one,
-    the faster OpenVINO's before ONNX's, which is made first where PAYS_FROM films or more are to be predicted, and
-    else torch. The other engines make the export where it is missing or older than the model.
+    For a run folder, the engine auto means torch on a GPU. On the CPU it means the run's own export if there is one,
+    OpenVINO before ONNX because it is faster. Without an export, one is written first for MIN_FILMS_FOR_EXPORT films
+    or more, and torch predicts fewer. The engines onnx and openvino write the export if it is missing or older than
+    the model.
 
     Args:
-        films: how many are going to be predicted.
+        films: number of films that will be predicted.
     Raises:
         RunError: no model there, or it cannot be exported.
-        ConfigError: the device is not at hand, or the engine cannot use it.
+        ConfigError: the device is not available, or the engine cannot use it.
     """
     path = Path(model)
-    if path.suffix.lower() in FORMATS.values() and not path.is_dir():
-        _check_engine(path, engine, device)
-        return Opened(load_exported(path))
+    if is_exported(path):
+        exported = load_exported(path)
+        _check_options(path, engine, device)
+        return OpenedNetwork(exported)
     if engine in FORMATS:
         if device not in ("auto", "cpu"):
-            raise ConfigError(f"--device {device}: {engine} runs on the processor here; give --engine torch")
-        return Opened(_exported(path, engine))
-    on_processor = device == "cpu" or (device == "auto" and not has_accelerator())
-    if engine == "auto" and on_processor:
-        return _open_auto(path, films)
-    return Opened(_torch(path, device))
+            raise ConfigError(f"--device {device}: {engine} runs on the CPU only; use --engine torch")
+        return OpenedNetwork(_load_or_write_export(path, engine))
+    on_cpu = device == "cpu" or (device == "auto" and not has_accelerator())
+    if engine == "auto" and on_cpu:
+        return _open_on_cpu(path, films)
+    return OpenedNetwork(_open_in_torch(path, device))
 
 
 def has_accelerator() -> bool:
-    """Tell whether torch may find a GPU, without loading it."""
+    """Tell whether torch is likely to find a GPU, without importing torch."""
     return sys.platform == "darwin" or shutil.which("nvidia-smi") is not None or Path("/dev/kfd").exists()
 
 
-def fresh_export(run_folder: Path, form: str) -> Exported | None:
-    """Return the run's own export in this form; None where there is none, or an older model's."""
-    file = run_folder / "exported" / f"model{FORMATS[form]}"
+def load_current_export(run_folder: Path, file_format: str) -> ExportedModel | None:
+    """Load a run's own export in this format; None if there is none, or if it is of an older model."""
+    file = export_path(run_folder, file_format)
     if not file.is_file():
         return None
-    found = load_exported(file)
-    return found if found.card.source == source_of(run_folder) else None
+    exported = load_exported(file)
+    return exported if exported.card.source == model_hash(run_folder) else None
 
 
-def _check_engine(path: Path, engine: str, device: str) -> None:
-    own = {ending: form for form, ending in FORMATS.items()}[path.suffix.lower()]
-    if engine not in ("auto", own) and (engine, own) != ("torch", "torchscript"):
-        raise ConfigError(f"--engine {engine}: {path} runs in {own} alone; leave --engine out")
+def _check_options(path: Path, engine: str, device: str) -> None:
+    file_format = {ending: name for name, ending in FORMATS.items()}[path.suffix.lower()]
+    if engine not in ("auto", file_format):
+        raise ConfigError(f"--engine {engine}: {path} runs in {file_format} only; leave out --engine")
     if device not in ("auto", "cpu"):
-        raise ConfigError(f"--device {device}: {path} runs on the processor; give the run folder instead")
+        raise ConfigError(f"--device {device}: {path} runs on the CPU only; give the run folder instead")
 
 
-def _open_auto(folder: Path, films: int) -> Opened:
-    forms = ["openvino", "onnx"] if find_spec("openvino") else ["onnx"]  # in the order of their speed
+def _open_on_cpu(folder: Path, films: int) -> OpenedNetwork:
+    formats = ["openvino", "onnx"] if find_spec("openvino") else ["onnx"]  # fastest first
     try:
-        found = next(filter(None, (fresh_export(folder, form) for form in forms)), None)
-        if found is None and films >= PAYS_FROM:
-            found = _exported(folder, forms[0])
+        exported = next(filter(None, (load_current_export(folder, name) for name in formats)), None)
+        if exported is None and films >= MIN_FILMS_FOR_EXPORT:
+            exported = _load_or_write_export(folder, formats[0])
     except KnownError as error:
         if not (folder / "model.safetensors").is_file():
             raise
-        return Opened(_torch(folder, "cpu"), f"torch predicts, since the export cannot be used: {error}")
-    return Opened(found) if found is not None else Opened(_torch(folder, "cpu"))
+        return OpenedNetwork(_open_in_torch(folder, "cpu"), f"torch predicts, because the export failed: {error}")
+    return OpenedNetwork(exported if exported is not None else _open_in_torch(folder, "cpu"))
 
 
-def _exported(folder: Path, form: str) -> Exported:
-    found = fresh_export(folder, form)
-    if found is not None:
-        return found
+def _load_or_write_export(folder: Path, file_format: str) -> ExportedModel:
+    exported = load_current_export(folder, file_format)
+    if exported is not None:
+        return exported
     from fxkit.models.export import export_model
 
-    return load_exported(export_model(folder, form).path)
+    return load_exported(export_model(folder, file_format).path)
 
 
-def _torch(folder: Path, device: str) -> Network:
+def _open_in_torch(folder: Path, device: str) -> Network:
     from fxkit.models.predict_records import TorchNetwork, choose_device
     from fxkit.models.saved import load_model
 

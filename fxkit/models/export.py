@@ -1,4 +1,4 @@
-"""Export a finished model as one file that runs without fxkit, and check it against the model on real films."""
+"""Export a finished model to one file that runs without fxkit, and compare the file with the model."""
 
 import os
 import tempfile
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,12 +22,12 @@ from fxkit.models.exported import (
     INPUT,
     KEY,
     OUTPUT,
-    SCRIPT_CARD,
     ExportedCard,
-    card_text,
+    export_path,
+    format_card,
+    import_openvino,
     load_exported,
-    openvino_of,
-    source_of,
+    model_hash,
 )
 from fxkit.models.predict_records import TorchNetwork
 from fxkit.models.run_folder import open_run, read_json
@@ -37,23 +36,23 @@ from fxkit.synth.dataset import make_film, plans
 from preprocess.errors import ImageError, OutputError
 from preprocess.images import read_image, to_grey8
 
-TOLERANCE = 1e-3  # in probability
+TOLERANCE = 1e-3  # largest accepted difference in probability
 
-CHECKED = 32  # films, at most
+MAX_CHECK_FILMS = 32
 
-MADE = 8  # films, where the run's own are not at hand
+SYNTHETIC_CHECK_FILMS = 8  # used when the run's own films cannot be read
 
-LARGEST_BATCH = 4096  # films, in an exported network's promises
+MAX_BATCH = 4096  # films, declared in the exported network
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was exported, and how it was checked."""
+    """An exported file and the result of its comparison with the model."""
 
     path: Path
-    films: int
-    own: bool  # they are the run's own; else made ones
-    difference: float  # the largest in probability between the exported file and the model
+    n_films: int  # compared
+    from_run: bool  # the films are the run's own; False: synthetic
+    difference: float  # largest difference in probability between file and model
 
 
 class ExportedNetwork(nn.Module):
@@ -76,48 +75,46 @@ class ExportedNetwork(nn.Module):
         return (logits / self.temperature).softmax(1)
 
 
-def export_model(run_folder: str | Path, form: str = "onnx", out: str | Path | None = None) -> Export:
-    """Write a run's model as onnx, openvino or torchscript; it is kept only if it says what the model says.
+def export_model(run_folder: str | Path, file_format: str = "onnx", out: str | Path | None = None) -> Export:
+    """Export a run's model, compare the file with the model, and keep it only if their probabilities agree.
 
-    The check runs on test films of the run, else on its validation films, else on made ones.
+    The comparison uses test films of the run, else its validation films, else synthetic films.
 
     Args:
-        out: the file; RUN/exported/model.<ending> if not given. OpenVINO's weights go beside it as .bin.
+        file_format: onnx or openvino.
+        out: the file to write; default RUN/exported/model.<ending>. OpenVINO's weights are a .bin file beside it.
     Raises:
-        RunError: no finished run, a backbone that cannot be exported so, or a probability that differs by more
+        RunError: no finished run, the backbone cannot be exported in this format, or a probability differs by more
             than TOLERANCE.
-        OutputError: the place cannot be written.
+        OutputError: the file cannot be written.
     """
     folder = Path(run_folder)
-    target = Path(out) if out is not None else exported_file(folder, form)
-    if target.suffix.lower() != FORMATS[form]:
-        raise RunError(f"{target}: expected a name that ends in {FORMATS[form]} for {form}; correct --out")
+    target = Path(out) if out is not None else export_path(folder, file_format)
+    if target.suffix.lower() != FORMATS[file_format]:
+        raise RunError(
+            f"{target}: expected a name that ends in {FORMATS[file_format]} for {file_format}; correct --out"
+        )
     model = load_model(folder)
-    films, own = parity_films(folder, model)
+    films, from_run = select_check_films(folder, model)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as aside:
-            written = Path(aside) / target.name
-            write_exported(model, exported_card(folder, model), form, written)
-            difference = compare(model, written, films)
-            _refuse_difference(target, difference, len(films))
-            for file in sorted(Path(aside).iterdir()):  # the .bin before the .xml that speaks of it
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as temporary:
+            written = Path(temporary) / target.name
+            write_exported(model, describe_export(folder, model), file_format, written)
+            difference = measure_difference(model, written, films)
+            _check_difference(target, difference, len(films))
+            for file in sorted(Path(temporary).iterdir()):  # .bin before the .xml that refers to it
                 os.replace(file, target.parent / file.name)
     except OSError as error:
         raise OutputError(
             f"{target}: cannot be written ({error.strerror}); free some space or choose another --out"
         ) from error
-    return Export(target, len(films), own, difference)
+    return Export(target, len(films), from_run, difference)
 
 
-def exported_file(run_folder: Path, form: str) -> Path:
-    """Return where a run keeps its own export."""
-    return run_folder / "exported" / f"model{FORMATS[form]}"
-
-
-def exported_card(folder: Path, model: Model) -> ExportedCard:
-    """Return what the exported file of a run's model says of itself."""
-    described = read_json(folder / "manifest.json") if (folder / "manifest.json").is_file() else {}
+def describe_export(folder: Path, model: Model) -> ExportedCard:
+    """Return the card for the exported file of a run's model."""
+    manifest = read_json(folder / "manifest.json") if (folder / "manifest.json").is_file() else {}
     return ExportedCard(
         classes=model.card.classes,
         preprocessing=model.card.preprocessing,
@@ -125,113 +122,111 @@ def exported_card(folder: Path, model: Model) -> ExportedCard:
         threshold=model.card.threshold,
         temperature=model.card.temperature,
         backbone=model.card.model.backbone,
-        stamp=str(described.get("stamp", "")),
-        source=source_of(folder),
+        stamp=str(manifest.get("stamp", "")),
+        source=model_hash(folder),
         fxkit=__version__,
     )
 
 
-def write_exported(model: Model, card: ExportedCard, form: str, path: Path) -> None:
-    """Write a model in one of FORMATS; its card goes into the file's metadata.
+def write_exported(model: Model, card: ExportedCard, file_format: str, path: Path) -> None:
+    """Write a model in one of FORMATS, with the card in the file's metadata. It is not compared with the model.
 
     Raises:
-        RunError: the exporter does not know an operation of the backbone, or its runtime is not installed.
+        RunError: the exporter does not support an operation of the backbone, or OpenVINO is not installed.
     """
     network = ExportedNetwork(model).cpu().eval()
     size = card.preprocessing.image_size
-    example = torch.zeros(2, 1, size, size, dtype=torch.uint8)  # of two films: a batch of one would be taken as fixed
+    example = torch.zeros(2, 1, size, size, dtype=torch.uint8)  # an example of one film would fix the batch size at 1
     try:
-        with _quiet(), torch.no_grad():
-            WRITERS[form](network, example, path, card_text(card))
+        with _without_warnings(), torch.no_grad():
+            WRITERS[file_format](network, example, path, format_card(card))
     except RunError:
         raise
     except Exception as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise RunError(
-            f"{card.backbone}: cannot be exported as {form} ({reason}); try another of {', '.join(FORMATS)}"
-        ) from error
+        others = ", ".join(name for name in FORMATS if name != file_format)
+        raise RunError(f"{card.backbone}: cannot be exported as {file_format} ({reason}); try {others}") from error
 
 
-def parity_films(folder: Path, model: Model) -> tuple[Grey, bool]:
-    """Return up to CHECKED films (N, S, S) of the run's test split, else of val; made ones (and False) where none is.
+def select_check_films(folder: Path, model: Model) -> tuple[Grey, bool]:
+    """Return films to compare a model with its export, and whether they are the run's own.
 
-    They are not cleaned: the network is to be compared, and takes any film.
+    They are up to MAX_CHECK_FILMS test films (N, S, S) of the run, else validation films, else synthetic films. They
+    are not cleaned: any film serves to compare two networks.
     """
     try:
         run = open_run(folder)
         records = usable(run.records, "test") or usable(run.records, "val")
-        films = _films_of(run.root, records, run.config.data.max_pixels)
+        films = _read_films(run.root, records, run.config.data.max_pixels)
     except (RunError, ImageError):
         films = []
-    own = bool(films)
-    images = films or [make_film(plan, seed=0).image for plan in plans(MADE, 0, 0.5)]
-    return np.stack([resize(to_grey8(image), model.card.preprocessing) for image in images]), own
+    images = films or [make_film(plan, seed=0).image for plan in plans(SYNTHETIC_CHECK_FILMS, 0, 0.5)]
+    return np.stack([resize(to_grey8(image), model.card.preprocessing) for image in images]), bool(films)
 
 
-def _films_of(root: Path, records: Sequence[Record], max_pixels: int) -> list[Grey]:
+def _read_films(root: Path, records: Sequence[Record], max_pixels: int) -> list[Grey]:
+    """Read up to MAX_CHECK_FILMS films, evenly spaced over the records."""
     place = open_image_root(root)
-    chosen = records[:: -(-len(records) // CHECKED)] if records else ()
+    chosen = records[:: -(-len(records) // MAX_CHECK_FILMS)] if records else ()
     return [to_grey8(read_image(place.find(r.path), max_pixels=max_pixels)) for r in chosen]
 
 
-def compare(model: Model, exported: Path, films: Grey) -> float:
-    """Return the largest difference in probability between a model and its export, in batches of one and of many."""
+def measure_difference(model: Model, exported: Path, films: Grey) -> float:
+    """Return the largest difference in probability between a model and its export on (N, S, S) films.
+
+    The export runs once on a single film and once on all others, so that both batch sizes are tested.
+    """
     network = load_exported(exported)
-    found = np.concatenate([network.probabilities(part) for part in (films[:1], films[1:]) if len(part)])
-    return float(np.abs(found - TorchNetwork(model, torch.device("cpu")).probabilities(films)).max())
+    batches = [films[:1], films[1:]] if len(films) > 1 else [films]
+    probabilities = np.concatenate([network.probabilities(batch) for batch in batches])
+    return float(np.abs(probabilities - TorchNetwork(model, torch.device("cpu")).probabilities(films)).max())
 
 
-def _refuse_difference(target: Path, difference: float, films: int) -> None:
-    if not difference <= TOLERANCE:
+def _check_difference(target: Path, difference: float, n_films: int) -> None:
+    if not difference <= TOLERANCE:  # also true if the difference is not a number
         raise RunError(
-            f"{target}: not kept: its probabilities differ by up to {difference:.2g} from the model's over {films} "
+            f"{target}: not kept: its probabilities differ by up to {difference:.2g} from the model's over {n_films} "
             f"films; expected at most {TOLERANCE:g}; try another --format"
         )
 
 
 def _write_onnx(network: nn.Module, example: Tensor, path: Path, card: str) -> None:
-    count = torch.export.Dim("films", min=1, max=LARGEST_BATCH)
+    batch = torch.export.Dim("films", min=1, max=MAX_BATCH)
     program = torch.onnx.export(
         network,
         (example,),
         dynamo=True,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_shapes=({0: count},),
+        dynamic_shapes=({0: batch},),
         verbose=False,
     )
     assert program is not None
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # where in whose folders the code lies
+        node.metadata_props.clear()  # holds source file paths of this machine
     program.model.metadata_props[KEY] = card
     program.save(str(path), external_data=False)
 
 
 def _write_openvino(network: nn.Module, example: Tensor, path: Path, card: str) -> None:
-    openvino = openvino_of(path)
-    with tempfile.TemporaryDirectory() as aside:
-        between = Path(aside) / "model.onnx"
-        _write_onnx(network, example, between, card)
-        model = openvino.convert_model(between)
+    openvino = import_openvino(path)
+    with tempfile.TemporaryDirectory() as temporary:
+        onnx_file = Path(temporary) / "model.onnx"
+        _write_onnx(network, example, onnx_file, card)
+        model = openvino.convert_model(onnx_file)
         model.set_rt_info(card, KEY)
         openvino.save_model(model, path, compress_to_fp16=False)
-
-
-def _write_torchscript(network: nn.Module, example: Tensor, path: Path, card: str) -> None:
-    traced = torch.jit.freeze(cast(Any, torch.jit).trace(network, example, check_trace=False))
-    torch.jit.save(traced, str(path), _extra_files={SCRIPT_CARD: card})
 
 
 WRITERS: Mapping[str, Callable[[nn.Module, Tensor, Path, str], None]] = {
     "onnx": _write_onnx,
     "openvino": _write_openvino,
-    "torchscript": _write_torchscript,
 }
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporters warn of what a trace cannot follow, and that they may change; the comparison tells what matters."""
+def _without_warnings() -> Iterator[None]:
+    """Hide the exporters' warnings: the comparison with the model shows whether the result is right."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,14 +1,12 @@
-"""Exported models: one file that holds the whole network and how to use it. Running one needs no torch and no timm."""
+"""Exported models: one file with the whole network and its description. Running one needs no torch and no timm."""
 
 import hashlib
 import json
 import os
-import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,66 +14,66 @@ from numpy.typing import NDArray
 from fxkit.data.preprocessing import Preprocessing, preprocessing_from
 from fxkit.errors import RunError
 
-KEY = "fxkit"  # of the card in a file's metadata
+KEY = "fxkit"  # metadata key under which a file holds its card
 
-INPUT, OUTPUT = "films", "probabilities"
+INPUT, OUTPUT = "films", "probabilities"  # names of the network's input and output
 
-FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt"}
+FORMATS = {"onnx": ".onnx", "openvino": ".xml"}  # format: file ending
 
-SCRIPT_CARD = "fxkit.json"  # of TorchScript, whose metadata are files in its archive
-
+TORCHSCRIPT_ENDING = ".pt"
 
 Films = NDArray[np.uint8]
 
-Run = Callable[[Films], NDArray[np.float32]]
+Floats = NDArray[np.float64]
 
-
-RULES = {
+USAGE_RULES = {
     "input": f"{INPUT}: (N, 1, S, S) uint8, grey films at the network's size, bright bone",
     "output": f"{OUTPUT}: (N, C) float32, in the order of classes; mean, std, temperature and softmax are inside",
-    "resize": "stretch: to (S, S); pad: longer side to S, black on all sides. Areas are averaged where both sides "
-    "shrink, else interpolated linearly. S is preprocessing.image_size",
-    "decision": "of two classes the second where its probability is at least threshold; of more, the likeliest",
+    "resize": "stretch: to (S, S); pad: longer side to S, then black on all sides. Area averaging if both sides "
+    "shrink, else linear interpolation. S is preprocessing.image_size",
+    "decision": "two classes: the second if its probability is at least threshold; more: the most probable class",
 }
 
 
 @dataclass(frozen=True)
 class ExportedCard:
-    """What an exported file says of itself."""
+    """The description inside an exported file."""
 
-    classes: tuple[str, ...]  # in the order of the probabilities; of two, the second is the positive one
+    classes: tuple[str, ...]  # in the order of the probabilities; of two, the second is the positive class
     preprocessing: Preprocessing
-    cleaning: Mapping[str, Any] | None  # the settings of clean-labels, where it was trained on cleaned images
+    cleaning: Mapping[str, Any] | None  # settings of clean-labels; None if the model was trained on raw films
     threshold: float  # on the positive class's probability
-    temperature: float  # by which the logits are divided, inside the network
+    temperature: float  # divides the logits, inside the network
     backbone: str  # timm's name
-    stamp: str  # the line that all the run's figures bear; "" where its split does not leak
-    source: str  # see `source_of`
-    fxkit: str  # version that made it
+    stamp: str  # the line that every figure of a run with a leaking split bears; else ""
+    source: str  # see `model_hash`
+    fxkit: str  # version that wrote the file
 
 
 @dataclass(frozen=True)
-class Exported:
-    """An exported model on the processor."""
+class ExportedModel:
+    """An exported model, ready to run on the CPU."""
 
     card: ExportedCard
-    run: Run
+    run: Callable[[Films], NDArray[np.float32]]  # (N, 1, S, S) films -> (N, C) probabilities
 
-    def probabilities(self, films: Films) -> NDArray[np.float64]:
+    def probabilities(self, films: Films) -> Floats:
         """Return (N, C) probabilities of (N, S, S) films at the network's size."""
         return np.asarray(self.run(np.ascontiguousarray(films[:, None])), np.float64)
 
 
-def card_text(card: ExportedCard) -> str:
-    """Return the card as the JSON that stands in a file's metadata, with the rules of use in words."""
-    return json.dumps(asdict(card) | {"rules": RULES}, indent=1)
+def format_card(card: ExportedCard) -> str:
+    """Return the card and the rules of use as JSON, for the file's metadata."""
+    return json.dumps(asdict(card) | {"rules": USAGE_RULES}, indent=1)
 
 
-def card_from(text: str, path: Path) -> ExportedCard:
-    """Read a card from a file's metadata.
+def parse_card(text: str, path: Path) -> ExportedCard:
+    """Parse the card in a file's metadata.
 
+    Args:
+        path: the file, for the error message.
     Raises:
-        RunError: it is no card.
+        RunError: the text is not a card.
     """
     try:
         values = json.loads(text)
@@ -91,34 +89,46 @@ def card_from(text: str, path: Path) -> ExportedCard:
             fxkit=str(values["fxkit"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}" if text else "nothing under the key 'fxkit'"
+        reason = f"{type(error).__name__}: {error}" if text else f"no metadata under the key {KEY!r}"
         raise RunError(
-            f"{path}: its metadata are no model card of fxkit ({reason}); make the file with `fxkit export`"
+            f"{path}: its metadata hold no fxkit model card ({reason}); expected a file that `fxkit export` wrote"
         ) from error
 
 
-def load_exported(path: str | Path) -> Exported:
-    """Load an exported model by its ending; nothing is unpickled.
+def export_path(run_folder: Path, file_format: str) -> Path:
+    """Return where a run keeps its own export."""
+    return run_folder / "exported" / f"model{FORMATS[file_format]}"
 
-    A TorchScript file is a program all the same: load only those whose maker you trust.
+
+def is_exported(path: Path) -> bool:
+    """Tell by its ending whether a file is an exported model, TorchScript of earlier versions included."""
+    return path.suffix.lower() in (*FORMATS.values(), TORCHSCRIPT_ENDING) and not path.is_dir()
+
+
+def load_exported(path: str | Path) -> ExportedModel:
+    """Load an exported model. The file's ending gives its format; nothing is unpickled.
 
     Raises:
-        RunError: no such file, damaged, not made by fxkit, or its runtime is not installed.
+        RunError: no such file, damaged, not written by fxkit, TorchScript, or the format's runtime is not installed.
     """
     path = Path(path)
+    if path.suffix.lower() == TORCHSCRIPT_ENDING:
+        raise RunError(
+            f"{path}: TorchScript files (.pt) are no longer supported; export the run again as ONNX with `fxkit export`"
+        )
     load = LOADERS.get(path.suffix.lower())
     if load is None:
-        raise RunError(f"{path}: an exported model ends in {', '.join(LOADERS)}; make one with `fxkit export`")
+        raise RunError(f"{path}: an exported model ends in {' or '.join(LOADERS)}; make one with `fxkit export`")
     if not path.is_file():
         raise RunError(f"{path}: no such file; make it with `fxkit export`")
     return load(path)
 
 
-def source_of(run_folder: Path) -> str:
-    """Return the SHA-256 of a run's model, weights and description: an export of another is out of date.
+def model_hash(run_folder: Path) -> str:
+    """Return the SHA-256 of a run's model.safetensors and model.json; an export with another hash is out of date.
 
     Raises:
-        RunError: there is no finished model.
+        RunError: the run has no finished model.
     """
     try:
         parts = [(run_folder / name).read_bytes() for name in ("model.safetensors", "model.json")]
@@ -130,46 +140,13 @@ def source_of(run_folder: Path) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def _load_onnx(path: Path) -> Exported:
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(str(path), _onnx_options(), providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise _damaged(path, error) from error
-    card = card_from(session.get_modelmeta().custom_metadata_map.get(KEY, ""), path)
-    return Exported(card, lambda films: np.asarray(session.run([OUTPUT], {INPUT: films})[0]))
-
-
-def _onnx_options() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone: warnings speak of how the graph was simplified
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # torch heeds it, this runtime does not: its waiting threads would keep other cores busy
-        options.intra_op_num_threads = int(threads)
-    return options
-
-
-def _load_openvino(path: Path) -> Exported:
-    core = openvino_of(path).Core()
-    try:
-        model = core.read_model(path)
-        text = str(model.get_rt_info(KEY).astype(str)) if model.has_rt_info(KEY) else ""
-    except Exception as error:
-        raise _damaged(path, error) from error
-    card = card_from(text, path)
-    # Some processors would else compute in 16 bits.
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return Exported(card, lambda films: np.array(compiled(films)[0]))
-
-
-def openvino_of(path: Path) -> Any:
+def import_openvino(path: Path) -> Any:
     """Return the module openvino.
 
+    Args:
+        path: the file that needs it, for the error message.
     Raises:
-        RunError: it is not installed; `path` opens the text.
+        RunError: OpenVINO is not installed.
     """
     try:
         import openvino
@@ -178,31 +155,40 @@ def openvino_of(path: Path) -> Any:
     return openvino
 
 
-def _load_torchscript(path: Path) -> Exported:
-    card = card_from(_script_card(path), path)  # before anything of the file runs
-    import torch
+def _load_onnx(path: Path) -> ExportedModel:
+    import onnxruntime
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch recommends torch.export, which needs Python to run
-            network: Any = cast(Any, torch.jit).load(path, map_location="cpu")
+        session = onnxruntime.InferenceSession(str(path), _onnx_options(), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _damaged(path, error) from error
-
-    def run(films: Films) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(films)).numpy(), np.float32)
-
-    return Exported(card, run)
+    card = parse_card(session.get_modelmeta().custom_metadata_map.get(KEY, ""), path)
+    return ExportedModel(card, lambda films: np.asarray(session.run([OUTPUT], {INPUT: films})[0]))
 
 
-def _script_card(path: Path) -> str:
+def _onnx_options() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only; warnings are about how the graph was optimised
+    # ONNX Runtime ignores OMP_NUM_THREADS, and its idle threads would keep the other cores busy.
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():
+        options.intra_op_num_threads = int(threads)
+    return options
+
+
+def _load_openvino(path: Path) -> ExportedModel:
+    core = import_openvino(path).Core()
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(f"/extra/{SCRIPT_CARD}")]
-            return archive.read(names[0]).decode() if names else ""
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        model = core.read_model(path)
+        text = str(model.get_rt_info(KEY).astype(str)) if model.has_rt_info(KEY) else ""
+    except Exception as error:
         raise _damaged(path, error) from error
+    card = parse_card(text, path)
+    # Without this hint some processors would compute in 16 bits.
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return ExportedModel(card, lambda films: np.array(compiled(films)[0]))
 
 
 def _damaged(path: Path, error: Exception) -> RunError:
@@ -210,8 +196,4 @@ def _damaged(path: Path, error: Exception) -> RunError:
     return RunError(f"{path}: cannot be loaded ({reason}); make it again with `fxkit export`")
 
 
-LOADERS: Mapping[str, Callable[[Path], Exported]] = {
-    ".onnx": _load_onnx,
-    ".xml": _load_openvino,
-    ".pt": _load_torchscript,
-}
+LOADERS: Mapping[str, Callable[[Path], ExportedModel]] = {".onnx": _load_onnx, ".xml": _load_openvino}

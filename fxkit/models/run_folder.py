@@ -1,8 +1,9 @@
-"""The run folder: what a training leaves behind, and what the other commands read.
+"""The run folder: training writes it, the other commands read it and add to it.
 
-config.yaml  environment.json  manifest.csv  manifest.json (image root, hash, stamp)  history.csv  validation.json
-model.safetensors  model.json  checkpoints/ and logs/ (Lightning's)  then by evaluate, cam and ablate:
-predictions.csv  metrics.json  figures/  report.html  evaluations/  splits/  cam/  ablation.json
+Written by train: config.yaml, environment.json, manifest.csv, manifest.json (image root, hash, stamp), history.csv,
+validation.json, model.safetensors, model.json, and Lightning's checkpoints/ and logs/.
+Added by evaluate, cam and ablate: predictions.csv, metrics.json, figures/, report.html, evaluations/, splits/, cam/,
+ablation.json.
 """
 
 import json
@@ -38,16 +39,18 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Run:
+    """What a run folder says about its training."""
+
     folder: Path
     config: Config
-    root: Path  # of the images
+    root: Path  # folder of the images
     records: tuple[Record, ...]
-    cleaning: Mapping[str, Any] | None = None  # settings of clean-labels, where root holds cleaned images
-    folds: int = 0  # of a run that trained a model a fold; else 0
+    cleaning: Mapping[str, Any] | None = None  # settings of clean-labels; None if root holds raw images
+    folds: int = 0  # number of cross-validation folds; 0: one model
 
     @property
     def stamp(self) -> str:
-        """The line that every figure of this run bears; "" where its split does not leak."""
+        """The line that every figure of this run bears if its split leaks; else ""."""
         return leak_stamp(self.records)
 
 
@@ -61,49 +64,65 @@ def create_run(
     folds: int = 0,
     overwrite: bool = False,
 ) -> None:
-    """Make a run folder and write down what the training starts from.
+    """Make a run folder, and write the settings, the manifest and the environment of the training.
 
+    Args:
+        overwrite: delete an existing run folder first.
     Raises:
-        RunError: the folder is there already, and not to be overwritten or not a run.
+        RunError: the folder exists and `overwrite` is not given, or it is not a run folder.
     """
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise RunError(f"{folder}: exists already; choose another --name, or give --resume or --overwrite")
+            raise RunError(f"{folder}: already exists; choose another --name, or give --resume or --overwrite")
         if not (folder / "config.yaml").is_file():
-            raise RunError(f"{folder}: is no run folder, so it is not overwritten; choose another --name")
+            raise RunError(f"{folder}: is not a run folder, so it is not overwritten; choose another --name")
         shutil.rmtree(folder)
     write_config(folder / "config.yaml", config)
     write_manifest(folder / "manifest.csv", records)
-    described = {
+    manifest = {
         "root": str(root.resolve()),
         "sha256": manifest_hash(records),
         "cleaning": cleaning,
         "folds": folds,
-        "stamp": leak_stamp(records),  # of leaks
+        "stamp": leak_stamp(records),
     }
-    write_json(folder / "manifest.json", described)
-    write_json(folder / "environment.json", environment())
+    write_json(folder / "manifest.json", manifest)
+    write_json(folder / "environment.json", describe_environment())
 
 
 def open_run(folder: str | Path) -> Run:
     """Read a run folder.
 
     Raises:
-        RunError: no such folder, or a part of it is missing or was changed.
+        RunError: it is not a run folder, or a file in it is missing or was changed.
+        ConfigError: its settings are not valid.
     """
     folder = Path(folder)
     if not (folder / "config.yaml").is_file():
-        raise RunError(f"{folder}: no run folder (config.yaml is missing); make one with `fxkit train`")
-    config = check_settings(Config, read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
-    described = read_json(folder / "manifest.json")
+        raise RunError(f"{folder}: not a run folder (config.yaml is missing); make one with `fxkit train`")
+    config = read_run_config(folder / "config.yaml")
+    manifest = read_json(folder / "manifest.json")
     records = tuple(read_manifest(folder / "manifest.csv"))
-    if manifest_hash(records) != described["sha256"]:
+    if manifest_hash(records) != manifest["sha256"]:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    folds = int(described.get("folds", 0))
-    return Run(folder, config, Path(described["root"]), records, described.get("cleaning"), folds)
+    folds = int(manifest.get("folds", 0))
+    return Run(folder, config, Path(manifest["root"]), records, manifest.get("cleaning"), folds)
 
 
-def check_same(
+def read_run_config(path: Path) -> Config:
+    """Read the settings of a run, also of one whose trainer.export names the removed TorchScript format.
+
+    Raises:
+        ConfigError: the settings are not valid.
+    """
+    values = read_yaml(path)
+    trainer = values.get("trainer")
+    if isinstance(trainer, dict) and trainer.get("export") == "torchscript":
+        values["trainer"] = {key: value for key, value in trainer.items() if key != "export"}
+    return check_settings(Config, values, str(path))
+
+
+def check_resumable(
     folder: Path,
     config: Config,
     root: Path,
@@ -112,15 +131,15 @@ def check_same(
     cleaning: Mapping[str, Any] | None = None,
     folds: int = 0,
 ) -> None:
-    """Raise RunError unless a run to resume was started on the same films, with the same settings and folds."""
+    """Raise RunError unless a run was started with the same films, settings and folds. Trainer settings may differ."""
     run = open_run(folder)
     if run.root != root.resolve() or run.cleaning != cleaning:
-        raise RunError(f"{folder}: was started on the films in {run.root}; give the same, or --overwrite")
+        raise RunError(f"{folder}: was started with the films in {run.root}; give the same folder, or --overwrite")
     if run.folds != folds:
         started = f"with --folds {run.folds}" if run.folds else "without --folds"
-        raise RunError(f"{folder}: was started {started}; do the same, or --overwrite")
+        raise RunError(f"{folder}: was started {started}; give the same, or --overwrite")
     if run.records != tuple(records):
-        raise RunError(f"{folder}: was started on another manifest; give the same data, or --overwrite")
+        raise RunError(f"{folder}: was started with another manifest; give the same data, or --overwrite")
     before, now = run.config.model_dump(), config.model_dump()
     changed = [key for key in before if key != "trainer" and before[key] != now[key]]
     if changed:
@@ -128,6 +147,7 @@ def check_same(
 
 
 def write_json(path: str | Path, values: Any) -> None:
+    """Write values as JSON."""
     write_atomic(path, json.dumps(values, indent=1) + "\n")
 
 
@@ -135,19 +155,19 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Raises:
-        RunError: missing, damaged, or not an object.
+        RunError: the file is missing or damaged, or holds something else.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); the run is not complete") from error
+        raise RunError(f"{path}: cannot be read ({error}); the run is incomplete") from error
     if not isinstance(values, dict):
-        raise RunError(f"{path}: holds a {type(values).__name__}; expected an object")
+        raise RunError(f"{path}: holds a {type(values).__name__}; expected a JSON object")
     return values
 
 
-def environment() -> dict[str, Any]:
-    """Return what the result may depend on: versions, machine and the checkout's commit."""
+def describe_environment() -> dict[str, Any]:
+    """Return what a result may depend on: package versions, the platform and the commit of fxkit."""
     return {
         "fxkit": __version__,
         "commit": _commit(),
@@ -165,12 +185,12 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of fxkit's checkout, marked where files differ from it; None where it is installed from a wheel."""
+    """Return the commit of fxkit's checkout, with "-dirty" if files were changed; None if installed from a wheel."""
     top = Path(__file__).parents[2]
     if not (top / ".git").exists():
         return None
     try:
-        shown = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(top), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
             capture_output=True,
             text=True,
@@ -179,4 +199,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return shown.stdout.strip()
+    return result.stdout.strip()

@@ -1,4 +1,4 @@
-"""A finished model in torch: its weights, built as model.json says."""
+"""Save and load a finished model in torch: its weights, and the network that model.json describes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +14,18 @@ from preprocess.files import write_atomic
 
 @dataclass(frozen=True)
 class Model:
+    """A finished classifier and its description."""
+
     classifier: Classifier | Ensemble
     card: ModelCard
 
     @property
     def members(self) -> "list[Model]":
-        """The models that an ensemble averages; of any other the model itself."""
+        """The models that an ensemble averages; for a single classifier, only this model."""
         if not isinstance(self.classifier, Ensemble):
             return [self]
-        each = zip(self.classifier.members, self.classifier.temperatures.tolist(), strict=True)
-        return [Model(cast(Classifier, m), replace(self.card, temperature=t, members=1)) for m, t in each]
+        members = zip(self.classifier.members, self.classifier.temperatures.tolist(), strict=True)
+        return [Model(cast(Classifier, m), replace(self.card, temperature=t, members=1)) for m, t in members]
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -34,19 +36,22 @@ def save_model(folder: Path, model: Model) -> None:
 
 
 def load_model(folder: str | Path) -> Model:
-    """Load a finished model, in evaluation mode; nothing is unpickled.
+    """Load a finished model in evaluation mode. Nothing is unpickled.
 
     Raises:
-        RunError: no model there, or its files are damaged or do not fit each other.
+        RunError: the folder holds no finished model, or its files are damaged or do not match each other.
     """
     folder = Path(folder)
     if not (folder / "model.json").is_file() and not (folder / "config.yaml").is_file():
-        raise RunError(f"{folder}: no run folder; make one with `fxkit train`")
+        raise RunError(f"{folder}: not a run folder; make one with `fxkit train`")
     if not (folder / "model.safetensors").is_file():
-        raise RunError(f"{folder}: no model.safetensors; the training did not end: go on with `fxkit train --resume`")
+        raise RunError(
+            f"{folder}: no model.safetensors, because the training did not finish; continue it with "
+            "`fxkit train --resume`"
+        )
     card = read_card(folder)
     try:
-        classifier = _build(card)
+        classifier = _build_classifier(card)
         classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:
         reason = str(error).splitlines()[0]
@@ -54,8 +59,8 @@ def load_model(folder: str | Path) -> Model:
     return Model(classifier.eval(), card)
 
 
-def _build(card: ModelCard) -> Classifier | Ensemble:
-    """Build what the card describes, with weights that the state dict is to replace."""
-    size, count = card.preprocessing.image_size, len(card.classes)
-    members = [build_classifier(card.model, count, load=False, image_size=size) for _ in range(card.members)]
+def _build_classifier(card: ModelCard) -> Classifier | Ensemble:
+    """Build the network that a card describes, with random weights."""
+    size, n_classes = card.preprocessing.image_size, len(card.classes)
+    members = [build_classifier(card.model, n_classes, load=False, image_size=size) for _ in range(card.members)]
     return members[0] if card.members == 1 else Ensemble(members)

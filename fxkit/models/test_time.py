@@ -1,4 +1,4 @@
-"""Averaging at test time: a network judges a film mirrored and turned too, but only as its training showed films."""
+"""Test-time augmentation: average the predictions for mirrored and rotated views that the training also used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,29 +21,33 @@ KINDS = ("flips", "turns", "both")
 
 @dataclass(frozen=True)
 class View:
+    """One way to show a film to the network: flips, then a rotation."""
+
     mirrored: bool = False  # left and right exchanged
     upside_down: bool = False  # top and bottom exchanged
-    turn_deg: float = 0.0  # counter-clockwise, after both
-
-    def of(self, films: Grey) -> Grey:
-        """Return this view of (N, S, S) uint8 films; what a turn uncovers is black, as in training."""
-        films = films[:, :: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
-        if not self.turn_deg:
-            return np.ascontiguousarray(films)
-        size = films.shape[-1]
-        matrix = cv2.getRotationMatrix2D(((size - 1) / 2,) * 2, self.turn_deg, 1.0)
-        return np.stack([cv2.warpAffine(np.ascontiguousarray(film), matrix, (size, size)) for film in films])
+    turn_deg: float = 0.0  # counter-clockwise, after the flips
 
     @property
     def name(self) -> str:
-        told = ["mirrored"] * self.mirrored + ["upside down"] * self.upside_down
-        told += [f"turned by {self.turn_deg:g} degrees"] if self.turn_deg else []
-        return " and ".join(told) or "as it is"
+        """The view in words; metrics.json stores it."""
+        parts = ["mirrored"] * self.mirrored + ["upside down"] * self.upside_down
+        parts += [f"turned by {self.turn_deg:g} degrees"] if self.turn_deg else []
+        return " and ".join(parts) or "as it is"
+
+
+def apply_view(films: Grey, view: View) -> Grey:
+    """Return a view of (N, S, S) uint8 films; the corners that a rotation uncovers are black, as in training."""
+    films = films[:, :: -1 if view.upside_down else 1, :: -1 if view.mirrored else 1]
+    if not view.turn_deg:
+        return np.ascontiguousarray(films)
+    size = films.shape[-1]
+    matrix = cv2.getRotationMatrix2D(((size - 1) / 2,) * 2, view.turn_deg, 1.0)
+    return np.stack([cv2.warpAffine(np.ascontiguousarray(film), matrix, (size, size)) for film in films])
 
 
 @dataclass(frozen=True)
-class Averaged:
-    """A network whose probabilities are the mean over views of a film."""
+class AveragedNetwork:
+    """A network that averages its probabilities over views of each film."""
 
     network: Network
     views: Sequence[View]
@@ -54,67 +58,66 @@ class Averaged:
 
     def probabilities(self, films: Grey) -> Floats:
         """Return (N, C) probabilities of (N, S, S) films at the network's size."""
-        parts = [self.network.probabilities(view.of(films)) for view in self.views]
+        parts = [self.network.probabilities(apply_view(films, view)) for view in self.views]
         return np.asarray(np.mean(parts, axis=0), np.float64)
 
 
-def views_of(config: "Config", kind: str) -> tuple[View, ...]:
-    """Return the views to average, the film as it is first: only such as this training's augmentation held.
+def select_views(config: "Config", kind: str) -> tuple[View, ...]:
+    """Return the views to average: the unchanged film first, then only views that the training's augmentation used.
 
-    flips: each mirroring that was drawn, and both at once where both were. turns: by half the largest angle that was
-    drawn, either way. both: every turn of every flip.
-
+    Args:
+        kind: flips: each flip of the augmentation, and both flips together if it used both. turns: rotations by
+            half the augmentation's largest angle, either way. both: every rotation of every flip.
     Raises:
-        ConfigError: the training showed no such views; averaging them would cost accuracy.
+        ConfigError: the training used no such views; averaging them would lower the accuracy.
     """
     augment = config.augment
-    mirrors = [False, True][: 2 if augment.horizontal_flip > 0 else 1]
-    falls = [False, True][: 2 if augment.vertical_flip > 0 else 1]
-    half = augment.rotate_deg / 2 if augment.rotate_probability > 0 else 0.0
-    turns = [0.0, half, -half][: 3 if half else 1]
-    flips = [(m, f) for f in falls for m in mirrors]
-    seen = _saw_augmented(config)
-    if kind in ("flips", "both") and not (seen and len(flips) > 1):
-        raise ConfigError(_unseen(kind, "mirrored", "augment.horizontal_flip or augment.vertical_flip"))
-    if kind in ("turns", "both") and not (seen and half):
-        raise ConfigError(_unseen(kind, "turned", "augment.rotate_deg"))
+    mirrored = [False, True] if augment.horizontal_flip > 0 else [False]
+    upside_down = [False, True] if augment.vertical_flip > 0 else [False]
+    half_deg = augment.rotate_deg / 2 if augment.rotate_probability > 0 else 0.0
+    turns = [0.0, half_deg, -half_deg] if half_deg else [0.0]
+    flips = [(m, u) for u in upside_down for m in mirrored]
+    augmented = _trained_on_augmented_films(config)
+    if kind in ("flips", "both") and not (augmented and len(flips) > 1):
+        raise ConfigError(_unseen_views(kind, "mirrored", "augment.horizontal_flip or augment.vertical_flip"))
+    if kind in ("turns", "both") and not (augmented and half_deg):
+        raise ConfigError(_unseen_views(kind, "rotated", "augment.rotate_deg"))
     if kind == "turns":
         flips = flips[:1]
-    return tuple(View(m, f, turn) for turn in (turns[:1] if kind == "flips" else turns) for m, f in flips)
+    return tuple(View(m, u, turn) for turn in (turns[:1] if kind == "flips" else turns) for m, u in flips)
 
 
-def views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
-    """Return the views of a run folder, as `views_of` does; needs no torch.
+def select_views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
+    """Return the views to average for a run folder, as `select_views` does. Needs no torch.
 
     Raises:
-        ConfigError: it is an exported file, which does not tell what its training showed, or as `views_of`.
+        ConfigError: `model` is not a run folder, or as `select_views`.
     """
-    from fxkit.config import Config
-    from preprocess.yaml_files import check_settings, read_yaml
+    from fxkit.models.run_folder import read_run_config
 
     path = Path(model) / "config.yaml"
     if not path.is_file():
         raise ConfigError(
-            f"--tta {kind}: {model} does not tell which views its training showed; expected a run folder, which may "
-            "run its export by --engine onnx or openvino"
+            f"--tta {kind}: {model} does not say which views its training used; give the run folder, and --engine onnx "
+            "or openvino to use its export"
         )
-    return views_of(check_settings(Config, read_yaml(path), str(path)), kind)
+    return select_views(read_run_config(path), kind)
 
 
-def describe(views: Sequence[View]) -> str:
-    """Say in a line which views are averaged."""
+def describe_views(views: Sequence[View]) -> str:
+    """Return one line that lists the averaged views."""
     return f"averaged over {len(views)} views of each film: {', '.join(view.name for view in views)}"
 
 
-def _saw_augmented(config: "Config") -> bool:
-    """Tell whether training drew views: a probe's first pass shows the films as they are."""
-    first, finetune = config.optim.epochs
-    drawn = first > 1 or finetune > 0 if config.optim.head == "probe" else True
-    return config.augment.enabled and drawn
+def _trained_on_augmented_films(config: "Config") -> bool:
+    """Tell whether the training used augmented films. The first epoch of a probe uses the films unchanged."""
+    head_epochs, finetune_epochs = config.optim.epochs
+    only_unchanged = config.optim.head == "probe" and head_epochs <= 1 and finetune_epochs == 0
+    return config.augment.enabled and not only_unchanged
 
 
-def _unseen(kind: str, how: str, settings: str) -> str:
+def _unseen_views(kind: str, views: str, settings: str) -> str:
     return (
-        f"--tta {kind}: this model's training showed no {how} films, and averaging what it has not seen makes it "
-        f"worse; leave --tta out, or train with {settings} above 0 and augmented views"
+        f"--tta {kind}: this model was not trained on {views} films, and averaging over them would lower its accuracy; "
+        f"leave out --tta, or train with {settings} above 0 and augmented films"
     )

@@ -14,7 +14,7 @@ from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_trainable
-from fxkit.models.run_folder import check_same, create_run
+from fxkit.models.run_folder import check_resumable, create_run
 from fxkit.models.saved import Model, load_model, save_model
 from fxkit.models.training_films import keep_learnt
 from fxkit.training.films import check_records
@@ -153,7 +153,7 @@ def train_folds(
     settings = read_clean_settings(root)
     cleaning = None if settings is None else settings.model_dump()
     if resume and (folder / "config.yaml").is_file():
-        check_same(folder, config, root, records, cleaning=cleaning, folds=folds)
+        check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
     else:
         check_settings(config, len(classes))
         create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=overwrite)

@@ -19,7 +19,7 @@ from fxkit.models.backbones import build_preprocessing
 from fxkit.models.classifier import Classifier, build_classifier
 from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_records import predict_records
-from fxkit.models.run_folder import check_same, create_run, open_run, write_json
+from fxkit.models.run_folder import check_resumable, create_run, open_run, write_json
 from fxkit.models.saved import Model, save_model
 from fxkit.models.training_films import keep_learnt, refuse_learnt
 from fxkit.training.dry_run import DryRun, try_out
@@ -85,7 +85,7 @@ def train(
         config = _with_rate(config, search.suggestion or config.optim.head_lr)
         films = replace(films, config=config)
     if resumes:
-        check_same(folder, config, Path(root), records, cleaning=cleaning)
+        check_resumable(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
         keep_learnt(folder, config)

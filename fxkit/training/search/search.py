@@ -24,7 +24,7 @@ from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric, scored
 from fxkit.models.predict_records import predict_records
-from fxkit.models.run_folder import check_same, create_run, read_json, write_json
+from fxkit.models.run_folder import check_resumable, create_run, read_json, write_json
 from fxkit.models.saved import load_model
 from fxkit.training.folds import check_folds, check_settings, member_records, with_folds
 from fxkit.training.search.results import SearchResult, Trial, write_results
@@ -135,7 +135,7 @@ def _start(task: _Task, class_count: int, resume: bool, overwrite: bool) -> None
         create_run(task.folder, task.config, task.root, task.records, **films, overwrite=overwrite)
         write_json(path, described)
         return
-    check_same(task.folder, task.config, task.root, task.records, **films)
+    check_resumable(task.folder, task.config, task.root, task.records, **films)
     before = read_json(path)
     changed = [key for key, value in described.items() if before.get(key) != value]
     if changed:

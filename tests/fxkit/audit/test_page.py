@@ -110,7 +110,7 @@ def test_metrics_without_an_interval_are_not_drawn(make_run, write, metrics):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         build_audit(tmp_path)
 
 

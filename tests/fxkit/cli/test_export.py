@@ -30,11 +30,11 @@ def folder(trained: Run, tmp_path: Path) -> Path:
 
 
 def test_export_prints_how_far_it_differs(folder: Path) -> None:
-    difference, path = invoke(export, folder, "--format", "torchscript")
+    difference, path = invoke(export, folder, "--format", "onnx")
     assert difference.startswith("largest difference in probability: ")
     assert difference.endswith(" over 12 films of the run")
-    assert path == f"model: {folder / 'exported' / 'model.pt'}"
-    assert (folder / "exported" / "model.pt").is_file()
+    assert path == f"model: {folder / 'exported' / 'model.onnx'}"
+    assert (folder / "exported" / "model.onnx").is_file()
 
 
 def test_predict_says_the_same_by_every_engine(trained: Run, folder: Path, exported: Path) -> None:

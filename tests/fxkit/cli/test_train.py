@@ -14,7 +14,7 @@ from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.models.engines import fresh_export
+from fxkit.models.engines import load_current_export
 from fxkit.models.run_folder import open_run
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import OutputError
@@ -49,7 +49,7 @@ def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> N
     run = open_run(tmp_path / "mine")
     assert run.config.seed == 3
     assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'mine'}"
-    assert fresh_export(tmp_path / "mine", "onnx") is not None
+    assert load_current_export(tmp_path / "mine", "onnx") is not None
 
 
 def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) -> None:

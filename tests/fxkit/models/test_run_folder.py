@@ -1,4 +1,4 @@
-"""The run folder: what goes in comes out, and what is damaged or in the way is said."""
+"""The run folder: it is read back as written, and damaged or existing folders are refused."""
 
 import json
 import shutil
@@ -10,8 +10,9 @@ import torch
 from fxkit import __version__
 from fxkit.config import load_config
 from fxkit.errors import RunError
-from fxkit.models.run_folder import Run, create_run, environment, open_run, read_json
+from fxkit.models.run_folder import Run, create_run, describe_environment, open_run, read_json
 from fxkit.models.saved import load_model, save_model
+from fxkit.models.test_time import select_views_of_run
 
 
 @pytest.fixture
@@ -19,18 +20,18 @@ def copied(trained: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
-def test_a_model_comes_back_the_same(trained: Run, tmp_path: Path) -> None:
+def test_a_saved_model_is_loaded_unchanged(trained: Run, tmp_path: Path) -> None:
     model = load_model(trained.folder)
     save_model(tmp_path, model)
-    again = load_model(tmp_path)
-    assert again.card == model.card
+    loaded = load_model(tmp_path)
+    assert loaded.card == model.card
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(again.classifier(images), model.classifier(images))
+        assert torch.equal(loaded.classifier(images), model.classifier(images))
     assert (tmp_path / "model.safetensors").read_bytes() == (trained.folder / "model.safetensors").read_bytes()
 
 
-def test_the_card_holds_all_that_prediction_needs(trained: Run) -> None:
+def test_the_model_card_contains_what_prediction_needs(trained: Run) -> None:
     card = load_model(trained.folder).card
     assert card.classes == ("not_fractured", "fractured")
     assert card.preprocessing.image_size == 64
@@ -44,18 +45,18 @@ def test_a_run_is_read_as_it_was_written(trained: Run) -> None:
     assert read_json(trained.folder / "environment.json")["fxkit"] == __version__
 
 
-def test_the_environment_names_versions(trained: Run) -> None:
-    found = environment()
-    assert found["packages"]["torch"].startswith("2.")
-    assert found["commit"] is None or len(found["commit"].removesuffix("-dirty")) == 40
+def test_the_environment_lists_versions() -> None:
+    environment = describe_environment()
+    assert environment["packages"]["torch"].startswith("2.")
+    assert environment["commit"] is None or len(environment["commit"].removesuffix("-dirty")) == 40
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no run folder \(config.yaml is missing\)"):
+def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"not a run folder \(config\.yaml is missing\)"):
         open_run(tmp_path)
 
 
-def test_a_changed_manifest_is_noticed(copied: Path) -> None:
+def test_a_changed_manifest_is_refused(copied: Path) -> None:
     text = (copied / "manifest.csv").read_text()
     (copied / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
     with pytest.raises(RunError, match="was changed after the training"):
@@ -64,50 +65,58 @@ def test_a_changed_manifest_is_noticed(copied: Path) -> None:
 
 def test_an_unfinished_run_has_no_model(copied: Path) -> None:
     (copied / "model.safetensors").unlink()
-    with pytest.raises(RunError, match=r"no model\.safetensors; the training did not end"):
+    with pytest.raises(RunError, match=r"no model\.safetensors, because the training did not finish"):
         load_model(copied)
 
 
-def test_a_folder_of_runs_is_no_run(copied: Path) -> None:
-    with pytest.raises(RunError, match="no run folder; make one with `fxkit train`"):
+def test_a_folder_of_runs_is_not_a_run(copied: Path) -> None:
+    with pytest.raises(RunError, match="not a run folder; make one with `fxkit train`"):
         load_model(copied.parent)
 
 
-def test_damaged_weights_are_noticed(copied: Path) -> None:
+def test_damaged_weights_are_refused(copied: Path) -> None:
     data = (copied / "model.safetensors").read_bytes()
     (copied / "model.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(RunError, match=r"does not fit model\.json"):
         load_model(copied)
 
 
-def test_a_description_of_something_else_is_refused(copied: Path) -> None:
+def test_a_model_json_of_other_content_is_refused(copied: Path) -> None:
     (copied / "model.json").write_text("{}")
     with pytest.raises(RunError, match="not a model description of fxkit"):
         load_model(copied)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "cannot be read"), ("[1]", "holds a list; expected an object")])
+def test_a_run_that_exported_torchscript_still_opens(copied: Path, trained: Run) -> None:
+    config = (copied / "config.yaml").read_text()
+    assert "  export: onnx\n" in config
+    (copied / "config.yaml").write_text(config.replace("  export: onnx\n", "  export: torchscript\n"))
+    assert open_run(copied).config == trained.config
+    assert select_views_of_run(copied, "flips")[0].name == "as it is"
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "cannot be read"), ("[1]", "holds a list; expected a JSON object")])
 def test_damaged_json_is_refused(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(RunError, match=words):
         read_json(tmp_path / "x.json")
 
 
-def test_an_existing_run_is_not_overwritten_unasked(trained: Run, copied: Path) -> None:
-    with pytest.raises(RunError, match="exists already; choose another --name, or give --resume or --overwrite"):
+def test_an_existing_run_is_only_overwritten_on_request(trained: Run, copied: Path) -> None:
+    with pytest.raises(RunError, match="already exists; choose another --name, or give --resume or --overwrite"):
         create_run(copied, trained.config, trained.root, trained.records)
     create_run(copied, trained.config, trained.root, trained.records, overwrite=True)
     assert not (copied / "model.safetensors").exists()
 
 
-def test_a_folder_that_is_no_run_is_never_overwritten(trained: Run, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_never_overwritten(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(RunError, match="is no run folder, so it is not overwritten"):
+    with pytest.raises(RunError, match="is not a run folder, so it is not overwritten"):
         create_run(tmp_path, trained.config, trained.root, trained.records, overwrite=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-def test_the_card_is_plain_json(trained: Run) -> None:
+def test_model_json_contains_backbone_and_format(trained: Run) -> None:
     values = json.loads((trained.folder / "model.json").read_text())
     assert values["model"]["backbone"] == "test_resnet"
     assert values["format"] == 1

@@ -74,7 +74,7 @@ def test_options_stand_over_what_the_run_brings_and_that_over_the_preset(trained
 def test_weights_from_elsewhere_have_no_run(tmp_path: Path) -> None:
     assert source_run(load_config("tiny")) is None
     assert source_run(load_config("tiny", [f"model.weights={tmp_path / 'w.safetensors'}"])) is None
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         source_run(load_config("tiny", [f"model.weights={tmp_path}"]))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fxkit.models.export import exported_card, write_exported
+from fxkit.models.export import describe_export, write_exported
 from fxkit.models.exported import load_exported
 from fxkit.models.predict_images import predict_images
 from fxkit.models.run_folder import Run
@@ -32,7 +32,7 @@ def padded(trained: Run, tmp_path: Path) -> Path:
     model = load_model(trained.folder)
     pad = replace(model.card, preprocessing=replace(model.card.preprocessing, resize="pad"))
     changed = Model(model.classifier, pad)
-    write_exported(changed, exported_card(trained.folder, changed), "onnx", tmp_path / "padded.onnx")
+    write_exported(changed, describe_export(trained.folder, changed), "onnx", tmp_path / "padded.onnx")
     return tmp_path / "padded.onnx"
 
 

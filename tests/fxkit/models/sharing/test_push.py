@@ -15,7 +15,7 @@ from fxkit.config import DataConfig
 from fxkit.data.manifest import manifest_hash, read_manifest, usable, write_manifest
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other, evaluate_run
-from fxkit.models.export import parity_films
+from fxkit.models.export import select_check_films
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from fxkit.models.saved import load_model
@@ -89,8 +89,8 @@ def test_files_of_the_same_bytes_stay_known_as_such(trained: Run) -> None:
 
 
 def test_what_arrives_can_be_exported(pulled: Path) -> None:
-    films, own = parity_films(pulled, load_model(pulled))
-    assert (len(films), own) == (8, False)
+    films, from_run = select_check_films(pulled, load_model(pulled))
+    assert (len(films), from_run) == (8, False)
 
 
 def test_nothing_private_is_passed_on(trained: Run, evaluated: Path, pulled: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_killed_search_goes_on_to_the_same_trials(
 
 def test_another_search_is_not_gone_on_with(source: Source, tmp_path: Path, asked: list[Any]) -> None:
     run(source, tmp_path / "s", 1)
-    with pytest.raises(RunError, match="exists already; choose another --name"):
+    with pytest.raises(RunError, match="already exists; choose another --name"):
         run(source, tmp_path / "s", 1)
     with pytest.raises(RunError, match="was started with another objective; give the same, or --overwrite"):
         run(source, tmp_path / "s", 1, objective="log_loss", resume=True)
