@@ -27,7 +27,7 @@ from fxkit.config import Config, load_config
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
 from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
 ASKED = ("raw", "cleaned", "control")  # what the verdict rests on
@@ -138,10 +138,10 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
         root, table = folder / "films", folder / "films" / TRUTH
         if task.real:
             plant(task, root, correlation, seed)
-            clean_folder(root, folder / "clean", jobs=task.jobs)
+            clean_folder(root, folder / "clean", FolderOptions(jobs=task.jobs))
         else:
             synth(root, films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation, jobs=task.jobs)
-            clean_folder(root, folder / "clean", markers=root / MARKERS, jobs=task.jobs)
+            clean_folder(root, folder / "clean", FolderOptions(markers=root / MARKERS, jobs=task.jobs))
         records = index_data(table, IndexOptions(copies=False)).records
         arms = write_arms(
             root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=(), jobs=task.jobs

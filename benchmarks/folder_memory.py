@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from preprocess.coco import write_coco
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import write_image
 from preprocess.markers import MarkedImage, Marker, box_quad
 
@@ -75,9 +75,8 @@ def measure(root: Path, coco: Path, options: argparse.Namespace) -> None:
                 f"  {done:>8} files: {seen[-1][2]:5.0f} MB, workers {workers_mb():5.0f} MB, {each * 1e3:6.2f} ms a file"
             )
 
-    summary = clean_folder(
-        root, markers=coco, jobs=options.jobs, backend=backend, scheduler=options.cluster, progress=progress
-    )
+    folder_options = FolderOptions(markers=coco, jobs=options.jobs, backend=backend, scheduler=options.cluster)
+    summary = clean_folder(root, options=folder_options, progress=progress)
     spent, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"  {len(summary.rows)} rows, {summary.resumed} done before, {spent:.0f} s, of which the end {tail(seen):.0f} s"

@@ -31,7 +31,7 @@ from joblib.externals.loky import get_reusable_executor
 from tesseract import Cost
 
 from preprocess.errors import ImageError
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
 from preprocess.listing import find_image
 from preprocess.settings import CleanSettings, read_settings, settings_from
@@ -135,9 +135,8 @@ def with_fxkit(settings: CleanSettings, jobs: int, root: Path, paths: Sequence[s
         ended[0] = time.perf_counter()
 
     def run(some: Sequence[str], where: Path) -> None:
-        clean_folder(
-            root, where, settings=settings, paths=some, masks_only=only, jobs=jobs, overwrite=True, progress=progress
-        )
+        options = FolderOptions(settings=settings, paths=some, masks_only=only, jobs=jobs, overwrite=True)
+        clean_folder(root, where, options, progress=progress)
 
     run(paths[:WARM], out.with_name(f"{out.name}-warm"))
     start, busy = time.perf_counter(), cpu_s()

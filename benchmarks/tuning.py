@@ -18,7 +18,7 @@ from pathlib import Path
 
 from markers import HERE, Films, is_touched, row, score
 
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
 from preprocess.markernet.tuning import PLAN, tune
 from preprocess.markers import MarkedImage, Marker, as_quad
@@ -87,7 +87,7 @@ def measured(
     options: argparse.Namespace, films: Films, unmarked: list[str], settings: CleanSettings, place: Path
 ) -> list[str]:
     for paths, out in ((films.paths, place / "masks"), (unmarked, place / "unmarked")):
-        clean_folder(films.root, out, settings=settings, paths=paths, masks_only=True, jobs=options.jobs)
+        clean_folder(films.root, out, FolderOptions(settings=settings, paths=paths, masks_only=True, jobs=options.jobs))
     scores = score(options.shared, films, place, "masks")
     touched = sum(is_touched(place / "unmarked", path) for path in unmarked)
     return [

@@ -16,10 +16,10 @@ from fxkit.evaluation.out_of_fold import pool
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
 from fxkit.training.films import check_records
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
 from preprocess.ledger import ledger_of, read_ledger
-from preprocess.settings import read_clean_settings
+from preprocess.settings import CleanSettings, read_clean_settings
 
 MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # trained and tested on each other
 
@@ -61,7 +61,9 @@ def cleaned_records(
     wanted = [r.path for r in usable(records)]
     done = ledger_of(out)
     if any(path not in done for path in wanted):
-        clean_folder(root, out, paths=wanted, settings=read_clean_settings(out), jobs=jobs)
+        clean_folder(
+            root, out, FolderOptions(paths=wanted, settings=read_clean_settings(out) or CleanSettings(), jobs=jobs)
+        )
     return out, held_by(out, records)
 
 

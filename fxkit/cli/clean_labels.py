@@ -54,6 +54,7 @@ ONLY_HELP = "Erase only markers whose text matches; what could not be read stays
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]")
 def clean_labels(
     data: Path,
+    out: Path | None,
     config: str | None,
     max_pixels: int | None,
     **options: Any,
@@ -67,7 +68,7 @@ def clean_labels(
 
     Example: fxkit clean-labels films --jobs 2
     """
-    from preprocess.folder.clean_folder import clean_folder
+    from preprocess.folder.clean_folder import FolderOptions, clean_folder
     from preprocess.images import MAX_PIXELS
 
     settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
@@ -81,7 +82,8 @@ def clean_labels(
             bar.length = total
             bar.update(done - bar.pos, next(worked) / (time.monotonic() - start))
 
-        summary = clean_folder(data, settings=settings, max_pixels=limit, progress=progress, **options)
+        folder_options = FolderOptions(settings=settings, max_pixels=limit, **options)
+        summary = clean_folder(data, out, folder_options, progress=progress)
     report(summary, options["dry_run"])
 
 

@@ -1,1 +1,1 @@
-"""Clean a folder of films: sources, processes, resume and ledger."""
+"""Clean a folder of films: list the files, spread the work over processes, resume, and keep a ledger."""

@@ -1,7 +1,7 @@
-"""Spread the films of a run over processes of this machine, or over the workers of a Dask cluster.
+"""Run the films of a cleaning run in processes of this machine, or on the workers of a Dask cluster.
 
-A cluster's workers read the films and write the cleaned ones themselves: the folders must lie under the same paths
-on all machines. The ledger is written here alone.
+The workers of a cluster read the films and write the cleaned ones themselves, so all machines must see the folders
+under the same paths. Only the main process writes the ledger.
 """
 
 import logging
@@ -17,45 +17,45 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from preprocess.errors import KnownError, OutputError, WorkerError
-from preprocess.folder.one_file import Plan, Task, clean_file
+from preprocess.folder.one_file import CleaningPlan, FileTask, clean_file
 from preprocess.ledger import LedgerRow
 from preprocess.settings import SETTINGS_FILE
 
 BACKENDS = ("loky", "dask")
 
-LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "CancelledError")  # of a cluster, as Dask says
+LOST_CLUSTER_ERRORS = ("KilledWorker", "CommClosedError", "FutureCancelledError", "CancelledError")  # names in Dask
 
-WAIT_S = 10  # for a scheduler to answer, then for its first worker
+CONNECT_TIMEOUT_S = 10  # for the scheduler to answer, and again for its first worker
 
-
-Run = Callable[[Plan, Iterable[Task]], Iterator[LedgerRow]]  # rows come as they are done, in any order
+CleanFiles = Callable[[CleaningPlan, Iterable[FileTask]], Iterator[LedgerRow]]  # rows come in order of completion
 
 
 @contextmanager
-def open_backend(backend: str, jobs: int, scheduler: str | None) -> Iterator[Run]:
-    """Give the function that cleans the films of a run.
+def open_backend(backend: str, jobs: int, scheduler: str | None) -> Iterator[CleanFiles]:
+    """Yield the function that cleans the files of a run on this backend.
 
     Args:
-        backend: loky (processes of this machine) or dask.
-        jobs: processes; a cluster uses all its workers instead.
-        scheduler: address of a cluster's scheduler, such as tcp://host:8786.
+        backend: `loky` (processes of this machine) or `dask`.
+        jobs: number of processes. A cluster uses all its workers instead.
+        scheduler: address of the cluster's scheduler, such as tcp://host:8786.
     Raises:
-        WorkerError: the backend is unknown, its extra is missing, or there is no scheduler or worker.
+        WorkerError: the backend is unknown, its optional dependency is not installed, or no scheduler or worker
+            answers.
     """
-    with _cluster(backend, scheduler) as client:
-        yield partial(_on_cluster, client) if client else partial(_here, jobs)
+    with _open_cluster(backend, scheduler) as client:
+        yield partial(_run_on_cluster, client) if client else partial(_run_locally, jobs)
 
 
 @contextmanager
 def open_workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[int]:
-    """Let joblib's Parallel run here or on a cluster while this is open; give the number of processes to ask it for.
+    """Let joblib's Parallel run here or on a cluster inside the block; yield the number of processes to request.
 
     Args:
-        backend, jobs, scheduler: as of `open_backend`.
+        backend, jobs, scheduler: see `open_backend`.
     Raises:
-        WorkerError: as of `open_backend`, or processes or the cluster were lost.
+        WorkerError: see `open_backend`; or the processes or the cluster were lost.
     """
-    with _cluster(backend, scheduler) as client:
+    with _open_cluster(backend, scheduler) as client:
         try:
             if client is None:
                 yield jobs
@@ -63,115 +63,120 @@ def open_workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[int
                 with joblib.parallel_config(backend="dask", client=client):
                     yield sum(client.nthreads().values())
         except Exception as error:
-            if not isinstance(error, TerminatedWorkerError) and type(error).__name__ not in LOST:
+            if not isinstance(error, TerminatedWorkerError) and type(error).__name__ not in LOST_CLUSTER_ERRORS:
                 raise
-            what = "the processes gave up" if client is None else "the cluster gave up"
-            reason = " ".join(str(error).split())[:300]
-            raise WorkerError(f"{what} ({type(error).__name__}: {reason}); start again, to go on") from error
+            workers = "the worker processes" if client is None else "the Dask cluster"
+            raise WorkerError(f"{workers} failed ({_name_error(error)}); run the command again to continue") from error
 
 
 @contextmanager
-def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
-    """Give a cluster's client, or None where processes of this machine are to work."""
+def _open_cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
+    """Yield the client of the cluster, or None if processes of this machine do the work."""
     if backend not in BACKENDS:
         raise WorkerError(f"backend {backend!r} is unknown; use {' or '.join(BACKENDS)}")
     if backend == "dask":
-        with _client(scheduler) as client:
+        with _connect(scheduler) as client:
             yield client
     elif scheduler is not None:
-        raise WorkerError(f"scheduler {scheduler}: only a cluster has one; add --backend dask")
+        raise WorkerError(f"scheduler {scheduler}: only the backend dask uses a scheduler; add --backend dask")
     else:
         yield None
 
 
-def _here(jobs: int, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:
+def _run_locally(jobs: int, plan: CleaningPlan, tasks: Iterable[FileTask]) -> Iterator[LedgerRow]:
     if jobs == 1:
         return (clean_file(plan, task) for task in tasks)
-    return _known(_outlive(jobs, plan, iter(tasks)), "the processes gave up", "with fewer --jobs")
+    rows = _run_in_processes(jobs, plan, iter(tasks))
+    return _report_worker_errors(rows, "the worker processes", "with fewer --jobs")
 
 
-def _outlive(jobs: int, plan: Plan, tasks: Iterator[Task]) -> Iterator[LedgerRow]:
-    """Go on when a process is lost: the films that were under way are then cleaned one at a time."""
-    under_way: dict[str, Task] = {}
+def _run_in_processes(jobs: int, plan: CleaningPlan, tasks: Iterator[FileTask]) -> Iterator[LedgerRow]:
+    """Clean the files in parallel; if a process is lost, clean the files in progress one at a time, then go on."""
+    in_progress: dict[str, FileTask] = {}
 
-    def taken() -> Iterator[Any]:
+    def submit() -> Iterator[Any]:
         for task in tasks:
-            under_way[task.path] = task
+            in_progress[task.path] = task
             yield joblib.delayed(clean_file)(plan, task)
 
     lost = True
     while lost:
         lost = False
         try:
-            for row in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(taken()):
-                del under_way[row.path]
+            for row in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(submit()):
+                del in_progress[row.path]
                 yield row
         except TerminatedWorkerError:
             lost = True
-        while under_way:
-            yield _alone(plan, under_way.popitem()[1])
+        while in_progress:
+            yield _clean_in_own_process(plan, in_progress.popitem()[1])
 
 
-def _alone(plan: Plan, task: Task) -> LedgerRow:
-    """Clean one file in a process of its own, which it may cost.
+def _clean_in_own_process(plan: CleaningPlan, task: FileTask) -> LedgerRow:
+    """Clean one file in a separate process, which may be killed.
 
-    It has two tries: a process that is killed between two files is told of at the second.
+    There are two attempts: if a process was killed between two files, only the next attempt raises the error.
     """
     for _ in range(2):
         with suppress(TerminatedWorkerError):
-            # with n_jobs=1 it would be this process
+            # n_jobs=1 would run in this process
             rows: list[LedgerRow] = joblib.Parallel(n_jobs=2)([joblib.delayed(clean_file)(plan, task)])
             return rows[0]
-    reason = f"{task.path}: its process was killed three times, perhaps for want of memory; leave it out"
+    reason = f"{task.path}: its worker process was killed three times, perhaps out of memory; leave this file out"
     return LedgerRow(task.path, "", "failed", error=reason)
 
 
-def _on_cluster(client: Any, plan: Plan, tasks: Iterable[Task]) -> Iterator[LedgerRow]:
+def _run_on_cluster(client: Any, plan: CleaningPlan, tasks: Iterable[FileTask]) -> Iterator[LedgerRow]:
     models = plan.easyocr_models and str(Path(plan.easyocr_models).absolute())
     plan = replace(plan, root=plan.root.absolute(), out=plan.out.absolute(), threads=1, easyocr_models=models)
     with joblib.parallel_config(backend="dask", client=client):
         parallel = joblib.Parallel(return_as="generator_unordered")
         rows = parallel(joblib.delayed(clean_on_worker)(plan, task) for task in tasks)
-    return _known(rows, "the cluster gave up", "when its workers have fxkit and memory enough")
+    return _report_worker_errors(rows, "the Dask cluster", "once its workers have fxkit and enough memory")
 
 
-def clean_on_worker(plan: Plan, task: Task) -> LedgerRow:
-    """Clean one file on a machine that may not be the one that keeps the ledger.
+def clean_on_worker(plan: CleaningPlan, task: FileTask) -> LedgerRow:
+    """Clean one file on a machine of a cluster.
 
     Raises:
         OutputError: this machine does not see the output folder.
     """
     if not plan.dry_run and not Path(plan.out, SETTINGS_FILE).exists():
         raise OutputError(
-            f"{plan.out}: worker {platform.node()} does not see this folder; a cluster's machines must share the "
-            "folders of films, under the same paths"
+            f"{plan.out}: worker {platform.node()} does not see this folder; share the folders of films between the "
+            "machines of the cluster, under the same paths"
         )
     return clean_file(plan, task)
 
 
-def _known(rows: Iterator[LedgerRow], what: str, then: str) -> Iterator[LedgerRow]:
-    """What a film brings up is a row or a KnownError; all else comes of the workers."""
+def _report_worker_errors(rows: Iterator[LedgerRow], workers: str, advice: str) -> Iterator[LedgerRow]:
+    """Yield the rows, and turn unknown errors into a WorkerError: a film alone causes only rows or a KnownError."""
     try:
         yield from rows
     except KnownError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WorkerError(f"{what} ({type(error).__name__}: {reason}); start again {then}, to go on") from error
+        raise WorkerError(
+            f"{workers} failed ({_name_error(error)}); run the command again {advice} to continue"
+        ) from error
+
+
+def _name_error(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 @contextmanager
-def _client(scheduler: str | None) -> Iterator[Any]:
+def _connect(scheduler: str | None) -> Iterator[Any]:
     if scheduler is None:
-        raise WorkerError("no scheduler is named; give the address of a Dask cluster's with --scheduler")
+        raise WorkerError("backend dask needs a scheduler; give the address of the Dask scheduler with --scheduler")
     try:
         from distributed import Client
     except ImportError as error:
         raise WorkerError(f"backend dask needs the extra: pip install 'fxkit[cluster]' ({error})") from error
-    for name in ("distributed.client", "distributed.utils"):  # they log with tracebacks what is raised here anyway
+    for name in ("distributed.client", "distributed.utils"):  # they would log a traceback of the errors raised here
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, timeout=WAIT_S, set_as_default=False)
+        client = Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise WorkerError(
             f"{scheduler}: no Dask scheduler answers ({error}); start one with `dask scheduler` and give its address, "
@@ -179,9 +184,9 @@ def _client(scheduler: str | None) -> Iterator[Any]:
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=WAIT_S)
+            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
         except TimeoutError as error:
             raise WorkerError(
-                f"{scheduler}: this cluster has no worker; start some with `dask worker {scheduler} --nthreads 1`"
+                f"{scheduler}: this cluster has no worker; start workers with `dask worker {scheduler} --nthreads 1`"
             ) from error
         yield client

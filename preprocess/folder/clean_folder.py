@@ -1,48 +1,32 @@
-"""Clean a folder of films and keep a ledger of it.
+"""Clean all films of a folder and record each file in a ledger.
 
-Files stream: each is read, cleaned and written by itself, then gets its row in the ledger, so that a run
-which was stopped at any moment goes on where it was.
+Each file is read, cleaned and written on its own, and its ledger row is appended at once. A run that was stopped at
+any moment therefore continues with the files that have no row yet.
 """
 
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
 
-from preprocess.clean_image import Cleaned, clean_image, erase, mask_of
 from preprocess.coco import read_coco, write_coco
 from preprocess.coco_names import name_films
-from preprocess.detectors.build import build_detector
 from preprocess.errors import MarkerFileError
 from preprocess.files import sha256_of
 from preprocess.folder.backends import open_backend
-from preprocess.folder.one_file import Plan, Task, check_detector, short
-from preprocess.folder.resume import Mode, open_out, remove_parts, rows_that_hold
-from preprocess.folder.sources import PngNames, Sources, checked_paths, choose_out, list_sources
+from preprocess.folder.one_file import CleaningPlan, FileTask, check_detector, strip_folders
+from preprocess.folder.resume import RunIdentity, open_output_folder, remove_partial_writes, select_valid_rows
+from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources
 from preprocess.images import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.markers import MarkedImage
 from preprocess.review.association import ClassOf, associate, class_of, write_association
-from preprocess.review.page import write_review
-from preprocess.settings import CleanSettings, read_clean_settings, settings_from
-
-__all__ = [
-    "CleanSettings",
-    "Cleaned",
-    "Summary",
-    "build_detector",
-    "clean_folder",
-    "clean_image",
-    "erase",
-    "mask_of",
-    "read_clean_settings",
-    "settings_from",
-]
-
+from preprocess.review.page import ReviewInputs, write_review
+from preprocess.settings import CleanSettings
 
 MARKERS_FILE = "markers.json"
 
@@ -52,140 +36,174 @@ ASSOCIATION_FILE = "association.json"
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run over a folder did.
+class FolderOptions:
+    """Options of a cleaning run.
 
     Args:
-        rows: of every file of this run, sorted by path; they are read from the ledger, and hold until it is
-            written anew.
-        resumed: how many of them an earlier run had done.
-        out: the output folder; a dry run does not make it.
+        settings: how markers are found and erased.
+        root: folder that the paths of a CSV file are relative to. Default: the folder of the CSV file.
+        paths: clean these files only; the paths are relative to the root.
+        markers: COCO file of the markers to erase; no detector runs. Files that CVAT, Label Studio or FiftyOne
+            exported are accepted. Images without annotations are copied. Images that the file does not list fail.
+        masks_only: write masks (255 on markers) instead of images.
+        dry_run: write nothing; the rows say what would be done. Files that an earlier run finished are not
+            checked again.
+        overwrite: clean files again that were cleaned with other settings, and remove the outputs of films that no
+            longer exist.
+        jobs: number of processes. Together they use as many threads as there are processor cores.
+        backend: `loky` for processes of this machine, `dask` for all workers of a cluster. The workers must see the
+            folders under the same paths.
+        scheduler: address of the Dask scheduler.
+        max_pixels: images with more pixels are refused.
+        easyocr_models: folder of the EasyOCR model files.
+    """
+
+    settings: CleanSettings = field(default_factory=CleanSettings)
+    root: str | Path | None = None
+    paths: Iterable[str] | None = None
+    markers: str | Path | None = None
+    masks_only: bool = False
+    dry_run: bool = False
+    overwrite: bool = False
+    jobs: int = 1
+    backend: str = "loky"
+    scheduler: str | None = None
+    max_pixels: int = MAX_PIXELS
+    easyocr_models: str | Path | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Result of a cleaning run.
+
+    Args:
+        out: the output folder. A dry run does not create it.
+        rows: one row for each file of this run, sorted by path. They are read from the ledger when accessed, and stay
+            valid until another run rewrites it.
+        resumed: number of these files that an earlier run had finished.
     """
 
     out: Path
     rows: Rows
     resumed: int = 0
 
-    def having(self, status: str) -> tuple[LedgerRow, ...]:
-        """Return the rows of one status."""
+    def with_status(self, status: str) -> tuple[LedgerRow, ...]:
+        """Return the rows that have this status."""
         return tuple(row for row in self.rows if row.status == status)
 
 
 def clean_folder(
     data: str | Path,
     out: str | Path | None = None,
+    options: FolderOptions | None = None,
     *,
-    settings: CleanSettings | None = None,
-    root: str | Path | None = None,
-    paths: Iterable[str] | None = None,
-    markers: str | Path | None = None,
-    masks_only: bool = False,
-    dry_run: bool = False,
-    overwrite: bool = False,
-    jobs: int = 1,
-    backend: str = "loky",
-    scheduler: str | None = None,
-    max_pixels: int = MAX_PIXELS,
-    easyocr_models: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Clean the images of a folder, or those a CSV names, into another folder; the input is never changed.
+    """Clean the images of a folder, or those listed in a CSV file, into another folder.
 
-    Images with markers become PNGs, the others are copied byte for byte. A file that cannot be used becomes a
-    `failed` row and the run goes on. An earlier run with the same settings is gone on with.
+    The input folder is never changed. Images with markers are written as PNG; the others are copied byte for byte.
+    A file that cannot be used gets a `failed` row, and the run continues. A run with the same settings as an earlier
+    one continues where that one stopped.
 
     Args:
         data: a folder, or a CSV file with a column `path`.
-        out: by default ROOT-clean, beside the folder of the images.
-        root: what a CSV's paths are relative to; by default its own folder.
-        paths: only these, relative to the root.
-        markers: a COCO file of the markers to erase, instead of detecting them, also as CVAT, Label Studio or
-            FiftyOne write it. Images without annotations in it are copied; images that it does not list fail.
-        masks_only: write masks (255 on markers), no images.
-        dry_run: write nothing; the rows say what would be done. What an earlier run did is not looked at again.
-        overwrite: clean anew what was cleaned with other settings, and remove the outputs of films that are no
-            longer there.
-        jobs: processes; together they use as many threads as there are processor cores.
-        backend: loky, processes of this machine; or dask, all workers of a cluster, which share the folders.
-        scheduler: address of the Dask cluster's scheduler.
+        out: output folder. Default: ROOT-clean, next to the folder of the images.
         progress: called as progress(done, total) after each file.
     Raises:
-        KnownError: data, out or markers cannot be used, the detector is missing, the disk is full, or workers
-            cannot be had or were lost.
+        KnownError: `data`, `out` or the marker file cannot be used, the detector is missing, the disk is full, or
+            the workers are unavailable or were lost.
     """
-    settings = settings or CleanSettings()
-    sources = list_sources(data, root)
-    if paths is not None:
-        sources = Sources(sources.root, checked_paths(paths, str(data)))
-    given = {} if markers is None else _given(markers, sources)
-    plan = Plan(
-        root=sources.root,
-        out=choose_out(sources.root, out),
-        settings=settings,
-        masks_only=masks_only,
-        dry_run=dry_run,
-        max_pixels=max_pixels,
-        threads=max(1, joblib.cpu_count() // jobs),
-        easyocr_models=None if easyocr_models is None else str(easyocr_models),
-        markers="" if markers is None else Path(markers).name,
-    )
-    mode = Mode(settings, masks_only, "" if markers is None else sha256_of(Path(markers)))
-    with open_backend(backend, jobs, scheduler) as run:
-        kept = rows_that_hold(plan.out, plan.root, sources.paths, mode, overwrite=overwrite)
-        todo = [path for path in sources.paths if path not in kept.places]
-        if todo:
-            check_detector(plan)
-        ledger = _dry(kept) if dry_run else open_out(plan.out, mode, kept)
-        for path, error in sources.unlisted:
-            ledger.append(LedgerRow(path, "", "failed", error=short(error, plan)))
-        done = len(sources.paths) - len(todo)
-        for number, row in enumerate(run(plan, _tasks(plan, todo, given)), done + 1):
+    options = options or FolderOptions()
+    sources = _list_chosen(data, options)
+    listed = {} if options.markers is None else _read_markers(options.markers, sources)
+    plan = _make_plan(sources.root, choose_out(sources.root, out), options)
+    with open_backend(options.backend, options.jobs, options.scheduler) as clean_files:
+        ledger, pending = _open_ledger(plan, sources, options)
+        n_resumed = len(sources.paths) - len(pending)
+        for n_done, row in enumerate(clean_files(plan, _tasks(plan, pending, listed)), n_resumed + 1):
             ledger.append(row)
             if progress:
-                progress(number, len(sources.paths))
-    if not dry_run:
+                progress(n_done, len(sources.paths))
+    if not plan.dry_run:
         ledger = _finish(plan, ledger, class_of(data))
-    mine = {*sources.paths, *(path for path, _ in sources.unlisted)}
-    return Summary(plan.out, Rows(ledger, tuple(sorted(mine))), done)
+    paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
+    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed)
 
 
-def _dry(kept: Ledger) -> Ledger:
-    """A ledger for the rows of a dry run, beside which nothing is written; it goes when it is no longer used."""
+def _list_chosen(data: str | Path, options: FolderOptions) -> Sources:
+    sources = list_sources(data, options.root)
+    if options.paths is None:
+        return sources
+    return Sources(sources.root, check_paths(options.paths, str(data)))
+
+
+def _make_plan(root: Path, out: Path, options: FolderOptions) -> CleaningPlan:
+    return CleaningPlan(
+        root=root,
+        out=out,
+        settings=options.settings,
+        masks_only=options.masks_only,
+        dry_run=options.dry_run,
+        max_pixels=options.max_pixels,
+        threads=max(1, joblib.cpu_count() // options.jobs),
+        easyocr_models=None if options.easyocr_models is None else str(options.easyocr_models),
+        marker_file="" if options.markers is None else Path(options.markers).name,
+    )
+
+
+def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -> tuple[Ledger, list[str]]:
+    """Return the ledger with the rows of earlier runs that are still valid, and the paths that remain to clean."""
+    markers_sha256 = "" if options.markers is None else sha256_of(Path(options.markers))
+    identity = RunIdentity(options.settings, options.masks_only, markers_sha256)
+    kept = select_valid_rows(plan.out, plan.root, sources.paths, identity, overwrite=options.overwrite)
+    pending = [path for path in sources.paths if path not in kept.places]
+    if pending:
+        check_detector(plan)
+    ledger = _open_dry_ledger(kept) if plan.dry_run else open_output_folder(plan.out, identity, kept)
+    for path, error in sources.unlisted:
+        ledger.append(LedgerRow(path, "", "failed", error=strip_folders(error, plan)))
+    return ledger, pending
+
+
+def _open_dry_ledger(kept: Ledger) -> Ledger:
+    """Open a ledger for a dry run in a temporary folder, which is deleted once the ledger is no longer used."""
     folder = tempfile.mkdtemp(prefix="fxkit-")
     ledger = kept.sorted_into(Path(folder, LEDGER))
     weakref.finalize(ledger, shutil.rmtree, folder)
     return ledger
 
 
-def _given(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
-    given = name_films(read_coco(markers), sources.paths, str(markers))
-    if not set(given) & set(sources.paths):
-        example = next(iter(given), "none")
+def _read_markers(markers: str | Path, sources: Sources) -> dict[str, MarkedImage]:
+    listed = name_films(read_coco(markers), sources.paths, str(markers))
+    if not set(listed) & set(sources.paths):
+        example = next(iter(listed), "none")
         raise MarkerFileError(
-            f"{markers}: none of its {len(given)} images (the first: {example}) is among the "
-            f"{len(sources.paths)} below {sources.root}; file_name must be relative to that folder"
+            f"{markers}: none of its {len(listed)} images (the first: {example}) is among the "
+            f"{len(sources.paths)} images below {sources.root}; file_name must be relative to that folder"
         )
-    return given
+    return listed
 
 
-def _tasks(plan: Plan, paths: Iterable[str], given: Mapping[str, MarkedImage]) -> Iterator[Task]:
+def _tasks(plan: CleaningPlan, paths: Iterable[str], listed: Mapping[str, MarkedImage]) -> Iterator[FileTask]:
     names = PngNames(plan.root)
-    return (Task(path, names.of(path), given.get(path)) for path in paths)
+    return (FileTask(path, names.of(path), listed.get(path)) for path in paths)
 
 
-def _finish(plan: Plan, ledger: Ledger, classes: ClassOf) -> Ledger:
+def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassOf) -> Ledger:
+    """Sort the ledger, then write the marker file, the association test and the review page."""
     ledger = ledger.sorted_into(plan.out / LEDGER)
-    write_coco(plan.out / MARKERS_FILE, Seen(ledger))
-    everything = Rows(ledger, tuple(ledger.places))
-    association = associate(everything, classes)
+    write_coco(plan.out / MARKERS_FILE, LedgerImages(ledger))
+    rows = Rows(ledger, tuple(ledger.places))
+    association = associate(rows, classes)
     write_association(plan.out / ASSOCIATION_FILE, association)
-    write_review(plan.out / REVIEW_FILE, everything, plan.root, plan.settings, plan.max_pixels, classes, association)
-    remove_parts(plan.out)
+    inputs = ReviewInputs(rows, plan.root, plan.settings, plan.max_pixels, classes, association)
+    write_review(plan.out / REVIEW_FILE, inputs)
+    remove_partial_writes(plan.out)
     return ledger
 
 
-class Seen(Mapping[str, MarkedImage]):
-    """The images of a ledger that did not fail, each read from it when it is asked for."""
+class LedgerImages(Mapping[str, MarkedImage]):
+    """The images of a ledger that did not fail; each one is read from the ledger when it is accessed."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

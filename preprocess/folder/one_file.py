@@ -1,4 +1,4 @@
-"""Clean one file of a folder: read it, find and erase its markers, write what comes of it, and say what was done."""
+"""Clean one file of a folder: read it, find and erase its markers, write the output, and return its ledger row."""
 
 import errno
 import hashlib
@@ -19,15 +19,23 @@ from preprocess.ledger import LedgerRow, Status
 from preprocess.markers import MarkedImage
 from preprocess.settings import CleanSettings
 
-ONE_FILE_ONLY = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # a name that the output place does not take
+BAD_NAME_ERRORS = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # the file system refuses the name of one file
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What all files of a run have in common.
+class CleaningPlan:
+    """Settings that all files of a run share.
 
     Args:
-        markers: name of the COCO file whose markers are erased; empty when markers are detected.
+        root: folder of the films.
+        out: output folder.
+        settings: how markers are found and erased.
+        masks_only: write masks instead of images.
+        dry_run: write nothing.
+        max_pixels: images with more pixels are refused.
+        threads: processor threads of each process.
+        easyocr_models: folder of the EasyOCR model files; None if EasyOCR is not used.
+        marker_file: name of the COCO file whose markers are erased; empty if a detector finds the markers.
     """
 
     root: Path
@@ -38,42 +46,53 @@ class Plan:
     max_pixels: int
     threads: int
     easyocr_models: str | None
-    markers: str
+    marker_file: str
 
 
 @dataclass(frozen=True)
-class Task:
-    """One file: its path, the name of a PNG made of it (None: there is none to be had), and its given markers."""
+class FileTask:
+    """One file to clean.
+
+    Args:
+        path: relative to the root.
+        png_name: path of the PNG that is made of it; None if another file takes every possible name.
+        listed: what the marker file lists for this image; None if it does not list the image.
+    """
 
     path: str
-    png: str | None
-    given: MarkedImage | None
+    png_name: str | None
+    listed: MarkedImage | None
 
 
-def clean_file(plan: Plan, task: Task) -> LedgerRow:
-    """Clean one file; only what would stop every other file too is raised."""
+def clean_file(plan: CleaningPlan, task: FileTask) -> LedgerRow:
+    """Clean one file and return its row; an error of this file alone makes the row `failed`.
+
+    Raises:
+        DetectorError: the detector or its models are missing.
+        OutputError: the disk is full, or the output folder cannot be written.
+    """
     try:
-        return _do(plan, task)
+        return _clean_and_write(plan, task)
     except DetectorError:
         raise
     except OutputError as error:
-        if getattr(error.__cause__, "errno", None) not in ONE_FILE_ONLY:
+        if getattr(error.__cause__, "errno", None) not in BAD_NAME_ERRORS:
             raise
         reason = str(error)
     except KnownError as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001  whatever one file brings up must not stop the others
+    except Exception as error:  # noqa: BLE001  one file must not stop the others, whatever it triggers
         reason = f"{task.path}: cannot be cleaned ({type(error).__name__}: {error})"
     return LedgerRow(
         task.path,
         "",
         "failed",
-        sha256=_sha256_or_none(plan.root / task.path),
-        error=short(reason, plan),
+        sha256=_sha256_or_empty(plan.root / task.path),
+        error=strip_folders(reason, plan),
     )
 
 
-def _do(plan: Plan, task: Task) -> LedgerRow:
+def _clean_and_write(plan: CleaningPlan, task: FileTask) -> LedgerRow:
     source = plan.root / task.path
     data = read_bytes(source)
     image = decode_image(source, data, max_pixels=plan.max_pixels)
@@ -81,16 +100,16 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
         cleaned = _clean(plan, task, image)
     except AreaError as error:
         raise AreaError(f"{source}: {error}") from error
-    marked = bool(cleaned.mask.any())
+    has_markers = bool(cleaned.mask.any())
     status: Status = "masked" if plan.masks_only else "cleaned"
-    output = task.png
-    if not marked and not plan.masks_only:
+    output = task.png_name
+    if not has_markers and not plan.masks_only:
         status, output = "copied", task.path
     if output is None:
-        raise ImageError(f"{source}: the PNG made of it would take another file's name; rename one of them")
-    made = b"" if plan.dry_run else _made(plan.out / output, data, cleaned, status)
-    if made:
-        write_atomic(plan.out / output, made)
+        raise ImageError(f"{source}: its PNG would have the name of another file; rename one of them")
+    content = b"" if plan.dry_run else _output_content(plan.out / output, data, cleaned, status)
+    if content:
+        write_atomic(plan.out / output, content)
     return LedgerRow(
         path=task.path,
         output=output,
@@ -100,64 +119,67 @@ def _do(plan: Plan, task: Task) -> LedgerRow:
         width=image.shape[1],
         height=image.shape[0],
         sha256=hashlib.sha256(data).hexdigest(),
-        output_sha256=hashlib.sha256(made).hexdigest() if made else "",
+        output_sha256=hashlib.sha256(content).hexdigest() if content else "",
     )
 
 
-def _clean(plan: Plan, task: Task, image: Array) -> Cleaned:
-    if not plan.markers:
+def _clean(plan: CleaningPlan, task: FileTask, image: Array) -> Cleaned:
+    if not plan.marker_file:
         return clean_image(image, _detector(plan.settings, plan.threads, plan.easyocr_models), plan.settings)
-    if task.given is None:
+    if task.listed is None:
         raise MarkerFileError(
-            f"{plan.root / task.path}: not in {plan.markers}; list it with no annotations if it has no markers"
+            f"{plan.root / task.path}: not in {plan.marker_file}; list it with no annotations if it has no markers"
         )
     height, width = image.shape[:2]
-    if task.given.markers and (task.given.width, task.given.height) != (width, height):
+    if task.listed.markers and (task.listed.width, task.listed.height) != (width, height):
         raise MarkerFileError(
-            f"{plan.root / task.path}: {width} x {height} px, but the marker file says {task.given.width} x "
-            f"{task.given.height}; annotate the image as it is now"
+            f"{plan.root / task.path}: {width} x {height} px, but the marker file says {task.listed.width} x "
+            f"{task.listed.height}; annotate the image at its current size"
         )
-    return erase(image, task.given.markers, plan.settings)
+    return erase(image, task.listed.markers, plan.settings)
 
 
-def check_detector(plan: Plan) -> None:
-    """Build the detector, if one is needed, so that a missing one is told before anything is written.
+def check_detector(plan: CleaningPlan) -> None:
+    """Build the detector if the run needs one, so that a missing detector is reported before anything is written.
 
     Raises:
-        DetectorError: it or its models are missing.
+        DetectorError: the detector or its models are missing.
     """
-    if not plan.markers:
+    if not plan.marker_file:
         _detector(plan.settings, plan.threads, plan.easyocr_models)
 
 
 def _detector(*key: Any) -> Detector:
-    """Each thread builds its detector once: detectors are not made for several."""
+    """Return the detector of this thread; detectors are not thread-safe, so each thread builds its own once."""
     if getattr(_built, "key", None) != key:
         settings, threads, easyocr_models = key
         cv2.setNumThreads(threads)
         _built.detector = build_detector(settings, threads=threads, easyocr_models=easyocr_models)
         _built.key = key
-    found: Detector = _built.detector
-    return found
+    detector: Detector = _built.detector
+    return detector
 
 
 _built = threading.local()
 
 
-def _made(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:
-    """Return the bytes of the output file."""
+def _output_content(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:
+    """Return the bytes of the output file: a copy of the source, a mask, or the cleaned image."""
     if status == "copied":
         return data
     return encode_image(target, cleaned.mask.astype("uint8") * 255 if status == "masked" else cleaned.image)
 
 
-def _sha256_or_none(path: Path) -> str:
+def _sha256_or_empty(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError:
         return ""
 
 
-def short(text: str, plan: Plan) -> str:
-    """Return an error's text, which opens with a path, without the folders that lie elsewhere on other machines."""
+def strip_folders(text: str, plan: CleaningPlan) -> str:
+    """Return an error text without the input or output folder that it starts with.
+
+    The folders have other paths on other machines, and the ledger must not depend on them.
+    """
     return text.removeprefix(f"{plan.root}/").removeprefix(f"{plan.out}/")

@@ -1,4 +1,4 @@
-"""Open an output folder: refuse one of another kind, and keep what an earlier run did that still holds."""
+"""Resume a cleaning run: check that the output folder belongs to it, and keep the rows that are still valid."""
 
 import json
 import os
@@ -15,21 +15,29 @@ from preprocess.files import sha256_of, write_atomic
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
 from preprocess.settings import NETWORK, SETTINGS_FILE, CleanSettings
 
-PART = re.compile(r"\.[0-9a-f]{8}\.\d+\.\d+\.part")  # what an interrupted `write_atomic` leaves behind
+PARTIAL_WRITE = re.compile(
+    r"\.[0-9a-f]{8}\.\d+\.\d+\.part"
+)  # name of the file that an interrupted `write_atomic` leaves
 
 PACKAGES = ("fxkit", "numpy", "opencv-python-headless", "onnxruntime", "rapidocr", "easyocr")
 
 
 @dataclass(frozen=True)
-class Mode:
-    """What must be the same for a run to go on in a folder."""
+class RunIdentity:
+    """What two runs must have in common so that the second can continue the first.
+
+    Args:
+        settings: how markers are found and erased.
+        masks_only: whether masks are written instead of images.
+        markers_sha256: hash of the marker file; empty if a detector finds the markers.
+    """
 
     settings: CleanSettings
     masks_only: bool
     markers_sha256: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content of clean.json, versions of packages included."""
+        """Return the content of clean.json, including the versions of the packages."""
         return {
             "settings": self.settings.model_dump(),
             "masks_only": self.masks_only,
@@ -39,7 +47,7 @@ class Mode:
         }
 
     def _weights_sha256(self) -> str:
-        """The network's, where it decides what is a marker: a tuned one may change under the same name."""
+        """Return the hash of the network's weights if it finds the markers; a tuned file may change under its name."""
         if self.markers_sha256 or self.settings.detector not in ("markernet", "union"):
             return ""
         file = Path(self.settings.weights or NETWORK)
@@ -47,125 +55,132 @@ class Mode:
             return sha256_of(file)
         except OSError as error:
             raise DetectorError(
-                f"{file}: cannot be read ({error.strerror}); give an .onnx of `fxkit markernet`"
+                f"{file}: cannot be read ({error.strerror}); give an .onnx file that `fxkit markernet` wrote"
             ) from error
 
 
-def rows_that_hold(out: Path, root: Path, paths: Iterable[str], mode: Mode, *, overwrite: bool = False) -> Ledger:
+def select_valid_rows(
+    out: Path, root: Path, paths: Iterable[str], identity: RunIdentity, *, overwrite: bool = False
+) -> Ledger:
     """Return the rows of an output folder that a run can keep; nothing is written.
 
-    A row holds when source and output are still as it says; rows of files outside `paths` are kept while their
-    source exists.
+    A row of a file in `paths` is valid if source and output still have the hashes of the row. Rows of other files are
+    kept while their source exists.
 
+    Args:
+        root: folder of the films.
+        paths: the files of this run, relative to the root.
+        overwrite: accept a folder that was cleaned with other settings, and outputs whose source is gone.
     Raises:
-        OutputError: not empty and no cleaned folder; or, without `overwrite`, made with other settings, or with
-            outputs of files that are not below `root`.
+        OutputError: the folder is not empty and not a cleaned folder; or, without `overwrite`, it was cleaned with
+            other settings or holds outputs of films that are not below `root`.
     """
-    fresh = _must_start_anew(out, mode, overwrite)
-    old = _ledger(out)
+    starts_over = _must_start_over(out, identity, overwrite)
+    old = _open_or_start_ledger(out)
     if not overwrite:
-        _refuse_to_lose(out, root, old)
-    here = set(paths)
-    return old.only(() if fresh else (row.path for row in old.rows() if _holds(row, out, root, row.path in here)))
+        _refuse_to_lose_outputs(out, root, old)
+    wanted = set(paths)
+    valid = (row.path for row in old.rows() if _is_valid(row, out, root, row.path in wanted))
+    return old.only(() if starts_over else valid)
 
 
-def open_out(out: Path, mode: Mode, kept: Ledger) -> Ledger:
-    """Make or take up an output folder, and return its ledger, which holds the kept rows.
+def open_output_folder(out: Path, identity: RunIdentity, kept: Ledger) -> Ledger:
+    """Create or reopen an output folder, and return its ledger, which holds the kept rows.
 
-    Outputs of other rows are removed, to be made again.
+    The outputs of all other rows are removed, because they will be made again.
     """
-    _remove_leftovers(out, _ledger(out), kept)
-    write_atomic(out / SETTINGS_FILE, json.dumps(mode.as_json(), indent=1) + "\n")
+    _remove_outdated(out, _open_or_start_ledger(out), kept)
+    write_atomic(out / SETTINGS_FILE, json.dumps(identity.as_json(), indent=1) + "\n")
     return kept.sorted_into(out / LEDGER)
 
 
-def _ledger(out: Path) -> Ledger:
+def _open_or_start_ledger(out: Path) -> Ledger:
     return open_ledger(out) if (out / LEDGER).exists() else Ledger(out / LEDGER)
 
 
-def _must_start_anew(out: Path, mode: Mode, overwrite: bool) -> bool:
-    """Whether rows of an earlier run, if there are any, cannot be kept."""
-    if not (out / SETTINGS_FILE).exists() and _others(out):
+def _must_start_over(out: Path, identity: RunIdentity, overwrite: bool) -> bool:
+    """Return whether an earlier run used other settings, so that none of its rows can be kept."""
+    if not (out / SETTINGS_FILE).exists() and _has_foreign_files(out):
         raise OutputError(
-            f"{out}: is not empty and not made by clean-labels (there is no {SETTINGS_FILE}); "
+            f"{out}: is not empty and was not written by clean-labels (it has no {SETTINGS_FILE}); "
             "choose another folder with --out"
         )
-    difference = _difference(out, mode)
+    difference = _describe_difference(out, identity)
     if difference and not overwrite:
         raise OutputError(f"{out}: {difference}; choose another folder with --out, or use --overwrite")
     return bool(difference)
 
 
-def _difference(out: Path, mode: Mode) -> str:
+def _describe_difference(out: Path, identity: RunIdentity) -> str:
     try:
-        found = json.loads((out / SETTINGS_FILE).read_bytes())
-        old, new = {**found, **found["settings"]}, {**mode.as_json(), **mode.settings.model_dump()}
+        stored = json.loads((out / SETTINGS_FILE).read_bytes())
+        old, new = {**stored, **stored["settings"]}, {**identity.as_json(), **identity.settings.model_dump()}
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"its {SETTINGS_FILE} is damaged ({type(error).__name__})"
+        return f"its {SETTINGS_FILE} cannot be read ({type(error).__name__})"
     names = [name for name in new if name not in ("settings", "versions") and old.get(name) != new[name]]
     changes = (f"{name} {old.get(name)!r} (now {new[name]!r})" for name in names)
     return f"was cleaned with {', '.join(changes)}" if names else ""
 
 
-def _others(out: Path) -> bool:
-    return out.is_dir() and any(not PART.fullmatch(entry.name) for entry in out.iterdir())
+def _has_foreign_files(out: Path) -> bool:
+    return out.is_dir() and any(not PARTIAL_WRITE.fullmatch(entry.name) for entry in out.iterdir())
 
 
-def _refuse_to_lose(out: Path, root: Path, old: Ledger) -> None:
-    """Outputs that this run cannot make again may be all that is left of their films, or of another folder's."""
+def _refuse_to_lose_outputs(out: Path, root: Path, old: Ledger) -> None:
+    """Raise if an output has no source below `root`: it may be the last copy of its film, or of another folder."""
     lost = sorted(row.path for row in old.rows() if not os.path.exists(root / row.path) and _has_output(row, out))
     if lost:
-        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        others = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
         raise OutputError(
-            f"{out}: holds cleaned films that are not in {root}: {', '.join(lost[:3])}{more}; "
+            f"{out}: holds cleaned films that are not in {root}: {', '.join(lost[:3])}{others}; "
             "choose another folder with --out, or remove them with --overwrite"
         )
 
 
 def _has_output(row: LedgerRow, out: Path) -> bool:
-    return row.output != "" and os.path.lexists(_below(out, row.output))
+    return row.output != "" and os.path.lexists(_output_path(out, row.output))
 
 
-def _holds(row: LedgerRow, out: Path, root: Path, asked: bool) -> bool:
+def _is_valid(row: LedgerRow, out: Path, root: Path, is_in_run: bool) -> bool:
     if row.status == "failed":
         return False
-    output = _below(out, row.output)
-    if not asked:
+    output = _output_path(out, row.output)
+    if not is_in_run:
         return os.path.exists(root / row.path)
-    return _is(root / row.path, row.sha256) and _is(output, row.output_sha256)
+    return _has_hash(root / row.path, row.sha256) and _has_hash(output, row.output_sha256)
 
 
-def _is(file: Path, sha256: str) -> bool:
+def _has_hash(file: Path, sha256: str) -> bool:
     try:
         return sha256_of(file) == sha256
     except OSError:
         return False
 
 
-def _remove_leftovers(out: Path, old: Ledger, kept: Ledger) -> None:
-    """Nothing of an interrupted or outdated run may stay beside the new files."""
-    others = sorted(old.places.keys() - kept.places.keys())
-    unwanted = {row.output for row in old.rows(others) if row.output}
+def _remove_outdated(out: Path, old: Ledger, kept: Ledger) -> None:
+    """Remove the outputs of rows that are not kept, and files of interrupted writes."""
+    dropped = sorted(old.places.keys() - kept.places.keys())
+    unwanted = {row.output for row in old.rows(dropped) if row.output}
     unwanted.difference_update(row.output for row in kept.rows())
-    _remove([_below(out, output) for output in unwanted])
-    remove_parts(out)
+    _remove_files([_output_path(out, output) for output in unwanted])
+    remove_partial_writes(out)
 
 
-def remove_parts(out: Path) -> None:
-    """Remove what interrupted writes left; workers of a killed run may have written on for a moment."""
-    _remove(file for file in list(out.rglob(".*.part")) if PART.fullmatch(file.name))
+def remove_partial_writes(out: Path) -> None:
+    """Remove the files that interrupted writes left; workers of a killed run may have kept writing for a moment."""
+    _remove_files(file for file in list(out.rglob(".*.part")) if PARTIAL_WRITE.fullmatch(file.name))
 
 
-def _remove(files: Iterable[Path]) -> None:
+def _remove_files(files: Iterable[Path]) -> None:
     for file in files:
         with suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
 
 
-def _below(out: Path, output: str) -> Path:
-    """A ledger that was tampered with must not lead to files elsewhere."""
+def _output_path(out: Path, output: str) -> Path:
+    """Return the path of an output, and refuse one outside the folder: the ledger may have been tampered with."""
     parts = PurePosixPath(output).parts
     if not parts or parts[0] == "/" or ".." in parts:
         raise OutputError(f"{out / LEDGER}: output {output!r} leads out of its folder; clean into a new folder")

@@ -1,4 +1,4 @@
-"""Which files are to be cleaned, and the names of what is made of them."""
+"""List the image files to clean, and choose the output folder and the names of the PNG files."""
 
 import csv
 from collections import Counter
@@ -14,7 +14,13 @@ from preprocess.listing import image_paths
 
 @dataclass(frozen=True)
 class Sources:
-    """Image files below a root as sorted relative POSIX paths, and folders not listed (path, error)."""
+    """Image files below a root folder.
+
+    Args:
+        root: the folder that all paths are relative to.
+        paths: POSIX paths of the image files, sorted.
+        unlisted: folders that could not be listed, as (path, error text).
+    """
 
     root: Path
     paths: tuple[str, ...]
@@ -25,14 +31,14 @@ def list_sources(data: str | Path, root: str | Path | None = None) -> Sources:
     """List the images of a folder, or those that the `path` column of a CSV file names.
 
     Args:
-        root: what the CSV's paths are relative to; by default its own folder.
+        root: folder that the paths of the CSV file are relative to. Default: the folder of the CSV file.
     Raises:
-        KnownError: there is no such folder or CSV, no image in it, or a path leads out of the root.
+        KnownError: the folder or CSV file does not exist, holds no image, or names a path outside the root.
     """
     data = Path(data)
     sources = _from_csv(data, Path(root) if root else data.parent) if data.is_file() else _from_folder(data)
     if not sources.paths and not sources.unlisted:
-        raise KnownError(f"{data}: no image; expected files ending in {', '.join(sorted(EXTENSIONS))}")
+        raise KnownError(f"{data}: holds no image; expected files ending in {', '.join(sorted(EXTENSIONS))}")
     return sources
 
 
@@ -49,83 +55,91 @@ def _from_csv(file: Path, root: Path) -> Sources:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, csv.Error) as error:
-        raise KnownError(f"{file}: cannot be read as CSV ({error}); expected a column `path`") from error
+        raise KnownError(f"{file}: cannot be read as CSV ({error}); give a CSV file with a column `path`") from error
     if rows and "path" not in rows[0]:
-        raise KnownError(f"{file}: its columns are {', '.join(map(str, rows[0]))}; expected one named `path`")
-    return Sources(root, checked_paths((row["path"] or "" for row in rows), str(file)))
+        raise KnownError(
+            f"{file}: its columns are {', '.join(map(str, rows[0]))}; name the column of file paths `path`"
+        )
+    return Sources(root, check_paths((row["path"] or "" for row in rows), str(file)))
 
 
-def checked_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
-    """Return paths sorted, each once.
+def check_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
+    """Return the paths sorted and without duplicates.
 
+    Args:
+        where: what names the paths; error texts start with it.
     Raises:
-        KnownError: one is empty, absolute or leads out of the root; `where` opens its text.
+        KnownError: a path is empty, absolute or leads out of the root.
     """
     unique = sorted({PurePosixPath(path).as_posix() for path in paths})
     for path in unique:
         if path == "." or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise KnownError(f"{where}: path {path!r} leads out of the image root; expected one below it")
+            raise KnownError(f"{where}: path {path!r} leads out of the folder of the images; give a path inside it")
     return tuple(unique)
 
 
 def default_out(root: Path) -> Path:
-    """Return ROOT-clean, the folder beside the real place of the root where cleaned films go by default.
+    """Return the default output folder, ROOT-clean next to the root; symbolic links are resolved first.
 
     Raises:
-        OutputError: the root is a link that leads to itself.
+        OutputError: the root is a symbolic link to itself.
     """
-    real = _real(root)
+    real = _resolve(root)
     return real.parent / f"{real.name}-clean"
 
 
 def choose_out(root: Path, out: str | Path | None) -> Path:
-    """Return the output folder, by default ROOT-clean beside the root.
+    """Return the output folder. Default: ROOT-clean next to the root.
 
     Raises:
-        OutputError: it is the root, lies inside it, or holds it.
+        OutputError: the output folder is the root, lies inside it, or contains it; or it is a file.
     """
-    real_root = _real(root)
+    real_root = _resolve(root)
     chosen = Path(out) if out else default_out(root)
-    real = _real(chosen)
+    real = _resolve(chosen)
     if real == real_root or real_root in real.parents or real in real_root.parents:
         raise OutputError(
-            f"{chosen}: the output would be, lie in or hold the input folder {root}, which is never changed; "
-            "choose a folder apart from it with --out"
+            f"{chosen}: the output folder overlaps the input folder {root}, which is never changed; "
+            "choose a separate folder with --out"
         )
     if real.exists() and not real.is_dir():
         raise OutputError(f"{chosen}: is a file; choose a folder with --out")
     return chosen
 
 
-def _real(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError) as error:  # a RuntimeError before Python 3.13
-        raise OutputError(f"{path}: a link that leads to itself; choose another folder") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
+        raise OutputError(f"{path}: is a symbolic link to itself; choose another folder") from error
 
 
 class PngNames:
-    """Names of the PNGs made of the images below a root; a folder of them is listed once, when it is reached."""
+    """Names of the PNG files that are made of the images below a root.
+
+    A folder is listed when its first image is named, and the listing is cached.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._beside = lru_cache(maxsize=16)(lambda folder: _names(root / folder))  # sorted paths leave none for good
+        # 16 folders are enough: sorted paths do not come back to a folder after they left it
+        self._list_folder = lru_cache(maxsize=16)(lambda folder: _list_names(root / folder))
 
     def of(self, path: str) -> str | None:
-        """Return `a.png`, or `a.jpg.png` beside another file `a`; None where that is another source's name."""
+        """Return `a.png` for `a.jpg`, or `a.jpg.png` if another image is called `a`; None if that name is taken."""
         posix = PurePosixPath(path)
         if posix.suffix.lower() == ".png":
             return posix.as_posix()
-        names, shared = self._beside(posix.parent)
-        alone = posix.stem.lower() not in shared
-        made = posix.with_suffix(".png") if alone else posix.with_name(posix.name + ".png")
-        return None if made.name.lower() in names else made.as_posix()
+        names, shared_stems = self._list_folder(posix.parent)
+        is_unique = posix.stem.lower() not in shared_stems
+        png = posix.with_suffix(".png") if is_unique else posix.with_name(posix.name + ".png")
+        return None if png.name.lower() in names else png.as_posix()
 
 
-def _names(folder: Path) -> tuple[set[str], set[str]]:
-    """The names of a folder's images, and the stems that several of them share, in lower case."""
+def _list_names(folder: Path) -> tuple[set[str], set[str]]:
+    """Return the names of the images of a folder, and the stems that several images share, in lower case."""
     try:
         names = {entry.name.lower() for entry in folder.iterdir() if entry.suffix.lower() in EXTENSIONS}
     except OSError:
-        return set(), set()  # its files then fail by themselves, each with its reason
+        return set(), set()  # each file of the folder then fails with its own reason
     stems = Counter(PurePosixPath(name).stem for name in names)
     return names, {stem for stem, count in stems.items() if count > 1}

@@ -1,1 +1,1 @@
-"""The review page of a cleaned folder, and the tests it shows."""
+"""Review page of a cleaned folder: ranking of the films, and tests of marker against class."""

@@ -1,8 +1,11 @@
-"""Do markers go with the class? Count the films of each class by marker style and place, and test it.
+"""Test whether markers are associated with the class.
 
-Where they do, a network can tell the classes by the markers. The counts are of files, or of groups (films of one
-patient, say) where those are known; a group counts once in each class that it has films of. Copies of a film and
-several films of one patient are no independent evidence: counted as files, they make p too small.
+The films of each class are counted by marker style and by marker position, and each count is tested for independence
+of the class. If a marker is associated with the class, a network can tell the classes apart by the marker.
+
+The units of the counts are files, or groups (such as the films of one patient) if these are known. A group counts once
+in each class of which it has films. Copies of a film and several films of one patient are not independent: counting
+them as files makes p too small.
 """
 
 import csv
@@ -20,10 +23,9 @@ from preprocess.files import write_atomic
 from preprocess.ledger import LedgerRow
 from preprocess.markers import kind_of, place_of
 
-CLASSES = range(2, 51)  # with fewer there is nothing to compare, with more the folders are no classes
+N_CLASSES = range(2, 51)  # one class has nothing to compare with; more than 50 folders are unlikely to be classes
 
-TABLES = 9999  # drawn for more than two classes: the least p is 0.0001
-
+PERMUTATIONS = 9999  # random tables for more than two classes: the smallest possible p is 0.0001
 
 FILES = "files"
 
@@ -35,7 +37,12 @@ Trait = tuple[str, str]  # kind and name of a feature
 
 @dataclass(frozen=True)
 class ClassOf:
-    """Tell the class and the unit of a film's path, None where it is not known; `unit` names what is counted."""
+    """Lookup of the class of a film.
+
+    Args:
+        unit: what is counted: `files`, `groups` or `patients`.
+        find: returns the class and the unit of a film's path, or None if they are not known.
+    """
 
     unit: str
     find: Callable[[str], Unit | None]
@@ -43,12 +50,14 @@ class ClassOf:
 
 @dataclass(frozen=True)
 class Feature:
-    """How many units of each class have markers of one style, or at one place.
+    """Number of units of each class that have a marker of one style or at one position.
 
     Args:
-        counts: class -> units with such a marker.
-        p: of a test of independence, two-sided.
-        p_holm: p, corrected for the number of features.
+        kind: `style` or `place`.
+        name: the style or position, such as `mirrored lead` or `top left`.
+        counts: class -> number of units with such a marker.
+        p: two-sided p value of the test of independence from the class.
+        p_holm: p, corrected for the number of features by Holm's method.
     """
 
     kind: str
@@ -60,7 +69,14 @@ class Feature:
 
 @dataclass(frozen=True)
 class Association:
-    """Features by class, the strongest first; `classes` tells how many units each class has, `test` where p is from."""
+    """Association of markers with the class.
+
+    Args:
+        unit: what is counted: `files`, `groups` or `patients`.
+        test: name of the statistical test.
+        classes: class -> number of units.
+        features: sorted by p, the smallest first.
+    """
 
     unit: str
     test: str
@@ -69,9 +85,10 @@ class Association:
 
 
 def class_of(data: str | Path) -> ClassOf:
-    """Return how to tell a film's class: by column `label` of a CSV that has it, else by the film's folder.
+    """Return the lookup of the class of a film.
 
-    A CSV's column `group` or `patient` says which films count as one.
+    The class is the column `label` of a CSV file; without that column, or for a folder, it is the name of the folder
+    that holds the film. Films with the same value in the column `group` or `patient` count as one unit.
     """
     if not Path(data).is_file():
         return ClassOf(FILES, _by_folder)
@@ -87,7 +104,8 @@ def class_of(data: str | Path) -> ClassOf:
 
 def _csv_unit(row: Mapping[str, str], group: str) -> tuple[str, Unit | None]:
     path = PurePosixPath(row["path"] or "").as_posix()
-    label, unit = row.get("label", _by_folder(path)[0]), path if group == "path" else row[group]
+    label = row.get("label", _by_folder(path)[0])
+    unit = path if group == "path" else row[group]
     return path, (label, unit) if label and unit else None
 
 
@@ -96,14 +114,18 @@ def _by_folder(path: str) -> Unit:
 
 
 def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None:
-    """Count and test; None where the classes are fewer than 2 or more than 50. Plates of lead letters do not count."""
+    """Count the markers of each class and test each feature; plates under lead letters are not counted.
+
+    Returns:
+        None if there are fewer than 2 or more than 50 classes.
+    """
     sizes: Counter[str] = Counter()
     counts: dict[Trait, Counter[str]] = {}
     for label, traits in _units(rows, classes):
         sizes[label] += 1
         for trait in traits:
             counts.setdefault(trait, Counter())[label] += 1
-    if len(sizes) not in CLASSES:
+    if len(sizes) not in N_CLASSES:
         return None
     totals = dict(sorted(sizes.items()))
     tested = sorted((_p_value(count, totals), trait) for trait, count in counts.items())
@@ -116,7 +138,7 @@ def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None
 
 
 def _units(rows: Iterable[LedgerRow], classes: ClassOf) -> Iterator[tuple[str, set[Trait]]]:
-    """Yield the class and traits of each file as it comes, or of each group at the end."""
+    """Yield class and traits of each unit: of a file when its row is read, of a group after all rows."""
     groups: dict[Unit, set[Trait]] = {}
     for row in rows:
         unit = classes.find(row.path) if row.status != "failed" else None
@@ -135,30 +157,30 @@ def _traits(row: LedgerRow) -> set[Trait]:
 
 
 def _p_value(count: Mapping[str, int], totals: Mapping[str, int]) -> float:
-    having, sizes = np.array([count.get(label, 0) for label in totals]), np.array(list(totals.values()))
-    table = np.array([having, sizes - having])
+    with_feature, sizes = np.array([count.get(label, 0) for label in totals]), np.array(list(totals.values()))
+    table = np.array([with_feature, sizes - with_feature])
     if (table.sum(axis=1) == 0).any():
-        return 1.0  # all have it, or none
+        return 1.0  # all units have the feature, or none
     if len(sizes) == 2:
         return float(stats.fisher_exact(table)[1])
-    drawn = stats.random_table(table.sum(axis=1), sizes, seed=0).rvs(TABLES)
+    permuted = stats.random_table(table.sum(axis=1), sizes, seed=0).rvs(PERMUTATIONS)
     expected = np.outer(table.sum(axis=1), sizes) / sizes.sum()
-    distances = ((np.concatenate([[table], drawn]) - expected) ** 2 / expected).sum(axis=(1, 2))
+    distances = ((np.concatenate([[table], permuted]) - expected) ** 2 / expected).sum(axis=(1, 2))
     return float((distances >= distances[0] * (1 - 1e-9)).mean())
 
 
 def _holm(ascending: Sequence[float]) -> list[float]:
-    """Source: Holm 1979, "A simple sequentially rejective multiple test procedure"."""
+    """Return the corrected p values (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
     scaled = [min(1.0, p * (len(ascending) - rank)) for rank, p in enumerate(ascending)]
     return list(itertools.accumulate(scaled, max))
 
 
-def p_text(p: float) -> str:
-    """Return "p < 0.001", "p = 0.012" or "p = 0.43"."""
+def format_p(p: float) -> str:
+    """Return a p value as text, such as "p < 0.001", "p = 0.012" or "p = 0.43"."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
 def write_association(file: str | Path, association: Association | None) -> None:
-    """Write it as JSON; without classes there are no features."""
+    """Write the association as JSON; None is written as an association without classes and features."""
     content = asdict(association or Association(FILES, "", {}, ()))
     write_atomic(file, json.dumps(content, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Which cleaned films a person should look at first, and why."""
+"""Rank cleaned films by how urgently a person should check them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,26 +9,32 @@ from preprocess.markers import kind_of, place_of
 
 LOW_CONFIDENCE = 0.6
 
-LARGE_FRACTION = 0.05  # of the film erased; its usual markers take 1 to 2 %
+LARGE_FRACTION = 0.05  # of the film erased; markers usually cover 1 to 2 %
 
-RARE_FRACTION = 0.02  # of the films with markers have the style
+RARE_FRACTION = 0.02  # a style is rare if fewer of the films with markers have it
 
-RARE_LEAST = 50  # films with markers before any style can be rare
+MIN_FILMS_FOR_RARE = 50  # with fewer films with markers, no style counts as rare
 
-
-REASONS = {  # name -> weight, and what it means; the heaviest first
-    "failed": (8.0, "could not be cleaned; nothing was written"),
-    "low confidence": (4.0, f"a find below {LOW_CONFIDENCE}: perhaps no marker"),
-    "large area": (3.0, f"more than {LARGE_FRACTION:.0%} of the film erased: perhaps anatomy"),
-    "centre": (3.0, "erased in the middle of the film: perhaps bone, metal or a splint"),
-    "none found": (2.0, "no marker, where most films have one: perhaps missed"),
-    "rare style": (1.0, f"a style on less than {RARE_FRACTION:.0%} of the films"),
+REASONS = {  # name -> weight and meaning, sorted by weight
+    "failed": (8.0, "the file could not be cleaned; nothing was written"),
+    "low confidence": (4.0, f"a marker with confidence below {LOW_CONFIDENCE}: perhaps a false detection"),
+    "large area": (3.0, f"more than {LARGE_FRACTION:.0%} of the film was erased: perhaps anatomy"),
+    "centre": (3.0, "a region in the centre of the film was erased: perhaps bone, metal or a splint"),
+    "none found": (2.0, "no marker was found, although most films have one: perhaps it was missed"),
+    "rare style": (1.0, f"a marker style that fewer than {RARE_FRACTION:.0%} of the films with markers have"),
 }
 
 
 @dataclass(frozen=True)
 class Census:
-    """What is usual: files by status, films with markers and their markers, and films by marker style."""
+    """Counts over all files of a cleaned folder.
+
+    Args:
+        statuses: number of files by status.
+        marked: number of films with markers.
+        markers: number of markers.
+        kinds: number of films by marker style.
+    """
 
     statuses: Counter[str]
     marked: int
@@ -37,12 +43,12 @@ class Census:
 
     @property
     def films(self) -> int:
-        """How many files did not fail."""
+        """Number of files that did not fail."""
         return self.statuses.total() - self.statuses["failed"]
 
 
 def take_census(rows: Iterable[LedgerRow]) -> Census:
-    """Count what is usual among these films."""
+    """Count files, markers and marker styles."""
     statuses, kinds, marked, markers = Counter[str](), Counter[str](), 0, 0
     for row in rows:
         statuses[row.status] += 1
@@ -52,21 +58,21 @@ def take_census(rows: Iterable[LedgerRow]) -> Census:
     return Census(statuses, marked, markers, kinds)
 
 
-def least_confidence(row: LedgerRow) -> float | None:
-    """Return the least confidence of a film's markers; None where it has none."""
+def min_confidence(row: LedgerRow) -> float | None:
+    """Return the lowest confidence of a film's markers; None if the film has no marker."""
     return min((marker.confidence for marker in row.markers), default=None)
 
 
 def reasons_of(row: LedgerRow, census: Census) -> tuple[str, ...]:
-    """Return why to look at this film, of REASONS, the weightiest first."""
-    least = least_confidence(row)
+    """Return the REASONS to check this film, sorted by weight."""
+    lowest = min_confidence(row)
     central = any(place_of(marker, row.width, row.height) == "centre" for marker in row.markers)
-    rare = census.marked >= RARE_LEAST and any(
+    rare = census.marked >= MIN_FILMS_FOR_RARE and any(
         census.kinds[kind_of(marker)] < RARE_FRACTION * census.marked for marker in row.markers
     )
     holds = {
         "failed": row.status == "failed",
-        "low confidence": least is not None and least < LOW_CONFIDENCE,
+        "low confidence": lowest is not None and lowest < LOW_CONFIDENCE,
         "large area": row.mask_fraction > LARGE_FRACTION,
         "centre": central,
         "none found": row.status != "failed" and not row.markers and 2 * census.marked > census.films,
@@ -76,7 +82,7 @@ def reasons_of(row: LedgerRow, census: Census) -> tuple[str, ...]:
 
 
 def rank(row: LedgerRow, census: Census) -> tuple[float, float, str]:
-    """Return what sorts films by how much they are worth a look, the most first."""
+    """Return the sort key that puts the films to check first at the front."""
     weight = sum(REASONS[reason][0] for reason in reasons_of(row, census))
-    least = least_confidence(row)
-    return (-weight, 1.0 if least is None else least, row.path)
+    lowest = min_confidence(row)
+    return (-weight, 1.0 if lowest is None else lowest, row.path)

@@ -19,7 +19,7 @@ from fxkit.errors import DataError, RunError
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.synth.dataset import Synthetic
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
 ERASED = Erased(30, 40)
 PRESET = ablation_settings("masked-vs-raw")
@@ -112,7 +112,7 @@ def test_the_table_has_a_row_an_arm() -> None:
 @pytest.fixture(scope="module")
 def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("ablate") / "films-clean"
-    clean_folder(made.root, out, markers=made.root / "markers.json")
+    clean_folder(made.root, out, FolderOptions(markers=made.root / "markers.json"))
     return out
 
 

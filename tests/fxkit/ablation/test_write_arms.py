@@ -11,7 +11,7 @@ from fxkit.ablation.write_arms import Donors, choose_donors, erased, write_arms
 from fxkit.data.dataset import open_image_root
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image, to_grey8
 from preprocess.known_markers import read_known_markers
 
@@ -24,7 +24,7 @@ def found(made: Synthetic) -> Index:
 @pytest.fixture(scope="module")
 def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("arms") / "films-clean"
-    clean_folder(made.root, out, markers=made.root / "markers.json")
+    clean_folder(made.root, out, FolderOptions(markers=made.root / "markers.json"))
     return out
 
 

@@ -19,7 +19,7 @@ from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.run_folder import Run
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import KnownError
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_ablate_without_a_name_lists_what_there_is() -> None:
 
 
 def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: Path) -> None:
-    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     options = ["--config", "tiny", "--set", "data.image_size=64", "--seeds", "0", "--folds", "3"]
     places = ["--data", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
     code, out, err = invoke(ablate, "masked-vs-raw", *places, *options)
@@ -129,7 +129,7 @@ def test_ablate_refuses_a_leaking_split_before_it_cleans(made: Synthetic, tmp_pa
 def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None:
     found = index_data(made.root, IndexOptions(split="random"))
     write_manifest(tmp_path / "m.csv", found.records)
-    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0", "--allow-leaks"]
     options += ["--full", "--folds", "0"]
     places = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]

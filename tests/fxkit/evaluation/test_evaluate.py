@@ -25,7 +25,7 @@ from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, read_json
 from fxkit.models.saved import Model, load_model, save_model
 from fxkit.synth.dataset import Synthetic
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
 from preprocess.settings import CleanSettings
 
@@ -152,7 +152,7 @@ def test_a_model_of_cleaned_films_needs_the_raw_option_for_uncleaned_films(folde
 def test_films_cleaned_with_other_settings_are_refused(
     trained: Run, made: Synthetic, folder: Path, tmp_path: Path
 ) -> None:
-    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     model = load_model(folder)
     save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))
     with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):

@@ -9,7 +9,7 @@ from fxkit.errors import DataError
 from fxkit.explain.films import films_from_images, films_from_run
 from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.synth.dataset import Synthetic
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.settings import CleanSettings
 
 
@@ -17,7 +17,7 @@ from preprocess.settings import CleanSettings
 def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The synthetic films with their known markers erased."""
     out = tmp_path_factory.mktemp("explained") / "films-clean"
-    clean_folder(made.root, out, markers=made.root / "markers.json", settings=CleanSettings(grow_px=5.0))
+    clean_folder(made.root, out, FolderOptions(markers=made.root / "markers.json", settings=CleanSettings(grow_px=5.0)))
     return out
 
 

@@ -17,7 +17,7 @@ from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.models.training_films import Overlap, has_hashes, keep_learnt, learnt_by, overlap_with_training, source_run
 from fxkit.synth.dataset import Synthetic, synth
 from fxkit.training.train import train
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_training_films_among_other_data_are_counted(trained: Run, folder: Path,
 
 
 def test_cleaned_training_films_are_known_again(trained: Run, made: Synthetic, tmp_path: Path) -> None:
-    clean_folder(made.root, tmp_path / "clean", markers=made.root / "markers.json")
+    clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     other = index_data(tmp_path / "clean", IndexOptions(split="none"))
     assert overlap_with_training(trained, other.records, tmp_path / "clean").files == sum(
         r.split in ("train", "val") for r in trained.records

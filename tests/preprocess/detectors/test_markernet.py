@@ -27,7 +27,7 @@ from preprocess.detectors.markernet import (
 from preprocess.detectors.regions import regions
 from preprocess.detectors.views import View
 from preprocess.errors import DetectorError
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import write_image
 from preprocess.markers import Marker, around, box_quad, is_mirrored
 from preprocess.mask import marker_mask
@@ -204,7 +204,7 @@ def test_text_on_deep_and_colour_films_goes(detector: MarkerNetDetector, colour:
 def test_a_film_without_markers_comes_out_byte_for_byte(tmp_path: Path) -> None:
     for seed in range(3):
         write_image(tmp_path / "films" / f"{seed}.jpg", film(seed, (300, 260)))
-    summary = clean_folder(tmp_path / "films", settings=CleanSettings(read_text=False))
+    summary = clean_folder(tmp_path / "films", options=FolderOptions(settings=CleanSettings(read_text=False)))
     assert [(row.status, row.markers) for row in summary.rows] == [("copied", ())] * 3
     after = contents(summary.out)
     assert {name: after[name] for name in ("0.jpg", "1.jpg", "2.jpg")} == contents(tmp_path / "films")

@@ -1,8 +1,8 @@
-"""Markers that were corrected in an annotation tool: one box moved, one added, one deleted.
+"""Clean with markers that were corrected in an annotation tool: one box moved, one added, one deleted.
 
-The forms are what the tools' own exporters wrote of such a correction (Label Studio: label_studio_sdk 2.1.2,
-converter.convert_to_coco; FiftyOne: fiftyone 1.22.1, COCODetectionDatasetExporter) or, of CVAT, what its sources
-say: cvat/apps/dataset_manager/bindings.py and Datumaro's coco_format/converter.py.
+The formats of Label Studio and FiftyOne are what their exporters wrote for such a correction (label_studio_sdk 2.1.2,
+converter.convert_to_coco; fiftyone 1.22.1, COCODetectionDatasetExporter). The format of CVAT follows its source code:
+cvat/apps/dataset_manager/bindings.py and coco_format/converter.py of Datumaro.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from preprocess.clean_image import mask_of
-from preprocess.folder.clean_folder import clean_folder
+from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
 from preprocess.markers import Marker, Quad, as_quad, box_quad
 from preprocess.settings import CleanSettings
@@ -36,8 +36,8 @@ def polygon(x: float, y: float, width: float, height: float) -> list[float]:
 
 
 def cvat(coco: Content) -> Content:
-    """Polygons stay polygons; the added rectangle was turned by a quarter."""
-    facts = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
+    """Return a CVAT export: polygons stay polygons, and the added rectangle is rotated by 90 degrees."""
+    fields = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
     shapes = {
         KEPT: {"segmentation": [polygon(*KEPT_BOX)], "attributes": {"occluded": False, "text": "R3"}},
         MOVED: {"segmentation": [polygon(*MOVED_BOX)], "attributes": {"occluded": False, "text": "R0"}},
@@ -59,15 +59,15 @@ def cvat(coco: Content) -> Content:
         "licenses": [{"name": "", "id": 0, "url": ""}],
         "info": dict.fromkeys(("contributor", "date_created", "description", "url", "version", "year"), ""),
         "categories": [{"id": 1, "name": "marker", "supercategory": ""}],
-        "images": [image | facts for image in coco["images"]],
+        "images": [image | fields for image in coco["images"]],
         "annotations": rows,
     }
 
 
 def label_studio(coco: Content) -> Content:
-    """No texts, numbers from 0; uploaded files are renamed, a local one is named by its address.
+    """Return a Label Studio export: no texts, ids from 0, uploaded files renamed, a local file named by its URL.
 
-    Of the markers that it was given each is there as a box and as a polygon, less those that were deleted.
+    A marker that was imported and not deleted is exported twice: as a box and as a polygon.
     """
     names = {KEPT: "/data/local-files/?d=films/b/film%2003.png", MOVED: "images/1a2b3c4d-film_00.png"}
     names |= {DELETED: r"..\..\label-studio\media\upload\4\cb0618f6-film_01.png", ADDED: "images/00ff00ff__film 02.png"}
@@ -99,8 +99,8 @@ def label_studio(coco: Content) -> Content:
 
 
 def fiftyone(coco: Content) -> Content:
-    """Names without folders; facts stand beside the box, and a new object has none."""
-    facts = {KEPT: {"score": 0.9, "text": "R3"}, MOVED: {"score": 0.9, "text": "R0"}, ADDED: {}}
+    """Return a FiftyOne export: file names without folders; a new box has no score and no text."""
+    fields = {KEPT: {"score": 0.9, "text": "R3"}, MOVED: {"score": 0.9, "text": "R0"}, ADDED: {}}
     rows = [
         {
             "id": number,
@@ -109,7 +109,7 @@ def fiftyone(coco: Content) -> Content:
             "bbox": [x / 90 * 90, y / 120 * 120, width / 90 * 90, height / 120 * 120],
             "area": float(width * height),
             "iscrowd": 0,
-            **facts[path],
+            **fields[path],
         }
         for number, (path, (x, y, width, height)) in enumerate(BOXES.items(), 1)
     ]
@@ -124,14 +124,14 @@ def fiftyone(coco: Content) -> Content:
     }
 
 
-TURNED = as_quad([(35, 85), (35, 125), (25, 125), (25, 85)])
+ROTATED = as_quad([(35, 85), (35, 125), (25, 125), (25, 85)])
 
 
-@pytest.mark.parametrize(("tool", "added"), [(cvat, TURNED), (label_studio, None), (fiftyone, None)])
+@pytest.mark.parametrize(("tool", "added"), [(cvat, ROTATED), (label_studio, None), (fiftyone, None)])
 def test_exactly_the_corrected_boxes_are_erased(films: Films, tool: Callable[..., Content], added: Quad | None) -> None:
     root, coco = films(4)
     (root.parent / "corrected.json").write_text(json.dumps(tool(json.loads(coco.read_text()))))
-    summary = clean_folder(root, markers=root.parent / "corrected.json")
+    summary = clean_folder(root, options=FolderOptions(markers=root.parent / "corrected.json"))
     quads = {path: box_quad(x, y, x + width, y + height) for path, (x, y, width, height) in BOXES.items()}
     quads[ADDED] = added or quads[ADDED]
     assert {row.path: [marker.quad for marker in row.markers] for row in summary.rows} == {

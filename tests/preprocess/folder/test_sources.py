@@ -17,7 +17,7 @@ def touch(root: Path, *paths: str) -> None:
         (root / path).write_bytes(b"x")
 
 
-def test_a_csv_names_files_relative_to_itself_or_the_root(tmp_path: Path) -> None:
+def test_paths_of_a_csv_file_are_relative_to_its_folder_or_the_root(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("label,path\nx,b.png\ny,./a/c.png\nz,b.png\n")
     sources = list_sources(tmp_path / "films.csv")
     assert (sources.root, sources.paths) == (tmp_path, ("a/c.png", "b.png"))
@@ -25,24 +25,24 @@ def test_a_csv_names_files_relative_to_itself_or_the_root(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["../a.png", "a/../../b.png", "/etc/a.png", "", "a/.."])
-def test_paths_that_lead_out_are_refused(tmp_path: Path, path: str) -> None:
+def test_paths_outside_the_root_are_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "films.csv").write_text(f'path\n"{path}"\n')
-    with pytest.raises(KnownError, match=r"films\.csv: (path .* leads out of the image root|no image)"):
+    with pytest.raises(KnownError, match=r"films\.csv: (path .* leads out of the folder of the images|holds no image)"):
         list_sources(tmp_path / "films.csv")
 
 
-def test_unusable_data_are_told(tmp_path: Path) -> None:
+def test_unusable_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("file\na.png\n")
-    with pytest.raises(KnownError, match="its columns are file; expected one named `path`"):
+    with pytest.raises(KnownError, match="its columns are file; name the column of file paths `path`"):
         list_sources(tmp_path / "films.csv")
     with pytest.raises(KnownError, match="no such folder or CSV file"):
         list_sources(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(KnownError, match=r"no image; expected files ending in \.bmp"):
+    with pytest.raises(KnownError, match=r"holds no image; expected files ending in \.bmp"):
         list_sources(tmp_path / "empty")
 
 
-def test_the_default_output_lies_beside_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_output_folder_is_next_to_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "raw").mkdir()
     assert choose_out(tmp_path / "raw", None) == tmp_path / "raw-clean"
     monkeypatch.chdir(tmp_path / "raw")
@@ -50,7 +50,7 @@ def test_the_default_output_lies_beside_the_input(tmp_path: Path, monkeypatch: p
     assert default_out(Path(".")) == tmp_path / "raw-clean"
 
 
-def test_the_default_output_of_a_link_lies_beside_what_it_leads_to(tmp_path: Path) -> None:
+def test_the_default_output_folder_of_a_link_is_next_to_its_target(tmp_path: Path) -> None:
     (tmp_path / "real" / "raw").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "real" / "raw")
     assert default_out(tmp_path / "link") == choose_out(tmp_path / "link", None) == tmp_path / "real" / "raw-clean"
@@ -58,23 +58,23 @@ def test_the_default_output_of_a_link_lies_beside_what_it_leads_to(tmp_path: Pat
         choose_out(Path("/"), None)
 
 
-def test_an_output_that_touches_the_input_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_overlaps_the_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw" / "sub").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "raw")
     for out in ("raw", "raw/sub", "raw/new/deep", ".", "link", "link/x", "raw/../raw"):
-        with pytest.raises(OutputError, match="which is never changed; choose a folder apart from it with --out"):
+        with pytest.raises(OutputError, match="which is never changed; choose a separate folder with --out"):
             choose_out(tmp_path / "raw", tmp_path / out)
     with pytest.raises(OutputError, match="never changed"):
         choose_out(tmp_path / "link", tmp_path / "raw")
     (tmp_path / "self").symlink_to("self")
-    with pytest.raises(OutputError, match=r"a link that leads to itself|is a file"):
+    with pytest.raises(OutputError, match=r"is a symbolic link to itself|is a file"):
         choose_out(tmp_path / "raw", tmp_path / "self" / "out")
     touch(tmp_path, "file")
     with pytest.raises(OutputError, match="is a file; choose a folder"):
         choose_out(tmp_path / "raw", tmp_path / "file")
 
 
-def test_names_of_pngs_never_meet(tmp_path: Path) -> None:
+def test_png_names_never_collide(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg", "b.tif", "c.png", "c.jpg", "d/a.JPG", "d/x.PNG")
     assert png_names(tmp_path, ["a.jpg", "b.jpg", "b.tif", "c.png", "c.jpg", "d/a.JPG", "d/x.PNG"]) == {
         "a.jpg": "a.png",
@@ -87,18 +87,18 @@ def test_names_of_pngs_never_meet(tmp_path: Path) -> None:
     }
 
 
-def test_a_name_depends_on_what_lies_beside_it_even_if_that_is_not_cleaned(tmp_path: Path) -> None:
+def test_a_png_name_depends_on_the_other_files_of_the_folder_even_if_they_are_not_cleaned(tmp_path: Path) -> None:
     touch(tmp_path, "b.jpg", "b.tif")
     assert png_names(tmp_path, ["b.jpg"]) == {"b.jpg": "b.jpg.png"}
 
 
-def test_no_name_is_given_that_another_source_has(tmp_path: Path) -> None:
+def test_a_name_that_another_film_has_is_not_given(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.png", "a.jpg.png")
     assert PngNames(tmp_path).of("a.jpg") is None
 
 
-def test_names_of_thousands_beside_each_other_are_soon_made(tmp_path: Path) -> None:
-    names = [f"{number}.jpg" for number in range(1500)]  # many seconds, were each compared with every other
+def test_naming_thousands_of_files_of_one_folder_is_fast(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(1500)]  # comparing all pairs would take many seconds
     touch(tmp_path, *names, "7.tif")
-    made = png_names(tmp_path, names)
-    assert made == {name: f"{Path(name).stem}.png" for name in names} | {"7.jpg": "7.jpg.png"}
+    png = png_names(tmp_path, names)
+    assert png == {name: f"{Path(name).stem}.png" for name in names} | {"7.jpg": "7.jpg.png"}
