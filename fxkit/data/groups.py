@@ -70,20 +70,17 @@ def join(names: Sequence[str], marks: Sequence[str]) -> list[str]:
 
     Names joined through others are joined too.
     """
-    parent = {name: name for name in names}
+    from scipy.cluster.hierarchy import DisjointSet  # takes long to import, and only `fxkit index` joins names
 
-    def find(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
+    sets = DisjointSet(names)
     first: dict[str, str] = {}
     for name, mark in zip(names, marks, strict=True):
         if mark:
-            a, b = sorted((find(name), find(first.setdefault(mark, name))))
-            parent[b] = a
-    return [find(name) for name in names]
+            sets.merge(first.setdefault(mark, name), name)
+    smallest: dict[str, str] = {}
+    for name in sets:
+        smallest[sets[name]] = min(name, smallest.get(sets[name], name))
+    return [smallest[sets[name]] for name in names]
 
 
 def separate_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
