@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fxkit.config import ModelConfig, OptimConfig
-from fxkit.models.classifier import Classifier, build_classifier, finetune_stage, set_train_mode, set_trainable
+from fxkit.models.classifier import Classifier, build_classifier, default_finetune_stage, set_train_mode, set_trainable
 from fxkit.training.optimizer import build_optimizer
 
 WAYS = ("all", "stages", "stages, channels_last", "stages, bf16", "stages, channels_last, bf16")
@@ -27,7 +27,7 @@ def prepare(backbone: str, way: str) -> tuple[Classifier, torch.optim.Optimizer]
     torch.manual_seed(0)
     model = build_classifier(ModelConfig(backbone=backbone, pretrained=False), 2)
     if way != "all":
-        set_trainable(model, finetune_stage(model.backbone))
+        set_trainable(model, default_finetune_stage(model.backbone))
     if "channels_last" in way:
         model.to(memory_format=torch.channels_last)
     set_train_mode(model)

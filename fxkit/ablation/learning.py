@@ -17,7 +17,7 @@ from fxkit.data.manifest import Record, usable
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_backbone, build_preprocessing
-from fxkit.models.classifier import size_args
+from fxkit.models.classifier import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
 from fxkit.models.saved import load_model
 from fxkit.training.feature_cache import extract as features_of
@@ -68,7 +68,7 @@ def extract(config: Config, root: Path, records: Sequence[Record], device: str =
     """
     model, place = config.model, choose_device(device)
     preprocessing = build_preprocessing(model, config.data)
-    args = {**size_args(model.backbone, preprocessing.image_size), **model.args}
+    args = {**image_size_args(model.backbone, preprocessing.image_size), **model.args}
     torch.manual_seed(config.seed)  # of a backbone that starts from nothing
     backbone = build_backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, args=args)
     dataset = FilmDataset(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fxkit.errors import ConfigError
-from fxkit.models.classifier import output_of
+from fxkit.models.classifier import capture_output
 from fxkit.models.saved import Model
 
 Heat = NDArray[np.float32]
@@ -52,7 +52,7 @@ def find_target_layer(model: Model) -> TargetLayer:
     if hasattr(backbone, "blocks") and hasattr(backbone, "cls_token"):
         name = f"blocks.{len(backbone.blocks) - 1}.norm1"  # later layers affect the prediction by the class token only
     module = backbone.get_submodule(name)
-    shape = tuple(output_of(module, backbone, probe).shape)
+    shape = tuple(capture_output(module, backbone, probe).shape)
     return _target_layer(name, module, shape, backbone)
 
 

@@ -1,4 +1,4 @@
-"""Backbones and their weights: timm's hub, a local file, a finished run, or none. Nothing is ever unpickled."""
+"""timm backbones with weights from the hub, a local file or a finished run. Nothing is unpickled."""
 
 import difflib
 import socket
@@ -18,7 +18,7 @@ from fxkit.errors import ConfigError, WeightsError
 
 CHOICES = (
     "give --weights FILE (safetensors, a state dict of tensors, or a run folder), or --no-pretrained to start from "
-    "nothing"
+    "random weights"
 )
 
 
@@ -32,13 +32,13 @@ def build_backbone(
     """Build a timm backbone without its classifier: (N, 3, H, W) float32 -> (N, D) float32 features.
 
     Args:
-        name: any name or name.tag that timm knows.
-        pretrained: load ImageNet weights from timm's hub or its cache; not looked at when `weights` is given.
-        weights: a .safetensors file, a state dict saved by torch that holds nothing but tensors, or a run folder.
+        name: a timm model name, with or without a tag, such as resnet50.a1_in1k.
+        pretrained: load ImageNet weights from the Hugging Face hub or its cache. Ignored if `weights` is given.
+        weights: a .safetensors file, a state dict of tensors saved by torch, or a run folder.
         args: further arguments of timm.create_model.
     Raises:
-        ConfigError: timm knows no such backbone, or not these arguments.
-        WeightsError: the weights are not at hand, not readable or do not fit.
+        ConfigError: timm does not know the backbone or the arguments.
+        WeightsError: the weights are missing, cannot be read or do not fit the backbone.
     """
     check_backbone(name)
     from_hub = pretrained and weights is None
@@ -51,33 +51,34 @@ def build_backbone(
 
 
 def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
-    """Load a state dict into backbone in place; a classifier in the file is left out.
+    """Load weights into a backbone in place. Classifier weights in the file are ignored.
 
     Raises:
-        WeightsError: the file is not readable, holds other than tensors, or lacks a weight or has another shape.
+        WeightsError: the file cannot be read, holds other things than tensors, lacks a weight, or has a weight of
+            another shape.
     """
-    state = _strip(read_state(path))
-    own = backbone.state_dict()
-    missing = [key for key in own if key not in state]
+    state = _strip_prefixes(read_state(path))
+    expected = backbone.state_dict()
+    missing = [key for key in expected if key not in state]
     if missing:
         raise WeightsError(
-            f"{path}: {len(missing)} of {len(own)} weights are missing, such as {missing[0]!r}; expected a state dict "
-            f"of this backbone; check --backbone"
+            f"{path}: {len(missing)} of {len(expected)} weights are missing, such as {missing[0]!r}; expected a state "
+            f"dict of this backbone; check --backbone"
         )
-    for key, tensor in own.items():
+    for key, tensor in expected.items():
         if state[key].shape != tensor.shape:
             raise WeightsError(
-                f"{path}: {key} is of shape {tuple(state[key].shape)}; the backbone has {tuple(tensor.shape)}; "
+                f"{path}: {key} has shape {tuple(state[key].shape)}; expected {tuple(tensor.shape)}; "
                 "check --backbone and model.args"
             )
-    backbone.load_state_dict({key: state[key] for key in own})
+    backbone.load_state_dict({key: state[key] for key in expected})
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a safetensors file, a torch file that holds only tensors, or a finished run's model.
+    """Read a state dict from a safetensors file, a torch file that holds only tensors, or a finished run.
 
     Raises:
-        WeightsError: no such file, damaged, or anything else than tensors in it; a run of several models.
+        WeightsError: no such file, damaged, or with other content than tensors; or a run of several models.
     """
     from safetensors.torch import load_file
 
@@ -91,16 +92,16 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(
-            f"{path}: damaged, or not a file of tensors alone ({type(error).__name__}); save the weights as safetensors"
+            f"{path}: damaged, or not a file of tensors only ({type(error).__name__}); save the weights as safetensors"
         ) from error
     return _only_tensors(path, state)
 
 
 def _model_file(run: Path) -> Path:
     if (run / "fold-0").is_dir():
-        raise WeightsError(f"{run}: is the mean of several models; give one of them, such as {run / 'fold-0'}")
+        raise WeightsError(f"{run}: averages several models; give one of them, such as {run / 'fold-0'}")
     if not (run / "model.safetensors").is_file():
-        raise WeightsError(f"{run}: no finished run (model.safetensors is missing); {CHOICES}")
+        raise WeightsError(f"{run}: not a finished run (model.safetensors is missing); {CHOICES}")
     return run / "model.safetensors"
 
 
@@ -109,12 +110,12 @@ def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path}: holds other things than named tensors; save the model's state_dict() alone")
+        raise WeightsError(f"{path}: holds other things than named tensors; save only the model's state_dict()")
     return cast(dict[str, Tensor], state)
 
 
-def _strip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the prefixes that wrappers put before a backbone's own names."""
+def _strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that wrappers such as DataParallel put before weight names."""
     stripped = {}
     for key, tensor in state.items():
         for prefix in ("module.", "model.", "backbone."):
@@ -124,16 +125,16 @@ def _strip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def check_backbone(name: str) -> None:
-    """Raise ConfigError with the nearest names unless timm knows this backbone."""
+    """Raise ConfigError, with the nearest names, if timm does not know this backbone."""
     if timm.is_model(name):
         return
-    close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else "see timm.list_models()"
-    raise ConfigError(f"model.backbone = {name!r}: timm knows no such model; {hint}")
+    nearest = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else "see timm.list_models()"
+    raise ConfigError(f"model.backbone = {name!r}: timm has no such model; {hint}")
 
 
 def _check_hub(name: str) -> None:
-    """Fail at once where the hub cannot be reached: its own client tries for most of a minute first."""
+    """Raise at once if the hub cannot be reached; its own client would retry for most of a minute."""
     if _is_cached(name) or urllib.request.getproxies():
         return
     from huggingface_hub import constants
@@ -143,7 +144,7 @@ def _check_hub(name: str) -> None:
         port = host.port or (80 if host.scheme == "http" else 443)
         socket.create_connection((host.hostname or "", port), timeout=10).close()
     except OSError as error:
-        raise _no_hub(name, error) from error
+        raise _hub_error(name, error) from error
 
 
 def _is_cached(name: str) -> bool:
@@ -156,7 +157,7 @@ def _is_cached(name: str) -> bool:
     return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in files)
 
 
-def _no_hub(name: str, error: Exception) -> WeightsError:
+def _hub_error(name: str, error: Exception) -> WeightsError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return WeightsError(f"ImageNet weights of {name}: the hub cannot be reached ({reason}); {CHOICES}")
 
@@ -165,23 +166,20 @@ def _create(name: str, pretrained: bool, args: dict[str, Any]) -> nn.Module:
     try:
         return cast(nn.Module, timm.create_model(name, pretrained=pretrained, num_classes=0, **args))
     except TypeError as error:
-        raise ConfigError(f"model.args = {args}: {name} does not take them ({error})") from error
+        raise ConfigError(f"model.args = {args}: {name} does not accept them ({error})") from error
     except RuntimeError as error:
         if not pretrained:
             raise
         raise WeightsError(f"ImageNet weights of {name}: {str(error).splitlines()[0]}; {CHOICES}") from error
     except OSError as error:
-        raise _no_hub(name, error) from error
-
-
-# variance of their fine detail against crops of the whole film, at 2, 16 %, at 3, 5 % (benchmarks/loader.py --detail)
+        raise _hub_error(name, error) from error
 
 
 def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
-    """Take the image size and normalisation from the settings, and what they leave open from the backbone.
+    """Return image size, resizing and normalisation from the settings, with the backbone's defaults where unset.
 
     Raises:
-        ConfigError: timm knows no such backbone.
+        ConfigError: timm does not know the backbone.
     """
     check_backbone(model.backbone)
     default = timm.get_pretrained_cfg(model.backbone)

@@ -1,4 +1,4 @@
-"""The classifier: a timm backbone with a small head, and which of its stages are trained."""
+"""The classifier: a timm backbone with a small head, and which of its stages to train."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from fxkit.config import ModelConfig
 from fxkit.errors import ConfigError
 from fxkit.models.backbones import build_backbone
 
-AT_ONCE = 4  # films; what a network makes of more does not stay in a core's cache (benchmarks/inference.py)
+FILMS_PER_THREAD = 4  # with more, a network's activations leave the core's cache (benchmarks/inference.py)
 
 
 class Classifier(nn.Module):
-    """A backbone and a head: (N, 3, H, W) float32, normalised -> (N, C) float32 logits; also from (N, D) features."""
+    """A backbone and a head: (N, 3, H, W) normalised float32 images, or (N, D) features, -> (N, C) float32 logits."""
 
     def __init__(self, backbone: nn.Module, head: nn.Sequential) -> None:
         super().__init__()
@@ -28,15 +28,15 @@ class Classifier(nn.Module):
 
 
 def build_classifier(
-    config: ModelConfig, class_count: int, *, load: bool = True, image_size: int | None = None
+    config: ModelConfig, n_classes: int, *, load: bool = True, image_size: int | None = None
 ) -> Classifier:
-    """Build a classifier with fresh head weights.
+    """Build a classifier with a randomly initialised head.
 
     Args:
-        config: names the backbone, its weights and the head's sizes.
-        class_count: C, two or more.
-        load: False leaves the backbone's weights random, for a state dict that comes next.
-        image_size: px; told to backbones whose weights depend on it (transformers).
+        config: the backbone, its weights and the sizes of the head.
+        n_classes: C, 2 or more.
+        load: load the backbone's weights; False if a state dict is loaded afterwards.
+        image_size: px; needed for backbones whose weights depend on it, such as vision transformers.
     Raises:
         ConfigError, WeightsError: as `build_backbone`.
     """
@@ -44,41 +44,42 @@ def build_classifier(
         config.backbone,
         pretrained=config.pretrained and load,
         weights=config.weights if load else None,
-        args={**size_args(config.backbone, image_size), **config.args},
+        args={**image_size_args(config.backbone, image_size), **config.args},
     )
-    return Classifier(backbone, build_head(feature_count(backbone), class_count, config.hidden, config.dropout))
+    return Classifier(backbone, build_head(count_features(backbone), n_classes, config.hidden, config.dropout))
 
 
 def forward_films(network: nn.Module, images: Tensor) -> Tensor:
-    """Return what a network in evaluation, that needs no gradient, gives for (N, 3, S, S) images or (N, D) features.
+    """Run a network, in evaluation mode and without gradients, on (N, 3, S, S) images or (N, D) features.
 
-    On the processor a few images a thread go through it at a time, in channels-last order, which is faster.
+    On the CPU, images are run in small batches in channels-last order, which is faster.
     """
     if images.device.type != "cpu" or images.ndim != 4:
         return cast(Tensor, network(images))
-    parts = torch.split(images, AT_ONCE * torch.get_num_threads())
+    parts = torch.split(images, FILMS_PER_THREAD * torch.get_num_threads())
     return torch.cat([network(part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
 
-def build_head(features: int, class_count: int, hidden: int, dropout: Sequence[float]) -> nn.Sequential:
+def build_head(features: int, n_classes: int, hidden: int, dropout: Sequence[float]) -> nn.Sequential:
+    """Build the head: (N, features) -> (N, n_classes) logits, with one hidden layer unless `hidden` is 0."""
     if not hidden:
-        return nn.Sequential(nn.Dropout(dropout[0]), nn.Linear(features, class_count))
+        return nn.Sequential(nn.Dropout(dropout[0]), nn.Linear(features, n_classes))
     return nn.Sequential(
         nn.Dropout(dropout[0]),
         nn.Linear(features, hidden),
         nn.ReLU(),
         nn.Dropout(dropout[1]),
-        nn.Linear(hidden, class_count),
+        nn.Linear(hidden, n_classes),
     )
 
 
-def feature_count(backbone: nn.Module) -> int:
+def count_features(backbone: nn.Module) -> int:
     """Return D, the length of a backbone's pooled features."""
     return int(getattr(backbone, "head_hidden_size", None) or cast(Any, backbone).num_features)
 
 
-def size_args(name: str, image_size: int | None) -> dict[str, Any]:
-    """Return what timm.create_model must be told for a backbone whose weights depend on the image's size."""
+def image_size_args(name: str, image_size: int | None) -> dict[str, Any]:
+    """Return the arguments of timm.create_model that set the image size; empty for backbones of any size."""
     import timm
 
     default = timm.get_pretrained_cfg(name)
@@ -88,26 +89,26 @@ def size_args(name: str, image_size: int | None) -> dict[str, Any]:
 
 
 def stage_names(backbone: nn.Module) -> list[tuple[str, int]]:
-    """Return (module name, stride of what goes in) of the stages in order, without the stem.
+    """Return (module name, stride of its input) of each stage in order, without the stem.
 
-    A stage begins after each module that timm's feature_info names, but the last. In plain transformers each block is
-    one.
+    A stage begins after each module in timm's feature_info except the last. In plain vision transformers each block
+    is a stage.
     """
     stages = [(str(s["module"]), int(s["reduction"])) for s in cast(Any, backbone).feature_info]
     modules = {name: i for i, (name, _) in enumerate(backbone.named_modules())}
     names = [name for name, _ in backbone.named_parameters()]
-    found = []
+    named_stages = []
     for before, stride in stages[:-1]:
         end = max(i for name, i in modules.items() if f"{name}.".startswith(f"{before}."))
         first = next(i for i, name in enumerate(names) if modules[name.rpartition(".")[0]] > end)
-        found.append((_shortest_prefix(names, first), stride))
-    return found
+        named_stages.append((_shortest_prefix(names, first), stride))
+    return named_stages
 
 
-def finetune_stage(backbone: nn.Module) -> str:
-    """Return the name of the stage that is to this backbone what layer3 is to ResNet: the first at stride 16.
+def default_finetune_stage(backbone: nn.Module) -> str:
+    """Return the first stage to fine-tune by default: the last whose input stride is below 16, layer3 in ResNet.
 
-    Backbones of one stride (plain transformers) give the block half-way.
+    In backbones with a single stride, such as plain vision transformers, it is the middle block.
     """
     stages = stage_names(backbone)
     if len({stride for _, stride in stages}) == 1:
@@ -115,45 +116,46 @@ def finetune_stage(backbone: nn.Module) -> str:
     return [name for name, stride in stages if stride < 16][-1]
 
 
-def unfreezing(backbone: nn.Module, stage: str) -> list[str]:
-    """Return the stages from which on the backbone is trained, one after the other: the last, ..., up to `stage`."""
+def unfreezing_order(backbone: nn.Module, stage: str) -> list[str]:
+    """Return the stages in the order in which they are unfrozen: from the last one back to `stage`."""
     names = [name for name, _ in backbone.named_parameters()]
-    start = _first(names, stage)
-    later = [name for name, _ in stage_names(backbone) if _first(names, name) > start]
+    start = _first_parameter(names, stage)
+    later = [name for name, _ in stage_names(backbone) if _first_parameter(names, name) > start]
     return [*reversed(later), stage]
 
 
 def set_trainable(model: Classifier, stage: str | None) -> None:
-    """Train the head, and the backbone from a stage onwards in its own order; freeze the rest, in place.
+    """Make the head and the backbone from a stage onwards trainable, and freeze the rest, in place.
 
     Args:
-        stage: a module's name such as layer3, or None to freeze the whole backbone.
+        stage: module name such as layer3; None freezes the whole backbone.
     Raises:
         ConfigError: the backbone has no such module.
     """
     parameters = list(model.backbone.named_parameters())
     first = len(parameters)
     if stage is not None:
-        first = _first([name for name, _ in parameters], stage)
+        first = _first_parameter([name for name, _ in parameters], stage)
     for i, (_, parameter) in enumerate(parameters):
         parameter.requires_grad_(i >= first)
 
 
 def set_train_mode(model: Classifier) -> None:
-    """Put the trained modules into training mode and the frozen ones into evaluation, in place.
+    """Put trainable modules into training mode and frozen ones into evaluation mode, in place.
 
-    A frozen batch norm then keeps its statistics.
+    Frozen batch norms then keep their statistics.
     """
     model.train()
     for module in model.backbone.modules():
-        own = list(module.parameters())
-        if own and not any(p.requires_grad for p in own):
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
             module.eval()
     if not any(p.requires_grad for p in model.backbone.parameters()):
         model.backbone.eval()
 
 
 def _shortest_prefix(names: Sequence[str], index: int) -> str:
+    """Return the outermost module that contains the parameter at `index` and none before it."""
     parts = names[index].split(".")
     for length in range(1, len(parts)):
         prefix = ".".join(parts[:length])
@@ -162,17 +164,17 @@ def _shortest_prefix(names: Sequence[str], index: int) -> str:
     return names[index]
 
 
-def _first(names: Sequence[str], stage: str) -> int:
-    """Return the place of the first parameter of a module."""
+def _first_parameter(names: Sequence[str], stage: str) -> int:
+    """Return the index of the first parameter of a module."""
     matching = [i for i, name in enumerate(names) if f"{name}.".startswith(f"{stage}.")]
     if not matching:
         expected = ", ".join(_outer_modules(names))
-        raise ConfigError(f"model.finetune_from = {stage!r}: no such module; modules are {expected}")
+        raise ConfigError(f"model.finetune_from = {stage!r}: no such module; expected one of {expected}")
     return matching[0]
 
 
 def _outer_modules(names: Iterable[str]) -> list[str]:
-    """Return the outer modules: one part of the name, or two where the second counts them."""
+    """Return the outer module names: the first part, and the second if it is a number, as in blocks.3."""
     stages = dict.fromkeys(
         ".".join(parts[:2] if len(parts) > 2 and parts[1].isdigit() else parts[:1])
         for parts in (name.split(".") for name in names)
@@ -181,26 +183,26 @@ def _outer_modules(names: Iterable[str]) -> list[str]:
 
 
 @torch.no_grad()
-def output_of(module: nn.Module, model: nn.Module, images: Tensor) -> Tensor:
-    """Return what a module inside model gives for images."""
-    seen: list[Tensor] = []
-    handle = module.register_forward_hook(lambda _m, _i, out: seen.append(out))
+def capture_output(module: nn.Module, model: nn.Module, images: Tensor) -> Tensor:
+    """Return the output of a module inside `model` for images."""
+    outputs: list[Tensor] = []
+    handle = module.register_forward_hook(lambda _m, _i, out: outputs.append(out))
     try:
         model(images)
     finally:
         handle.remove()
-    return seen[-1]
+    return outputs[-1]
 
 
 class Ensemble(nn.Module):
-    """Classifiers of the same classes and input: (N, 3, S, S) float32, normalised -> (N, C) float32.
+    """The mean of several classifiers: (N, 3, S, S) normalised float32 images -> (N, C) float32 log probabilities.
 
-    The output is the logarithm of the mean over members of their probabilities, so that a softmax gives that mean
-    back, and whoever takes logits takes it unchanged.
+    The output is the logarithm of the members' mean probability. It can be used like logits: its softmax is the mean
+    probability.
 
     Attributes:
-        members: the K classifiers.
-        temperatures: (K,) float32; each member's logits are divided by its own.
+        members: K classifiers with the same classes and the same input.
+        temperatures: (K,) float32; the logits of member k are divided by temperatures[k].
     """
 
     temperatures: Tensor
@@ -212,5 +214,5 @@ class Ensemble(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits = [member(images).float() / self.temperatures[i] for i, member in enumerate(self.members)]
-        each = torch.stack(logits).log_softmax(2)
-        return each.logsumexp(0) - math.log(len(self.members))
+        log_probabilities = torch.stack(logits).log_softmax(2)
+        return log_probabilities.logsumexp(0) - math.log(len(self.members))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fxkit.config import Config
 from fxkit.errors import ConfigError
-from fxkit.models.classifier import Classifier, finetune_stage, set_trainable, unfreezing
+from fxkit.models.classifier import Classifier, default_finetune_stage, set_trainable, unfreezing_order
 from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import read_json, write_json
 from fxkit.training.feature_cache import can_cache, delete_features, on_features
@@ -111,9 +111,9 @@ def prepare(phase: Phase, classifier: Classifier, config: Config) -> tuple[str, 
     if phase == "head":
         set_trainable(classifier, None)
         return ()
-    stage = config.model.finetune_from or finetune_stage(classifier.backbone)
+    stage = config.model.finetune_from or default_finetune_stage(classifier.backbone)
     set_trainable(classifier, stage)
-    return tuple(unfreezing(classifier.backbone, stage))
+    return tuple(unfreezing_order(classifier.backbone, stage))
 
 
 def _trainer(

@@ -1,4 +1,4 @@
-"""Backbones and their weights, on real timm models and real files."""
+"""Backbones and their weights, with real timm models and files."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def state() -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "module.model."])
-def test_weights_come_from_safetensors_whatever_wrapped_them(
+def test_safetensors_weights_load_with_and_without_wrapper_prefixes(
     tmp_path: Path, state: dict[str, torch.Tensor], prefix: str
 ) -> None:
     save_file({prefix + key: tensor for key, tensor in state.items()}, tmp_path / "w.safetensors")
@@ -30,7 +30,7 @@ def test_weights_come_from_safetensors_whatever_wrapped_them(
 
 
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
-def test_weights_come_from_a_state_dict_of_tensors(
+def test_weights_load_from_a_state_dict_of_tensors(
     tmp_path: Path, state: dict[str, torch.Tensor], wrapper: str | None
 ) -> None:
     torch.save(state if wrapper is None else {wrapper: state}, tmp_path / "w.pt")
@@ -39,7 +39,7 @@ def test_weights_come_from_a_state_dict_of_tensors(
 
 
 class Payload:
-    """Unpickling it would leave a file behind."""
+    """Unpickling this object writes a file."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -48,20 +48,22 @@ class Payload:
         return Path.write_text, (self.target, "run")
 
 
-def test_a_pickle_with_more_than_tensors_is_never_run(tmp_path: Path) -> None:
+def test_a_pickle_with_other_objects_is_never_executed(tmp_path: Path) -> None:
     torch.save({"state_dict": Payload(tmp_path / "evidence")}, tmp_path / "w.pt")
-    with pytest.raises(WeightsError, match=r"damaged, or not a file of tensors alone \(UnpicklingError\)"):
+    with pytest.raises(WeightsError, match=r"damaged, or not a file of tensors only \(UnpicklingError\)"):
         build_backbone("test_resnet", weights=tmp_path / "w.pt")
     assert not (tmp_path / "evidence").exists()
 
 
-def test_named_things_other_than_tensors_are_refused(tmp_path: Path) -> None:
+def test_a_file_of_other_values_than_tensors_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match="holds other things than named tensors"):
         build_backbone("test_resnet", weights=tmp_path / "w.pt")
 
 
-def test_missing_weights_are_counted_and_named(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+def test_missing_weights_are_refused_with_their_number_and_a_name(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
     del state["conv1.0.weight"]
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match=r"1 of \d+ weights are missing, such as 'conv1.0.weight'.*--backbone"):
@@ -71,30 +73,30 @@ def test_missing_weights_are_counted_and_named(tmp_path: Path, state: dict[str, 
 def test_weights_of_another_shape_are_refused(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
     state["conv1.0.weight"] = state["conv1.0.weight"][:1].contiguous()
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.raises(WeightsError, match=r"conv1.0.weight is of shape \(1, .*the backbone has"):
+    with pytest.raises(WeightsError, match=r"conv1.0.weight has shape \(1, .*expected \("):
         build_backbone("test_resnet", weights=tmp_path / "w.safetensors")
 
 
-def test_a_missing_file_says_what_else_there_is() -> None:
+def test_a_missing_weights_file_is_refused_with_the_alternatives() -> None:
     with pytest.raises(WeightsError, match=r"no such file; give --weights FILE .*--no-pretrained"):
         build_backbone("test_resnet", weights="nowhere.safetensors")
 
 
-def test_a_run_folder_gives_its_backbone(trained: Run) -> None:
-    own = build_backbone("test_resnet", weights=trained.folder).state_dict()
-    learnt = load_model(trained.folder).classifier.backbone.state_dict()
-    assert all(torch.equal(tensor, learnt[key]) for key, tensor in own.items())
+def test_a_run_folder_provides_its_backbone(trained: Run) -> None:
+    loaded = build_backbone("test_resnet", weights=trained.folder).state_dict()
+    expected = load_model(trained.folder).classifier.backbone.state_dict()
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in loaded.items())
 
 
-def test_a_run_of_several_models_or_of_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no finished run \(model.safetensors is missing\); give --weights FILE"):
+def test_a_run_without_exactly_one_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"not a finished run \(model.safetensors is missing\); give --weights FILE"):
         build_backbone("test_resnet", weights=tmp_path)
     (tmp_path / "fold-0").mkdir()
-    with pytest.raises(WeightsError, match=r"is the mean of several models; give one of them, such as .*fold-0"):
+    with pytest.raises(WeightsError, match=r"averages several models; give one of them, such as .*fold-0"):
         build_backbone("test_resnet", weights=tmp_path)
 
 
-def test_an_unreachable_hub_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise OSError("Name or service not known")
 
@@ -109,7 +111,7 @@ def test_an_unreachable_hub_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert "\n" not in text
 
 
-def test_weights_lost_on_the_way_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise FileNotFoundError("cannot find the requested files in the local cache")
 
@@ -119,22 +121,22 @@ def test_weights_lost_on_the_way_say_so(monkeypatch: pytest.MonkeyPatch) -> None
         build_backbone("resnet50", pretrained=True)
 
 
-def test_an_unknown_tag_is_no_bug() -> None:
+def test_an_unknown_tag_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"Invalid pretrained tag.*--no-pretrained"):
         module._create("resnet50.nosuchtag", True, {})
 
 
-def test_an_unknown_backbone_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="timm knows no such model; did you mean resnet50"):
+def test_an_unknown_backbone_is_refused_with_the_nearest_names() -> None:
+    with pytest.raises(ConfigError, match="timm has no such model; did you mean resnet50"):
         build_backbone("resnet5")
 
 
 def test_unknown_arguments_of_a_backbone_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model.args = {'zz': 1}: test_resnet does not take them"):
+    with pytest.raises(ConfigError, match=r"model.args = {'zz': 1}: test_resnet does not accept them"):
         build_backbone("test_resnet", args={"zz": 1})
 
 
-def test_the_real_imagenet_backbone_loads(shared_data: Path) -> None:
+def test_real_imagenet_weights_load(shared_data: Path) -> None:
     file = shared_data / "weights" / "mobilenetv2_100_in1k.safetensors"
     backbone = build_backbone("mobilenetv2_100", weights=file, args={"pad_type": "same", "bn_eps": 1e-3})
     features = backbone.eval()(torch.zeros(1, 3, 224, 224))

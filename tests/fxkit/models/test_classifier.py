@@ -1,4 +1,4 @@
-"""The classifier, and which of its stages are trained, over the families."""
+"""The classifier and its trainable stages, for each family of backbones; ensembles."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from fxkit.explain.explain import ExplainOptions, explain
 from fxkit.explain.films import Film
 from fxkit.explain.maps import find_target_layer, heat_map
 from fxkit.models.classifier import (
-    AT_ONCE,
+    FILMS_PER_THREAD,
     Classifier,
     Ensemble,
     build_classifier,
-    finetune_stage,
+    default_finetune_stage,
     forward_films,
     set_train_mode,
     set_trainable,
@@ -56,38 +56,38 @@ def config(backbone: str) -> ModelConfig:
 
 
 @pytest.mark.parametrize("backbone", STAGES)
-def test_logits_for_any_number_of_classes(backbone: str) -> None:
+def test_logits_have_one_column_per_class(backbone: str) -> None:
     model = build_classifier(config(backbone), 5).eval()
     assert model(torch.zeros(2, 3, 160, 160)).shape == (2, 5)
 
 
-def test_transformers_take_another_image_size() -> None:
+def test_transformers_accept_another_image_size() -> None:
     model = build_classifier(config("test_vit"), 2, image_size=96).eval()
     assert model(torch.zeros(1, 3, 96, 96)).shape == (1, 2)
 
 
 @pytest.mark.parametrize(("backbone", "stage"), (STAGES | LARGE).items())
-def test_the_stage_that_layer3_is_to_resnet(backbone: str, stage: str) -> None:
-    assert finetune_stage(build_classifier(config(backbone), 2).backbone) == stage
+def test_the_default_first_stage_to_fine_tune(backbone: str, stage: str) -> None:
+    assert default_finetune_stage(build_classifier(config(backbone), 2).backbone) == stage
 
 
 @pytest.mark.parametrize("backbone", STAGES)
-def test_frozen_weights_and_statistics_stay_while_later_stages_move(backbone: str) -> None:
+def test_a_step_changes_only_trainable_weights_and_statistics(backbone: str) -> None:
     torch.manual_seed(0)
     model = build_classifier(config(backbone), 2)
-    stage = finetune_stage(model.backbone)
+    stage = default_finetune_stage(model.backbone)
     set_trainable(model, stage)
     set_train_mode(model)
     before = {key: tensor.clone() for key, tensor in model.backbone.state_dict().items()}
     _one_step(model)
-    moved = [key for key, tensor in model.backbone.state_dict().items() if not torch.equal(tensor, before[key])]
+    changed = [key for key, tensor in model.backbone.state_dict().items() if not torch.equal(tensor, before[key])]
     names = list(before)
     first = next(i for i, key in enumerate(names) if key.startswith(f"{stage}."))
-    assert moved
-    assert min(names.index(key) for key in moved) >= first
+    assert changed
+    assert min(names.index(key) for key in changed) >= first
 
 
-def test_the_head_phase_leaves_the_whole_backbone_alone() -> None:
+def test_training_the_head_does_not_change_the_backbone() -> None:
     model = build_classifier(config("test_resnet"), 2)
     set_trainable(model, None)
     set_train_mode(model)
@@ -98,13 +98,13 @@ def test_the_head_phase_leaves_the_whole_backbone_alone() -> None:
     assert not any(torch.equal(tensor, head[key]) for key, tensor in model.head.state_dict().items())
 
 
-def test_an_unknown_stage_lists_the_modules() -> None:
+def test_an_unknown_stage_is_refused_with_the_modules() -> None:
     model = build_classifier(config("test_resnet"), 2)
-    with pytest.raises(ConfigError, match=r"model.finetune_from = 'layer9'.*modules are conv1.*layer4"):
+    with pytest.raises(ConfigError, match=r"model.finetune_from = 'layer9'.*expected one of conv1.*layer4"):
         set_trainable(model, "layer9")
 
 
-def test_a_named_stage_is_not_taken_for_its_longer_namesake() -> None:
+def test_a_stage_name_does_not_match_longer_names() -> None:
     model = build_classifier(config("test_vit"), 2)
     set_trainable(model, "blocks.1")
     trained = [name for name, p in model.backbone.named_parameters() if p.requires_grad]
@@ -120,20 +120,20 @@ def _one_step(model: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit"])
-@pytest.mark.parametrize("films", [1, AT_ONCE, 2 * AT_ONCE + 1])
-def test_films_in_parts_give_what_they_give_together(backbone: str, films: int) -> None:
+@pytest.mark.parametrize("films", [1, FILMS_PER_THREAD, 2 * FILMS_PER_THREAD + 1])
+def test_small_batches_give_the_same_logits(backbone: str, films: int) -> None:
     torch.manual_seed(0)
     model = build_classifier(config(backbone), 3).eval()
-    images, given = torch.randn(films, 3, 160, 160), []
-    model.backbone.register_forward_hook(lambda _m, inputs, _out: given.append(inputs[0]))
+    images, batches = torch.randn(films, 3, 160, 160), []
+    model.backbone.register_forward_hook(lambda _m, inputs, _out: batches.append(inputs[0]))
     with torch.inference_mode():
-        found, expected = forward_films(model, images), model(images)
-    assert torch.allclose(found, expected, atol=1e-5)
-    assert all(len(part) <= AT_ONCE * torch.get_num_threads() for part in given[:-1])
-    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in given[:-1])
+        logits, expected = forward_films(model, images), model(images)
+    assert torch.allclose(logits, expected, atol=1e-5)
+    assert all(len(part) <= FILMS_PER_THREAD * torch.get_num_threads() for part in batches[:-1])
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in batches[:-1])
 
 
-def test_features_need_no_parts() -> None:
+def test_features_are_run_in_one_batch() -> None:
     model = build_classifier(config("test_resnet"), 3).eval()
     features = torch.randn(9, model.head[1].in_features)
     assert torch.equal(forward_films(model.head, features), model.head(features))
@@ -154,49 +154,49 @@ def ensemble(count: int = 3) -> Model:
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-def test_the_output_is_the_log_of_the_mean_probability(classes: int) -> None:
+def test_an_ensemble_outputs_the_log_of_the_mean_probability(classes: int) -> None:
     members = build(3, classes)
     images = torch.randn(4, 3, 64, 64)
     with torch.no_grad():
-        found = Ensemble(members).eval()(images)
+        output = Ensemble(members).eval()(images)
         mean = torch.stack([member(images).softmax(1) for member in members]).mean(0)
-    torch.testing.assert_close(found.exp(), mean)
-    torch.testing.assert_close(found.softmax(1), mean)
+    torch.testing.assert_close(output.exp(), mean)
+    torch.testing.assert_close(output.softmax(1), mean)
 
 
-def test_members_that_are_sure_of_opposites_leave_numbers() -> None:
+def test_an_ensemble_of_certain_but_opposite_members_is_finite() -> None:
     members = build(2)
     for member, sign in zip(members, (1.0, -1.0), strict=True):
         torch.nn.init.zeros_(member.head[-1].weight)
         member.head[-1].bias.data = torch.tensor([sign, -sign]) * 500
-    found = Ensemble(members).eval()(torch.zeros(1, 3, 64, 64))
-    torch.testing.assert_close(found.softmax(1), torch.tensor([[0.5, 0.5]]))
+    output = Ensemble(members).eval()(torch.zeros(1, 3, 64, 64))
+    torch.testing.assert_close(output.softmax(1), torch.tensor([[0.5, 0.5]]))
 
 
-def test_each_member_keeps_its_temperature() -> None:
+def test_each_member_has_its_own_temperature() -> None:
     model = ensemble()
     images = torch.randn(2, 3, 64, 64)
-    each = [predict_tensor(member, images) for member in model.members]
+    by_member = [predict_tensor(member, images) for member in model.members]
     assert [member.card.temperature for member in model.members] == [1.0, 2.0, 0.5]
-    np.testing.assert_allclose(predict_tensor(model, images), np.mean(each, axis=0), atol=1e-6)
+    np.testing.assert_allclose(predict_tensor(model, images), np.mean(by_member, axis=0), atol=1e-6)
 
 
-def test_a_single_model_is_its_own_member() -> None:
+def test_a_single_model_is_its_only_member() -> None:
     model = Model(build(1)[0], ModelCard(("no", "yes"), CONFIG, PLAIN, None))
     assert model.members == [model]
 
 
-def test_it_comes_back_from_its_files(tmp_path: Path) -> None:
+def test_a_saved_ensemble_is_loaded_unchanged(tmp_path: Path) -> None:
     model = ensemble()
     save_model(tmp_path, model)
-    again = load_model(tmp_path)
+    loaded = load_model(tmp_path)
     assert read_json(tmp_path / "model.json")["members"] == 3
-    assert again.card == model.card
+    assert loaded.card == model.card
     images = torch.randn(2, 3, 64, 64)
-    assert np.array_equal(predict_tensor(again, images), predict_tensor(model, images))
+    assert np.array_equal(predict_tensor(loaded, images), predict_tensor(model, images))
 
 
-def test_a_number_of_members_that_does_not_fit_is_told(tmp_path: Path) -> None:
+def test_a_wrong_number_of_members_is_refused(tmp_path: Path) -> None:
     save_model(tmp_path, ensemble())
     write_json(tmp_path / "model.json", read_json(tmp_path / "model.json") | {"members": 2})
     with pytest.raises(RunError, match=r"model\.safetensors: does not fit model\.json"):
@@ -206,7 +206,7 @@ def test_a_number_of_members_that_does_not_fit_is_told(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
-def test_its_map_is_the_mean_of_the_members_maps(tmp_path: Path) -> None:
+def test_the_heat_map_of_an_ensemble_is_the_mean_over_members(tmp_path: Path) -> None:
     model = replace(ensemble(), card=replace(ensemble().card, classes=("a", "b")))
     film = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     write_image(tmp_path / "film.png", film)

@@ -10,7 +10,7 @@ from fxkit.cli.train import train as command
 from fxkit.config import load_config
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.models.classifier import build_classifier, feature_count
+from fxkit.models.classifier import build_classifier, count_features
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.train import dry_run
 from preprocess.images import read_image
@@ -46,7 +46,7 @@ def test_a_probe_is_planned_as_passes_over_the_films(passes: int, made: Syntheti
     assert (head.fitted, finetune.fitted) == (True, False)
     assert head.epochs == passes
     assert head.steps == -(-len(usable(found.records, "train")) // 8)  # nothing is left out: it is not normalised over
-    assert head.trained == 2 * feature_count(build_classifier(config.model, 2).backbone) + 2
+    assert head.trained == 2 * count_features(build_classifier(config.model, 2).backbone) + 2
     assert min(head.step_s, head.validation_s) > 0
     assert head.seconds == passes * head.steps * head.step_s + head.validation_s
     line = next(line for line in plan_lines(plan) if line.startswith("phase head"))

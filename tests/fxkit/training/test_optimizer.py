@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from fxkit.config import ModelConfig, OptimConfig
-from fxkit.models.classifier import build_classifier, finetune_stage, set_trainable
+from fxkit.models.classifier import build_classifier, default_finetune_stage, set_trainable
 from fxkit.training.optimizer import backbone_groups, build_averaging, build_optimizer, decay_at
 
 BACKBONES = ["test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_nfnet"]
@@ -22,7 +22,7 @@ def optim(layer_decay: float = 1.0) -> OptimConfig:
 @pytest.mark.parametrize("decay", [1.0, 0.5])
 def test_each_trainable_weight_is_in_one_group(backbone: str, decay: float) -> None:
     model = build_classifier(ModelConfig(backbone=backbone, pretrained=False, hidden=8), 2)
-    set_trainable(model, finetune_stage(model.backbone))
+    set_trainable(model, default_finetune_stage(model.backbone))
     held = [id(p) for group in build_optimizer(model, optim(decay), "finetune").param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters() if p.requires_grad)
 
@@ -30,7 +30,7 @@ def test_each_trainable_weight_is_in_one_group(backbone: str, decay: float) -> N
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_rates_fall_by_the_factor_from_layer_to_layer(backbone: str) -> None:
     model = build_classifier(ModelConfig(backbone=backbone, pretrained=False, hidden=8), 2)
-    set_trainable(model, finetune_stage(model.backbone))
+    set_trainable(model, default_finetune_stage(model.backbone))
     rates = {id(p): group["lr"] for group in backbone_groups(model.backbone, optim(0.5)) for p in group["params"]}
     in_order = [rates[id(p)] for p in model.backbone.parameters() if p.requires_grad]
     assert in_order == sorted(in_order)
