@@ -7,7 +7,7 @@ from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
 from fxkit.data.manifest import count_records, usable
-from fxkit.index.datacard.baseline import ABOVE, FAR_ABOVE, NONE
+from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
 
 INDEX = "fxkit index DATA --out manifest.csv"
 
@@ -167,9 +167,14 @@ def _judge_initialisation(settings: ModelConfig) -> tuple[Colour, str]:
 
 
 def pretrained_tag(backbone: str) -> str:
-    """Return the tag of a timm backbone's weights, such as a1_in1k; "" if timm knows no such weights."""
-    from timm.models import get_pretrained_cfg  # slow to import, and needed for pretrained backbones only
+    """Return the tag of a timm backbone's weights, such as a1_in1k; "" if timm knows no such weights.
 
+    If timm is not installed, only a tag in the backbone's name is known.
+    """
+    try:
+        from timm.models import get_pretrained_cfg  # slow to import, and needed for pretrained backbones only
+    except ImportError:
+        return backbone.partition(".")[2]
     try:
         pretrained = get_pretrained_cfg(backbone)
     except RuntimeError:  # timm raises it for an unknown tag

@@ -9,7 +9,7 @@ from typing import Any
 from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.errors import RunError
-from fxkit.index.datacard.baseline import ALL
+from fxkit.index.datacard.verdicts import ALL
 from fxkit.models.run_folder import Run, open_run
 from fxkit.report.build import Report, read_report
 from fxkit.report.results import Ablation, Estimate, Scores, estimate, read_ablation, read_part

@@ -17,19 +17,16 @@ from fxkit import __version__
 from fxkit.data.manifest import Record, order_classes
 from fxkit.index.cache import Store
 from fxkit.index.datacard.metadata import Marking, Table, build_table, choose, film_of
+from fxkit.index.datacard.verdicts import ABOVE, ALL, FAR_ABOVE, NONE, UNDECIDED
 from fxkit.index.facts import FileFacts
 from fxkit.metrics.bootstrap import interval
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Ints, ranking_metric
 
-ALL = "all metadata"
-
 FAR, CHANCE = 0.6, 0.5  # at 0.6 the fractured of two films is told 60 times in 100: twice 0.05, an ablation's margin
 
 EXCLUDED = 0.7  # "no evidence" only where the interval excludes that metadata predict the class this well
-
-FAR_ABOVE, ABOVE, NONE, UNDECIDED = "far above chance", "above chance", "no evidence", "undecided"
 
 
 FOLDS, REPEATS = 5, 3

@@ -12,9 +12,10 @@ from fxkit.html import load_template
 from fxkit.index.build import Index
 from fxkit.index.cache import open_store
 from fxkit.index.datacard import baseline as limits
-from fxkit.index.datacard.baseline import ABOVE, FAR_ABOVE, NONE, Alone, Baseline
+from fxkit.index.datacard.baseline import Alone, Baseline
 from fxkit.index.datacard.card import QUANTILES, Card, Spread, build_card
 from fxkit.index.datacard.metadata import markings_of
+from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
 from fxkit.metrics.summary import as_json
 from fxkit.report.results import Estimate
 from preprocess.files import write_atomic

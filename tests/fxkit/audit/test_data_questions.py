@@ -1,5 +1,6 @@
 """Questions about films and the making of the model: which evidence gives which colour."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -199,3 +200,9 @@ def test_the_initial_weights_give_the_colour(make_run, ask, settings, colour, re
 
 def test_a_tag_that_timm_does_not_know_is_empty():
     assert pretrained_tag("resnet50.no_such_tag") == ""
+
+
+def test_without_timm_only_a_tag_in_the_name_is_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm.models", None)
+    assert pretrained_tag("resnet50.a1_in1k") == "a1_in1k"
+    assert pretrained_tag("resnet50") == ""

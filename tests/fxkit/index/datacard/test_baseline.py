@@ -8,18 +8,9 @@ import pytest
 from fxkit.data.manifest import Record
 from fxkit.index.cache import open_store
 from fxkit.index.datacard import baseline, metadata
-from fxkit.index.datacard.baseline import (
-    ABOVE,
-    ALL,
-    FAR_ABOVE,
-    NONE,
-    UNDECIDED,
-    Baseline,
-    cross_validate,
-    metadata_baseline,
-    verdict_of,
-)
+from fxkit.index.datacard.baseline import Baseline, cross_validate, metadata_baseline, verdict_of
 from fxkit.index.datacard.metadata import PLACE, STYLE, Marking, build_table, choose
+from fxkit.index.datacard.verdicts import ABOVE, ALL, FAR_ABOVE, NONE, UNDECIDED
 from fxkit.index.facts import FileFacts
 from fxkit.metrics.intervals import Interval
 

@@ -13,9 +13,10 @@ from PIL import Image
 
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.index.datacard import baseline
-from fxkit.index.datacard.baseline import ABOVE, NONE, Alone, Baseline
+from fxkit.index.datacard.baseline import Alone, Baseline
 from fxkit.index.datacard.card import Card
 from fxkit.index.datacard.page import headline, summary_lines, write_data_card
+from fxkit.index.datacard.verdicts import ABOVE, NONE
 from fxkit.metrics.intervals import Interval
 from fxkit.synth.dataset import Synthetic
 from preprocess.known_markers import read_known_markers
