@@ -19,7 +19,7 @@ from fxkit.config import Config, load_config
 from fxkit.metrics.bootstrap import intervals, paired_difference
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import AUROC, BALANCED_ACCURACY
-from fxkit.models.model_json import settings_of_run
+from fxkit.models.model_json import read_run_settings
 
 FOLDS = 5
 STEPS = ("baseline", "default")  # presets that train in two phases; the first is the published recipe
@@ -122,7 +122,7 @@ def main() -> None:
     show("default", runs["default"], runs["baseline"])
     arms = [(a.weights, 224), (a.weights, 448)]
     if a.hands:
-        arms.append((a.hands, int(settings_of_run(a.hands)["data.image_size"])))
+        arms.append((a.hands, int(read_run_settings(a.hands)["data.image_size"])))
     for weights, size in arms:
         probed(films, outer, weights, size, runs["baseline"], a)
     if a.across:

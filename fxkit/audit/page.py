@@ -14,7 +14,7 @@ from fxkit.audit.picture import collect_rows, draw_rows
 from fxkit.audit.rules import LOOKS, RULES, Answer
 from fxkit.audit.verdict import DISCLAIMER, Verdict, answer_questions, conclude
 from fxkit.html import data_uri, load_template
-from fxkit.models.sharing.model_card import model_page
+from fxkit.models.sharing.model_card import render_model_card
 from preprocess.files import write_atomic
 
 PAGE, TEXT, FACTS = "audit.html", "audit.md", "audit.json"
@@ -82,7 +82,7 @@ def model_card(evidence: Evidence) -> str:
     folder = evidence.run.folder
     if not (folder / "model.json").is_file():
         return ""
-    page = model_page(evidence.run, folder, evidence.report.name)
+    page = render_model_card(evidence.run, folder, evidence.report.name)
     return re.sub(r"\A---\n.*?\n---\n", "", page, flags=re.DOTALL).strip()
 
 

@@ -124,6 +124,6 @@ def build_config(
 def _of_source(weights: str | None) -> list[str]:
     if weights is None or not Path(weights).is_dir():
         return []
-    from fxkit.models.model_json import settings_of_run
+    from fxkit.models.model_json import read_run_settings
 
-    return [f"{key}={json.dumps(value)}" for key, value in settings_of_run(Path(weights)).items()]
+    return [f"{key}={json.dumps(value)}" for key, value in read_run_settings(Path(weights)).items()]

@@ -1,1 +1,1 @@
-"""The classifier, its weights, its run folder, its predictions and its exports."""
+"""The classifier: backbones, run folders, predictions, exports and sharing."""

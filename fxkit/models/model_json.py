@@ -1,4 +1,4 @@
-"""model.json: how to use a run's weights. Reading it needs no torch."""
+"""Read and write model.json, which describes how to use a run's weights. Needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,20 +11,20 @@ from fxkit.data.preprocessing import Preprocessing, preprocessing_from
 from fxkit.errors import RunError
 from fxkit.models.run_folder import read_json, write_json
 
-FORMAT = 1  # of model.json
+FORMAT = 1  # version of the content of model.json
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What model.json holds beside the weights: all that prediction needs."""
+    """The content of model.json: all that prediction needs besides the weights."""
 
-    classes: tuple[str, ...]  # in the order of the logits; of two, the second is the positive one
+    classes: tuple[str, ...]  # in the order of the logits; of two, the second is the positive class
     model: ModelConfig
     preprocessing: Preprocessing
-    cleaning: Mapping[str, Any] | None  # the settings of clean-labels, where it was trained on cleaned images
+    cleaning: Mapping[str, Any] | None  # settings of clean-labels; None if the model was trained on raw films
     threshold: float = 0.5  # on the positive class's probability
-    temperature: float = 1.0  # logits are divided by it
-    members: int = 1  # classifiers whose probabilities are averaged
+    temperature: float = 1.0  # divides the logits
+    members: int = 1  # number of classifiers whose probabilities are averaged
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -37,7 +37,7 @@ def read_card(folder: Path) -> ModelCard:
     """Read model.json.
 
     Raises:
-        RunError: it is missing or damaged.
+        RunError: the file is missing or damaged.
     """
     path = folder / "model.json"
     values = read_json(path)
@@ -58,11 +58,11 @@ def read_card(folder: Path) -> ModelCard:
         raise RunError(f"{path}: not a model description of fxkit ({error}); train again") from error
 
 
-def settings_of_run(folder: Path) -> dict[str, Any]:
-    """Return the settings under which a run's backbone is built and shown films, by their dotted keys.
+def read_run_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of a run's backbone and of its input, by dotted key such as ``model.backbone``.
 
     Raises:
-        RunError: there is no finished model.
+        RunError: the run has no finished model.
     """
     card = read_card(folder)
     model = {f"model.{key}": getattr(card.model, key) for key in ("backbone", "args", "mean", "std")}

@@ -1,4 +1,4 @@
-"""What a network says of single image files: read and cleaned in threads, judged in batches. Needs no torch."""
+"""Predict single image files: read and clean them in threads, and run the network in batches. Needs no torch."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8
 
 BATCH = 16  # films
 
-READERS = 4  # threads that read and shrink files while the network runs
+READERS = 4  # threads that read and resize files while the network runs
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ Cleaner = Callable[[Array], tuple[Array, int]]
 
 
 class Card(Protocol):
-    """What is to be known of a network in order to use it."""
+    """The description that is needed to use a network."""
 
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -40,29 +40,33 @@ class Card(Protocol):
 
 
 class HasCard(Protocol):
+    """Anything with a card."""
+
     @property
     def card(self) -> Card: ...
 
 
 class Network(HasCard, Protocol):
+    """A network that predicts films: in torch, or an exported file."""
+
     def probabilities(self, films: Grey) -> Floats:
         """Return (N, C) probabilities of (N, S, S) films at the network's size."""
 
 
 @dataclass(frozen=True)
 class ImagePrediction:
-    """What a model says of one image; on failure the error, and nothing else."""
+    """The prediction for one image file. If the file failed, only `path` and `error` are set."""
 
     path: str
     probabilities: tuple[float, ...] = ()
     decision: str = ""
-    markers: int | None = None  # erased before; None where the model takes images as they are
+    markers: int | None = None  # number of erased markers; None if the image was not cleaned
     error: str = ""
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A file that was read, or failed to be: its prediction so far, and its (S, S) film."""
+class _ReadFile:
+    """A file that was read: its incomplete prediction, and its (S, S) film unless reading failed."""
 
     prediction: ImagePrediction
     film: Grey | None = None
@@ -71,22 +75,24 @@ class _Read:
 def predict_images(
     network: Network, paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS, raw: bool = False
 ) -> list[ImagePrediction]:
-    """Predict single image files, in their order; those that cannot be read come back with their error.
+    """Predict single image files, in the given order. A file that cannot be read gets an error text.
 
-    A model trained on cleaned images gets them cleaned with the same settings, unless `raw`.
-
+    Args:
+        max_pixels: larger images get an error text.
+        raw: do not clean the images, even if the model was trained on cleaned images. Otherwise they are cleaned with
+            the settings of the training.
     Raises:
-        DetectorError: the detector that the model's images were cleaned with is not at hand.
+        DetectorError: the marker detector of the training is not available.
     """
     clean = None if raw else build_cleaner(network)
     read = partial(_read, network.card.preprocessing, clean, max_pixels)
-    with ThreadPoolExecutor(READERS if clean is None else 1) as pool:  # detectors are not made for several threads
-        files = _ahead(pool, read, paths, 2 * BATCH)
-        return [found for batch in _batches(files, BATCH) for found in _judge(network, batch)]
+    with ThreadPoolExecutor(READERS if clean is None else 1) as pool:  # detectors are not thread-safe
+        files = _read_ahead(pool, read, paths, 2 * BATCH)
+        return [prediction for batch in _batches(files, BATCH) for prediction in _predict_batch(network, batch)]
 
 
 def build_cleaner(model: HasCard) -> Cleaner | None:
-    """Return image -> (image without markers, their number) as the model was trained; None where it took raw ones."""
+    """Return the function image -> (cleaned image, number of markers); None if the model was trained on raw images."""
     if model.card.cleaning is None:
         return None
     from preprocess.clean_image import clean_image
@@ -104,28 +110,28 @@ def build_cleaner(model: HasCard) -> Cleaner | None:
 
 
 def decide(model: HasCard, probabilities: Floats) -> str:
-    """Return the class decided for: of two, by the model's threshold on the positive; of more, the likeliest."""
+    """Return the predicted class: of two, by the threshold on the positive class; of more, the most probable."""
     return model.card.classes[int(decisions(probabilities[None], model.card.threshold)[0])]
 
 
-def _read(preprocessing: Preprocessing, clean: Cleaner | None, max_pixels: int, path: str | Path) -> _Read:
+def _read(preprocessing: Preprocessing, clean: Cleaner | None, max_pixels: int, path: str | Path) -> _ReadFile:
     markers = None
     try:
         image = read_image(path, max_pixels=max_pixels)
         if clean is not None:
             image, markers = clean(image)
     except ImageError as error:
-        return _Read(ImagePrediction(str(path), error=str(error)))
+        return _ReadFile(ImagePrediction(str(path), error=str(error)))
     except AreaError as error:
-        return _Read(ImagePrediction(str(path), error=f"{path}: {error}"))
-    return _Read(ImagePrediction(str(path), markers=markers), resize(to_grey8(image), preprocessing))
+        return _ReadFile(ImagePrediction(str(path), error=f"{path}: {error}"))
+    return _ReadFile(ImagePrediction(str(path), markers=markers), resize(to_grey8(image), preprocessing))
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, read: Callable[[str | Path], _Read], paths: Iterable[str | Path], count: int
-) -> Iterator[_Read]:
-    """Read files in their order, at most `count` ahead of what was taken, so that memory stays flat."""
-    waiting: deque[Future[_Read]] = deque()
+def _read_ahead(
+    pool: ThreadPoolExecutor, read: Callable[[str | Path], _ReadFile], paths: Iterable[str | Path], count: int
+) -> Iterator[_ReadFile]:
+    """Read files in order, at most `count` ahead of the caller, so that memory use stays constant."""
+    waiting: deque[Future[_ReadFile]] = deque()
     for path in paths:
         waiting.append(pool.submit(read, path))
         if len(waiting) > count:
@@ -134,16 +140,16 @@ def _ahead(
         yield waiting.popleft().result()
 
 
-def _batches(files: Iterator[_Read], size: int) -> Iterator[list[_Read]]:
+def _batches(files: Iterator[_ReadFile], size: int) -> Iterator[list[_ReadFile]]:
     while batch := list(islice(files, size)):
         yield batch
 
 
-def _judge(network: Network, batch: Sequence[_Read]) -> list[ImagePrediction]:
+def _predict_batch(network: Network, batch: Sequence[_ReadFile]) -> list[ImagePrediction]:
     films = [file.film for file in batch if file.film is not None]
     rows = iter(network.probabilities(np.stack(films)) if films else ())
-    return [file.prediction if file.film is None else _judged(network, file, next(rows)) for file in batch]
+    return [file.prediction if file.film is None else _with_row(network, file, next(rows)) for file in batch]
 
 
-def _judged(network: Network, file: _Read, row: Floats) -> ImagePrediction:
+def _with_row(network: Network, file: _ReadFile, row: Floats) -> ImagePrediction:
     return replace(file.prediction, probabilities=tuple(row.tolist()), decision=decide(network, row))

@@ -1,4 +1,4 @@
-"""Probabilities from a finished model in torch, and for the rows of a manifest from any network."""
+"""Predict the films of a manifest, with a model in torch or with any other network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from preprocess.errors import ImageError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of this name; auto takes CUDA, then Apple's, then the processor.
+    """Return a torch device. auto means CUDA if available, else MPS (Apple), else the CPU.
 
     Raises:
-        ConfigError: torch knows no such device, or it is not at hand.
+        ConfigError: torch does not know the device, or it is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -41,7 +41,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """A finished model as a Network on a device, which it is moved to."""
+    """A finished model as a Network; the model is moved to the device."""
 
     model: Model
     device: torch.device
@@ -61,7 +61,7 @@ class TorchNetwork:
 
 @torch.inference_mode()
 def predict_tensor(model: Model, images: Tensor) -> Floats:
-    """Return (N, C) probabilities for (N, 3, S, S) float32 images, normalised, on the model's device."""
+    """Return (N, C) probabilities of (N, 3, S, S) normalised float32 images on the model's device."""
     logits = forward_films(model.classifier, images).double() / model.card.temperature
     return np.asarray(logits.softmax(1).cpu().numpy(), np.float64)
 
@@ -69,13 +69,15 @@ def predict_tensor(model: Model, images: Tensor) -> Floats:
 def predict_records(
     model: Model, root: str | Path, records: Sequence[Record], data: DataConfig, *, device: str = "auto"
 ) -> Predictions:
-    """Predict the files of a manifest in its order; root holds them, or the PNGs that `clean-labels` made.
+    """Predict the files of a manifest in its order, with a model in torch.
 
+    Args:
+        root: folder of the images, or of the PNG files that `clean-labels` wrote.
     Raises:
-        ImageError: a file is missing or cannot be read any more.
+        ImageError: a file is missing or cannot be read.
     """
-    place = choose_device(device)
-    model.classifier.to(place).eval()
+    torch_device = choose_device(device)
+    model.classifier.to(torch_device).eval()
     dataset = FilmDataset(
         open_image_root(root),
         records,
@@ -83,9 +85,9 @@ def predict_records(
         model.card.preprocessing,
         DatasetOptions(max_pixels=data.max_pixels),
     )
-    parts = [predict_tensor(model, images.to(place)) for images, _ in build_loader(dataset, data)]
+    parts = [predict_tensor(model, images.to(torch_device)) for images, _ in build_loader(dataset, data)]
     probabilities = np.concatenate(parts) if parts else np.zeros((0, len(model.card.classes)))
-    return _predictions(model.card.classes, records, probabilities)
+    return _build_predictions(model.card.classes, records, probabilities)
 
 
 def predict_records_with(
@@ -94,18 +96,20 @@ def predict_records_with(
     """Predict the files of a manifest as `predict_records` does, with any network.
 
     Raises:
-        ImageError: a file is missing or cannot be read any more.
+        ImageError: a file is missing or cannot be read.
     """
-    place = open_image_root(root)
-    found = predict_images(network, [place.find(r.path) for r in records], max_pixels=max_pixels, raw=True)
-    for prediction in found:
+    image_root = open_image_root(root)
+    predictions = predict_images(network, [image_root.find(r.path) for r in records], max_pixels=max_pixels, raw=True)
+    for prediction in predictions:
         if prediction.error:
             raise ImageError(prediction.error)
     classes = network.card.classes
-    return _predictions(classes, records, np.array([p.probabilities for p in found]).reshape(-1, len(classes)))
+    return _build_predictions(
+        classes, records, np.array([p.probabilities for p in predictions]).reshape(-1, len(classes))
+    )
 
 
-def _predictions(classes: tuple[str, ...], records: Sequence[Record], probabilities: Floats) -> Predictions:
+def _build_predictions(classes: tuple[str, ...], records: Sequence[Record], probabilities: Floats) -> Predictions:
     index = {name: i for i, name in enumerate(classes)}
     return Predictions(
         classes=classes,

@@ -1,4 +1,4 @@
-"""How much of other data the training of a run has seen, by the bytes of the files."""
+"""Find films of other data that a run was trained on, by the SHA-256 of their files."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,98 +10,110 @@ from fxkit.errors import DataError
 from fxkit.models.run_folder import Run, open_run
 from preprocess.ledger import ledger_of
 
-LEARNT_BEFORE = "pretraining.csv"  # in a run folder: what its backbone learnt before, in another run
+PRETRAINING_FILE = "pretraining.csv"  # in a run folder: films of the run that its backbone weights come from
 
-DIGEST_LENGTH = 64  # of a SHA-256 in hexadecimal
+DIGEST_LENGTH = 64  # characters of a SHA-256 in hexadecimal
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much of other data the training (train or val) has seen, and that of runs whose backbone it went on from."""
+    """How many of the given files were in train or val of a run, or of a run that its backbone weights come from."""
 
-    files: int  # byte-identical to a training file, or to what it was cleaned from
-    films: int  # those files' films
-    known: bool = True  # False where the run does not tell its films' bytes, as after `fxkit push`
+    files: int  # same bytes as a training file, before or after cleaning
+    films: int  # films of these files
+    known: bool = True  # False if the run has no SHA-256 of its films, as after `fxkit push`
 
     @property
     def text(self) -> str:
-        """Say what was seen; "" where nothing was."""
+        """The overlap in words; "" if there is none."""
         if not self.files:
             return ""
         return (
-            f"{self.files} files ({self.films} films) are, but for cleaning, training or validation files of this run "
-            "or of one that it went on from"
+            f"{self.files} files ({self.films} films) are, apart from cleaning, training or validation files of this "
+            "run or of a run that its backbone weights come from"
         )
 
     @property
     def note(self) -> str:
-        """Say that it cannot be told; "" where it can."""
+        """A note if the overlap is unknown; else ""."""
+        if self.known:
+            return ""
         return (
-            ""
-            if self.known
-            else "whether training has seen these films cannot be told: the model came without its films' SHA-256 "
-            "(`fxkit push --with-hashes` passes them on)"
+            "unknown whether the training has seen these films: the model was shared without the SHA-256 of its films "
+            "(`fxkit push --with-hashes` includes them)"
         )
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
-    """Count the other records, below root, that training has learnt: the same bytes, or cleaned."""
-    learnt = learnt_by(run)
-    seen = {r.sha256 for r in learnt} - {""}
+    """Count the files of other data that a run was trained on, as the same bytes or as their cleaned form.
+
+    Args:
+        other: records of the other data.
+        root: folder of the other data.
+    """
+    training = list_training_films(run)
+    seen = {r.sha256 for r in training} - {""}
     shared = [r.film for r, digest in zip(other, _source_hashes(root, other), strict=True) if digest in seen]
-    return Overlap(len(shared), len(set(shared)), known=has_hashes(learnt) or not learnt)
+    return Overlap(len(shared), len(set(shared)), known=has_hashes(training) or not training)
 
 
-def learnt_by(run: Run) -> list[Record]:
-    """Return train and val of a run and of those that it went on from, with the SHA-256 of what was cleaned."""
-    own = [r for r in usable(run.records) if r.split in ("train", "val")]
-    hashes = _source_hashes(run.root, own)
-    before = run.folder / LEARNT_BEFORE
-    return [replace(r, sha256=digest) for r, digest in zip(own, hashes, strict=True)] + (
-        list(read_manifest(before)) if before.is_file() else []
+def list_training_films(run: Run) -> list[Record]:
+    """Return the train and val records of a run and of the runs that its backbone weights come from.
+
+    The SHA-256 of a cleaned file is replaced by that of its source.
+    """
+    records = [r for r in usable(run.records) if r.split in ("train", "val")]
+    hashes = _source_hashes(run.root, records)
+    pretraining = run.folder / PRETRAINING_FILE
+    return [replace(r, sha256=digest) for r, digest in zip(records, hashes, strict=True)] + (
+        list(read_manifest(pretraining)) if pretraining.is_file() else []
     )
 
 
 def has_hashes(records: Iterable[Record]) -> bool:
-    """Tell whether any record has a SHA-256; `fxkit push` puts numbers in their place."""
+    """Tell whether any record has a SHA-256. `fxkit push` replaces them by numbers unless told otherwise."""
     return any(len(record.sha256) == DIGEST_LENGTH for record in records)
 
 
 def _source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
-    """Return each record's SHA-256, that of the source where root holds what cleaning made of it."""
+    """Return the SHA-256 of each record's file, or of its source if root is a cleaned folder."""
     sources = {row.output_sha256: row.sha256 for row in ledger_of(root).values()}
     return [sources.get(r.sha256, r.sha256) for r in records]
 
 
-def source_run(config: Config) -> Run | None:
-    """Return the run that the backbone's weights come from; None where they come from elsewhere.
+def find_pretraining_run(config: Config) -> Run | None:
+    """Return the run that the backbone weights come from; None if model.weights is unset or a file.
 
     Raises:
-        RunError: model.weights is a folder, but no run's.
+        RunError: model.weights is a folder but not a run folder.
     """
     folder = config.model.weights
     return open_run(folder) if folder is not None and Path(folder).is_dir() else None
 
 
-def refuse_learnt(config: Config, root: Path, records: Sequence[Record]) -> None:
-    """Refuse to go on from a run that has learnt files which this one is judged by; copies of them are not looked for.
+def check_pretraining_overlap(config: Config, root: Path, records: Sequence[Record]) -> None:
+    """Refuse backbone weights from a run that was trained on val or test files of this manifest.
 
+    Only the same bytes count, before or after cleaning; other copies of a film are not searched.
+
+    Args:
+        root: folder of the images.
     Raises:
-        DataError: files of val or test, below root, were in that run's training.
+        DataError: files of val or test were in that run's training.
     """
-    source = source_run(config)
-    if source is None:
+    pretraining = find_pretraining_run(config)
+    if pretraining is None:
         return
-    seen = overlap_with_training(source, [r for r in usable(records) if r.split in ("val", "test")], root)
-    if seen.files:
+    overlap = overlap_with_training(pretraining, [r for r in usable(records) if r.split in ("val", "test")], root)
+    if overlap.files:
         raise DataError(
-            f"--weights {source.folder}: {seen.files} files ({seen.films} films) of val and test were in its training; "
-            "expected weights that have seen none of them; train that run on other films, or on this manifest"
+            f"--weights {pretraining.folder}: {overlap.files} files ({overlap.films} films) of val and test were in "
+            "its training; expected weights trained on none of them; train that run on other films, or on this manifest"
         )
 
 
-def keep_learnt(folder: Path, config: Config) -> None:
-    """Leave in a run folder which files its backbone learnt before, for `overlap_with_training`."""
-    source = source_run(config)
-    if source is not None:
-        write_manifest(folder / LEARNT_BEFORE, learnt_by(source))
+def write_pretraining_films(folder: Path, config: Config) -> None:
+    """Write into a run folder which films its backbone weights were trained on, for `overlap_with_training`."""
+    pretraining = find_pretraining_run(config)
+    if pretraining is not None:
+        write_manifest(folder / PRETRAINING_FILE, list_training_films(pretraining))

@@ -16,7 +16,7 @@ from fxkit.models.backbones import build_preprocessing
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_trainable
 from fxkit.models.run_folder import check_resumable, create_run
 from fxkit.models.saved import Model, load_model, save_model
-from fxkit.models.training_films import keep_learnt
+from fxkit.models.training_films import write_pretraining_films
 from fxkit.training.films import check_records
 from fxkit.training.phases import check_trainer, quiet_lightning
 from fxkit.training.train import train
@@ -157,7 +157,7 @@ def train_folds(
     else:
         check_settings(config, len(classes))
         create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=overwrite)
-        keep_learnt(folder, config)
+        write_pretraining_films(folder, config)
     parts = []
     for fold in range(folds):
         on_step(f"fold {fold}: training without it, model {fold + 1} of {folds}")

@@ -21,7 +21,7 @@ from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import check_resumable, create_run, open_run, write_json
 from fxkit.models.saved import Model, save_model
-from fxkit.models.training_films import keep_learnt, refuse_learnt
+from fxkit.models.training_films import check_pretraining_overlap, write_pretraining_films
 from fxkit.training.dry_run import DryRun, try_out
 from fxkit.training.films import PHASES, Films, Phase, check_records
 from fxkit.training.lr_find import draw_rates, find_rate
@@ -88,7 +88,7 @@ def train(
         check_resumable(folder, config, Path(root), records, cleaning=cleaning)
     elif _rank() == 0:  # the other processes of a run over several devices find it made
         create_run(folder, config, Path(root), records, cleaning=cleaning, overwrite=overwrite)
-        keep_learnt(folder, config)
+        write_pretraining_films(folder, config)
     if search is not None and _rank() == 0:
         write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))
     films = replace(films, cache_folder=folder.parent / ".films")
@@ -128,7 +128,7 @@ def _prepare(
     classes = check_records(records)
     if not allow_leaks:
         refuse_leaks(records)
-    refuse_learnt(config, Path(root), records)
+    check_pretraining_overlap(config, Path(root), records)
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
     with quiet_lightning():

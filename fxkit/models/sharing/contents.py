@@ -1,8 +1,9 @@
-"""What of a run may be passed on: its model, settings, figures and what it was trained on, and nothing of the films.
+"""Write the files of a run that may be shared: model, settings, figures and an anonymous manifest.
 
-No paths of this machine, no names of films, patients or sites: films and groups become numbers. So does the SHA-256 of
-each film's file: whoever holds a film could else find out that it, and so its patient, was in the training. Where the
-films are public, hashes may stay; `fxkit evaluate` then tells of other data what the model has seen.
+They contain no images, no paths of this machine, and no names of films, patients or sites: numbers replace the names of
+films and groups. Numbers also replace the SHA-256 of each file, because anyone who has a film could otherwise find out
+that it, and so its patient, was in the training. For public films the SHA-256 may be kept; `fxkit evaluate` then
+recognises training films among other data.
 """
 
 import json
@@ -19,27 +20,27 @@ from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from preprocess.files import write_atomic
 from preprocess.ledger import ledger_of
 
-DETECTOR = "markers.onnx"  # the marker network tuned to a site, where the films were cleaned with one
+DETECTOR = "markers.onnx"  # the tuned marker network, if the films were cleaned with one
 
 FILES = ("model.safetensors", "model.json", "config.yaml", "manifest.csv", "manifest.json", "environment.json")
 
-MORE_FILES = ("metrics.json", "README.md", DETECTOR)  # that a shared model may lack
+OPTIONAL_FILES = ("metrics.json", "README.md", DETECTOR)
 
 FIGURES = ("classes", "threshold", "n_files", "n_films", "n_groups", "n_unknown", "seed", "resamples", "file", "film")
 
 
 def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
-    """Write what may be passed on of a finished run into a folder, without a README.
+    """Write the files of a finished run that may be shared into a folder, without a README.
 
     Args:
         hashes: keep the SHA-256 of each film's file.
     Raises:
-        RunError: the run is not finished, the marker network is gone, or a file would tell a path of this machine
-            or a film's name.
+        RunError: the run is not finished, its marker network is missing, or a file would contain a path of this
+            machine or the name of a film.
     """
     values = read_json(run.folder / "model.json")
-    cleaning = _named_detector(values["cleaning"])
-    model = dict(values["model"]) | {"weights": None}  # where the backbone's first weights lay
+    cleaning = _with_shared_detector(values["cleaning"])
+    model = dict(values["model"]) | {"weights": None}  # a path of this machine
     write_json(out / "model.json", values | {"model": model, "cleaning": cleaning})
     write_atomic(out / "model.safetensors", _read(run.folder / "model.safetensors"))
     if cleaning != values["cleaning"]:
@@ -51,23 +52,24 @@ def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
     refuse_private(run, sorted(out.glob("*.*")))
 
 
-def numbered(records: Sequence[Record], sources: Mapping[str, str], *, hashes: bool = False) -> list[Record]:
-    """Return the usable records with numbers for names; files of the same bytes have one number in place of a SHA-256.
+def number_records(records: Sequence[Record], sources: Mapping[str, str], *, hashes: bool = False) -> list[Record]:
+    """Return the usable records with numbers instead of names and SHA-256. Files with the same bytes share a number.
 
     Args:
-        sources: SHA-256 of the film that a cleaned file was made of, by the cleaned file's.
+        sources: SHA-256 of a cleaned file: SHA-256 of its source.
         hashes: keep the SHA-256.
     """
     digests = [sources.get(record.sha256, record.sha256) for record in usable(records)]
-    told = {d: d if hashes or not d else f"{i}" for i, d in enumerate(dict.fromkeys(digests), 1)}
-    films, groups = ({name: f"{i}" for i, name in enumerate(dict.fromkeys(names), 1)} for names in _names(records))
+    shared_digests = {d: d if hashes or not d else f"{i}" for i, d in enumerate(dict.fromkeys(digests), 1)}
+    films = _number(record.film for record in usable(records))
+    groups = _number(record.group for record in usable(records))
     return [
         replace(
             record,
             path=f"{i}.png",
             film=films[record.film],
             group=groups[record.group],
-            sha256=told[digest],
+            sha256=shared_digests[digest],
             patient="",
             site="",
         )
@@ -76,26 +78,27 @@ def numbered(records: Sequence[Record], sources: Mapping[str, str], *, hashes: b
 
 
 def refuse_private(run: Run, files: Iterable[Path]) -> None:
-    """Raise RunError where a text file names a folder of this machine or a film of the run."""
+    """Raise RunError if a text file contains a folder of this machine or the name of a film of the run."""
     folders = {str(run.root), str(run.folder.resolve()), str(Path.home())} - {"/", "."}
     names = folders | {record.path for record in run.records if len(record.path) > len("000000.png")}
     for file in files:
         if file.suffix in (".json", ".yaml", ".csv", ".md"):
             text = file.read_text(encoding="utf-8", errors="surrogateescape")
-            told = next((name for name in sorted(names) if name in text or json.dumps(name)[1:-1] in text), None)
-            if told is not None:
+            private = next((name for name in sorted(names) if name in text or json.dumps(name)[1:-1] in text), None)
+            if private is not None:
                 raise RunError(
-                    f"{file.name}: would tell {told!r}, which is private; take it out of the run's {file.name} and "
+                    f"{file.name}: contains {private!r}, which is private; remove it from the run's {file.name} and "
                     "push again"
                 )
 
 
-def _names(records: Sequence[Record]) -> tuple[list[str], list[str]]:
-    own = usable(records)
-    return [record.film for record in own], [record.group for record in own]
+def _number(names: Iterable[str]) -> dict[str, str]:
+    """Return a number from 1 for each name, in order of first appearance."""
+    return {name: f"{i}" for i, name in enumerate(dict.fromkeys(names), 1)}
 
 
-def _named_detector(cleaning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _with_shared_detector(cleaning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return cleaning settings that name the shared marker network instead of a path of this machine."""
     if cleaning is None:
         return None
     return dict(cleaning) | ({"weights": DETECTOR} if cleaning.get("weights") else {})
@@ -116,27 +119,27 @@ def _write_config(run: Run, out: Path) -> None:
 
 def _write_manifest(run: Run, cleaning: Mapping[str, Any] | None, out: Path, hashes: bool) -> None:
     sources = {row.output_sha256: row.sha256 for row in ledger_of(run.root).values()} if run.root.is_dir() else {}
-    records = numbered(run.records, sources, hashes=hashes)
+    records = number_records(run.records, sources, hashes=hashes)
     write_manifest(out / "manifest.csv", records)
-    described = read_json(run.folder / "manifest.json")
-    kept = {key: described[key] for key in ("stamp", "folds") if key in described}
+    manifest = read_json(run.folder / "manifest.json")
+    kept = {key: manifest[key] for key in ("stamp", "folds") if key in manifest}
     write_json(out / "manifest.json", {"root": "", "sha256": manifest_hash(records), "cleaning": cleaning, **kept})
 
 
 def _write_environment(run: Run, out: Path) -> None:
-    found = read_json(run.folder / "environment.json")
-    write_json(out / "environment.json", {key: found.get(key) for key in ("fxkit", "python", "packages")})
+    environment = read_json(run.folder / "environment.json")
+    write_json(out / "environment.json", {key: environment.get(key) for key in ("fxkit", "python", "packages")})
 
 
 def _write_figures(run: Run, out: Path) -> None:
     if (run.folder / "metrics.json").is_file():
-        found = read_json(run.folder / "metrics.json")
+        metrics = read_json(run.folder / "metrics.json")
         leaks = {"leaks": {"stamp": run.stamp}} if run.stamp else {}
-        write_json(out / "metrics.json", {key: found[key] for key in FIGURES if key in found} | leaks)
+        write_json(out / "metrics.json", {key: metrics[key] for key in FIGURES if key in metrics} | leaks)
 
 
-def reopen(folder: Path) -> Run:
-    """Open what was shared, and check that it is whole.
+def open_shared_run(folder: Path) -> Run:
+    """Open a shared model as a run, and check that it is complete.
 
     Raises:
         RunError: a file is missing or was changed.

@@ -1,4 +1,4 @@
-"""README.md of a shared model: a model card with a YAML header, as the Hugging Face hub reads it.
+"""Write the model card of a shared model: README.md with a YAML header for the Hugging Face hub.
 
 Source: Mitchell et al. 2019, "Model cards for model reporting"; https://huggingface.co/docs/hub/model-cards
 """
@@ -18,16 +18,23 @@ from fxkit.models.training_films import has_hashes
 
 TEMPLATE = Path(__file__).parent / "model_card.md"
 
-SHOWN = {"auroc": "AUROC", "average_precision": "average precision", "sensitivity": "sensitivity"}
+METRIC_NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "accuracy": "accuracy",
+    "brier": "Brier score",
+    "ece": "ECE",
+}
 
-SHOWN |= {"specificity": "specificity", "accuracy": "accuracy", "brier": "Brier score", "ece": "ECE"}
 
-
-def model_page(run: Run, shared: Path, name: str) -> str:
-    """Return the README.md of what `write_shareable` wrote of a run.
+def render_model_card(run: Run, shared: Path, name: str) -> str:
+    """Return the text of the model card.
 
     Args:
-        name: of the model, such as user/name.
+        shared: folder with the files that `write_shareable` wrote.
+        name: the model's name, such as user/name.
     """
     model = read_json(shared / "model.json")
     metrics = read_json(shared / "metrics.json") if (shared / "metrics.json").is_file() else None
@@ -37,7 +44,7 @@ def model_page(run: Run, shared: Path, name: str) -> str:
         pipeline_tag="image-classification",
         tags=["fxkit", "x-ray", "fracture", "timm", model["model"]["backbone"]],
         model_name=name,
-        eval_results=[_result(metric, found, metrics or {}) for metric, found in figures.items()] or None,
+        eval_results=[_result(metric, figure, metrics or {}) for metric, figure in figures.items()] or None,
     )
     template = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
@@ -51,7 +58,7 @@ def model_page(run: Run, shared: Path, name: str) -> str:
         name=name,
         model=model,
         metrics=metrics,
-        figures={SHOWN[metric]: found for metric, found in figures.items()},
+        figures={METRIC_NAMES[metric]: figure for metric, figure in figures.items()},
         parts=_parts(run),
         stamp=run.stamp,
         hashes=has_hashes(read_manifest(shared / "manifest.csv")),
@@ -60,31 +67,31 @@ def model_page(run: Run, shared: Path, name: str) -> str:
 
 
 def _figures(metrics: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
-    """The figures by film that are defined."""
-    found = metrics["film"]["figures"] if metrics else {}
-    return {name: found[name] for name in SHOWN if name in found and found[name]["value"] is not None}
+    """Return the figures by film that have a value."""
+    figures = metrics["film"]["figures"] if metrics else {}
+    return {name: figures[name] for name in METRIC_NAMES if name in figures and figures[name]["value"] is not None}
 
 
-def _result(metric: str, found: Mapping[str, Any], metrics: Mapping[str, Any]) -> EvalResult:
+def _result(metric: str, figure: Mapping[str, Any], metrics: Mapping[str, Any]) -> EvalResult:
     return EvalResult(
         task_type="image-classification",
         dataset_type="test-split",
         dataset_name="the run's own test films",
         dataset_split="test",
         metric_type=metric,
-        metric_name=SHOWN[metric],
-        metric_value=round(found["value"], 4),
-        metric_args={key: found[key] for key in ("low", "high")}
+        metric_name=METRIC_NAMES[metric],
+        metric_value=round(figure["value"], 4),
+        metric_args={key: figure[key] for key in ("low", "high")}
         | {"films": metrics["n_films"], "groups": metrics["n_groups"]},
     )
 
 
 def _parts(run: Run) -> list[dict[str, Any]]:
-    """Files, films and groups of each part of the split, and its films by class."""
+    """Return the numbers of files, films and groups of each split, and its films by class."""
     rows = []
     for part in SPLITS:
-        own = usable(run.records, part)
-        films = Counter(label for _, label in {(r.film, r.label) for r in own})
-        counts = {"files": len(own), "films": sum(films.values()), "groups": len({r.group for r in own})}
+        records = usable(run.records, part)
+        films = Counter(label for _, label in {(r.film, r.label) for r in records})
+        counts = {"files": len(records), "films": sum(films.values()), "groups": len({r.group for r in records})}
         rows.append({"name": part, **counts, "classes": dict(sorted(films.items()))})
     return rows

@@ -1,4 +1,4 @@
-"""Pass a model on as a folder of files, or through the Hugging Face hub, and take one over."""
+"""Share a model as a folder of files or through the Hugging Face hub, and download a shared model."""
 
 import socket
 import tempfile
@@ -11,8 +11,15 @@ from urllib.parse import urlsplit
 from fxkit.errors import RunError
 from fxkit.models.run_folder import open_run, read_json, write_json
 from fxkit.models.saved import load_model
-from fxkit.models.sharing.contents import DETECTOR, FILES, MORE_FILES, refuse_private, reopen, write_shareable
-from fxkit.models.sharing.model_card import model_page
+from fxkit.models.sharing.contents import (
+    DETECTOR,
+    FILES,
+    OPTIONAL_FILES,
+    open_shared_run,
+    refuse_private,
+    write_shareable,
+)
+from fxkit.models.sharing.model_card import render_model_card
 from preprocess.files import write_atomic
 
 HUB = "hf://"
@@ -21,67 +28,68 @@ HUB = "hf://"
 def push(
     run_folder: str | Path, destination: str, *, public: bool = False, hashes: bool = False, overwrite: bool = False
 ) -> str:
-    """Write what may be passed on of a finished run, with a README.md; return where it lies.
+    """Share the model of a finished run, with a model card as README.md; return the destination.
 
     Args:
         destination: a folder, or hf://user/name for the hub.
-        public: a repository that is made on the hub is for everybody; else for its owner.
-        hashes: pass on the SHA-256 of each film's file, by which a holder of the film learns that it was in training.
+        public: make a new repository on the hub public; default: private.
+        hashes: include the SHA-256 of each film's file, by which anyone who has a film can tell that it was in the
+            training.
         overwrite: replace the files of an earlier push in that folder.
     Raises:
-        RunError: no finished run, the place is not empty, or the hub cannot be reached or refuses.
+        RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses.
     """
-    load_model(run_folder)  # what cannot be loaded is not passed on
+    load_model(run_folder)  # do not share a model that cannot be loaded
     run = open_run(run_folder)
-    with tempfile.TemporaryDirectory() as aside:
-        shared = Path(aside)
+    with tempfile.TemporaryDirectory() as temporary:
+        shared = Path(temporary)
         write_shareable(run, shared, hashes=hashes)
         name = destination.removeprefix(HUB) if destination.startswith(HUB) else Path(destination).resolve().name
-        write_atomic(shared / "README.md", model_page(run, shared, name))
+        write_atomic(shared / "README.md", render_model_card(run, shared, name))
         refuse_private(run, [shared / "README.md"])
         if destination.startswith(HUB):
             return _upload(shared, name, public)
-        _place(shared, Path(destination), overwrite)
+        _copy_files(shared, Path(destination), overwrite)
     return destination
 
 
 def pull(source: str, destination: str | Path) -> Path:
-    """Take over a shared model: a folder that predict, export and evaluate --data take as a run.
+    """Copy or download a shared model into a folder that predict, export and evaluate --data accept as a run.
 
-    Nothing is unpickled or run; files that no shared model has are left.
+    Nothing is unpickled or executed, and only the files of a shared model are copied.
 
     Args:
-        source: a folder, or hf://user/name.
+        source: a folder, or hf://user/name for the hub.
     Raises:
-        RunError: no shared model there, damaged, the hub cannot be reached, or the destination is not empty.
+        RunError: the source has no complete shared model, the hub cannot be reached, or the destination is not empty.
     """
     out = Path(destination)
-    with tempfile.TemporaryDirectory() as aside:
-        given = _download(source.removeprefix(HUB), Path(aside)) if source.startswith(HUB) else Path(source)
-        reopen(given)
-        load_model(given)
-        _place(given, out, overwrite=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        shared = _download(source.removeprefix(HUB), Path(temporary)) if source.startswith(HUB) else Path(source)
+        open_shared_run(shared)
+        load_model(shared)
+        _copy_files(shared, out, overwrite=False)
     _point_to_detector(out)
     return out
 
 
-def _place(shared: Path, out: Path, overwrite: bool) -> None:
+def _copy_files(shared: Path, out: Path, overwrite: bool) -> None:
     """Copy the files of a shared model, and no others."""
     if out.exists() and not out.is_dir():
-        raise RunError(f"{out}: is a file; expected a folder; choose another")
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if there and not (overwrite and there <= {*FILES, *MORE_FILES}):
+        raise RunError(f"{out}: is a file; expected a folder; choose another destination")
+    existing = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if existing and not (overwrite and existing <= {*FILES, *OPTIONAL_FILES}):
         hint = "choose another" if overwrite else "choose another, or give --overwrite to push"
-        raise RunError(f"{out}: is not empty (it holds {min(there)}); expected a new folder; {hint}")
-    for name in there:
+        raise RunError(f"{out}: is not empty (it contains {min(existing)}); expected a new folder; {hint}")
+    for name in existing:
         (out / name).unlink()
-    for name in (*FILES, *MORE_FILES):
+    for name in (*FILES, *OPTIONAL_FILES):
         if (shared / name).is_file():
             write_atomic(out / name, (shared / name).read_bytes())
 
 
 def _point_to_detector(folder: Path) -> None:
-    """Make the cleaning settings name the marker network that came with the model."""
+    """Set the path of the shared marker network in the cleaning settings."""
     if not (folder / DETECTOR).is_file():
         return
     for name in ("model.json", "manifest.json"):
@@ -94,23 +102,23 @@ def _point_to_detector(folder: Path) -> None:
 def _upload(shared: Path, name: str, public: bool) -> str:
     from huggingface_hub import HfApi
 
-    with _hub(name):
+    with _hub_errors(name):
         api = HfApi()
         api.create_repo(name, private=not public, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=shared, commit_message="Push a model of fxkit")
+        api.upload_folder(repo_id=name, folder_path=shared, commit_message="Share a model of fxkit")
     return f"{HUB}{name}"
 
 
-def _download(name: str, aside: Path) -> Path:
+def _download(name: str, folder: Path) -> Path:
     from huggingface_hub import snapshot_download
 
-    with _hub(name):
-        return Path(snapshot_download(name, local_dir=aside, allow_patterns=[*FILES, *MORE_FILES]))
+    with _hub_errors(name):
+        return Path(snapshot_download(name, local_dir=folder, allow_patterns=[*FILES, *OPTIONAL_FILES]))
 
 
 @contextmanager
-def _hub(name: str) -> Iterator[None]:
-    """Fail at once where the hub cannot be reached, and in one line where it refuses."""
+def _hub_errors(name: str) -> Iterator[None]:
+    """Raise RunError at once if the hub cannot be reached, and in one line if it refuses a request."""
     from huggingface_hub import constants
 
     if name.count("/") != 1 or not all(name.split("/")):
@@ -121,7 +129,7 @@ def _hub(name: str) -> Iterator[None]:
             port = host.port or (80 if host.scheme == "http" else 443)
             socket.create_connection((host.hostname or "", port), timeout=10).close()
         yield
-    except Exception as error:  # its client raises errors of several libraries
+    except Exception as error:  # the hub's client raises errors of several libraries
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise RunError(
             f"{HUB}{name}: the hub cannot be reached or refuses ({reason}); log in with `hf auth login`, or give "

@@ -43,11 +43,13 @@ def test_evaluate_prints_intervals_and_writes_the_report(folder: Path) -> None:
 
 def test_evaluate_takes_other_data(folder: Path, made: Synthetic) -> None:
     arguments = [evaluate, folder, "--data", made.root, "--name", "other"]
-    with pytest.raises(DataError, match=r"other: 60 files \(20 films\) are, but for cleaning, training or validation"):
+    with pytest.raises(
+        DataError, match=r"other: 60 files \(20 films\) are, apart from cleaning, training or validation"
+    ):
         invoke(*arguments)
     code, out, _ = invoke(*arguments, "--allow-leaks")
     assert code == 0
-    assert out.startswith("leaking data: 60 files (20 films) are, but for cleaning, training or validation files")
+    assert out.startswith("leaking data: 60 files (20 films) are, apart from cleaning, training or validation files")
     assert (folder / "evaluations" / "other" / "metrics.json").is_file()
 
 

@@ -85,9 +85,9 @@ def test_films_that_training_has_seen_are_told(folder: Path, trained: Run) -> No
     seen = [r for r in trained.records if r.split in ("train", "val")]
     films = len({r.film for r in seen})
     told = (
-        f"{len(seen)} files ({films} films) are, but for cleaning, training or validation files of this run or of one "
+        f"{len(seen)} files ({films} films) are, apart from cleaning, training or validation files of this run or of "
     )
-    told += "that it went on from"
+    told += "a run that its backbone weights come from"
     assert result.stdout.splitlines()[0] == f"leaking data: {told}"
     assert read_json(folder / "evaluations" / "twin" / "metrics.json")["leaks"]["stamp"] == f"leaking data: {told}"
 

@@ -1,4 +1,4 @@
-"""Prediction of single image files: order, batches, files that cannot be read, cleaning, decisions."""
+"""Prediction of single image files: order, batches, unreadable files, cleaning, decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ SMALL = Preprocessing(8, "stretch", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 @dataclass(frozen=True)
 class Brightness:
-    """A network of which the answer is known: p(bright) is the film's mean grey value."""
+    """A network with known predictions: p(bright) is the film's mean grey value."""
 
     classes: tuple[str, ...] = ("dark", "bright")
     preprocessing: Preprocessing = SMALL
@@ -51,30 +51,30 @@ def with_card(model: Model, **changes: object) -> Model:
     return Model(model.classifier, replace(model.card, **changes))  # type: ignore[arg-type]
 
 
-def on_processor(model: Model) -> TorchNetwork:
+def on_cpu(model: Model) -> TorchNetwork:
     return TorchNetwork(model, torch.device("cpu"))
 
 
-def test_many_files_come_back_in_their_order_and_in_batches(tmp_path: Path) -> None:
+def test_files_are_predicted_in_order_and_in_batches(tmp_path: Path) -> None:
     paths = [tmp_path / f"{grey:03}.png" for grey in range(0, 250, 5)]
     for grey, path in zip(range(0, 250, 5), paths, strict=True):
         write_image(path, np.full((9, 11), grey, np.uint8))
     (tmp_path / "020.png").write_bytes(b"")
     network = Brightness()
-    found = predict_images(network, paths)
-    assert [p.path for p in found] == [str(path) for path in paths]
-    assert [p.path for p in found if p.error] == [str(tmp_path / "020.png")]
-    assert [p.probabilities[1] * 255 for p in found if not p.error] == pytest.approx(
+    predictions = predict_images(network, paths)
+    assert [p.path for p in predictions] == [str(path) for path in paths]
+    assert [p.path for p in predictions if p.error] == [str(tmp_path / "020.png")]
+    assert [p.probabilities[1] * 255 for p in predictions if not p.error] == pytest.approx(
         [grey for grey in range(0, 250, 5) if grey != 20]
     )
-    assert [p.decision for p in found][:1] + [p.decision for p in found][-1:] == ["dark", "bright"]
+    assert [p.decision for p in predictions][:1] + [p.decision for p in predictions][-1:] == ["dark", "bright"]
     assert network.batches == [BATCH - 1, BATCH, BATCH, len(paths) - 3 * BATCH]
 
 
-def test_a_batch_of_bad_files_alone_reaches_no_network(tmp_path: Path) -> None:
+def test_a_batch_of_unreadable_files_does_not_run_the_network(tmp_path: Path) -> None:
     network = Brightness()
-    found = predict_images(network, [tmp_path / "none.png"])
-    assert "cannot be read" in found[0].error
+    predictions = predict_images(network, [tmp_path / "none.png"])
+    assert "cannot be read" in predictions[0].error
     assert network.batches == []
 
 
@@ -86,40 +86,40 @@ def test_too_large_files_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_single_files_give_what_the_manifest_gives(trained: Run, model: Model) -> None:
+def test_single_files_and_manifest_rows_are_predicted_alike(trained: Run, model: Model) -> None:
     records = usable(trained.records, "test")[:3]
     rows = predict_records(model, trained.root, records, DataConfig(workers=0))
-    single = predict_images(on_processor(model), [trained.root / r.path for r in records])
+    single = predict_images(on_cpu(model), [trained.root / r.path for r in records])
     assert np.allclose([s.probabilities for s in single], rows.probabilities, atol=1e-5)
     assert all(s.markers is None and not s.error for s in single)
 
 
 @pytest.mark.parametrize(("threshold", "decision"), [(0.3, "fractured"), (0.4, "fractured"), (0.41, "not_fractured")])
-def test_the_threshold_is_on_the_positive_class(model: Model, threshold: float, decision: str) -> None:
+def test_the_threshold_applies_to_the_positive_class(model: Model, threshold: float, decision: str) -> None:
     assert decide(with_card(model, threshold=threshold), np.array([0.6, 0.4])) == decision
 
 
-def test_the_likeliest_of_many_classes_wins(model: Model) -> None:
+def test_the_most_probable_of_many_classes_is_predicted(model: Model) -> None:
     assert decide(with_card(model, classes=("a", "b", "c")), np.array([0.2, 0.5, 0.3])) == "b"
 
 
-def test_a_model_of_raw_films_needs_no_cleaner(model: Model) -> None:
+def test_a_model_trained_on_raw_films_has_no_cleaner(model: Model) -> None:
     assert build_cleaner(model) is None
 
 
-def test_a_film_that_would_be_erased_too_far_comes_back_with_its_error(trained: Run) -> None:
+def test_a_film_with_too_large_markers_gets_an_error(trained: Run) -> None:
     marked = next(r for r in trained.records if r.path.endswith("1.png"))
     network = Brightness(cleaning=CleanSettings(read_text=False, min_confidence=0.0, max_fraction=0.0).model_dump())
-    found = predict_images(network, [trained.root / marked.path])[0]
-    assert found.error.startswith(f"{trained.root / marked.path}: ")
-    assert found.probabilities == ()
+    prediction = predict_images(network, [trained.root / marked.path])[0]
+    assert prediction.error.startswith(f"{trained.root / marked.path}: ")
+    assert prediction.probabilities == ()
 
 
 @pytest.mark.slow
-def test_a_model_of_cleaned_films_gets_them_cleaned(trained: Run, model: Model) -> None:
+def test_films_are_cleaned_for_a_model_trained_on_cleaned_films(trained: Run, model: Model) -> None:
     cleaning = CleanSettings(read_text=False).model_dump()
     marked = next(r for r in trained.records if r.path.endswith("1.png"))
     path = trained.root / marked.path
-    network = on_processor(with_card(model, cleaning=cleaning))
+    network = on_cpu(with_card(model, cleaning=cleaning))
     assert predict_images(network, [path])[0].markers is not None
     assert predict_images(network, [path], raw=True)[0].markers is None

@@ -221,7 +221,7 @@ def test_what_lightning_refuses_is_no_bug_and_leaves_nothing(source: Source, tmp
 
 
 def test_an_unknown_backbone_is_no_bug(source: Source, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="timm knows no such model; did you mean"):
+    with pytest.raises(ConfigError, match="timm has no such model; did you mean"):
         train(settings("model.backbone=resnet5O"), *source, tmp_path / "run")
 
 

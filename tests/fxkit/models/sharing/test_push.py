@@ -1,4 +1,4 @@
-"""Passing a model on: what arrives predicts the same, is described, and tells nothing private."""
+"""Sharing a model: the copy predicts the same, has a model card, and contains nothing private."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from fxkit.models.export import select_check_films
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from fxkit.models.saved import load_model
-from fxkit.models.sharing.contents import DETECTOR, numbered
+from fxkit.models.sharing.contents import DETECTOR, number_records
 from fxkit.models.sharing.push import pull, push
 from preprocess.settings import NETWORK, CleanSettings
 
@@ -42,39 +42,41 @@ def pulled(evaluated: Path) -> Path:
     return pull(str(evaluated.parent / "shared"), evaluated.parent / "pulled")
 
 
-def header_of(folder: Path) -> dict[str, object]:
+def read_header(folder: Path) -> dict[str, object]:
     _, header, _ = (folder / "README.md").read_text().split("---\n", 2)
     return dict(yaml.safe_load(header))
 
 
-def test_what_arrives_predicts_the_same(trained: Run, pulled: Path) -> None:
+def test_a_shared_model_predicts_the_same(trained: Run, pulled: Path) -> None:
     records = usable(trained.records, "test")
-    found, own = (
+    shared, original = (
         predict_records(load_model(folder), trained.root, records, DataConfig(workers=0), device="cpu")
         for folder in (pulled, trained.folder)
     )
-    assert np.array_equal(found.probabilities, own.probabilities)
+    assert np.array_equal(shared.probabilities, original.probabilities)
 
 
-def test_what_arrives_says_that_it_cannot_tell_what_it_has_seen(trained: Run, pulled: Path) -> None:
+def test_a_model_shared_without_hashes_cannot_recognise_training_films(trained: Run, pulled: Path) -> None:
     result = evaluate_other(
         pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", EvaluationOptions(device="cpu")
     )
-    assert result.note.startswith("whether training has seen these films cannot be told")
+    assert result.note.startswith("unknown whether the training has seen these films")
     assert read_json(result.folder / "metrics.json")["overlap"] == {"files": 0, "films": 0, "known": False}
     page = " ".join((pulled / "README.md").read_text().split())
-    assert "so nothing here confirms that a film was in training" in page
+    assert "so nothing here shows whether a film was in the training" in page
 
 
-def test_with_hashes_it_knows_which_films_it_has_seen(trained: Run, evaluated: Path, tmp_path: Path) -> None:
+def test_a_model_shared_with_hashes_recognises_training_films(trained: Run, evaluated: Path, tmp_path: Path) -> None:
     push(evaluated, str(tmp_path / "shared"), hashes=True)
     page = " ".join((tmp_path / "shared" / "README.md").read_text().split())
-    assert "tells that a film was seen in training, and so can whoever holds it." in page
+    assert "recognises training films, and so can anyone who has a film." in page
     pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
-    own, told = usable(trained.records), read_manifest(pulled / "manifest.csv")
-    assert [r.sha256 for r in told] == [r.sha256 for r in own]
+    shared = read_manifest(pulled / "manifest.csv")
+    assert [r.sha256 for r in shared] == [r.sha256 for r in usable(trained.records)]
     seen = usable(trained.records, "train")[:4]
-    with pytest.raises(DataError, match=r"other: 4 files \(\d films\) are, but for cleaning, training or validation"):
+    with pytest.raises(
+        DataError, match=r"other: 4 files \(\d films\) are, apart from cleaning, training or validation"
+    ):
         evaluate_other(pulled, seen, trained.root, "other", EvaluationOptions(device="cpu"))
     result = evaluate_other(
         pulled, usable(trained.records, "test"), trained.root, "unseen", EvaluationOptions(device="cpu")
@@ -82,23 +84,23 @@ def test_with_hashes_it_knows_which_films_it_has_seen(trained: Run, evaluated: P
     assert (result.stamp, result.note) == ("", "")
 
 
-def test_files_of_the_same_bytes_stay_known_as_such(trained: Run) -> None:
+def test_files_with_the_same_bytes_share_a_number(trained: Run) -> None:
     first, second, *others = usable(trained.records)
-    records = numbered([first, replace(second, sha256=first.sha256), replace(others[0], sha256="")], {})
+    records = number_records([first, replace(second, sha256=first.sha256), replace(others[0], sha256="")], {})
     assert [r.sha256 for r in records] == ["1", "1", ""]
 
 
-def test_what_arrives_can_be_exported(pulled: Path) -> None:
+def test_a_shared_model_can_be_exported(pulled: Path) -> None:
     films, from_run = select_check_films(pulled, load_model(pulled))
     assert (len(films), from_run) == (8, False)
 
 
-def test_nothing_private_is_passed_on(trained: Run, evaluated: Path, pulled: Path) -> None:
+def test_nothing_private_is_shared(trained: Run, evaluated: Path, pulled: Path) -> None:
     for file in filter(Path.is_file, pulled.iterdir()):
-        held = file.read_bytes()
+        content = file.read_bytes()
         names = (name for r in trained.records for name in (r.path, r.sha256))
         for private in (trained.root, trained.folder, evaluated, *names):
-            assert str(private).encode() not in held, file
+            assert str(private).encode() not in content, file
     for before, after in zip(usable(trained.records), read_manifest(pulled / "manifest.csv"), strict=True):
         assert (after.label, after.split) == (before.label, before.split)
         assert (after.patient, after.site) == ("", "")
@@ -108,7 +110,7 @@ def test_nothing_private_is_passed_on(trained: Run, evaluated: Path, pulled: Pat
     assert len({r.film for r in read_manifest(pulled / "manifest.csv")}) == len(films)
 
 
-def test_patients_and_sites_are_left_out(folder: Path, tmp_path: Path) -> None:
+def test_patients_and_sites_are_not_shared(folder: Path, tmp_path: Path) -> None:
     run = open_run(folder)
     records = [replace(r, patient=f"Doe-{r.group}", site="St-Elsewhere", group=f"Doe-{r.group}") for r in run.records]
     write_manifest(folder / "manifest.csv", records)
@@ -122,33 +124,33 @@ def test_patients_and_sites_are_left_out(folder: Path, tmp_path: Path) -> None:
     )
 
 
-def test_the_page_gives_figures_with_intervals_and_what_it_was_trained_on(pulled: Path) -> None:
+def test_the_model_card_has_figures_with_intervals_and_the_training_data(pulled: Path) -> None:
     page, metrics = (pulled / "README.md").read_text(), read_json(pulled / "metrics.json")
     auroc = metrics["film"]["figures"]["auroc"]
     assert f"| AUROC | {auroc['value']:.3f} | {auroc['low']:.3f} to {auroc['high']:.3f} |" in page
     assert "| test | 12 | 4 | 4 | fractured 2, not_fractured 2 |" in page
-    assert "no medical device" in page
+    assert "For research only. Do not use for diagnosis." in " ".join(page.split())
     assert "leaking" not in page
 
 
-def test_the_header_is_what_the_hub_reads(pulled: Path) -> None:
+def test_the_hub_can_read_the_header(pulled: Path) -> None:
     card = huggingface_hub.ModelCard.load(pulled / "README.md")
     assert card.data.library_name == "fxkit"
     assert "fracture" in card.data.tags
-    found = {result.metric_type: result for result in card.data.eval_results}
+    results = {result.metric_type: result for result in card.data.eval_results}
     auroc = read_json(pulled / "metrics.json")["film"]["figures"]["auroc"]
-    assert found["auroc"].metric_value == round(auroc["value"], 4)
-    assert found["auroc"].metric_args["low"] == auroc["low"]
-    assert found["auroc"].metric_args["groups"] == 4
+    assert results["auroc"].metric_value == round(auroc["value"], 4)
+    assert results["auroc"].metric_args["low"] == auroc["low"]
+    assert results["auroc"].metric_args["groups"] == 4
 
 
-def test_a_model_that_was_not_tested_says_so(trained: Run, tmp_path: Path) -> None:
+def test_the_model_card_of_an_untested_model_has_no_figures(trained: Run, tmp_path: Path) -> None:
     push(trained.folder, str(tmp_path / "shared"))
-    assert "None: the model was passed on without having been tested" in (tmp_path / "shared/README.md").read_text()
-    assert "model-index" not in header_of(tmp_path / "shared")
+    assert "None: the model was shared without a test" in (tmp_path / "shared/README.md").read_text()
+    assert "model-index" not in read_header(tmp_path / "shared")
 
 
-def test_a_leak_is_stamped(folder: Path, tmp_path: Path) -> None:
+def test_a_leaking_split_is_stamped_on_the_model_card(folder: Path, tmp_path: Path) -> None:
     records = list(open_run(folder).records)
     moved = next(i for i, r in enumerate(records) if r.split == "train")
     records[moved] = replace(records[moved], split="test")
@@ -161,42 +163,44 @@ def test_a_leak_is_stamped(folder: Path, tmp_path: Path) -> None:
     assert open_run(tmp_path / "shared").stamp == stamp
 
 
-def test_the_backbones_first_weights_are_not_named(folder: Path, tmp_path: Path) -> None:
+def test_the_path_of_the_backbone_weights_is_not_shared(folder: Path, tmp_path: Path) -> None:
     card = read_json(folder / "model.json")
     write_json(folder / "model.json", card | {"model": card["model"] | {"weights": "/secret/place.safetensors"}})
     push(folder, str(tmp_path / "shared"))
     assert read_json(tmp_path / "shared" / "model.json")["model"]["weights"] is None
 
 
-def test_a_tuned_marker_network_goes_with_the_model(folder: Path, tmp_path: Path) -> None:
+def test_a_tuned_marker_network_is_shared_with_the_model(folder: Path, tmp_path: Path) -> None:
     cleaning = CleanSettings(weights=str(NETWORK)).model_dump()
     write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
     push(folder, str(tmp_path / "shared"))
     assert read_json(tmp_path / "shared" / "model.json")["cleaning"]["weights"] == DETECTOR
-    found = pull(str(tmp_path / "shared"), tmp_path / "pulled")
-    assert load_model(found).card.cleaning == cleaning | {"weights": str(found.resolve() / DETECTOR)}
-    assert (found / DETECTOR).read_bytes() == NETWORK.read_bytes()
+    pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
+    assert load_model(pulled).card.cleaning == cleaning | {"weights": str(pulled.resolve() / DETECTOR)}
+    assert (pulled / DETECTOR).read_bytes() == NETWORK.read_bytes()
 
 
-def test_a_tuned_marker_network_that_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_marker_network_is_refused(folder: Path, tmp_path: Path) -> None:
     cleaning = CleanSettings(weights=str(tmp_path / "gone.onnx")).model_dump()
     write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
     with pytest.raises(RunError, match=r"gone\.onnx: cannot be read \(No such file.*\); without it the model cannot"):
         push(folder, str(tmp_path / "shared"))
 
 
-def test_what_would_tell_a_films_name_is_refused(folder: Path, trained: Run, tmp_path: Path) -> None:
-    told = trained.records[0].path
-    write_json(folder / "environment.json", read_json(folder / "environment.json") | {"python": f"3 {told}"})
-    with pytest.raises(RunError, match=rf"environment\.json: would tell '{told}', which is private; take it out"):
+def test_a_file_with_the_name_of_a_film_is_refused(folder: Path, trained: Run, tmp_path: Path) -> None:
+    name = trained.records[0].path
+    write_json(folder / "environment.json", read_json(folder / "environment.json") | {"python": f"3 {name}"})
+    with pytest.raises(RunError, match=rf"environment\.json: contains '{name}', which is private; remove it"):
         push(folder, str(tmp_path / "shared"))
     assert not (tmp_path / "shared").exists()
 
 
-def test_a_place_that_is_not_empty_is_refused(trained: Run, tmp_path: Path) -> None:
+def test_a_destination_that_is_not_empty_is_refused(trained: Run, tmp_path: Path) -> None:
     shared = str(tmp_path / "shared")
     push(trained.folder, shared)
-    with pytest.raises(RunError, match=r"is not empty \(it holds README\.md\); expected a new folder; .* --overwrite"):
+    with pytest.raises(
+        RunError, match=r"is not empty \(it contains README\.md\); expected a new folder; .* --overwrite"
+    ):
         push(trained.folder, shared)
     push(trained.folder, shared, overwrite=True)
     (tmp_path / "shared" / "thesis.txt").write_text("precious")
@@ -207,16 +211,16 @@ def test_a_place_that_is_not_empty_is_refused(trained: Run, tmp_path: Path) -> N
     assert (tmp_path / "shared" / "thesis.txt").read_text() == "precious"
 
 
-def test_only_the_files_of_a_model_are_taken_over(trained: Run, tmp_path: Path) -> None:
+def test_only_the_files_of_a_model_are_copied(trained: Run, tmp_path: Path) -> None:
     push(trained.folder, str(tmp_path / "shared"))
     (tmp_path / "shared" / "run_me.py").write_text("print()")
     torch.save({}, tmp_path / "shared" / "pytorch_model.bin")
-    found = pull(str(tmp_path / "shared"), tmp_path / "pulled")
-    assert {p.name for p in found.iterdir()} & {"run_me.py", "pytorch_model.bin"} == set()
+    pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
+    assert {p.name for p in pulled.iterdir()} & {"run_me.py", "pytorch_model.bin"} == set()
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "model.safetensors"])
-def test_a_part_that_is_missing_is_told(name: str, trained: Run, tmp_path: Path) -> None:
+def test_an_incomplete_shared_model_is_refused(name: str, trained: Run, tmp_path: Path) -> None:
     push(trained.folder, str(tmp_path / "shared"))
     (tmp_path / "shared" / name).unlink()
     with pytest.raises(RunError, match=rf"shared: {name} is missing; expected what `fxkit push` wrote"):
@@ -231,26 +235,26 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_hub")
-def test_without_the_hub_both_ways_end_at_once(trained: Run, tmp_path: Path) -> None:
-    words = r"hf://somebody/model: the hub cannot be reached or refuses \(.*refused.*\); log in with `hf auth login`"
-    with pytest.raises(RunError, match=words):
+def test_an_unreachable_hub_is_reported_at_once(trained: Run, tmp_path: Path) -> None:
+    expected = r"hf://somebody/model: the hub cannot be reached or refuses \(.*refused.*\); log in with `hf auth login`"
+    with pytest.raises(RunError, match=expected):
         push(trained.folder, "hf://somebody/model")
-    with pytest.raises(RunError, match=words):
+    with pytest.raises(RunError, match=expected):
         pull("hf://somebody/model", tmp_path / "pulled")
 
 
 @pytest.mark.parametrize("name", ["model", "a/b/c", "/model"])
-def test_what_is_no_name_on_the_hub_is_refused(name: str, tmp_path: Path) -> None:
+def test_an_invalid_hub_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=rf"hf://{name}: expected hf://user/name"):
         pull(f"hf://{name}", tmp_path / "pulled")
 
 
-def test_the_hub_gets_the_same_files(trained: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen: dict[str, object] = {}
+def test_the_hub_receives_the_same_files(trained: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    repositories: dict[str, object] = {}
 
     class Hub:
         def create_repo(self, name: str, **options: object) -> None:
-            seen[name] = options
+            repositories[name] = options
 
         def upload_folder(self, *, repo_id: str, folder_path: Path, commit_message: str) -> None:
             shutil.copytree(folder_path, tmp_path / repo_id)
@@ -262,7 +266,7 @@ def test_the_hub_gets_the_same_files(trained: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert push(trained.folder, "hf://somebody/model") == "hf://somebody/model"
-    assert seen == {"somebody/model": {"private": True, "exist_ok": True}}
+    assert repositories == {"somebody/model": {"private": True, "exist_ok": True}}
     assert "# somebody/model" in (tmp_path / "somebody" / "model" / "README.md").read_text()
-    found = pull("hf://somebody/model", tmp_path / "pulled")
-    assert json.loads((found / "model.json").read_text()) == json.loads((trained.folder / "model.json").read_text())
+    pulled = pull("hf://somebody/model", tmp_path / "pulled")
+    assert json.loads((pulled / "model.json").read_text()) == json.loads((trained.folder / "model.json").read_text())
