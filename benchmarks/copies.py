@@ -27,7 +27,7 @@ from joblib.externals.loky import get_reusable_executor
 from fxkit.index.cache import open_store
 from fxkit.index.find_copies import find_copies
 from fxkit.index.read_files import read_files
-from preprocess.images import MAX_PIXELS
+from preprocess.image_files import MAX_PIXELS
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ from fxkit.index.copies.candidates import candidates
 from fxkit.index.copies.features import POINTS
 from fxkit.index.find_copies import find_copies
 from fxkit.index.read_files import read_files
-from preprocess.images import MAX_PIXELS
+from preprocess.image_files import MAX_PIXELS
 
 FILES_A_FILM, SHARED, NOISE = 9, 0.4, 10.0  # of made features
 PAPER = 1_000_000  # files told from measured ones

@@ -98,7 +98,7 @@ def own(folder: Path, names: Sequence[str]) -> dict[str, Pairs]:
     from fxkit.index.cache import open_store
     from fxkit.index.find_copies import find_copies
     from fxkit.index.read_files import read_files
-    from preprocess.images import MAX_PIXELS
+    from preprocess.image_files import MAX_PIXELS
 
     with open_store(None) as store:
         hashes = [reading.sha256 for reading in read_files(store, folder, names, MAX_PIXELS, 2)]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fxkit.errors import ConfigError
 from preprocess.files import write_atomic
-from preprocess.images import MAX_PIXELS
+from preprocess.image_files import MAX_PIXELS
 from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
 
 # Arguments of timm.create_model that load weights (in some versions by unpickling) or change the head.

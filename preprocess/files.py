@@ -14,24 +14,26 @@ from preprocess.errors import OutputError
 
 
 def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
-    """Write a file so that it is there whole or not at all; make its folder when that is missing.
+    """Write a file completely or not at all. Missing parent folders are made.
 
     Args:
-        data: pieces of bytes are written as they come, so that large files need little memory.
+        data: content; text is encoded as UTF-8. Chunks of an iterable are written one by one, so that large files need
+            little memory.
     Raises:
-        OutputError: the disk is full, or the place cannot be written.
+        OutputError: the disk is full, or the path cannot be written.
     """
     path = Path(path)
-    whole = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    here = zlib.crc32(os.fsencode(platform.node() + path.name))  # machines of a cluster may write beside each other
-    part = path.with_name(f".{here:08x}.{os.getpid()}.{threading.get_ident()}.part")
+    content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    # the temporary name differs by machine, process and thread, because the machines of a cluster may share the folder
+    prefix = zlib.crc32(os.fsencode(platform.node() + path.name))
+    part = path.with_name(f".{prefix:08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(whole, bytes):
-            part.write_bytes(whole)
+        if isinstance(content, bytes):
+            part.write_bytes(content)
         else:
             with part.open("wb") as file:
-                file.writelines(whole)
+                file.writelines(content)
         part.replace(path)
     except OSError as error:
         raise OutputError(
@@ -43,7 +45,11 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal; an OSError where there is none, or a pipe, which never ends."""
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read, or is a pipe, whose content would never end.
+    """
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
     return hashlib.sha256(path.read_bytes()).hexdigest()

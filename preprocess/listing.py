@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from preprocess.errors import ImageError
-from preprocess.images import EXTENSIONS
+from preprocess.image_files import EXTENSIONS
 
 
 def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None] | None = None) -> list[str]:

@@ -24,7 +24,8 @@ from fxkit.data.dataset import ImageRoot, mix_seed, open_image_root
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.models.run_folder import read_json, write_json
 from preprocess.clean_image import fill
-from preprocess.images import MAX_PIXELS, read_image, to_grey8, write_image
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import read_image, to_grey8, write_image
 from preprocess.inpainting.jpeg_blocks import whole_blocks
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.mask import Mask

@@ -69,7 +69,7 @@ def clean_labels(
     Example: fxkit clean-labels films --jobs 2
     """
     from preprocess.folder.clean_folder import FolderOptions, clean_folder
-    from preprocess.images import MAX_PIXELS
+    from preprocess.image_files import MAX_PIXELS
 
     settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
     start, worked = time.monotonic(), itertools.count(1)  # films of an earlier run do not count for the rate

@@ -48,7 +48,7 @@ def predict(
     from fxkit.models.predict_images import ImagePrediction, predict_images
     from fxkit.models.test_time import AveragedNetwork, View, describe_views, select_views_of_run
     from preprocess.errors import ImageError, KnownError, one_line
-    from preprocess.images import EXTENSIONS, MAX_PIXELS
+    from preprocess.image_files import EXTENSIONS, MAX_PIXELS
     from preprocess.listing import image_paths
 
     unlisted: list[ImagePrediction] = []

@@ -21,7 +21,8 @@ from fxkit.data.preprocessing import Grey, Preprocessing, resize
 from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
 from fxkit.errors import DataError
 from preprocess.errors import ImageError
-from preprocess.images import MAX_PIXELS, read_grey8
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import read_grey8
 from preprocess.ledger import LEDGER, ledger_of
 from preprocess.listing import find_image
 

@@ -32,7 +32,8 @@ from fxkit.models.predict_records import choose_device, predict_tensor
 from fxkit.models.run_folder import write_json
 from fxkit.models.saved import Model
 from preprocess.files import write_atomic
-from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8, write_image
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import Array, read_image, to_grey8, write_image
 
 SHEET_FILMS = 24  # films on the contact sheet
 

@@ -19,7 +19,7 @@ from fxkit.index.splits.assign import FRACTIONS
 from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
 from preprocess.errors import OutputError
 from preprocess.folder.backends import open_workers
-from preprocess.images import MAX_PIXELS
+from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
 
 __all__ = ["Index", "IndexOptions", "PartCount", "count_splits", "index_data", "write_index"]

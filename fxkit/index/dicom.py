@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.index.scan import Found, some
-from preprocess.images import is_dicom, open_dicom
+from preprocess.dicom import is_dicom, open_dicom
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from preprocess.images import is_dicom, open_dicom, open_picture, to_grey8
+from preprocess.dicom import is_dicom, open_dicom
+from preprocess.images import open_picture, to_grey8
 
 FRAME = 0.02  # of the shorter side: how wide the frame is whose pixels are the border
 

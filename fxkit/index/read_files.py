@@ -14,7 +14,8 @@ from fxkit.index.copies.features import Features, features_of
 from fxkit.index.dicom import read_ids
 from fxkit.index.facts import facts_of
 from preprocess.errors import ImageError, WorkerError
-from preprocess.images import decode_image, read_bytes, to_grey8
+from preprocess.image_files import read_bytes
+from preprocess.images import decode_image, to_grey8
 
 COMMIT_EVERY = 256  # files
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from fxkit.data.preprocessing import Grey, Preprocessing, resize
 from fxkit.metrics.predictions import decisions
 from preprocess.errors import AreaError, ImageError
-from preprocess.images import MAX_PIXELS, Array, read_image, to_grey8
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import Array, read_image, to_grey8
 
 BATCH = 16  # films
 

@@ -21,7 +21,7 @@ from preprocess.folder.backends import open_backend
 from preprocess.folder.one_file import CleaningPlan, FileTask, check_detector, strip_folders
 from preprocess.folder.resume import RunIdentity, open_output_folder, remove_partial_writes, select_valid_rows
 from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources
-from preprocess.images import MAX_PIXELS
+from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.markers import MarkedImage
 from preprocess.review.association import ClassOf, associate, class_of, write_association

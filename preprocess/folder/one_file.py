@@ -14,7 +14,8 @@ from preprocess.detectors.build import build_detector
 from preprocess.detectors.ocr import Detector
 from preprocess.errors import AreaError, DetectorError, ImageError, KnownError, MarkerFileError, OutputError
 from preprocess.files import sha256_of, write_atomic
-from preprocess.images import Array, decode_image, encode_image, read_bytes
+from preprocess.image_files import read_bytes
+from preprocess.images import Array, decode_image, encode_image
 from preprocess.ledger import LedgerRow, Status
 from preprocess.markers import MarkedImage
 from preprocess.settings import CleanSettings

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.images import EXTENSIONS
+from preprocess.image_files import EXTENSIONS
 from preprocess.listing import image_paths
 
 

@@ -16,7 +16,8 @@ from fxkit.index.copies.features import Picture, picture_of
 from fxkit.index.find_copies import Copies, Link
 from preprocess.errors import KnownError, one_line
 from preprocess.files import write_atomic
-from preprocess.images import MAX_PIXELS, read_image, thumbnail_uri, to_grey8
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import read_image, thumbnail_uri, to_grey8
 
 JOINED, ALIKE = 150, 60  # pairs with pictures, about 60 kB each; groups.json lists all
 

@@ -14,7 +14,8 @@ from fxkit.data.manifest import SPLITS, Record, count_records, manifest_hash, us
 from fxkit.html import load_template
 from preprocess.errors import KnownError, one_line
 from preprocess.files import sha256_of, write_atomic
-from preprocess.images import MAX_PIXELS, read_image, thumbnail_uri
+from preprocess.image_files import MAX_PIXELS
+from preprocess.images import read_image, thumbnail_uri
 
 PAIRS = 60  # examples with pictures, about 20 kB each,
 

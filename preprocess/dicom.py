@@ -1,0 +1,75 @@
+"""Open DICOM files and decode their pixels. Needs the extra `dicom`; `preprocess.images` calls `decode_dicom`."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.errors import ImageError
+from preprocess.image_files import check_size
+
+
+def is_dicom(path: str | Path, data: bytes) -> bool:
+    """Return whether a file is DICOM: by its preamble, or by its extension if it has no preamble."""
+    return data[128:132] == b"DICM" or Path(path).suffix.lower() in {".dcm", ".dicom"}
+
+
+def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
+    """Parse the bytes of a DICOM file into a pydicom dataset. The pixels are not decoded.
+
+    Args:
+        path: where the bytes come from; it opens the error text.
+        pixels: if False, stop before the pixel data.
+    Raises:
+        ImageError: the extra `dicom` is not installed, or the bytes are not DICOM.
+    """
+    try:
+        import pydicom
+    except ImportError as error:
+        raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
+    try:
+        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+    except Exception as error:
+        raise ImageError(f"{path}: not a DICOM file ({error})") from error
+
+
+def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]:
+    """Decode the first frame of a DICOM file.
+
+    The file's modality and VOI tables (value and window) are applied, and MONOCHROME1 is inverted so that bone is
+    bright. Grey values are then stretched to the full range.
+
+    Returns:
+        (H, W) uint8 if the file stores up to 8 bits, else (H, W) uint16; or (H, W, 3) uint8 RGB.
+    Raises:
+        ImageError: the bytes are not DICOM, hold no pixels, are corrupt, or hold more than `max_pixels` pixels.
+    """
+    dataset = open_dicom(path, data)
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+
+    if "PixelData" not in dataset:
+        raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
+    try:
+        check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
+        stored = pixel_array(dataset, index=0)
+        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+        return _stretch(path, dataset, np.asarray(values))
+    except ImageError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ImageError(f"{path}: the pixels cannot be decoded ({reason}); export the film uncompressed") from error
+
+
+def _stretch(path: str | Path, dataset: Any, values: NDArray[Any]) -> NDArray[Any]:
+    if values.ndim == 3 and values.shape[-1] == 3 and values.dtype == np.uint8:
+        return values
+    if values.ndim != 2:
+        raise ImageError(f"{path}: the pixels have the shape {values.shape}; expected one grey film (height, width)")
+    low, high = float(values.min()), float(values.max())
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        values = low + high - values
+    top, dtype = (255, np.uint8) if int(dataset.BitsStored) <= 8 else (65535, np.uint16)
+    return np.round((values - low) * (top / max(high - low, 1e-9))).astype(dtype)

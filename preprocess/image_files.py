@@ -1,0 +1,41 @@
+"""Which files count as images, how large an image may be, and how its bytes are read. Decodes nothing."""
+
+import os
+from pathlib import Path
+
+from preprocess.errors import ImageError
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
+
+MAX_PIXELS = 100_000_000  # 10,000 x 10,000 pixels: five times as many as the largest detector plate has
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read the bytes of a file that may be an image.
+
+    Raises:
+        ImageError: the file cannot be read, is empty, or is a pipe or device.
+    """
+    path = Path(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError(f"{path}: neither a file nor a folder (a pipe or a device); leave it out")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise ImageError(f"{path}: zero bytes long; copy the file again")
+    return data
+
+
+def check_size(path: str | Path, width: int, height: int, max_pixels: int) -> None:
+    """Refuse an image with more than max_pixels pixels.
+
+    Raises:
+        ImageError: the image is too large.
+    """
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{path}: {width} x {height} = {width * height} pixels, more than the limit of {max_pixels}; "
+            "raise the limit with --max-pixels if you trust the file"
+        )
