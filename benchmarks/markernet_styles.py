@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from preprocess.clean_image import find_markers, mask_of
+from preprocess.clean_image import build_mask, find_markers
 from preprocess.detectors.markernet import STYLES, MarkerNetDetector
 from preprocess.detectors.regions import STRIDE
 from preprocess.markernet.scene import make_scene, read_films
@@ -31,7 +31,7 @@ def main() -> None:
     beyond = []
     for number in range(options.films):
         picture, truth = make_scene(np.random.default_rng((SEED, number)), films, 1024)
-        mask = mask_of(picture.shape, find_markers(picture, detector, settings), settings)
+        mask = build_mask(picture.shape, find_markers(picture, detector, settings), settings)
         for name, found in judge(mask, truth):
             met[name] += 1
             covered[name] += found

@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from preprocess.clean_image import mask_of
-from preprocess.detectors.ocr import LARGEST, fit
+from preprocess.clean_image import build_mask
+from preprocess.detectors.ocr import MAX_AREA_FRACTION, scale_to_fit
 from preprocess.detectors.views import views
 from preprocess.images import read_image, to_grey8, write_image
 from preprocess.markers import Marker, as_quad, box_quad
@@ -64,14 +64,14 @@ def _one(source: Path, target: Path, masks_only: bool) -> tuple[float, float]:
     """Processor time and peak memory of the calls."""
     image = read_image(source)
     grey = to_grey8(image)
-    small = fit(grey, max(SIDE_PX, *grey.shape), ENLARGE)
+    small = scale_to_fit(grey, max(SIDE_PX, *grey.shape), ENLARGE)
     scale = np.divide(grey.shape[::-1], small.shape[::-1])
     markers, cpu, peak = [], 0.0, 0.0
     for view in views(4, False):
         boxes, spent, most = _words(np.ascontiguousarray(view.show(small)))
         cpu, peak = cpu + spent, max(peak, most)
         markers += [Marker(as_quad(view.back(box_quad(*box), small.shape) * scale)) for box in boxes]
-    mask = mask_of(grey.shape, markers, CleanSettings())
+    mask = build_mask(grey.shape, markers, CleanSettings())
     write_image(target, mask.astype(np.uint8) * 255 if masks_only else _inpainted(image, mask))
     return cpu, peak
 
@@ -98,5 +98,5 @@ def _words(image: np.ndarray) -> tuple[list[tuple[int, int, int, int]], float, f
     rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     found = [row for row in rows if float(row["conf"]) >= CONFIDENCE and (row["text"] or "").strip()]
     corners = [[int(row[name]) for name in ("left", "top", "width", "height")] for row in found]
-    boxes = [(x, y, x + w, y + h) for x, y, w, h in corners if w * h <= LARGEST * image.size]
+    boxes = [(x, y, x + w, y + h) for x, y, w, h in corners if w * h <= MAX_AREA_FRACTION * image.size]
     return boxes, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

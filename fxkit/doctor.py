@@ -248,11 +248,11 @@ def _package_folder(name: str) -> Path:
 
 def examine_easyocr() -> Finding:
     """Check the two model files of the optional EasyOCR detector, in the folder where EasyOCR reads them."""
-    from preprocess.detectors.easy import FILES, SOURCE, usual_folder
+    from preprocess.detectors.easy import FILES, SOURCE, default_folder
 
     if _version("easyocr") is None:
         return Finding("easyocr", "problem", "not installed", "pip install easyocr")
-    folder = usual_folder()
+    folder = default_folder()
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         remedy = f"unpack them there from {SOURCE}, or give --easyocr-models DIR; rapidocr needs no such files"

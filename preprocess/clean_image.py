@@ -1,4 +1,4 @@
-"""Clean one film: detect its markers, mask them and erase them."""
+"""Clean one film: detect its markers, mask them and fill the mask."""
 
 import re
 from collections.abc import Sequence
@@ -15,28 +15,80 @@ from preprocess.markers import Marker, lies_on
 from preprocess.mask import Mask, marker_mask
 from preprocess.settings import CleanSettings
 
+VISIBLE_BLOCKINESS = 1.08  # from here on, JPEG blocks may show where a marker was
 
-def to_erase(markers: Sequence[Marker], settings: CleanSettings) -> list[Marker]:
-    """Return the markers that the settings `keep`, `only` and `plates` leave to erase, in their order.
 
-    A marker whose text could not be read matches nothing: `keep` does not save it, `only` does not pick it. A
-    plate follows the letters on it: it stays where one of them stays, and with `only` it goes where one goes.
+@dataclass(frozen=True)
+class Cleaned:
+    """An image without its markers, the (H, W) mask of the pixels that were filled, and the erased markers."""
+
+    image: Array
+    mask: Mask
+    markers: tuple[Marker, ...]
+
+
+def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:
+    """Find and erase the markers of one image. Pixels outside the mask do not change.
+
+    Args:
+        image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
+    Raises:
+        AreaError: more of the image would be erased than `settings.max_fraction`.
+    """
+    return erase(image, find_markers(to_grey8(image), detector, settings), settings)
+
+
+def find_markers(image: Grey, detector: Detector, settings: CleanSettings) -> list[Marker]:
+    """Return the markers on an (H, W) uint8 image whose confidence is at least `settings.min_confidence`."""
+    return [marker for marker in detector.detect(image) if marker.confidence >= settings.min_confidence]
+
+
+def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:
+    """Erase the given markers, except those that the settings leave out; see `choose_markers` and `clean_image`."""
+    chosen = choose_markers(markers, settings)
+    mask = build_mask(image.shape, chosen, settings)
+    if mask.any() and blockiness(grey := grey_of(image)) > VISIBLE_BLOCKINESS:
+        printed = [marker for marker in chosen if marker.style != "plate"]  # plates are too faint to cause ringing
+        mask |= ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
+    _check_area(float(mask.mean()), settings.max_fraction)
+    return Cleaned(fill(image, mask, settings.mode), mask, tuple(chosen))
+
+
+def fill(image: Array, mask: Mask, mode: str) -> Array:
+    """Fill the masked pixels as `CleanSettings.mode` says, and return a new image. Other pixels do not change."""
+    if mode == "fill":
+        return flat_fill(image, mask)
+    if mode == "noise":
+        return noise_fill(image, mask)
+    return box_fill(image, mask) if mode == "box" else inpaint(image, mask)
+
+
+def build_mask(shape: tuple[int, ...], markers: Sequence[Marker], settings: CleanSettings) -> Mask:
+    """Return the (H, W) mask of the markers, with the margin that the settings ask for."""
+    return marker_mask(shape, markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px)
+
+
+def choose_markers(markers: Sequence[Marker], settings: CleanSettings) -> list[Marker]:
+    """Return the markers to erase by the settings `keep`, `only` and `plates`, in their original order.
+
+    A marker without text matches no pattern: `keep` does not keep it, and `only` does not choose it. A plate follows
+    the letters on it. It stays if any of them stays; if `only` is set, it is erased only if one of them is erased.
     """
     letters = [marker for marker in markers if marker.style != "plate"]
-    going = [marker for marker in letters if _goes(marker, settings)]
-    staying = [marker for marker in letters if marker not in going]
+    erased = [marker for marker in letters if _is_chosen(marker, settings)]
+    kept = [marker for marker in letters if marker not in erased]
     plates = [
         plate
         for plate in markers
         if plate.style == "plate"
         and settings.plates
-        and not any(lies_on(marker, plate) for marker in staying)
-        and (not settings.only or any(lies_on(marker, plate) for marker in going))
+        and not any(lies_on(marker, plate) for marker in kept)
+        and (not settings.only or any(lies_on(marker, plate) for marker in erased))
     ]
-    return [marker for marker in markers if marker in going or marker in plates]
+    return [marker for marker in markers if marker in erased or marker in plates]
 
 
-def _goes(marker: Marker, settings: CleanSettings) -> bool:
+def _is_chosen(marker: Marker, settings: CleanSettings) -> bool:
     if settings.keep and _matches(settings.keep, marker):
         return False
     return not settings.only or _matches(settings.only, marker)
@@ -46,62 +98,9 @@ def _matches(pattern: str, marker: Marker) -> bool:
     return marker.text != "" and re.search(pattern, marker.text) is not None
 
 
-BLOCKS_SHOW = 1.08  # blockiness from which what JPEG left of a marker in its blocks may be seen
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """An image without its markers, the (H, W) mask of what was filled, and the markers."""
-
-    image: Array
-    mask: Mask
-    markers: tuple[Marker, ...]
-
-
-def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:
-    """Find and erase the markers of one image; every pixel outside the mask stays as it is.
-
-    Args:
-        image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
-    Raises:
-        AreaError: more of the image would be erased than the settings allow.
-    """
-    return erase(image, find_markers(to_grey8(image), detector, settings), settings)
-
-
-def find_markers(image: Grey, detector: Detector, settings: CleanSettings) -> list[Marker]:
-    """Return what the detector finds on an (H, W) uint8 image and is sure enough of."""
-    return [marker for marker in detector.detect(image) if marker.confidence >= settings.min_confidence]
-
-
-def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> Cleaned:
-    """Erase those of these markers that the settings choose; see `clean_image`."""
-    going = to_erase(markers, settings)
-    mask = mask_of(image.shape, going, settings)
-    if mask.any() and blockiness(grey := grey_of(image)) > BLOCKS_SHOW:
-        printed = [marker for marker in going if marker.style != "plate"]  # a plate is too faint to ring
-        mask |= ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
-    _guard(float(mask.mean()), settings.max_fraction)
-    return Cleaned(fill(image, mask, settings.mode), mask, tuple(going))
-
-
-def fill(image: Array, mask: Mask, mode: str) -> Array:
-    """Fill the masked pixels in one of the ways of `CleanSettings.mode`; return all others unchanged."""
-    if mode == "fill":
-        return flat_fill(image, mask)
-    if mode == "noise":
-        return noise_fill(image, mask)
-    return box_fill(image, mask) if mode == "box" else inpaint(image, mask)
-
-
-def _guard(fraction: float, limit: float) -> None:
+def _check_area(fraction: float, limit: float) -> None:
     if fraction > limit:
         raise AreaError(
             f"{fraction:.1%} of the film would be erased, allowed are {limit:.1%}; look whether these are markers, "
             "and correct them with --markers or allow more with --max-fraction"
         )
-
-
-def mask_of(shape: tuple[int, ...], markers: Sequence[Marker], settings: CleanSettings) -> Mask:
-    """Return the (H, W) mask of these markers, grown as the settings say."""
-    return marker_mask(shape, markers, grow_fraction=settings.grow_fraction, grow_px=settings.grow_px)

@@ -1,10 +1,13 @@
-"""COCO files of markers, which annotation tools open and write.
+"""Read and write COCO files of markers, the format that annotation tools exchange.
 
-What they write, by their own exporters: CVAT ("COCO 1.0", through Datumaro's coco_instances) a box without
-polygon as the unturned one, with its angle in attributes.rotation; Label Studio (label_studio_sdk.converter)
-boxes as boxes only, and each of our markers twice, since it opens them as a box and a polygon; FiftyOne
-(fiftyone.utils.coco) an object's attributes as keys beside `bbox`, its confidence as `score`. FiftyOne fails on an
-attribute named "confidence".
+The tools write markers differently, and `read_coco` reads all of these forms:
+
+- CVAT ("COCO 1.0", through Datumaro's coco_instances) writes a turned box as an upright `bbox` without polygon, with
+  the angle in `attributes.rotation`.
+- Label Studio (label_studio_sdk.converter) writes boxes without polygons. It writes each marker of our files twice,
+  because it opens one annotation as a box and a polygon.
+- FiftyOne (fiftyone.utils.coco) writes attributes as keys beside `bbox`, and the confidence as `score`. It fails on an
+  attribute named "confidence", so `write_coco` writes `score` too.
 """
 
 import json
@@ -17,32 +20,32 @@ import numpy as np
 
 from preprocess.errors import MarkerFileError
 from preprocess.files import write_atomic
-from preprocess.markers import STYLES, MarkedImage, Marker, Quad, around, as_quad, box_quad, quad_area, quad_box
+from preprocess.markers import STYLES, MarkedImage, Marker, Quad, as_quad, box_quad, enclosing_quad, quad_area, quad_box
 
 CATEGORIES = ("marker", *STYLES)
 
-SAME_PX = 0.5
+SAME_PX = 0.5  # boxes whose coordinates differ by less, as a Euclidean distance, are the same
 
 
 def write_coco(path: str | Path, images: Mapping[str, MarkedImage]) -> None:
-    """Write markers as COCO annotations, one category a style; the order of paths does not matter.
+    """Write markers as COCO annotations, with one category for each style. The images are sorted by name.
 
     Raises:
         OutputError: the file cannot be written.
     """
     names = sorted(images)
-    parts: dict[str, Iterable[Mapping[str, Any]]] = {
-        "images": (_image(number, name, images[name]) for number, name in enumerate(names, 1)),
-        "annotations": _annotations(images[name].markers for name in names),
+    sections: dict[str, Iterable[Mapping[str, Any]]] = {
+        "images": (_image_row(number, name, images[name]) for number, name in enumerate(names, 1)),
+        "annotations": _annotation_rows(images[name].markers for name in names),
         "categories": ({"id": number, "name": name} for number, name in enumerate(CATEGORIES, 1)),
     }
-    write_atomic(path, _content(parts))
+    write_atomic(path, _encode(sections))
 
 
-def _content(parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[bytes]:
-    """A row a line, each written at once: of 100,000 films the rows alone would fill hundreds of megabytes."""
+def _encode(sections: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[bytes]:
+    """Yield the file line by line, one row a line. The rows of 100,000 films would take hundreds of megabytes."""
     yield b'{\n"info": {"description": "text markers on radiographs"}'
-    for name, rows in parts.items():
+    for name, rows in sections.items():
         yield f',\n"{name}": ['.encode()
         for number, row in enumerate(rows):
             yield (",\n" if number else "\n").encode() + json.dumps(row).encode()
@@ -50,16 +53,16 @@ def _content(parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[bytes
     yield b"\n}\n"
 
 
-def _image(number: int, name: str, image: MarkedImage) -> dict[str, Any]:
+def _image_row(number: int, name: str, image: MarkedImage) -> dict[str, Any]:
     return {"id": number, "file_name": name, "width": image.width, "height": image.height}
 
 
-def _annotations(markers: Iterable[Iterable[Marker]]) -> Iterator[dict[str, Any]]:
-    pairs = ((image_id, marker) for image_id, several in enumerate(markers, 1) for marker in several)
-    return (_annotation(number, image_id, marker) for number, (image_id, marker) in enumerate(pairs, 1))
+def _annotation_rows(markers: Iterable[Iterable[Marker]]) -> Iterator[dict[str, Any]]:
+    pairs = ((image_id, marker) for image_id, of_image in enumerate(markers, 1) for marker in of_image)
+    return (_annotation_row(number, image_id, marker) for number, (image_id, marker) in enumerate(pairs, 1))
 
 
-def _annotation(number: int, image_id: int, marker: Marker) -> dict[str, Any]:
+def _annotation_row(number: int, image_id: int, marker: Marker) -> dict[str, Any]:
     x0, y0, x1, y1 = quad_box(marker.quad)
     return {
         "id": number,
@@ -75,14 +78,14 @@ def _annotation(number: int, image_id: int, marker: Marker) -> dict[str, Any]:
 
 
 def read_coco(path: str | Path) -> dict[str, MarkedImage]:
-    """Read a COCO file as file_name -> its size and markers.
+    """Read a COCO file as a mapping from file_name to the size and markers of the image.
 
-    Annotations without a polygon count by their bbox, turned by `rotation` (degrees clockwise about its centre)
-    if they have one; such a box around another annotation's polygon is the same marker. Images listed twice under
-    one name, as of two annotators, have the markers of both.
+    An annotation without a polygon is read from its bbox, turned by `rotation` (degrees clockwise around the centre)
+    if it has this key. If such a box encloses the polygon of another annotation, the two are one marker. An image that
+    is listed twice under one name, as by two annotators, has the markers of both.
 
     Raises:
-        MarkerFileError: not readable, not JSON, or not COCO.
+        MarkerFileError: the file cannot be read, is not JSON, or is not COCO.
     """
     try:
         content = json.loads(Path(path).read_bytes())
@@ -104,63 +107,63 @@ def _parse_coco(content: Any) -> dict[str, MarkedImage]:
     rows: dict[int, list[Any]] = {int(row["id"]): [] for row in content["images"]}
     for row in content["annotations"]:
         rows[int(row["image_id"])].append(row)
-    markers = {number: _parse_annotations(several, names) for number, several in rows.items()}
+    markers = {image_id: _parse_annotations(of_image, names) for image_id, of_image in rows.items()}
     images: dict[str, MarkedImage] = {}
     for row in content["images"]:
         name = str(row["file_name"])
-        before = images[name].markers if name in images else ()
-        # Label Studio gives no size of an image that it could not open
+        earlier = images[name].markers if name in images else ()
+        # Label Studio writes no size for an image that it could not open
         width, height = (int(row.get(side) or 0) for side in ("width", "height"))
-        images[name] = MarkedImage(width, height, (*before, *markers[int(row["id"])]))
+        images[name] = MarkedImage(width, height, (*earlier, *markers[int(row["id"])]))
     return images
 
 
 def _parse_annotations(rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> list[Marker]:
     markers = [(_parse_annotation(row, names), bool(row.get("segmentation"))) for row in rows]
     outlined = [quad_box(marker.quad) for marker, has_polygon in markers if has_polygon]
-    return [marker for marker, has_polygon in markers if has_polygon or not _is_one_of(marker.quad, outlined)]
+    return [marker for marker, has_polygon in markers if has_polygon or not _is_among(marker.quad, outlined)]
 
 
-def _is_one_of(quad: Quad, boxes: Iterable[tuple[float, ...]]) -> bool:
+def _is_among(quad: Quad, boxes: Iterable[tuple[float, ...]]) -> bool:
     upright = quad == box_quad(*quad_box(quad))
     return upright and any(math.dist(quad_box(quad), box) < SAME_PX for box in boxes)
 
 
 def _parse_annotation(row: Mapping[str, Any], names: Mapping[int, str]) -> Marker:
-    facts = {**row, **(row.get("attributes") or {})}
+    values = {**row, **(row.get("attributes") or {})}
     style = names.get(int(row.get("category_id") or 0), "")
-    confidence = row.get("score", facts.get("confidence"))
+    confidence = row.get("score", values.get("confidence"))
     return Marker(
-        _parse_quad(facts),
-        text=str(facts.get("text") or ""),
+        _parse_quad(values),
+        text=str(values.get("text") or ""),
         confidence=1.0 if confidence in (None, "") else _finite(confidence),
         style=style if style in STYLES else "",
     )
 
 
-def _parse_quad(facts: Mapping[str, Any]) -> Quad:
-    polygons = facts.get("segmentation")
-    if not polygons or isinstance(polygons, dict):  # none, or run lengths: the box has to do
-        x, y, width, height = (_finite(value) for value in facts["bbox"])
-        return _turned(box_quad(x, y, x + width, y + height), _finite(facts.get("rotation") or 0))
+def _parse_quad(values: Mapping[str, Any]) -> Quad:
+    polygons = values.get("segmentation")
+    if not polygons or isinstance(polygons, dict):  # no polygon, or a run-length mask: use the box
+        x, y, width, height = (_finite(value) for value in values["bbox"])
+        return _turn(box_quad(x, y, x + width, y + height), _finite(values.get("rotation") or 0))
     points = np.array([_finite(value) for polygon in polygons for value in polygon], np.float64).reshape(-1, 2)
-    if len(points) == 5 and (points[0] == points[4]).all():
+    if len(points) == 5 and (points[0] == points[4]).all():  # a closed outline
         points = points[:4]
-    return as_quad(points) if len(points) == 4 else around(points.astype(np.float32))
+    return as_quad(points) if len(points) == 4 else enclosing_quad(points.astype(np.float32))
 
 
-def _turned(quad: Quad, degrees: float) -> Quad:
-    """Turn clockwise as seen, which is how angles grow where y points down."""
+def _turn(quad: Quad, degrees: float) -> Quad:
+    """Turn a quad around its centre, clockwise on the screen, where y points down."""
     if degrees == 0:
         return quad
     points, angle = np.array(quad), math.radians(degrees)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    rotation = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     centre = points.mean(axis=0)
-    return as_quad((points - centre) @ turn + centre)
+    return as_quad((points - centre) @ rotation + centre)
 
 
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{value} is no coordinate")
+        raise ValueError(f"{value} is not a finite number")
     return number

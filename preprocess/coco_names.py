@@ -1,8 +1,9 @@
-"""Find the films that a COCO file means where an annotation tool has changed their names.
+"""Match the file names in a COCO file with films, although annotation tools change the names.
 
-CVAT keeps the paths below the folder it was given. FiftyOne writes bare names, absolute paths, or paths below
-`rel_dir`. Label Studio writes `images/1a2b3c4d-name.png` of uploads, with what is no letter, digit, dot, dash
-or underscore taken out of the name, `images/1a2b3c4d__name.png` of copies, and `/data/local-files/?d=PATH`.
+- CVAT writes paths relative to the folder that it was given.
+- FiftyOne writes bare names, absolute paths, or paths below `rel_dir`.
+- Label Studio writes `images/1a2b3c4d-name.png` for uploads, where all characters but letters, digits, dots, dashes
+  and underscores are removed from the name; `images/1a2b3c4d__name.png` for copies; and `/data/local-files/?d=PATH`.
 """
 
 import re
@@ -12,35 +13,36 @@ from urllib.parse import unquote
 from preprocess.errors import MarkerFileError
 from preprocess.markers import MarkedImage
 
-HASHED = re.compile(r"[0-9a-f]{8}(?:-|__)(.+)")  # Label Studio's mark before a name
+PREFIXED = re.compile(r"[0-9a-f]{8}(?:-|__)(.+)")  # Label Studio puts a prefix before a name
 
 
 def name_films(images: Mapping[str, MarkedImage], paths: Sequence[str], where: str) -> dict[str, MarkedImage]:
-    """Return the images by the paths of their films; what fits no film keeps its name.
+    """Return the images by the paths of their films. A name that matches no film is kept.
 
-    Where any name is a film's path, all are taken as they stand: the file then has the films' own names.
-    Otherwise a name means a film if one ends in the other, folder by folder, or, where it has Label Studio's
-    mark, if they are alike without mark and folders.
+    If any name is the path of a film, the file uses the films' own names, and all names are kept. Otherwise a name
+    matches a film if one of the two ends with the other, compared folder by folder. A name with Label Studio's prefix
+    also matches if the two names are equal without prefix and folders.
 
     Args:
-        paths: of all films, relative and POSIX.
-        where: the file, which opens an error's text.
+        images: images of a COCO file, by file_name.
+        paths: relative POSIX paths of all films.
+        where: path of the COCO file; it opens the error text.
     Raises:
-        MarkerFileError: a name fits several films, or several names fit one.
+        MarkerFileError: a name matches several films, or two names match one film.
     """
     if not set(images).isdisjoint(paths):
         return dict(images)
     by_name, by_plain_name = _by_name(paths, str), _by_name(paths, _plain)
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name in images:
-        path = _only(name, _by_folders(name, by_name) or by_plain_name.get(_unmarked(name), []), where)
-        if path in found:
+        path = _single(name, _match_folders(name, by_name) or by_plain_name.get(_without_prefix(name), []), where)
+        if path in names:
             raise MarkerFileError(
-                f"{where}: file_name {found[path]!r} and {name!r} both fit the film {path}; export it with the "
-                "films' folders in its names"
+                f"{where}: file_name {names[path]!r} and {name!r} both match the film {path}; export the file again "
+                "with the films' folders in its names"
             )
-        found[path] = name
-    return {path: images[name] for path, name in found.items()}
+        names[path] = name
+    return {path: images[name] for path, name in names.items()}
 
 
 def _by_name(paths: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
@@ -50,37 +52,39 @@ def _by_name(paths: Iterable[str], key: Callable[[str], str]) -> dict[str, list[
     return names
 
 
-def _only(name: str, fits: Sequence[str], where: str) -> str:
-    if len(fits) > 1:
+def _single(name: str, matches: Sequence[str], where: str) -> str:
+    if len(matches) > 1:
         raise MarkerFileError(
-            f"{where}: file_name {name!r} fits {len(fits)} films, {fits[0]} and {fits[1]} among them; export it with "
-            "the films' folders in its names (FiftyOne: rel_dir; Label Studio: local storage), or one folder at a time"
+            f"{where}: file_name {name!r} matches {len(matches)} films, such as {matches[0]} and {matches[1]}; export "
+            "the file again with the films' folders in its names (FiftyOne: rel_dir; Label Studio: local storage), or "
+            "one folder at a time"
         )
-    return fits[0] if fits else name
+    return matches[0] if matches else name
 
 
-def _by_folders(name: str, by_name: Mapping[str, Sequence[str]]) -> list[str]:
-    """The films that share the most of their path, counted from its end, with one of the two used up."""
+def _match_folders(name: str, by_name: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the films with the longest path such that name and path end alike; see `_common_end`."""
     for parts in (_parts(name), _parts(unquote(name))):
-        shared = {path: _shared(parts, path.split("/")) for path in by_name.get(parts[-1], [])}
-        most = max(shared.values(), default=0)
-        if most:
-            return [path for path, count in shared.items() if count == most]
+        lengths = {path: _common_end(parts, path.split("/")) for path in by_name.get(parts[-1], [])}
+        longest = max(lengths.values(), default=0)
+        if longest:
+            return [path for path, length in lengths.items() if length == longest]
     return []
 
 
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the length of the shorter path if the longer one ends with it, else 0."""
     shorter = min(len(one), len(other))
     return shorter if list(one[-shorter:]) == list(other[-shorter:]) else 0
 
 
 def _parts(name: str) -> list[str]:
-    place = name.replace("\\", "/").rpartition("?d=")[2]
-    return [part for part in place.split("/") if part not in ("", ".", "..")] or [name]
+    path = name.replace("\\", "/").rpartition("?d=")[2]
+    return [part for part in path.split("/") if part not in ("", ".", "..")] or [name]
 
 
-def _unmarked(name: str) -> str:
-    match = HASHED.fullmatch(_parts(unquote(name))[-1])
+def _without_prefix(name: str) -> str:
+    match = PREFIXED.fullmatch(_parts(unquote(name))[-1])
     return _plain(match[1]) if match else ""
 
 

@@ -1,4 +1,4 @@
-"""The ledger: a row for each file, saying what was done to it; appended as a run goes on, so runs resume."""
+"""The ledger of a cleaned folder: one row for each file. Rows are appended during a run, so that a run can resume."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,14 +17,20 @@ Status = Literal["cleaned", "copied", "masked", "failed"]
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """What was done to one file; paths are relative and POSIX.
+    """What a run did to one file.
 
     Args:
-        output: path below the output folder; empty when the file failed.
-        status: cleaned (markers inpainted), copied (it has none), masked (only its mask was written), failed.
-        mask_fraction: share of the image's pixels under the mask.
-        width: of the decoded image in pixels, as is height; 0 when the file failed.
-        sha256: of the source file; empty when it cannot be read.
+        path: relative POSIX path of the source file.
+        output: relative POSIX path of the file in the output folder; empty if the file failed.
+        status: cleaned (markers were erased), copied (the film has no markers), masked (only the mask was written) or
+            failed.
+        markers: markers that were erased or masked.
+        mask_fraction: fraction of the image's pixels under the mask.
+        width: width of the decoded image in pixels; 0 if the file failed.
+        height: height of the decoded image in pixels; 0 if the file failed.
+        sha256: hash of the source file; empty if it cannot be read.
+        output_sha256: hash of the output file; empty if there is none.
+        error: why the file failed; empty if it did not.
     """
 
     path: str
@@ -41,74 +47,75 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of a ledger file, read from it when they are asked for.
+    """The rows of a ledger file, which are read from the file on access.
 
     Args:
-        places: path -> byte where its row begins: all that is held in memory, some 200 bytes a file.
+        file: the ledger file.
+        offsets: byte at which the row of each path begins. Only these are held in memory, about 200 bytes a film.
     """
 
     file: Path
-    places: dict[str, int] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
 
     def __getitem__(self, path: str) -> LedgerRow:
         return next(iter(self.rows([path])))
 
     def rows(self, paths: Iterable[str] | None = None) -> Iterator[LedgerRow]:
-        """Read the rows of these paths, or all by their order.
+        """Read the rows of the given paths in their order, or all rows sorted by path.
 
         Raises:
-            OutputError: the file cannot be read, or was changed by another run.
+            OutputError: the file cannot be read, or another run changed it.
         """
-        for path, line in self._lines(sorted(self.places) if paths is None else paths):
-            row = _parse(self.file, f"byte {self.places[path]}", line)
+        for path, line in self._lines(sorted(self.offsets) if paths is None else paths):
+            row = _parse(self.file, f"byte {self.offsets[path]}", line)
             if row.path != path:
-                raise OutputError(f"{self.file}: was changed by another run; read it anew")
+                raise OutputError(f"{self.file}: another run changed this file; open it again")
             yield row
 
     def append(self, row: LedgerRow) -> None:
-        """Write a row at the end of the file.
+        """Append a row to the file.
 
         Raises:
-            OutputError: the disk is full, or the place cannot be written.
+            OutputError: the disk is full, or the file cannot be written.
         """
         try:
             with self.file.open("ab") as file:
-                self.places[row.path] = file.tell()
+                self.offsets[row.path] = file.tell()
                 file.write(ledger_line(row).encode())
         except OSError as error:
             raise OutputError(
-                f"{self.file}: cannot be written ({error.strerror}); free some space, then go on"
+                f"{self.file}: cannot be written ({error.strerror}); free some space, then run again"
             ) from error
 
-    def only(self, paths: Iterable[str]) -> "Ledger":
-        """Return the ledger of these paths alone, in the same file."""
-        return Ledger(self.file, {path: self.places[path] for path in paths})
+    def subset(self, paths: Iterable[str]) -> "Ledger":
+        """Return a ledger of the given paths only, in the same file."""
+        return Ledger(self.file, {path: self.offsets[path] for path in paths})
 
-    def sorted_into(self, file: Path) -> "Ledger":
-        """Write the rows, sorted by path, as a ledger of their own.
+    def write_sorted(self, file: Path) -> "Ledger":
+        """Write the rows, sorted by path, to another ledger file, and return that ledger.
 
         Raises:
             OutputError: a file cannot be read or written.
         """
-        places: dict[str, int] = {}
+        offsets: dict[str, int] = {}
 
         def lines() -> Iterator[bytes]:
-            place = 0
-            for path, line in self._lines(sorted(self.places)):
-                places[path] = place
-                place += len(line)
+            offset = 0
+            for path, line in self._lines(sorted(self.offsets)):
+                offsets[path] = offset
+                offset += len(line)
                 yield line
 
         write_atomic(file, lines())
-        return Ledger(file, places)
+        return Ledger(file, offsets)
 
     def _lines(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        if not self.places:
+        if not self.offsets:
             return
         try:
             with self.file.open("rb") as file:
                 for path in paths:
-                    file.seek(self.places[path])
+                    file.seek(self.offsets[path])
                     yield path, file.readline()
         except OSError as error:
             raise _unreadable(self.file, error) from error
@@ -116,7 +123,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Rows(Sequence[LedgerRow]):
-    """Some rows of a ledger by the order of `paths`; each pass over them reads the file anew."""
+    """Some rows of a ledger in the order of `paths`. Each iteration reads the file again."""
 
     ledger: Ledger
     paths: tuple[str, ...]
@@ -137,25 +144,25 @@ class Rows(Sequence[LedgerRow]):
         return self.ledger.rows(self.paths)
 
 
-def open_ledger(place: str | Path) -> Ledger:
-    """Find the rows of a ledger, or of the one in a cleaned folder; the last row of a path counts.
+def open_ledger(source: str | Path) -> Ledger:
+    """Open a ledger file, or the ledger of a cleaned folder.
 
-    A last line torn by an interruption is left out.
+    If a path has several rows, the last one counts. An incomplete last line, left by an interrupted run, is ignored.
 
     Raises:
-        OutputError: not readable, or a line is no row.
+        OutputError: the file cannot be read, or a line is not a ledger row.
     """
-    file = _file_of(place)
-    return Ledger(file, {row.path: start for start, row in _rows(file)})
+    file = _file_of(source)
+    return Ledger(file, {row.path: offset for offset, row in _rows(file)})
 
 
-def read_ledger(place: str | Path) -> dict[str, LedgerRow]:
-    """Read the whole of a ledger as path -> row; see `open_ledger`."""
-    return {row.path: row for _, row in _rows(_file_of(place))}
+def read_ledger(source: str | Path) -> dict[str, LedgerRow]:
+    """Read a whole ledger into a dictionary from path to row; see `open_ledger`."""
+    return {row.path: row for _, row in _rows(_file_of(source))}
 
 
-def ledger_of(folder: str | Path) -> dict[str, LedgerRow]:
-    """Read the ledger of a cleaned folder as path -> row; nothing for any other folder.
+def read_ledger_if_any(folder: str | Path) -> dict[str, LedgerRow]:
+    """Read the ledger of a cleaned folder into a dictionary from path to row. Any other folder gives an empty one.
 
     Raises:
         OutputError: as `open_ledger`.
@@ -164,29 +171,29 @@ def ledger_of(folder: str | Path) -> dict[str, LedgerRow]:
 
 
 def ledger_line(row: LedgerRow) -> str:
-    """Return a row as a line of JSON, with its line break."""
+    """Return a row as one line of JSON, line break included."""
     return json.dumps(asdict(row)) + "\n"
 
 
-def _file_of(place: str | Path) -> Path:
-    return Path(place) / LEDGER if Path(place).is_dir() else Path(place)
+def _file_of(source: str | Path) -> Path:
+    return Path(source) / LEDGER if Path(source).is_dir() else Path(source)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, LedgerRow]]:
-    """Each whole row, with the byte where it begins."""
-    start = 0
+    """Yield each complete row with the byte at which it begins."""
+    offset = 0
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.endswith(b"\n") and line.strip():
-                    yield start, _parse(file, f"line {number}", line)
-                start += len(line)
+                    yield offset, _parse(file, f"line {number}", line)
+                offset += len(line)
     except OSError as error:
         raise _unreadable(file, error) from error
 
 
 def _unreadable(file: Path, error: OSError) -> OutputError:
-    return OutputError(f"{file}: no ledger can be read ({error.strerror}); run clean-labels first")
+    return OutputError(f"{file}: the ledger cannot be read ({error.strerror}); run clean-labels first")
 
 
 def _parse(file: Path, where: str, line: bytes) -> LedgerRow:
@@ -196,6 +203,6 @@ def _parse(file: Path, where: str, line: bytes) -> LedgerRow:
         return LedgerRow(markers=markers, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(
-            f"{file}: {where} is no ledger row ({type(error).__name__}: {error}); "
+            f"{file}: {where} is not a ledger row ({type(error).__name__}: {error}); "
             "restore the file, or clean into another folder with --out"
         ) from error

@@ -1,4 +1,4 @@
-"""List the image files of a folder, and find a film where `clean-labels` wrote it."""
+"""List the image files of a folder, and find a film under the name that `clean-labels` gave it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,14 +9,14 @@ from preprocess.image_files import EXTENSIONS
 
 
 def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None] | None = None) -> list[str]:
-    """List the image files below root as sorted relative POSIX paths, without names that start with a dot.
+    """List the image files below root as sorted relative POSIX paths. Names that start with a dot are left out.
 
-    Symbolic links are followed, each folder once, so that loops end.
+    Symbolic links are followed. Each folder is visited once, so that loops of links end.
 
     Args:
-        on_error: called with the relative path of a folder below root that cannot be listed, and the error.
+        on_error: called for each folder below root that cannot be listed, with its relative path and the error.
     Raises:
-        ImageError: root cannot be listed, or a folder below it while there is no `on_error`.
+        ImageError: root cannot be listed; or, without `on_error`, a folder below it.
     """
     root = Path(root)
 
@@ -30,18 +30,21 @@ def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None]
 
 
 def other_paths(root: str | Path) -> list[str]:
-    """List the files below root that `image_paths` does not, by their extension, in the same way."""
+    """List the files below root whose extension is not that of an image, as `image_paths` lists images.
+
+    Folders that cannot be listed are skipped.
+    """
     files = _walk(Path(root), set(), lambda folder, error: None)
     return sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() not in EXTENSIONS)
 
 
 def find_image(root: str | Path, path: str) -> Path:
-    """Return where the image of this relative path lies under root: as named, or as the PNG made of it.
+    """Return the file of an image below root: the file of this name, or the PNG that `clean-labels` made of it.
 
-    `clean-labels` writes `a.jpg` as `a.png`, or as `a.jpg.png` where an `a.png` would stand in its way.
+    `clean-labels` writes `a.jpg` as `a.png`, or as `a.jpg.png` if the folder has another `a.png`.
 
     Raises:
-        ImageError: there is none of the three.
+        ImageError: none of the three files exists.
     """
     named = Path(root) / path
     for candidate in (named, named.with_name(named.name + ".png"), named.with_suffix(".png")):
@@ -54,10 +57,7 @@ def _walk(folder: Path, seen: set[Path], refuse: Callable[[Path, ImageError], No
     try:
         real = folder.resolve()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if real not in seen else []
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # resolve calls a loop of links a RuntimeError before Python 3.13
+    except (OSError, RuntimeError) as error:  # before Python 3.13, resolve raises RuntimeError on a loop of links
         reason = getattr(error, "strerror", None) or error
         refuse(folder, ImageError(f"{folder}: cannot be listed ({reason}); check its permissions"))
         return
@@ -74,5 +74,5 @@ def _walk(folder: Path, seen: set[Path], refuse: Callable[[Path, ImageError], No
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that points at itself: a file that cannot be read
+    except OSError:  # a link that points at itself counts as a file, which then cannot be read
         return False

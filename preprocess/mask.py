@@ -1,4 +1,4 @@
-"""Turn markers into a mask of the pixels to erase."""
+"""Masks of the pixels to erase: made of markers, and split into connected parts."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,9 +13,9 @@ Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
 
 
-BLOCK = 8  # JPEG's; windows start at its borders
+BLOCK = 8  # side of a JPEG block in pixels; windows start at block borders
 
-SOFT_EDGE_PX = 1.5  # however small the film, its letters' edges are blurred over this much
+SOFT_EDGE_PX = 1.5  # the edges of letters are blurred over this width, even on small films
 
 
 def marker_mask(
@@ -25,28 +25,28 @@ def marker_mask(
     grow_fraction: float = 0.1,
     grow_px: float = 3.0,
 ) -> Mask:
-    """Return an (H, W) bool mask that is True on every marker and a little around it.
+    """Return an (H, W) bool mask that is True on every marker and on a margin around it.
 
     Args:
-        shape: of the image; the first two numbers count.
-        grow_fraction: share of a marker's shorter side by which each of its sides moves outwards, for soft
-            edges and quads that sit tight; plates, whose edges are faint, grow by `grow_px` alone.
-        grow_px: pixels by which each side moves at least, on a film of 1,000 px; in proportion on others.
+        shape: shape of the image; only height and width are used.
+        grow_fraction: margin as a fraction of the marker's shorter side. It covers soft edges and tight quads.
+            Plates have faint edges and get only the margin of `grow_px`.
+        grow_px: smallest margin, in pixels of a film of 1,000 px; it scales with the film.
     """
     canvas = np.zeros(shape[:2], np.uint8)
-    least = max(grow_px * max(shape[:2]) / 1000, min(grow_px, SOFT_EDGE_PX))
+    smallest = max(grow_px * max(shape[:2]) / 1000, min(grow_px, SOFT_EDGE_PX))
     for marker in markers:
-        soft = 0.0 if marker.style == "plate" else grow_fraction * min(quad_sides(marker.quad))
-        margin = max(least, soft)
+        relative = 0.0 if marker.style == "plate" else grow_fraction * min(quad_sides(marker.quad))
+        margin = max(smallest, relative)
         cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)
     return canvas.astype(bool)
 
 
 def mask_parts(mask: Mask, margin: Callable[[int, int], int]) -> Iterator[tuple[Window, Mask]]:
-    """Yield each connected part of a mask: a window around it, and the part within the window.
+    """Yield each connected part of an (H, W) mask: a window around the part, and the part's mask in that window.
 
     Args:
-        margin: of the window, in pixels, for the height and width of the part's upright box.
+        margin: takes height and width of the part's upright box, and returns the margin of the window in pixels.
     """
     if not mask.any():
         return
@@ -64,23 +64,26 @@ def mask_parts(mask: Mask, margin: Callable[[int, int], int]) -> Iterator[tuple[
 
 
 def window_around(mask: Mask, margin: int) -> Window:
-    """Return the upright box around a mask, with a margin, cut at the border; empty for an empty mask."""
+    """Return the upright box around an (H, W) mask, widened by a margin and clipped to the image.
+
+    The window of an empty mask is empty.
+    """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     bottom, right = min(y + height + margin, mask.shape[0]), min(x + width + margin, mask.shape[1])
     return slice(max(y - margin, 0), bottom), slice(max(x - margin, 0), right)
 
 
-def sample(mask: Mask, most: int) -> NDArray[np.int64]:
-    """Return (N, 2) rows and columns of a mask's True places: all, or `most` of them evenly."""
-    places = np.argwhere(mask)
-    return places[np.linspace(0, len(places) - 1, min(len(places), most)).astype(np.int64)]
+def sample(mask: Mask, limit: int) -> NDArray[np.int64]:
+    """Return the (N, 2) rows and columns of a mask's True pixels: all, or `limit` of them at even steps."""
+    pixels = np.argwhere(mask)
+    return pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), limit)).astype(np.int64)]
 
 
 def _grow(quad: Quad, margin: float) -> NDArray[np.float64]:
-    """Move each side of a convex quad outwards: each corner goes along both of its sides."""
+    """Move each side of a convex quad outwards, by moving each corner along its two sides."""
     points = np.array(quad, np.float64)
-    to_next, to_last = np.roll(points, -1, axis=0) - points, np.roll(points, 1, axis=0) - points
-    return points - margin * (_unit(to_next) + _unit(to_last))
+    to_next, to_previous = np.roll(points, -1, axis=0) - points, np.roll(points, 1, axis=0) - points
+    return points - margin * (_unit(to_next) + _unit(to_previous))
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,6 +91,6 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pixels(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Pixel centres lie at halves; far corners are drawn in, since fillPoly overflows beyond 2**15 or so."""
+    """Round outer coordinates to pixel indices. Distant corners are clipped, because fillPoly overflows near 2**15."""
     limit = 4 * max(shape[:2]) + 16
     return np.round(np.clip(points, -limit, limit) - 0.5).astype(np.int32)

@@ -18,7 +18,7 @@ from fxkit.metrics.scores import ranking_metric
 from fxkit.training.films import check_records
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
-from preprocess.ledger import ledger_of, read_ledger
+from preprocess.ledger import read_ledger, read_ledger_if_any
 from preprocess.settings import CleanSettings, read_clean_settings
 
 MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # trained and tested on each other
@@ -59,7 +59,7 @@ def cleaned_records(
     """
     out = cleaned or default_out(root)
     wanted = [r.path for r in usable(records)]
-    done = ledger_of(out)
+    done = read_ledger_if_any(out)
     if any(path not in done for path in wanted):
         clean_folder(
             root, out, FolderOptions(paths=wanted, settings=read_clean_settings(out) or CleanSettings(), jobs=jobs)

@@ -23,7 +23,7 @@ from fxkit.errors import DataError
 from preprocess.errors import ImageError
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import read_grey8
-from preprocess.ledger import LEDGER, ledger_of
+from preprocess.ledger import LEDGER, read_ledger_if_any
 from preprocess.listing import find_image
 
 
@@ -53,7 +53,7 @@ class ImageRoot:
 
 def open_image_root(root: str | Path) -> ImageRoot:
     """Open an image folder; read the ledger if it is a cleaned folder."""
-    return ImageRoot(Path(root), {path: row.output for path, row in ledger_of(root).items()})
+    return ImageRoot(Path(root), {path: row.output for path, row in read_ledger_if_any(root).items()})
 
 
 @dataclass(frozen=True)

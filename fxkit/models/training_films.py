@@ -8,7 +8,7 @@ from fxkit.config import Config
 from fxkit.data.manifest import Record, read_manifest, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Run, open_run
-from preprocess.ledger import ledger_of
+from preprocess.ledger import read_ledger_if_any
 
 PRETRAINING_FILE = "pretraining.csv"  # in a run folder: films of the run that its backbone weights come from
 
@@ -77,7 +77,7 @@ def has_hashes(records: Iterable[Record]) -> bool:
 
 def _source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
     """Return the SHA-256 of each record's file, or of its source if root is a cleaned folder."""
-    sources = {row.output_sha256: row.sha256 for row in ledger_of(root).values()}
+    sources = {row.output_sha256: row.sha256 for row in read_ledger_if_any(root).values()}
     return [sources.get(r.sha256, r.sha256) for r in records]
 
 

@@ -38,7 +38,7 @@ class EasyReader:
         import torch
 
         torch.set_num_threads(threads)
-        self._reader: Any = _load(models or usual_folder())
+        self._reader: Any = _load(models or default_folder())
 
     def find(self, image: Grey) -> list[Found]:
         """Return where text may stand in an (H, W) uint8 image; each counts as SURE."""
@@ -63,7 +63,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def usual_folder() -> Path:
+def default_folder() -> Path:
     """Return the folder in which easyocr keeps its networks."""
     home = os.environ.get("EASYOCR_MODULE_PATH") or os.environ.get("MODULE_PATH") or Path.home() / ".EasyOCR"
     return Path(home) / "model"

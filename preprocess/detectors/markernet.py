@@ -45,20 +45,20 @@ MOST_GAMMA = 3.0
 INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
 
 
-def working_scale(shape: tuple[int, ...]) -> float:
+def film_scale(shape: tuple[int, ...]) -> float:
     """Return by how much a film of this shape is scaled before the network sees it."""
     return min(SIDE_PX / max(shape[:2]), LARGEST_SCALE)
 
 
-def working_copy(image: Grey) -> Grey:
+def resize_film(image: Grey) -> Grey:
     """Return the film, (H, W) uint8, at the size at which the network sees it."""
-    scale = working_scale(image.shape)
+    scale = film_scale(image.shape)
     size = [max(1, round(side * scale)) for side in image.shape[::-1]]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
-def darkened(film: Grey) -> Grey:
+def darken_bright_film(film: Grey) -> Grey:
     """Return an (H, W) uint8 film as bright as most that were trained on: brighter ones, as of chests, with a gamma."""
     counts = np.bincount(film.ravel(), minlength=256)[slice(*GREYS)].cumsum()
     median = GREYS[0] + int(np.searchsorted(counts, counts[-1] / 2))
@@ -69,12 +69,12 @@ def darkened(film: Grey) -> Grey:
     return levels[film]
 
 
-def padded(film: Grey) -> Grey:
+def pad_film(film: Grey) -> Grey:
     """Return the film with black added below and to the right, so that its sides are multiples of MULTIPLE."""
     return np.pad(film, [(0, -side % MULTIPLE) for side in film.shape])
 
 
-def probability(logits: Said) -> Said:
+def sigmoid(logits: Said) -> Said:
     """Return the probabilities, 0 to 1, for logits of any shape."""
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
@@ -110,8 +110,8 @@ class MarkerNetDetector:
 
     def detect(self, image: Grey) -> list[Marker]:
         """Return the markers of an (H, W) uint8 image, and the plates under lead letters, quads in its pixels."""
-        small = working_copy(image)
-        film = padded(darkened(small)).astype(np.float32)
+        small = resize_film(image)
+        film = pad_film(darken_bright_film(small)).astype(np.float32)
         rows, columns = (-(-side // STRIDE) for side in small.shape)
         said = second_look(self._said, film, self._said(film))[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
@@ -134,9 +134,7 @@ def marker_of(image: Grey, said: Said, region: Region, scale: NDArray[np.float64
         quad = tighten(image, quad, INK)
     if style != "symbol":
         quad = in_reading_order(quad, here[6:8].mean(1), bool(here[8].mean() > 0))
-    return Marker(
-        quad, confidence=round(float(probability(sure + np.float32(CONFIDENCE[style])).mean()), 4), style=style
-    )
+    return Marker(quad, confidence=round(float(sigmoid(sure + np.float32(CONFIDENCE[style])).mean()), 4), style=style)
 
 
 def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Quad:
@@ -161,5 +159,5 @@ def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> lis
 
 
 def _plate(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
-    sure = round(float(probability(region.of(said)[5]).mean()), 4)
+    sure = round(float(sigmoid(region.of(said)[5]).mean()), 4)
     return Marker(region.quad(scale), confidence=sure, style="plate")

@@ -14,11 +14,13 @@ import numpy as np
 from preprocess.detectors.reading import Grey, TextReader, read_from_all_sides
 from preprocess.detectors.tight_quads import label_box, tighten
 from preprocess.detectors.views import views
-from preprocess.markers import Marker, Quad, around, as_quad, quad_area
+from preprocess.markers import Marker, Quad, as_quad, enclosing_quad, quad_area
 
 OVERLAP = 0.5  # share of the smaller quad from which two finds are taken for one marker
 
-LARGEST = 0.07  # share of a film that one marker takes up at most: a hand's bones can look like a line of text
+MAX_AREA_FRACTION = (
+    0.07  # share of a film that one marker takes up at most: a hand's bones can look like a line of text
+)
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,19 @@ class TurnedDetector:
         return Marker(read.quad, read.text, confidence=round(1 - (1 - seen) * (1 - read.worth * seen), 4))
 
     def _find(self, image: Grey) -> list[Find]:
-        small = fit(image, self.side_px, self.enlarge)
+        small = scale_to_fit(image, self.side_px, self.enlarge)
         scale = np.divide(image.shape[::-1], small.shape[::-1])
         shown = views(self.turns, self.find_mirrored)
         finds = []
         for number, view in enumerate(shown):
             for quad, score in self.reader.find(view.show(small)):
-                if quad_area(quad) <= LARGEST * small.size:
+                if quad_area(quad) <= MAX_AREA_FRACTION * small.size:
                     there = as_quad(view.back(quad, small.shape) * scale)
                     finds.append(Find(there, tuple(score * (number == other) for other in range(len(shown)))))
         return finds
 
 
-def fit(image: Grey, side_px: int, enlarge: float) -> Grey:
+def scale_to_fit(image: Grey, side_px: int, enlarge: float) -> Grey:
     """Return the image scaled so that its longest side is side_px, but enlarged by no more than `enlarge`."""
     scale = min(side_px / max(image.shape), enlarge)
     size = [max(1, round(side * scale)) for side in image.shape[::-1]]
@@ -111,7 +113,7 @@ def _joined(a: Find, b: Find) -> Find:
     large, small = sorted((a.quad, b.quad), key=quad_area, reverse=True)
     if overlap(large, small) > 0.99:
         return Find(large, scores)
-    return Find(around(np.array([*a.quad, *b.quad], np.float32)), scores)
+    return Find(enclosing_quad(np.array([*a.quad, *b.quad], np.float32)), scores)
 
 
 def overlap(a: Quad, b: Quad) -> float:

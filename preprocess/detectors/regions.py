@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.markers import Quad, around, quad_area
+from preprocess.markers import Quad, enclosing_quad, quad_area
 
 # (CHANNELS, h, w) logits. Channel 0: a marker; 1 to 4: its style is STYLES[0..3]; 5: the plate under lead letters;
 # 6 and 7: where the text's top points, x and y; 8: it is mirrored
@@ -61,7 +61,7 @@ class Region:
         outlines, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.here)
         corners = np.concatenate([points + np.array((i, j)) for i in (0, 1) for j in (0, 1)])
-        return around((corners * scale).astype(np.float32))
+        return enclosing_quad((corners * scale).astype(np.float32))
 
 
 def regions(said: NDArray[np.float32], core: float, edge: float) -> list[Region]:

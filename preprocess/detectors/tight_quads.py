@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.markers import Quad, around, quad_area, quad_box, quad_sides
+from preprocess.markers import Quad, enclosing_quad, quad_area, quad_box, quad_sides
 
 FAINT = 20  # grey levels: less contrast than this is no ink to go by
 
@@ -34,7 +34,7 @@ def tighten(image: NDArray[np.uint8], quad: Quad, share: float = INK) -> Quad:
     if peak - ground < FAINT or ink[outline].mean() > ON_EDGE:
         return quad
     points = pixel_corners(_without_specks(ink, SPECK * inside.sum()), left, top)
-    tight = around(points) if len(points) else quad
+    tight = enclosing_quad(points) if len(points) else quad
     return tight if quad_area(tight) < quad_area(quad) else quad
 
 
@@ -90,7 +90,7 @@ def label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
     region = _fill(window, inside)
     if region is None or region[inside].mean() < 0.5 or _runs_on(region, image, left, top):
         return None
-    box = around(pixel_corners(region, left, top))
+    box = enclosing_quad(pixel_corners(region, left, top))
     fits = region.sum() >= RECTANGULAR * quad_area(box) and quad_area(box) <= LARGEST * quad_area(quad)
     return box if fits else None
 

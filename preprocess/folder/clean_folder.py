@@ -156,7 +156,7 @@ def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -
     markers_sha256 = "" if options.markers is None else sha256_of(Path(options.markers))
     identity = RunIdentity(options.settings, options.masks_only, markers_sha256)
     kept = select_valid_rows(plan.out, plan.root, sources.paths, identity, overwrite=options.overwrite)
-    pending = [path for path in sources.paths if path not in kept.places]
+    pending = [path for path in sources.paths if path not in kept.offsets]
     if pending:
         check_detector(plan)
     ledger = _open_dry_ledger(kept) if plan.dry_run else open_output_folder(plan.out, identity, kept)
@@ -168,7 +168,7 @@ def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -
 def _open_dry_ledger(kept: Ledger) -> Ledger:
     """Open a ledger for a dry run in a temporary folder, which is deleted once the ledger is no longer used."""
     folder = tempfile.mkdtemp(prefix="fxkit-")
-    ledger = kept.sorted_into(Path(folder, LEDGER))
+    ledger = kept.write_sorted(Path(folder, LEDGER))
     weakref.finalize(ledger, shutil.rmtree, folder)
     return ledger
 
@@ -191,9 +191,9 @@ def _tasks(plan: CleaningPlan, paths: Iterable[str], listed: Mapping[str, Marked
 
 def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassOf) -> Ledger:
     """Sort the ledger, then write the marker file, the association test and the review page."""
-    ledger = ledger.sorted_into(plan.out / LEDGER)
+    ledger = ledger.write_sorted(plan.out / LEDGER)
     write_coco(plan.out / MARKERS_FILE, LedgerImages(ledger))
-    rows = Rows(ledger, tuple(ledger.places))
+    rows = Rows(ledger, tuple(ledger.offsets))
     association = associate(rows, classes)
     write_association(plan.out / ASSOCIATION_FILE, association)
     inputs = ReviewInputs(rows, plan.root, plan.settings, plan.max_pixels, classes, association)

@@ -81,7 +81,7 @@ def select_valid_rows(
         _refuse_to_lose_outputs(out, root, old)
     wanted = set(paths)
     valid = (row.path for row in old.rows() if _is_valid(row, out, root, row.path in wanted))
-    return old.only(() if starts_over else valid)
+    return old.subset(() if starts_over else valid)
 
 
 def open_output_folder(out: Path, identity: RunIdentity, kept: Ledger) -> Ledger:
@@ -91,7 +91,7 @@ def open_output_folder(out: Path, identity: RunIdentity, kept: Ledger) -> Ledger
     """
     _remove_outdated(out, _open_or_start_ledger(out), kept)
     write_atomic(out / SETTINGS_FILE, json.dumps(identity.as_json(), indent=1) + "\n")
-    return kept.sorted_into(out / LEDGER)
+    return kept.write_sorted(out / LEDGER)
 
 
 def _open_or_start_ledger(out: Path) -> Ledger:
@@ -161,7 +161,7 @@ def _has_hash(file: Path, sha256: str) -> bool:
 
 def _remove_outdated(out: Path, old: Ledger, kept: Ledger) -> None:
     """Remove the outputs of rows that are not kept, and files of interrupted writes."""
-    dropped = sorted(old.places.keys() - kept.places.keys())
+    dropped = sorted(old.offsets.keys() - kept.offsets.keys())
     unwanted = {row.output for row in old.rows(dropped) if row.output}
     unwanted.difference_update(row.output for row in kept.rows())
     _remove_files([_output_path(out, output) for output in unwanted])

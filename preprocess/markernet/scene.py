@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.detectors.markernet import STYLES, darkened, working_scale
+from preprocess.detectors.markernet import STYLES, darken_bright_film, film_scale
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
@@ -68,9 +68,9 @@ def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list
 
 def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
     """Make a Film of an (H, W) uint8 image and its markers, quads in its pixels."""
-    scale = min(1.0, working_scale(image.shape))
+    scale = min(1.0, film_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return Film(darkened(picture), tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
+    return Film(darken_bright_film(picture), tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
 
 
 def make_scene(
@@ -117,7 +117,7 @@ def _window(
     """Show a part of a film, turned and scaled by chance, about `size` times as large as the network sees a film;
     return it with how it stands, where the film is, and what markers of its own it bears there."""
     picture = film.picture
-    scale = working_scale(picture.shape)
+    scale = film_scale(picture.shape)
     if around is None:
         least, most = (0.7, 1.4) if size < 1 else (0.45, 1.5)
         scale *= float(np.exp(rng.uniform(np.log(least), np.log(most))))

@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from preprocess.detectors.markernet import padded, probability, working_copy, working_scale
+from preprocess.detectors.markernet import film_scale, pad_film, resize_film, sigmoid
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.markernet.network import MarkerNet
@@ -168,11 +168,11 @@ def false_finds(network: MarkerNet, films: Sequence[Film]) -> list[Place]:
 
 def _false_on(network: MarkerNet, number: int, film: NDArray[np.uint8]) -> list[Place]:
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        logits = network(torch.from_numpy(padded(working_copy(film)))[None, None].float())
-    sure = probability(logits.float().numpy()[0, 0])
+        logits = network(torch.from_numpy(pad_film(resize_film(film)))[None, None].float())
+    sure = sigmoid(logits.float().numpy()[0, 0])
     _, _, stats, centres = cv2.connectedComponentsWithStats((sure > FALSE_FIND).astype(np.uint8))
     largest = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:PLACES_A_FILM] + 1
-    scale = STRIDE / working_scale(film.shape)
+    scale = STRIDE / film_scale(film.shape)
     return [Place(number, *(float(v) * scale for v in centres[index])) for index in largest]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocess.clean_image import find_markers, mask_of
+from preprocess.clean_image import build_mask, find_markers
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.detectors.ocr import Detector
 from preprocess.errors import ImageError, MarkerFileError
@@ -147,7 +147,7 @@ def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | 
 
 def _erased(film: Picture, detector: Detector, least: float = CleanSettings().min_confidence) -> Mask:
     settings = CleanSettings(min_confidence=least)
-    return mask_of(film.shape, find_markers(film, detector, settings), settings)
+    return build_mask(film.shape, find_markers(film, detector, settings), settings)
 
 
 def _read_film(root: str | Path, path: str, image: MarkedImage) -> Picture:

@@ -21,7 +21,7 @@ from scipy import stats
 
 from preprocess.files import write_atomic
 from preprocess.ledger import LedgerRow
-from preprocess.markers import kind_of, place_of
+from preprocess.markers import describe_position, describe_style
 
 N_CLASSES = range(2, 51)  # one class has nothing to compare with; more than 50 folders are unlikely to be classes
 
@@ -151,8 +151,8 @@ def _units(rows: Iterable[LedgerRow], classes: ClassOf) -> Iterator[tuple[str, s
 
 def _traits(row: LedgerRow) -> set[Trait]:
     markers = [marker for marker in row.markers if marker.style != "plate"]
-    styles = {("style", kind_of(marker)) for marker in markers}
-    places = {("place", place_of(marker, row.width, row.height)) for marker in markers}
+    styles = {("style", describe_style(marker)) for marker in markers}
+    places = {("place", describe_position(marker, row.width, row.height)) for marker in markers}
     return styles | places | ({("style", "any marker")} if markers else set())
 
 

@@ -19,12 +19,12 @@ import cv2
 import jinja2
 import numpy as np
 
-from preprocess.clean_image import mask_of
+from preprocess.clean_image import build_mask
 from preprocess.errors import KnownError, one_line
 from preprocess.files import write_atomic
 from preprocess.images import Array, read_image, thumbnail_uri
 from preprocess.ledger import LedgerRow
-from preprocess.markers import Marker, kind_of, quad_box
+from preprocess.markers import Marker, describe_style, quad_box
 from preprocess.mask import Mask
 from preprocess.review.association import Association, ClassOf, format_p
 from preprocess.review.ranking import REASONS, Census, min_confidence, rank, reasons_of, take_census
@@ -110,7 +110,7 @@ def _describe_film(row: LedgerRow, census: Census, classes: ClassOf | None = Non
         "least": None if lowest is None else round(lowest, 2),
         "share": round(100 * row.mask_fraction, 2),
         "texts": [one_line(marker.text) for marker in row.markers],
-        "kinds": sorted({kind_of(marker) for marker in row.markers}),
+        "kinds": sorted({describe_style(marker) for marker in row.markers}),
         "why": reasons_of(row, census),
         "error": one_line(row.error),
     }
@@ -151,7 +151,7 @@ def _make_pictures(rows: Iterable[LedgerRow], out: Path, inputs: ReviewInputs) -
             continue  # the source was removed after it was cleaned
         pictures[row.path] = {
             "size": before.shape[1::-1],
-            "outline": _outline(mask_of(before.shape, row.markers, inputs.settings)),
+            "outline": _outline(build_mask(before.shape, row.markers, inputs.settings)),
             "before": _views(before, row.markers),
             "after": _views(after, row.markers) if row.status == "cleaned" else [],
         }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from preprocess.ledger import LedgerRow
-from preprocess.markers import kind_of, place_of
+from preprocess.markers import describe_position, describe_style
 
 LOW_CONFIDENCE = 0.6
 
@@ -52,7 +52,7 @@ def take_census(rows: Iterable[LedgerRow]) -> Census:
     statuses, kinds, marked, markers = Counter[str](), Counter[str](), 0, 0
     for row in rows:
         statuses[row.status] += 1
-        kinds.update({kind_of(marker) for marker in row.markers})
+        kinds.update({describe_style(marker) for marker in row.markers})
         marked += bool(row.markers)
         markers += len(row.markers)
     return Census(statuses, marked, markers, kinds)
@@ -66,9 +66,9 @@ def min_confidence(row: LedgerRow) -> float | None:
 def reasons_of(row: LedgerRow, census: Census) -> tuple[str, ...]:
     """Return the REASONS to check this film, sorted by weight."""
     lowest = min_confidence(row)
-    central = any(place_of(marker, row.width, row.height) == "centre" for marker in row.markers)
+    central = any(describe_position(marker, row.width, row.height) == "centre" for marker in row.markers)
     rare = census.marked >= MIN_FILMS_FOR_RARE and any(
-        census.kinds[kind_of(marker)] < RARE_FRACTION * census.marked for marker in row.markers
+        census.kinds[describe_style(marker)] < RARE_FRACTION * census.marked for marker in row.markers
     )
     holds = {
         "failed": row.status == "failed",

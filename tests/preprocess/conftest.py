@@ -1,4 +1,4 @@
-"""Small films with known markers."""
+"""Small synthetic films with known markers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from preprocess.markers import MarkedImage, Marker, box_quad
 
 
 def film(seed: int = 0, shape: tuple[int, ...] = (120, 90), dtype: str = "uint8") -> np.ndarray:
-    """A noisy grey film with a bright bar for a bone."""
+    """Return a noisy grey film with a bright bar in place of a bone."""
     pixels = np.random.default_rng(seed).normal(60, 4, shape)
     pixels[:, 20:32] += 90
     scale = 257 if dtype == "uint16" else 1
@@ -22,26 +22,26 @@ def film(seed: int = 0, shape: tuple[int, ...] = (120, 90), dtype: str = "uint8"
 
 
 def block(shape: tuple[int, ...], rows: slice, columns: slice) -> np.ndarray:
-    """A mask that is True in a rectangle."""
+    """Return a mask that is True in a rectangle."""
     mask = np.zeros(shape, bool)
     mask[rows, columns] = True
     return mask
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """What JPEG keeps of an image."""
+    """Encode an image as JPEG and decode it again."""
     return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
 
 
 def write_text(image: np.ndarray, text: str, at: tuple[int, int], size: float = 1.0) -> np.ndarray:
-    """Burn text into an (H, W) uint8 film, in place."""
+    """Write bright text on an (H, W) uint8 film in place, and return the film."""
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 245, max(1, round(2 * size)), cv2.LINE_AA)
     return image
 
 
 @pytest.fixture
 def films(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
-    """Makes a folder of so many films, every third without a marker, and their COCO file; returns both."""
+    """Return a function that writes a folder of films and their COCO file. Every third film has no marker."""
 
     def make(count: int, name: str = "films") -> tuple[Path, Path]:
         root, marked = tmp_path / name, {}
@@ -57,13 +57,13 @@ def films(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, hidden ones too, with its bytes."""
+    """Return the bytes of every file below a folder, hidden ones included, by relative path."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def said_of(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[int, int] = (60, 80)) -> np.ndarray:
-    """Logits of -6, with polygons (channel, corners in outer pixel coordinates, logit) painted into them."""
-    said = np.full((CHANNELS, *shape), -6, np.float32)
+def logits_with(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[int, int] = (60, 80)) -> np.ndarray:
+    """Return network logits of -6 with polygons in them: (channel, corners in outer pixel coordinates, logit)."""
+    logits = np.full((CHANNELS, *shape), -6, np.float32)
     for channel, corners, value in parts:
         rows, columns = np.indices(shape) + 0.5
         outline = np.array(corners, np.float32)
@@ -71,11 +71,12 @@ def said_of(*parts: tuple[int, list[tuple[float, float]], float], shape: tuple[i
             cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0
             for x, y in zip(columns.flat, rows.flat, strict=True)
         ]
-        said[channel][np.reshape(inside, shape)] = value
-    return said
+        logits[channel][np.reshape(inside, shape)] = value
+    return logits
 
 
 def turned_box(angle_deg: float, length: float = 36, height: float = 14) -> np.ndarray:
+    """Return the (4, 2) corners of a box around (40, 30), turned by an angle."""
     angle = np.radians(angle_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     half = np.array([(-length, -height), (length, -height), (length, height), (-length, height)]) / 2

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from preprocess.clean_image import clean_image, erase, mask_of, to_erase
+from preprocess.clean_image import build_mask, choose_markers, clean_image, erase
 from preprocess.detectors.build import UnionDetector, build_detector
 from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.detectors.ocr import TurnedDetector
@@ -13,8 +13,8 @@ from preprocess.settings import CleanSettings
 from .conftest import film, jpeg, write_text
 
 
-class Fixed:
-    """A detector that always finds the same."""
+class FixedDetector:
+    """A detector that always returns the same markers."""
 
     def __init__(self, *confidences: float) -> None:
         self.markers = [
@@ -29,10 +29,10 @@ class Fixed:
 
 @pytest.mark.parametrize("shape", [(120, 90), (120, 90, 3)])
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-def test_confident_markers_are_erased_and_nothing_else_changes(shape: tuple[int, ...], kind: str) -> None:
+def test_only_confident_markers_are_erased(shape: tuple[int, ...], kind: str) -> None:
     image = film(shape=shape, dtype=kind)
     before = image.copy()
-    cleaned = clean_image(image, Fixed(0.9, 0.1), CleanSettings())
+    cleaned = clean_image(image, FixedDetector(0.9, 0.1), CleanSettings())
     assert [marker.confidence for marker in cleaned.markers] == [0.9]
     assert cleaned.mask[15, 60]
     assert not cleaned.mask[35, 60]
@@ -41,14 +41,14 @@ def test_confident_markers_are_erased_and_nothing_else_changes(shape: tuple[int,
     assert np.array_equal(image, before)
 
 
-def test_a_film_without_markers_stays_as_it_is() -> None:
+def test_a_film_without_markers_does_not_change() -> None:
     image = film()
-    cleaned = clean_image(image, Fixed(), CleanSettings())
+    cleaned = clean_image(image, FixedDetector(), CleanSettings())
     assert np.array_equal(cleaned.image, image)
     assert not cleaned.mask.any()
 
 
-def test_the_markers_are_those_that_were_erased() -> None:
+def test_only_the_erased_markers_are_returned() -> None:
     right, left = Marker(box_quad(50, 10, 80, 20), "R"), Marker(box_quad(50, 40, 80, 50), "L")
     image = film()
     cleaned = erase(image, [right, left], CleanSettings(keep="R"))
@@ -58,7 +58,7 @@ def test_the_markers_are_those_that_were_erased() -> None:
 
 
 @pytest.mark.parametrize("mode", ["inpaint", "fill", "noise", "box"])
-def test_each_mode_erases_and_touches_nothing_else(mode: str) -> None:
+def test_each_mode_changes_only_the_masked_pixels(mode: str) -> None:
     image = film()
     image[10:25, 50:80] = 250
     cleaned = erase(image, [Marker(box_quad(50, 10, 80, 25), "R")], CleanSettings(mode=mode))
@@ -67,41 +67,41 @@ def test_each_mode_erases_and_touches_nothing_else(mode: str) -> None:
     assert bool((cleaned.image[cleaned.mask] == 0).all()) == (mode == "box")
 
 
-def test_a_film_of_which_too_much_would_go_is_refused() -> None:
+def test_a_film_is_refused_if_too_much_would_be_erased() -> None:
     large = Marker(box_quad(0, 0, 90, 60))
     with pytest.raises(AreaError, match=r"5\d\.\d% of the film would be erased, allowed are 25\.0%; look whether"):
         erase(film(), [large], CleanSettings())
     assert erase(film(), [large], CleanSettings(max_fraction=0.7)).mask.mean() > 0.5
 
 
-def test_the_marker_network_is_the_default_detector_and_reads_unless_told_not_to() -> None:
-    reading, unread = (build_detector(CleanSettings(read_text=read)) for read in (True, False))
-    assert isinstance(reading, MarkerNetDetector)
-    assert isinstance(unread, MarkerNetDetector)
-    assert isinstance(reading._reader, RapidReader)
-    assert unread._reader is None
+def test_the_default_detector_is_the_marker_network_with_a_reader() -> None:
+    with_text, without_text = (build_detector(CleanSettings(read_text=read)) for read in (True, False))
+    assert isinstance(with_text, MarkerNetDetector)
+    assert isinstance(without_text, MarkerNetDetector)
+    assert isinstance(with_text._reader, RapidReader)
+    assert without_text._reader is None
 
 
-def test_ocr_looks_as_the_settings_say() -> None:
+def test_ocr_uses_its_settings() -> None:
     detector = build_detector(CleanSettings(detector="rapidocr", side_px=320, turns=2, read_text=False))
     assert isinstance(detector, TurnedDetector)
     assert isinstance(detector.reader, RapidReader)
     assert (detector.side_px, detector.turns) == (320, 2)
 
 
-def test_the_union_asks_the_network_first() -> None:
+def test_the_union_runs_the_network_first() -> None:
     detector = build_detector(CleanSettings(detector="union"))
     assert isinstance(detector, UnionDetector)
-    assert [type(one) for one in detector.detectors] == [MarkerNetDetector, TurnedDetector]
+    assert [type(part) for part in detector.detectors] == [MarkerNetDetector, TurnedDetector]
 
 
-def test_the_network_that_the_settings_name_is_loaded() -> None:
+def test_the_network_of_the_settings_is_loaded() -> None:
     with pytest.raises(DetectorError, match=r"^nosuch\.onnx: cannot be loaded \(.*expected an \.onnx of `fxkit marker"):
         build_detector(CleanSettings(weights="nosuch.onnx", read_text=False))
 
 
-def test_what_jpeg_left_around_a_marker_goes_with_it() -> None:
-    """Beside its letters each block shows waves, which would tell where they stood."""
+def test_jpeg_ringing_around_a_marker_is_erased_too() -> None:
+    """JPEG leaves waves beside letters, which would show where the letters were."""
     image = np.rint(np.random.default_rng(0).normal(60, 1.5, (160, 160))).astype(np.uint8)
     write_text(image, "L", (64, 90), size=1.0)
     image = jpeg(image, 40)
@@ -110,49 +110,51 @@ def test_what_jpeg_left_around_a_marker_goes_with_it() -> None:
     before, cleaned = image.astype(int), erase(image, [marker], CleanSettings())
     around = np.zeros(image.shape, bool)
     around[rows.min() - 12 : rows.max() + 13, columns.min() - 12 : columns.max() + 13] = True
-    assert np.abs(before - 60)[around & ~mask_of(image.shape, [marker], CleanSettings())].max() > 12
+    assert np.abs(before - 60)[around & ~build_mask(image.shape, [marker], CleanSettings())].max() > 12
     assert np.abs(cleaned.image.astype(int) - 60).max() < 8
     assert (cleaned.mask & ~around).sum() == 0
 
 
-def test_on_a_film_without_blocks_the_mask_is_that_of_the_markers() -> None:
+def test_without_jpeg_blocks_the_mask_covers_only_the_markers() -> None:
     marker = Marker(box_quad(50, 10, 80, 20), "R")
-    assert np.array_equal(erase(film(), [marker], CleanSettings()).mask, mask_of((120, 90), [marker], CleanSettings()))
+    assert np.array_equal(
+        erase(film(), [marker], CleanSettings()).mask, build_mask((120, 90), [marker], CleanSettings())
+    )
 
 
 RIGHT, LEFT, UNREAD = (Marker(box_quad(10 * n, 0, 10 * n + 8, 8), text) for n, text in enumerate(("R29", "L", "")))
 
 
-def plate(marker: Marker) -> Marker:
+def plate_under(marker: Marker) -> Marker:
     x, y = marker.quad[0]
     return Marker(box_quad(x - 1, y - 1, x + 9, y + 9), style="plate")
 
 
-def test_everything_goes_where_nothing_is_said() -> None:
-    markers = [RIGHT, plate(RIGHT), UNREAD]
-    assert to_erase(markers, CleanSettings()) == markers
+def test_by_default_all_markers_are_erased() -> None:
+    markers = [RIGHT, plate_under(RIGHT), UNREAD]
+    assert choose_markers(markers, CleanSettings()) == markers
 
 
-def test_keep_saves_what_matches_and_nothing_unread() -> None:
+def test_keep_spares_matching_markers_but_no_unread_ones() -> None:
     markers = [RIGHT, LEFT, UNREAD]
-    assert to_erase(markers, CleanSettings(keep="^R")) == [LEFT, UNREAD]
-    assert to_erase(markers, CleanSettings(keep=".*")) == [UNREAD]
-    assert to_erase(markers, CleanSettings(keep="r")) == markers
-    assert to_erase(markers, CleanSettings(keep="(?i)r")) == [LEFT, UNREAD]
+    assert choose_markers(markers, CleanSettings(keep="^R")) == [LEFT, UNREAD]
+    assert choose_markers(markers, CleanSettings(keep=".*")) == [UNREAD]
+    assert choose_markers(markers, CleanSettings(keep="r")) == markers
+    assert choose_markers(markers, CleanSettings(keep="(?i)r")) == [LEFT, UNREAD]
 
 
-def test_only_picks_what_matches_and_nothing_unread() -> None:
+def test_only_chooses_matching_markers_but_no_unread_ones() -> None:
     markers = [RIGHT, LEFT, UNREAD]
-    assert to_erase(markers, CleanSettings(only=r"\d")) == [RIGHT]
-    assert to_erase(markers, CleanSettings(only="R|L", keep="29")) == [LEFT]
-    assert to_erase(markers, CleanSettings(only=".*")) == [RIGHT, LEFT]
+    assert choose_markers(markers, CleanSettings(only=r"\d")) == [RIGHT]
+    assert choose_markers(markers, CleanSettings(only="R|L", keep="29")) == [LEFT]
+    assert choose_markers(markers, CleanSettings(only=".*")) == [RIGHT, LEFT]
 
 
-def test_plates_stay_when_told_to() -> None:
-    assert to_erase([RIGHT, plate(RIGHT)], CleanSettings(plates=False)) == [RIGHT]
+def test_plates_can_be_kept() -> None:
+    assert choose_markers([RIGHT, plate_under(RIGHT)], CleanSettings(plates=False)) == [RIGHT]
 
 
 def test_a_plate_follows_the_letters_on_it() -> None:
-    markers = [RIGHT, plate(RIGHT), LEFT, plate(LEFT)]
-    assert to_erase(markers, CleanSettings(keep="R")) == [LEFT, plate(LEFT)]
-    assert to_erase(markers, CleanSettings(only="R")) == [RIGHT, plate(RIGHT)]
+    markers = [RIGHT, plate_under(RIGHT), LEFT, plate_under(LEFT)]
+    assert choose_markers(markers, CleanSettings(keep="R")) == [LEFT, plate_under(LEFT)]
+    assert choose_markers(markers, CleanSettings(only="R")) == [RIGHT, plate_under(RIGHT)]

@@ -20,14 +20,14 @@ markers = st.builds(
 
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(st.lists(markers, max_size=3))))
-def test_coco_brings_markers_back(tmp_path_factory: pytest.TempPathFactory, made: dict[str, tuple]) -> None:
+def test_markers_survive_writing_and_reading(tmp_path_factory: pytest.TempPathFactory, made: dict[str, tuple]) -> None:
     file = tmp_path_factory.mktemp("coco") / "markers.json"
     images = {name: MarkedImage(3000, 3000, tuple(several)) for name, (several,) in made.items()}
     write_coco(file, images)
     assert read_coco(file) == images
 
 
-def test_plain_boxes_are_enough(tmp_path: Path) -> None:
+def test_boxes_without_polygons_are_read(tmp_path: Path) -> None:
     file = tmp_path / "boxes.json"
     rows = [{"image_id": 7, "bbox": [1, 2, 30, 40]}]
     images = [{"id": 7, "file_name": "a.png", "width": 50, "height": 60}]
@@ -53,10 +53,13 @@ def test_a_polygon_becomes_the_rectangle_around_it(tmp_path: Path) -> None:
         ("[]", "not COCO"),
         ('{"images": []}', "not COCO .*annotations"),
         ('{"images": [{"id": 1}], "annotations": [{"image_id": 2}]}', "not COCO"),
-        ('{"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [0, 0, NaN, 1]}]}', "nan is no coord"),
+        (
+            '{"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [0, 0, NaN, 1]}]}',
+            "nan is not a finite",
+        ),
     ],
 )
-def test_what_is_not_coco_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+def test_a_file_that_is_not_coco_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(MarkerFileError, match=reason):
         read_coco(tmp_path / "m.json")
@@ -82,7 +85,7 @@ def test_a_turned_box_turns_clockwise_about_its_centre(tmp_path: Path) -> None:
     assert read_one(tmp_path, attributes={"rotation": 0.0}).quad == box_quad(10, 20, 50, 40)
 
 
-def test_facts_may_stand_beside_the_box_or_be_empty(tmp_path: Path) -> None:
+def test_attributes_may_be_keys_beside_the_box_or_be_empty(tmp_path: Path) -> None:
     beside = read_one(tmp_path, text="R7", score=0.5, attributes=None, category_id=None)
     assert (beside.text, beside.confidence, beside.style) == ("R7", 0.5, "")
     empty = read_one(tmp_path, score=None, attributes={"text": None, "confidence": ""})
@@ -90,13 +93,13 @@ def test_facts_may_stand_beside_the_box_or_be_empty(tmp_path: Path) -> None:
     assert read_one(tmp_path, attributes={"confidence": "0.25"}).confidence == 0.25
 
 
-def test_a_polygon_that_ends_where_it_began_keeps_its_reading_order(tmp_path: Path) -> None:
+def test_a_closed_polygon_keeps_its_reading_order(tmp_path: Path) -> None:
     mirrored = ((50, 20), (10, 20), (10, 40), (50, 40))
     closed = [value for point in (*mirrored, mirrored[0]) for value in point]
     assert read_one(tmp_path, segmentation=[closed]).quad == mirrored
 
 
-def test_images_of_one_name_have_the_markers_of_both_and_no_size_is_needed_without_markers(tmp_path: Path) -> None:
+def test_images_of_one_name_are_joined_and_may_lack_a_size(tmp_path: Path) -> None:
     images = [{"id": number, "file_name": "a.png", "width": 50, "height": 60} for number in (0, 1)]
     images.append({"id": 2, "file_name": "b.png", "width": None, "height": None})
     rows = [{"image_id": number, "bbox": [number, 2, 30, 40]} for number in (0, 1)]
@@ -105,7 +108,7 @@ def test_images_of_one_name_have_the_markers_of_both_and_no_size_is_needed_witho
     assert read_coco(tmp_path / "two.json") == {"a.png": MarkedImage(50, 60, both), "b.png": MarkedImage(0, 0)}
 
 
-def test_a_box_around_a_polygon_is_the_same_marker_and_a_box_elsewhere_is_not(tmp_path: Path) -> None:
+def test_a_box_that_encloses_a_polygon_is_the_same_marker(tmp_path: Path) -> None:
     turned = [10, 40, 30, 20, 50, 40, 30, 60]
     rows: list[dict[str, object]] = [
         {"image_id": 1, "segmentation": [], "bbox": [10, 20.001, 40, 40]},

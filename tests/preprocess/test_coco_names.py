@@ -24,25 +24,27 @@ FILMS = ["a/film 00.png", "b/film 01.png", "b/old/film 01.png", "Ä 7 (2).png"]
         ("xyz-film_00.png", "xyz-film_00.png"),
     ],
 )
-def test_a_changed_name_finds_its_film(name: str, film: str) -> None:
+def test_a_changed_name_matches_its_film(name: str, film: str) -> None:
     image = MarkedImage(1, 2)
     assert name_films({name: image}, FILMS, "m.json") == {film: image}
 
 
-def test_names_that_are_paths_are_taken_as_they_stand() -> None:
+def test_names_that_are_paths_of_films_are_kept() -> None:
     images = {"a/film 00.png": MarkedImage(1, 1), "film 00.png": MarkedImage(2, 2)}
     assert name_films(images, FILMS, "m.json") == images
 
 
-def test_a_name_that_fits_several_films_is_refused() -> None:
+def test_a_name_that_matches_several_films_is_refused() -> None:
     for name in ("film 01.png", "images/1a2b3c4d-film_01.png"):
-        with pytest.raises(MarkerFileError, match=r"^m.json: file_name .* fits 2 films, b/film 01.png and b/old/film"):
+        with pytest.raises(
+            MarkerFileError, match=r"^m.json: file_name .* matches 2 films, such as b/film 01.png and b/old"
+        ):
             name_films({name: MarkedImage(1, 1)}, FILMS, "m.json")
 
 
-def test_two_names_of_one_film_are_refused() -> None:
+def test_two_names_that_match_one_film_are_refused() -> None:
     images = {name: MarkedImage(1, 1) for name in ("1a2b3c4d-film_00.png", "ffffffff-film_00.png")}
     with pytest.raises(
-        MarkerFileError, match=r"'1a2b3c4d-film_00.png' and 'ffffffff-film_00.png' both fit the film a/"
+        MarkerFileError, match=r"'1a2b3c4d-film_00.png' and 'ffffffff-film_00.png' both match the film a/"
     ):
         name_films(images, FILMS, "m.json")

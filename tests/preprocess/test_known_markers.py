@@ -1,5 +1,3 @@
-"""Which image's markers belong to a path, and what is no list of markers."""
-
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from preprocess.markers import MarkedImage
 from preprocess.settings import CleanSettings
 
 
-def test_the_longest_end_of_a_path_is_found() -> None:
+def test_the_longest_matching_path_is_found() -> None:
     images = {"1.png": MarkedImage(1, 1), "a/1.png": MarkedImage(2, 2)}
     known = KnownMarkers(images, CleanSettings())
     assert known.find("1.png") == known.find("b/1.png") == images["1.png"]
@@ -22,6 +20,6 @@ def test_the_longest_end_of_a_path_is_found() -> None:
     assert mask.shape == (2, 2)
 
 
-def test_a_place_without_a_ledger_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="no ledger can be read"):
+def test_a_folder_without_a_ledger_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the ledger cannot be read"):
         read_known_markers(tmp_path)

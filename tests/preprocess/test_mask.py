@@ -4,7 +4,7 @@ from preprocess.markers import Marker, as_quad, box_quad
 from preprocess.mask import marker_mask, sample
 
 
-def test_without_growth_a_box_is_exactly_its_pixels() -> None:
+def test_without_a_margin_a_box_covers_its_own_pixels() -> None:
     mask = marker_mask((20, 30), [Marker(box_quad(5, 6, 15, 10))], grow_fraction=0, grow_px=0)
     expected = np.zeros((20, 30), bool)
     expected[6:10, 5:15] = True
@@ -12,7 +12,7 @@ def test_without_growth_a_box_is_exactly_its_pixels() -> None:
     assert mask.sum() <= 11 * 5
 
 
-def test_it_grows_by_a_share_of_the_shorter_side() -> None:
+def test_the_margin_is_a_fraction_of_the_shorter_side() -> None:
     mask = marker_mask((100, 100), [Marker(box_quad(30, 30, 70, 50))], grow_fraction=0.5, grow_px=0)
     rows, columns = np.nonzero(mask)
     assert abs(rows.min() - 20) <= 1
@@ -20,18 +20,18 @@ def test_it_grows_by_a_share_of_the_shorter_side() -> None:
     assert abs(columns.min() - 20) <= 1
 
 
-def test_plates_grow_by_no_share_of_their_side() -> None:
+def test_plates_get_no_relative_margin() -> None:
     plate = Marker(box_quad(30, 30, 70, 50), style="plate")
     assert marker_mask((100, 100), [plate], grow_fraction=0.5, grow_px=0).sum() <= 41 * 21
 
 
-def test_small_films_still_get_a_soft_edge() -> None:
+def test_small_films_get_a_margin_for_soft_edges() -> None:
     mask = marker_mask((50, 50), [Marker(box_quad(20, 20, 30, 24))], grow_fraction=0, grow_px=3)
     assert mask[19, 25]
     assert mask[24, 25]
 
 
-def test_mirrored_and_turned_quads_grow_outwards_too() -> None:
+def test_the_margin_of_a_mirrored_quad_lies_outside_it() -> None:
     quad = as_quad([(70, 30), (30, 30), (30, 50), (70, 50)])
     mask = marker_mask((100, 100), [Marker(quad)], grow_fraction=0.5, grow_px=0)
     assert np.array_equal(
@@ -39,7 +39,7 @@ def test_mirrored_and_turned_quads_grow_outwards_too() -> None:
     )
 
 
-def test_markers_beyond_the_film_do_no_harm() -> None:
+def test_markers_outside_the_film_are_clipped() -> None:
     far = [Marker(box_quad(-1e7, -5, 3, 3)), Marker(box_quad(400, 400, 1e9, 500)), Marker(box_quad(3, 3, 3, 3))]
     mask = marker_mask((20, 30, 3), far, grow_px=0)
     assert mask.shape == (20, 30)
@@ -47,11 +47,11 @@ def test_markers_beyond_the_film_do_no_harm() -> None:
     assert not mask[10:, 10:].any()
 
 
-def test_no_marker_no_mask() -> None:
+def test_without_markers_the_mask_is_empty() -> None:
     assert not marker_mask((5, 5), []).any()
 
 
-def test_a_sample_is_all_places_or_evenly_so_many() -> None:
+def test_a_sample_holds_all_pixels_or_evenly_spaced_ones() -> None:
     mask = np.zeros((4, 5), bool)
     mask[1, 1:] = mask[3, 0] = True
     assert sample(mask, 9).tolist() == [[1, 1], [1, 2], [1, 3], [1, 4], [3, 0]]

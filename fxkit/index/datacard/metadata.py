@@ -10,7 +10,7 @@ from fxkit.data.manifest import Record
 from fxkit.index.facts import FileFacts
 from fxkit.metrics.scores import Floats
 from preprocess.known_markers import KnownMarkers
-from preprocess.markers import MarkedImage, kind_of, quad_area, quad_box
+from preprocess.markers import MarkedImage, describe_style, quad_area, quad_box
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _marking(path: str, image: MarkedImage) -> Marking:
     boxes = [quad_box(marker.quad) for marker in markers]
     return Marking(
         path,
-        dict(sorted(Counter(map(kind_of, markers)).items())),
+        dict(sorted(Counter(map(describe_style, markers)).items())),
         round(sum(x0 + x1 for x0, _, x1, _ in boxes) / 2 / len(boxes) / image.width, 4),
         round(sum(y0 + y1 for _, y0, _, y1 in boxes) / 2 / len(boxes) / image.height, 4),
         round(max(quad_area(marker.quad) for marker in markers) / (image.width * image.height), 6),

@@ -7,7 +7,7 @@ from fxkit.data.manifest import Record
 from fxkit.errors import DataError
 from preprocess.coco_names import name_films
 from preprocess.known_markers import KnownMarkers
-from preprocess.markers import MarkedImage, kind_of
+from preprocess.markers import MarkedImage, describe_style
 
 UNKNOWN = "none"
 
@@ -38,10 +38,10 @@ def read_strata(records: Sequence[Record], kinds: Sequence[str], markers: KnownM
 
 
 def _read_styles(records: Sequence[Record], markers: KnownMarkers) -> dict[str, str]:
-    images = name_films(markers.images, [r.path for r in records], markers.place)
+    images = name_films(markers.images, [r.path for r in records], markers.source)
     if not any(r.path in images for r in records):
         raise DataError(
-            f"{markers.place}: has none of the {len(records)} films, such as {records[0].path}; expected their "
+            f"{markers.source}: has none of the {len(records)} films, such as {records[0].path}; expected their "
             "markers; run `fxkit clean-labels` on the same films"
         )
     return marker_styles(records, images)
@@ -63,5 +63,5 @@ def marker_styles(records: Sequence[Record], images: Mapping[str, MarkedImage]) 
 
 def _style(image: MarkedImage) -> str:
     """A plate only carries letters, so it has no say where there are some."""
-    kinds = Counter(kind_of(marker) for marker in image.markers if marker.style != "plate")
+    kinds = Counter(describe_style(marker) for marker in image.markers if marker.style != "plate")
     return kinds.most_common(1)[0][0] if kinds else UNKNOWN

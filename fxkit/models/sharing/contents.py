@@ -18,7 +18,7 @@ from fxkit.data.manifest import Record, manifest_hash, usable, write_manifest
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from preprocess.files import write_atomic
-from preprocess.ledger import ledger_of
+from preprocess.ledger import read_ledger_if_any
 
 DETECTOR = "markers.onnx"  # the tuned marker network, if the films were cleaned with one
 
@@ -118,7 +118,7 @@ def _write_config(run: Run, out: Path) -> None:
 
 
 def _write_manifest(run: Run, cleaning: Mapping[str, Any] | None, out: Path, hashes: bool) -> None:
-    sources = {row.output_sha256: row.sha256 for row in ledger_of(run.root).values()} if run.root.is_dir() else {}
+    sources = {row.output_sha256: row.sha256 for row in read_ledger_if_any(run.root).values()}
     records = number_records(run.records, sources, hashes=hashes)
     write_manifest(out / "manifest.csv", records)
     manifest = read_json(run.folder / "manifest.json")

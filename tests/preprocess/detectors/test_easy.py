@@ -10,7 +10,7 @@ import torch
 
 from preprocess.clean_image import clean_image
 from preprocess.detectors.build import build_detector
-from preprocess.detectors.easy import FILES, EasyReader, usual_folder
+from preprocess.detectors.easy import FILES, EasyReader, default_folder
 from preprocess.errors import DetectorError
 from preprocess.settings import CleanSettings
 
@@ -101,8 +101,8 @@ def test_one_missing_file_is_named_without_a_download(models: Path, tmp_path: Pa
 
 def test_the_usual_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EASYOCR_MODULE_PATH", str(tmp_path))
-    assert usual_folder() == tmp_path / "model"
+    assert default_folder() == tmp_path / "model"
     monkeypatch.delenv("EASYOCR_MODULE_PATH")
     monkeypatch.delenv("MODULE_PATH", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert usual_folder() == tmp_path / ".EasyOCR" / "model"
+    assert default_folder() == tmp_path / ".EasyOCR" / "model"

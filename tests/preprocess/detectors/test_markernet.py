@@ -16,24 +16,24 @@ from preprocess.detectors.markernet import (
     LARGEST_SCALE,
     SIDE_PX,
     MarkerNetDetector,
-    darkened,
+    darken_bright_film,
+    film_scale,
     in_reading_order,
     marker_of,
-    padded,
+    pad_film,
     plates,
-    working_copy,
-    working_scale,
+    resize_film,
 )
 from preprocess.detectors.regions import regions
 from preprocess.detectors.views import View
 from preprocess.errors import DetectorError
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import write_image
-from preprocess.markers import Marker, around, box_quad, is_mirrored
+from preprocess.markers import Marker, box_quad, enclosing_quad, is_mirrored
 from preprocess.mask import marker_mask
 from preprocess.settings import CleanSettings
 
-from ..conftest import contents, film, said_of, turned_box, write_text
+from ..conftest import contents, film, logits_with, turned_box, write_text
 
 ONE = np.ones(2)
 BLANK = np.zeros((120, 160), np.uint8)
@@ -46,7 +46,7 @@ def test_corners_stand_in_reading_order(angle: float, mirrored: bool) -> None:
     if mirrored:
         placed = np.column_stack([80 - placed[:, 0], placed[:, 1]])
     up = (placed[0] - placed[3]) / 14
-    found = in_reading_order(around(placed.astype(np.float32)), up.astype(np.float32), mirrored)
+    found = in_reading_order(enclosing_quad(placed.astype(np.float32)), up.astype(np.float32), mirrored)
     assert np.array(found) == pytest.approx(placed, abs=0.05)
     assert is_mirrored(found) is mirrored
 
@@ -56,7 +56,7 @@ BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
 
 @pytest.mark.parametrize(("channel", "style"), list(enumerate(("burned", "label", "lead", "symbol"), 1)))
 def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
-    said = said_of((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
+    said = logits_with((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
     (region,) = regions(said[0], CORE, EDGE)
     marker = marker_of(BLANK, said, region, ONE * 2)
     assert marker.style == style
@@ -67,7 +67,7 @@ def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: 
 
 
 def test_confidence_is_that_of_the_surer_half() -> None:
-    said = said_of((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
+    said = logits_with((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
     (region,) = regions(said[0], CORE, EDGE)
     assert marker_of(BLANK, said, region, ONE).confidence == pytest.approx(
         1 / (1 + np.exp(-4.0 - CONFIDENCE["burned"])), abs=1e-4
@@ -77,7 +77,7 @@ def test_confidence_is_that_of_the_surer_half() -> None:
 @pytest.mark.parametrize(("sure", "fringe", "kept"), [(7.0, -1.0, False), (7.0, 0.0, True), (3.0, -1.0, True)])
 def test_the_quad_leaves_out_a_fringe_that_is_doubtful_beside_it(sure: float, fringe: float, kept: bool) -> None:
     wide = [(6.0, 16.0), (34.0, 16.0), (34.0, 31.0), (6.0, 31.0)]
-    said = said_of((0, wide, fringe), (0, BOX, sure), (2, wide, 1.0))
+    said = logits_with((0, wide, fringe), (0, BOX, sure), (2, wide, 1.0))
     (region,) = regions(said[0], CORE, EDGE)
     expected = box_quad(6, 16, 34, 31) if kept else box_quad(10, 20, 30, 27)
     assert set(marker_of(BLANK, said, region, ONE).quad) == set(expected)
@@ -85,14 +85,14 @@ def test_the_quad_leaves_out_a_fringe_that_is_doubtful_beside_it(sure: float, fr
 
 @pytest.mark.parametrize(("style", "at", "count"), [("lead", 20, 1), ("burned", 20, 0), ("lead", 70, 0)])
 def test_plates_lie_under_lead_letters_only(style: str, at: float, count: int) -> None:
-    said = said_of((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+    said = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
     letter = Marker(box_quad(2 * at - 8, 40, 2 * at + 8, 54), style=style)
     found = plates(said, ONE * 2, [letter])
     assert [(set(plate.quad), plate.style) for plate in found] == [(set(box_quad(12, 32, 68, 62)), "plate")] * count
 
 
 def test_a_plate_is_no_surer_than_the_surest_letter_on_it() -> None:
-    said = said_of((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+    said = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
     letters = [Marker(box_quad(x, 40, x + 16, 54), style="lead", confidence=c) for x, c in ((20, 0.2), (44, 0.3))]
     (plate,) = plates(said, ONE * 2, letters)
     assert plate.confidence == 0.3
@@ -103,23 +103,23 @@ def test_a_plate_is_no_surer_than_the_surest_letter_on_it() -> None:
     [((1024, 700), 1.0), ((4000, 3000), SIDE_PX / 4000), ((224, 224), LARGEST_SCALE), ((600, 800), SIDE_PX / 800)],
 )
 def test_films_are_seen_at_about_a_thousand_pixels(shape: tuple[int, int], scale: float) -> None:
-    assert working_scale(shape) == scale
-    assert working_copy(np.zeros(shape, np.uint8)).shape == tuple(round(side * scale) for side in shape)
+    assert film_scale(shape) == scale
+    assert resize_film(np.zeros(shape, np.uint8)).shape == tuple(round(side * scale) for side in shape)
 
 
 @pytest.mark.parametrize("ground", [12, 60, BRIGHT])
 def test_films_as_dark_as_those_trained_on_are_shown_as_they_are(ground: int) -> None:
     dark = np.random.default_rng(0).integers(ground - 3, ground + 3, (40, 50), dtype=np.uint8)
     dark[:15] = 255  # burnt out
-    assert np.array_equal(darkened(dark), dark)
-    assert np.array_equal(darkened(np.full((4, 5), 255, np.uint8)), np.full((4, 5), 255))
+    assert np.array_equal(darken_bright_film(dark), dark)
+    assert np.array_equal(darken_bright_film(np.full((4, 5), 255, np.uint8)), np.full((4, 5), 255))
 
 
 @pytest.mark.parametrize(("ground", "shown"), [(111, 110), (160, 110), (185, 110), (230, 187)])
 def test_bright_films_are_shown_darker_with_black_and_white_as_they_were(ground: int, shown: int) -> None:
     bright = np.full((40, 50), ground, np.uint8)
     bright[:10], bright[35:] = 0, 255
-    seen = darkened(bright)
+    seen = darken_bright_film(bright)
     assert abs(int(seen[20, 20]) - shown) <= 1
     assert (seen[:10] == 0).all()
     assert (seen[35:] == 255).all()
@@ -127,7 +127,7 @@ def test_bright_films_are_shown_darker_with_black_and_white_as_they_were(ground:
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 64), (33, 5), (300, 1024)])
 def test_films_are_padded_with_black_below_and_to_the_right(shape: tuple[int, int]) -> None:
-    shown = padded(np.full(shape, 7, np.uint8))
+    shown = pad_film(np.full(shape, 7, np.uint8))
     assert all(side % 32 == 0 and side - 32 < given <= side for side, given in zip(shown.shape, shape, strict=True))
     assert shown.sum() == 7 * shape[0] * shape[1]
     assert (shown[: shape[0], : shape[1]] == 7).all()

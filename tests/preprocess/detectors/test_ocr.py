@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from preprocess.detectors.ocr import Find, TurnedDetector, fit, join, overlap
+from preprocess.detectors.ocr import Find, TurnedDetector, join, overlap, scale_to_fit
 from preprocess.detectors.rapid import RapidReader
 from preprocess.markers import as_quad, box_quad, quad_area, quad_box
 
@@ -37,9 +37,9 @@ def test_finds_of_all_views_become_one_marker_at_its_place() -> None:
 
 
 def test_small_films_are_enlarged_and_large_ones_reduced() -> None:
-    assert fit(np.zeros((100, 50), np.uint8), 640, 2.0).shape == (200, 100)
-    assert fit(np.zeros((3000, 1500), np.uint8), 640, 2.0).shape == (640, 320)
-    assert fit(np.zeros((5000, 1), np.uint8), 640, 2.0).shape == (640, 1)
+    assert scale_to_fit(np.zeros((100, 50), np.uint8), 640, 2.0).shape == (200, 100)
+    assert scale_to_fit(np.zeros((3000, 1500), np.uint8), 640, 2.0).shape == (640, 320)
+    assert scale_to_fit(np.zeros((5000, 1), np.uint8), 640, 2.0).shape == (640, 1)
 
 
 def test_what_covers_much_of_a_film_is_no_marker() -> None:

@@ -8,7 +8,7 @@ from preprocess.detectors.markernet import CHANNELS
 from preprocess.detectors.regions import MULTIPLE, STRIDE
 from preprocess.detectors.second_look import CERTAIN, MARGIN_PX, UNTURNED, second_look
 
-from ..conftest import said_of
+from ..conftest import logits_with
 
 Film = NDArray[np.float32]
 Said = NDArray[np.float32]
@@ -29,7 +29,7 @@ def bright_to_the_left(part: Film) -> Said:
 
 
 def doubtful(value: float) -> Said:
-    return said_of((0, BOX, value), shape=(96, 128))
+    return logits_with((0, BOX, value), shape=(96, 128))
 
 
 @pytest.fixture

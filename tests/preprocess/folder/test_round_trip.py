@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preprocess.clean_image import mask_of
+from preprocess.clean_image import build_mask
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
 from preprocess.markers import Marker, Quad, as_quad, box_quad
@@ -140,7 +140,7 @@ def test_exactly_the_corrected_boxes_are_erased(films: Films, tool: Callable[...
     }
     for row in summary.rows:
         before, after = read_image(root / row.path), read_image(summary.out / row.output)
-        mask = mask_of(before.shape, [Marker(quads[row.path])] if row.path in quads else [], CleanSettings())
+        mask = build_mask(before.shape, [Marker(quads[row.path])] if row.path in quads else [], CleanSettings())
         assert np.array_equal(before[~mask], after[~mask])
         assert (before != after).any() == mask.any()
     assert {marker.style for row in summary.rows for marker in row.markers} == {""}
