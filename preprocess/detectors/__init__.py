@@ -1,1 +1,1 @@
-"""Readers of text, one file each."""
+"""Detectors of markers, and readers of their text."""

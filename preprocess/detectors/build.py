@@ -1,4 +1,4 @@
-"""Join what several detectors find."""
+"""Build the detector that the settings name, and combine several detectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,41 +12,44 @@ from preprocess.settings import CleanSettings
 
 @dataclass(frozen=True)
 class UnionDetector:
-    """A Detector that finds what any of several finds; where they agree, the first one's marker counts."""
+    """A Detector that returns the markers of several detectors.
+
+    If two of them find the same marker, that of the first detector is returned.
+    """
 
     detectors: Sequence[Detector]
 
     def detect(self, image: Grey) -> list[Marker]:
-        """Return the markers of an (H, W) uint8 image, quads in its pixels."""
-        found: list[Marker] = []
+        """Return the markers of an (H, W) uint8 image, with quads in pixels of that image."""
+        markers: list[Marker] = []
         for detector in self.detectors:
-            new = detector.detect(image)
-            found += [marker for marker in new if not _among(marker, found)]
-        return found
+            detected = detector.detect(image)
+            markers += [marker for marker in detected if not _is_among(marker, markers)]
+        return markers
 
 
-def _among(marker: Marker, found: Sequence[Marker]) -> bool:
+def _is_among(marker: Marker, markers: Sequence[Marker]) -> bool:
     return any(
-        marker.style != "plate" != other.style and overlap(marker.quad, other.quad) >= OVERLAP for other in found
+        marker.style != "plate" != other.style and overlap(marker.quad, other.quad) >= OVERLAP for other in markers
     )
 
 
 def build_detector(settings: CleanSettings, *, threads: int = 1, easyocr_models: str | Path | None = None) -> Detector:
-    """Build the detector that the settings name; it can be used for any number of images.
+    """Build the detector that the settings name. It can be used for any number of images.
 
     Args:
-        threads: processor threads that it may use.
-        easyocr_models: folder of easyocr's networks, if not its usual one.
+        threads: number of processor threads that it may use.
+        easyocr_models: folder of easyocr's networks; by default easyocr's own folder.
     Raises:
-        DetectorError: it or its models are missing.
+        DetectorError: the detector or its model files are missing.
     """
     name, reader = settings.detector, _build_reader(settings, threads, easyocr_models)
     if name in ("rapidocr", "easyocr") and reader:
-        return _turned(reader, settings)
+        return _build_ocr(reader, settings)
     from preprocess.detectors.markernet import MarkerNetDetector
 
     network = MarkerNetDetector(settings.weights, threads, reader if settings.read_text else None)
-    return UnionDetector((network, _turned(reader, settings))) if name == "union" and reader else network
+    return UnionDetector((network, _build_ocr(reader, settings))) if name == "union" and reader else network
 
 
 def _build_reader(settings: CleanSettings, threads: int, easyocr_models: str | Path | None) -> TextReader | None:
@@ -61,7 +64,7 @@ def _build_reader(settings: CleanSettings, threads: int, easyocr_models: str | P
     return RapidReader(threads)
 
 
-def _turned(reader: TextReader, settings: CleanSettings) -> TurnedDetector:
+def _build_ocr(reader: TextReader, settings: CleanSettings) -> TurnedDetector:
     return TurnedDetector(
         reader,
         side_px=settings.side_px,

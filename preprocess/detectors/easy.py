@@ -1,4 +1,4 @@
-"""Find and read text with easyocr, whose networks have to be downloaded once."""
+"""Find and read text with easyocr. Its network files must be downloaded once."""
 
 import logging
 import os
@@ -10,73 +10,75 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.detectors.reading import Found, Grey
+from preprocess.detectors.reading import Grey, ScoredQuad
 from preprocess.errors import DetectorError
 from preprocess.markers import as_quad, box_quad
 
 FILES = ("craft_mlt_25k.pth", "english_g2.pth")
 
-SURE = 0.7  # easyocr's own threshold: it reports nothing less sure, and does not say how sure
+SCORE = 0.7  # easyocr's own detection threshold: it returns only text above it, without a score
 
 SOURCE = "https://www.jaided.ai/easyocr/modelhub"
 
 
 class EasyReader:
-    """A TextReader on easyocr.
+    """A TextReader that uses easyocr.
 
     Args:
-        models: folder of its two networks; by default easyocr's own.
-        threads: processor threads for torch.
+        models: folder with the two network files; by default easyocr's own folder.
+        threads: number of processor threads for torch.
     Raises:
-        DetectorError: there is no such folder, a network is neither in it nor to be had from the net, or the file
-            is damaged.
+        DetectorError: the folder does not exist, a network file is missing and cannot be downloaded, or it is damaged.
     """
 
     def __init__(self, models: Path | None = None, threads: int = 1) -> None:
-        if models is not None and not models.is_dir():  # easyocr would make it
-            raise DetectorError(_advice(models, list(FILES), FileNotFoundError("no such folder")))
+        if models is not None and not models.is_dir():  # easyocr would create it
+            raise DetectorError(_error_text(models, list(FILES), FileNotFoundError("no such folder")))
         import torch
 
         torch.set_num_threads(threads)
         self._reader: Any = _load(models or default_folder())
 
-    def find(self, image: Grey) -> list[Found]:
-        """Return where text may stand in an (H, W) uint8 image; each counts as SURE."""
-        with _quiet():
+    def find(self, image: Grey) -> list[ScoredQuad]:
+        """Return the quads in an (H, W) uint8 image that may hold text, each with SCORE."""
+        with _no_warnings():
             boxes, quads = self._reader.detect(image, min_size=5)
         upright = [box_quad(x0, y0, x1, y1) for x0, x1, y0, y1 in boxes[0]]
-        return [(quad, SURE) for quad in (*upright, *map(as_quad, quads[0]))]
+        return [(quad, SCORE) for quad in (*upright, *map(as_quad, quads[0]))]
 
     def read(self, image: Grey) -> tuple[str, float]:
-        """Return the one line of text in an (H, W) uint8 image, with a confidence from 0 to 1."""
-        with _quiet():
+        """Return the text of an (H, W) uint8 image that holds one line, and the confidence from 0 to 1."""
+        with _no_warnings():
             lines = self._reader.recognize(np.ascontiguousarray(image))
         text, confidence = (lines[0][1], float(lines[0][2])) if lines else ("", 0.0)
         return text, min(max(confidence, 0.0), 1.0)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """easyocr makes torch warn of its own age at every call."""
+def _no_warnings() -> Iterator[None]:
+    """Silence the deprecation warnings that torch prints at every call of easyocr."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def default_folder() -> Path:
-    """Return the folder in which easyocr keeps its networks."""
+    """Return the folder where easyocr keeps its network files."""
     home = os.environ.get("EASYOCR_MODULE_PATH") or os.environ.get("MODULE_PATH") or Path.home() / ".EasyOCR"
     return Path(home) / "model"
 
 
 def _load(folder: Path) -> Any:
-    """Files that are there are never replaced: easyocr would delete one whose checksum it does not know."""
+    """Load the networks, and download them only if both files are missing.
+
+    With downloads enabled, easyocr would delete a file whose checksum it does not know.
+    """
     missing = [name for name in FILES if not (folder / name).is_file()]
     logging.getLogger("easyocr").setLevel(logging.ERROR)
     try:
         import easyocr
 
-        with _quiet():
+        with _no_warnings():
             return easyocr.Reader(
                 ["en"],
                 gpu=False,
@@ -85,16 +87,16 @@ def _load(folder: Path) -> Any:
                 verbose=False,
             )
     except Exception as error:
-        raise DetectorError(_advice(folder, missing, error)) from error
+        raise DetectorError(_error_text(folder, missing, error)) from error
 
 
-def _advice(folder: Path, missing: list[str], error: Exception) -> str:
+def _error_text(folder: Path, missing: list[str], error: Exception) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     if missing:
-        found = f"{' and '.join(missing)} missing, and not downloaded ({reason})"
+        problem = f"{' and '.join(missing)} missing, and not downloaded ({reason})"
     else:
-        found = f"its networks cannot be loaded ({reason})"
+        problem = f"the networks cannot be loaded ({reason})"
     return (
-        f"{folder}: easyocr: {found}; put {' and '.join(FILES)} (unzipped, from {SOURCE}) into this folder, "
+        f"{folder}: easyocr: {problem}; put {' and '.join(FILES)} (unzipped, from {SOURCE}) into this folder, "
         "name another with --easyocr-models, or use --detector rapidocr"
     )

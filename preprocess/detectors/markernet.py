@@ -1,4 +1,4 @@
-"""Find markers with the project's own network: at any angle, mirrored or not; where one look leaves doubt, in eight."""
+"""Find markers in any orientation with the project's own network. Doubtful regions get a second look."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from preprocess.detectors.reading import Grey, TextReader, read_markers
-from preprocess.detectors.regions import MULTIPLE, STRIDE, Region, Said, pieces, regions
+from preprocess.detectors.regions import MULTIPLE, STRIDE, Logits, Region, find_regions, split_region
 from preprocess.detectors.second_look import Film, second_look
 from preprocess.detectors.tight_quads import tighten
 from preprocess.errors import DetectorError
@@ -23,35 +23,35 @@ CHANNELS = 9
 
 SIDE_PX = 1024  # longest side of the film that the network sees
 
-LARGEST_SCALE = 2.0  # by which small films are enlarged at most
+MAX_ENLARGEMENT = 2.0  # small films are enlarged by no more than this factor
 
-CORE = -2.0  # logit that a few pixels of a marker reach
+CORE = -2.0  # a marker has a few pixels whose logit reaches this
 
-EDGE = -3.0  # logit from which a pixel that adjoins them belongs to it too
+EDGE = -3.0  # adjoining pixels with a logit from here on belong to the marker too
 
-OUTLINE, FAINTER = 0.0, 5.0  # logit from which it counts for the quad; in faint markers so much below the mean
+OUTLINE, FAINT_MARGIN = 0.0, 5.0  # logit from which a pixel counts for the quad; at most this far below the mean
 
-PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # the same of a plate, which is faint: what is not surely plate stays
+PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # CORE and EDGE for plates, which are faint: doubtful pixels are left out
 
-# added to logits before they become a confidence: what is faint is often a marker, but seldom of lead
-CONFIDENCE = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
+# added to the logits before they become a confidence: faint marks are often markers, but seldom lead
+STYLE_SHIFT = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
 
-BRIGHT = 110  # median grey level from which a film is shown darker; all but few that were trained on lie below
+BRIGHT = 110  # films with a higher median grey level are darkened; nearly all training films are below it
 
-GREYS = (9, 245)  # levels that count for it: neither what is black around a film nor what is burnt out
+GREY_RANGE = (9, 245)  # grey levels that count for the median: without the black around a film and overexposed areas
 
-MOST_GAMMA = 3.0
+MAX_GAMMA = 3.0
 
-INK = 0.15  # as `tighten` has it; print beside a far brighter letter is ink too
+INK_FRACTION = 0.15  # see `tighten`; low, so that print beside a much brighter letter counts as ink
 
 
 def film_scale(shape: tuple[int, ...]) -> float:
-    """Return by how much a film of this shape is scaled before the network sees it."""
-    return min(SIDE_PX / max(shape[:2]), LARGEST_SCALE)
+    """Return the factor by which a film of this shape is scaled for the network."""
+    return min(SIDE_PX / max(shape[:2]), MAX_ENLARGEMENT)
 
 
 def resize_film(image: Grey) -> Grey:
-    """Return the film, (H, W) uint8, at the size at which the network sees it."""
+    """Return an (H, W) uint8 film at the size that the network sees."""
     scale = film_scale(image.shape)
     size = [max(1, round(side * scale)) for side in image.shape[::-1]]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -59,35 +59,38 @@ def resize_film(image: Grey) -> Grey:
 
 
 def darken_bright_film(film: Grey) -> Grey:
-    """Return an (H, W) uint8 film as bright as most that were trained on: brighter ones, as of chests, with a gamma."""
-    counts = np.bincount(film.ravel(), minlength=256)[slice(*GREYS)].cumsum()
-    median = GREYS[0] + int(np.searchsorted(counts, counts[-1] / 2))
+    """Apply a gamma to an (H, W) uint8 film that is brighter than the training films, such as a chest film.
+
+    The median then is BRIGHT, unless this takes a gamma above MAX_GAMMA. Darker films are returned unchanged.
+    """
+    counts = np.bincount(film.ravel(), minlength=256)[slice(*GREY_RANGE)].cumsum()
+    median = GREY_RANGE[0] + int(np.searchsorted(counts, counts[-1] / 2))
     if counts[-1] == 0 or median <= BRIGHT:
         return film
-    gamma = min(float(np.log(BRIGHT / 255) / np.log(median / 255)), MOST_GAMMA)
+    gamma = min(float(np.log(BRIGHT / 255) / np.log(median / 255)), MAX_GAMMA)
     levels = np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     return levels[film]
 
 
 def pad_film(film: Grey) -> Grey:
-    """Return the film with black added below and to the right, so that its sides are multiples of MULTIPLE."""
+    """Pad a film with black below and on the right, so that both sides are multiples of MULTIPLE."""
     return np.pad(film, [(0, -side % MULTIPLE) for side in film.shape])
 
 
-def sigmoid(logits: Said) -> Said:
-    """Return the probabilities, 0 to 1, for logits of any shape."""
+def sigmoid(logits: Logits) -> Logits:
+    """Convert logits of any shape to probabilities."""
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
 class MarkerNetDetector:
-    """A Detector on the marker network.
+    """A Detector that uses the marker network.
 
     Args:
-        weights: an ONNX file; empty for the network that comes with the package.
-        threads: processor threads that it may use.
-        reader: reads what is found; without one, markers have no text.
+        weights: ONNX file; empty for the network that comes with the package.
+        threads: number of processor threads that it may use.
+        reader: reads the text of the markers. Without a reader, markers have no text.
     Raises:
-        DetectorError: the file cannot be read or is no such network.
+        DetectorError: the file cannot be read, or is not a marker network.
     """
 
     def __init__(self, weights: str | Path = "", threads: int = 1, reader: TextReader | None = None) -> None:
@@ -96,68 +99,79 @@ class MarkerNetDetector:
         file = weights or NETWORK
         try:
             self._session: Any = onnxruntime.InferenceSession(str(file), options)
-            shapes = [place.shape for place in (*self._session.get_inputs(), *self._session.get_outputs())]
+            shapes = [tensor.shape for tensor in (*self._session.get_inputs(), *self._session.get_outputs())]
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise DetectorError(
                 f"{file}: cannot be loaded ({reason}); expected an .onnx of `fxkit markernet`"
             ) from error
         if [shape[1:2] for shape in shapes] != [[1], [CHANNELS]]:
-            raise DetectorError(
-                f"{file}: another network than the marker network; expected the .onnx of `fxkit markernet`"
-            )
+            raise DetectorError(f"{file}: not a marker network; expected the .onnx of `fxkit markernet`")
         self._reader = reader
 
     def detect(self, image: Grey) -> list[Marker]:
-        """Return the markers of an (H, W) uint8 image, and the plates under lead letters, quads in its pixels."""
+        """Return the markers of an (H, W) uint8 image, plates included, with quads in pixels of that image."""
         small = resize_film(image)
         film = pad_film(darken_bright_film(small)).astype(np.float32)
         rows, columns = (-(-side // STRIDE) for side in small.shape)
-        said = second_look(self._said, film, self._said(film))[:, :rows, :columns]
+        logits = second_look(self._run, film, self._run(film))[:, :rows, :columns]
         scale = np.divide(image.shape[::-1], small.shape[::-1]) * STRIDE
-        found = [piece for region in regions(said[0], CORE, EDGE) for piece in pieces(said, region)]
-        markers = [marker_of(image, said, piece, scale) for piece in found]
-        read = read_markers(image, markers, self._reader) if self._reader else markers
-        return read + plates(said, scale, markers)
+        regions = [part for region in find_regions(logits[0], CORE, EDGE) for part in split_region(logits, region)]
+        markers = [build_marker(image, logits, region, scale) for region in regions]
+        with_text = read_markers(image, markers, self._reader) if self._reader else markers
+        return with_text + find_plates(logits, scale, markers)
 
-    def _said(self, film: Film) -> Said:
+    def _run(self, film: Film) -> Logits:
         return np.asarray(self._session.run(None, {"film": film[None, None]})[0][0])
 
 
-def marker_of(image: Grey, said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
-    """Return the marker of one region; its confidence is the mean probability of its surer half, shifted by style."""
-    here = region.of(said)
-    sure = np.sort(here[0])[here.shape[1] // 2 :]
-    style = STYLES[int(here[1:5].mean(1).argmax())]
-    quad = region.above(said[0], min(OUTLINE, float(sure.mean()) - FAINTER)).quad(scale)
+def build_marker(image: Grey, logits: Logits, region: Region, scale: NDArray[np.float64]) -> Marker:
+    """Make a marker of a region.
+
+    The confidence is the mean probability of the more certain half of its pixels, with logits shifted by STYLE_SHIFT.
+
+    Args:
+        image: (H, W) uint8 film at full size.
+        scale: factors (x, y) from coordinates of the logits to those of the image.
+    """
+    values = region.values(logits)
+    certain = np.sort(values[0])[values.shape[1] // 2 :]
+    style = STYLES[int(values[1:5].mean(1).argmax())]
+    quad = region.above(logits[0], min(OUTLINE, float(certain.mean()) - FAINT_MARGIN)).quad(scale)
     if style in ("burned", "lead"):
-        quad = tighten(image, quad, INK)
+        quad = tighten(image, quad, INK_FRACTION)
     if style != "symbol":
-        quad = in_reading_order(quad, here[6:8].mean(1), bool(here[8].mean() > 0))
-    return Marker(quad, confidence=round(float(sigmoid(sure + np.float32(CONFIDENCE[style])).mean()), 4), style=style)
+        quad = in_reading_order(quad, values[6:8].mean(1), bool(values[8].mean() > 0))
+    confidence = float(sigmoid(certain + np.float32(STYLE_SHIFT[style])).mean())
+    return Marker(quad, confidence=round(confidence, 4), style=style)
 
 
 def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Quad:
-    """Order the corners so that the text's top points along `up`; mirrored text runs counter-clockwise."""
+    """Order the corners of a clockwise quad by its text, whose top points along `up` (x, y).
+
+    The result runs counter-clockwise if the text is mirrored.
+    """
     points = np.array(quad)
     sides = np.roll(points, -1, axis=0) - points
-    outward = np.column_stack([sides[:, 1], -sides[:, 0]])  # it runs clockwise as seen, as `around` makes it
+    outward = np.column_stack([sides[:, 1], -sides[:, 0]])
     top = int((outward @ up).argmax())
     ordered = [quad[(top + step) % 4] for step in range(4)]
     a, b, c, d = (ordered[1], ordered[0], ordered[3], ordered[2]) if mirrored else ordered
     return (a, b, c, d)
 
 
-def plates(said: Said, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
-    """Return the plates on which lead letters of these markers lie; none is surer than the surest of its letters."""
+def find_plates(logits: Logits, scale: NDArray[np.float64], markers: list[Marker]) -> list[Marker]:
+    """Return the plates under the lead letters among the markers.
+
+    The confidence of a plate is at most the highest confidence of the letters on it.
+    """
     letters = [marker for marker in markers if marker.style == "lead"]
-    found = [_plate(said, region, scale) for region in regions(said[5], PLATE_CORE, PLATE_EDGE)] if letters else []
-    sure = [max((letter.confidence for letter in letters if lies_on(letter, plate)), default=0.0) for plate in found]
-    return [
-        replace(plate, confidence=min(plate.confidence, most)) for plate, most in zip(found, sure, strict=True) if most
-    ]
-
-
-def _plate(said: Said, region: Region, scale: NDArray[np.float64]) -> Marker:
-    sure = round(float(sigmoid(region.of(said)[5]).mean()), 4)
-    return Marker(region.quad(scale), confidence=sure, style="plate")
+    regions = find_regions(logits[5], PLATE_CORE, PLATE_EDGE) if letters else []
+    plates = []
+    for region in regions:
+        confidence = round(float(sigmoid(region.values(logits)[5]).mean()), 4)
+        plate = Marker(region.quad(scale), confidence=confidence, style="plate")
+        limit = max((letter.confidence for letter in letters if lies_on(letter, plate)), default=0.0)
+        if limit:
+            plates.append(replace(plate, confidence=min(confidence, limit)))
+    return plates

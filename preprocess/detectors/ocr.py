@@ -1,7 +1,7 @@
-"""Find markers at any quarter turn, mirrored or not.
+"""Find markers in any orientation with a reader that expects upright text.
 
-Readers of text (rapidocr, easyocr) expect it upright. `TurnedDetector` shows them the film turned, brings
-their finds back, joins those that overlap, and reads each from every side, keeping the text that reads best.
+`TurnedDetector` shows the film to the reader (rapidocr or easyocr) in turned views and converts the detections back to
+the film. It merges detections that overlap, reads each from every side, and keeps the reading with the best score.
 """
 
 from collections.abc import Iterable
@@ -16,38 +16,37 @@ from preprocess.detectors.tight_quads import label_box, tighten
 from preprocess.detectors.views import views
 from preprocess.markers import Marker, Quad, as_quad, enclosing_quad, quad_area
 
-OVERLAP = 0.5  # share of the smaller quad from which two finds are taken for one marker
+OVERLAP = 0.5  # two detections are the same marker if they share this fraction of the smaller quad
 
-MAX_AREA_FRACTION = (
-    0.07  # share of a film that one marker takes up at most: a hand's bones can look like a line of text
-)
+MAX_AREA_FRACTION = 0.07  # of the film; larger detections are anatomy, such as a hand's bones taken for a line of text
 
 
 @dataclass(frozen=True)
-class Find:
-    """A place where text may stand, and for each view how sure (0 to 1) it was seen there."""
+class Detection:
+    """A quad that may hold text, with the reader's score (0 to 1) in each view; 0 where it was not detected."""
 
     quad: Quad
     scores: tuple[float, ...]
 
 
 class Detector(Protocol):
-    """Finds the markers of one film, however they stand."""
+    """Finds the markers of a film in any orientation."""
 
     def detect(self, image: Grey) -> list[Marker]:
-        """Return the markers of an (H, W) uint8 image, quads in its pixels."""
+        """Return the markers of an (H, W) uint8 image, with quads in pixels of that image."""
 
 
 @dataclass(frozen=True)
 class TurnedDetector:
-    """A Detector made of a TextReader.
+    """A Detector that uses a TextReader.
 
     Args:
-        side_px: longest side of the copy in which text is looked for: it bounds the time a film takes.
-        enlarge: times by which a small film is enlarged at most on the way to `side_px`.
-        turns: quarter turns at which text is looked for, 1 to 4.
-        find_mirrored: look for text in mirrored views too (mirrored text is read in any case).
-        label_boxes: a filled box around text belongs to its marker.
+        reader: finds and reads upright text.
+        side_px: longest side of the scaled copy that is searched. It bounds the time for a film.
+        enlarge: largest factor by which a small film is enlarged to reach `side_px`.
+        turns: number of quarter turns at which text is searched, 1 to 4.
+        find_mirrored: search mirrored views too. Mirrored text is read in any case.
+        label_boxes: extend a marker to the filled box around its text.
     """
 
     reader: TextReader
@@ -58,31 +57,37 @@ class TurnedDetector:
     label_boxes: bool = True
 
     def detect(self, image: Grey) -> list[Marker]:
-        """Return the markers of an (H, W) uint8 image, quads in its pixels."""
-        finds = [replace(find, quad=tighten(image, find.quad)) for find in join(self._find(image))]
+        """Return the markers of an (H, W) uint8 image, with quads in pixels of that image."""
+        detections = [replace(d, quad=tighten(image, d.quad)) for d in merge_detections(self._find(image))]
         if self.label_boxes:
-            finds = join([replace(find, quad=label_box(image, find.quad) or find.quad) for find in finds])
-        return [self._read(image, find) for find in finds]
+            boxes = [replace(d, quad=label_box(image, d.quad) or d.quad) for d in detections]
+            detections = merge_detections(boxes)
+        return [self._read(image, detection) for detection in detections]
 
-    def _read(self, image: Grey, find: Find) -> Marker:
-        """The confidence is the mean score over the views, since text is seen in most of them and anatomy in one or
-        two; a good reading adds to it in proportion. Readers are often sure of a single letter where there is none.
+    def _read(self, image: Grey, detection: Detection) -> Marker:
+        """Read a detection and compute its confidence.
+
+        The confidence starts from the mean score over the views, because text is detected in most views and anatomy
+        in one or two. A good reading raises it in proportion to that mean, because readers are often sure of a single
+        letter where there is none.
         """
-        seen = sum(find.scores) / len(find.scores)
-        read = read_from_all_sides(image, find.quad, self.reader)
-        return Marker(read.quad, read.text, confidence=round(1 - (1 - seen) * (1 - read.worth * seen), 4))
+        mean_score = sum(detection.scores) / len(detection.scores)
+        reading = read_from_all_sides(image, detection.quad, self.reader)
+        confidence = 1 - (1 - mean_score) * (1 - reading.score * mean_score)
+        return Marker(reading.quad, reading.text, confidence=round(confidence, 4))
 
-    def _find(self, image: Grey) -> list[Find]:
+    def _find(self, image: Grey) -> list[Detection]:
         small = scale_to_fit(image, self.side_px, self.enlarge)
         scale = np.divide(image.shape[::-1], small.shape[::-1])
-        shown = views(self.turns, self.find_mirrored)
-        finds = []
-        for number, view in enumerate(shown):
+        all_views = views(self.turns, self.find_mirrored)
+        detections = []
+        for number, view in enumerate(all_views):
             for quad, score in self.reader.find(view.show(small)):
                 if quad_area(quad) <= MAX_AREA_FRACTION * small.size:
-                    there = as_quad(view.back(quad, small.shape) * scale)
-                    finds.append(Find(there, tuple(score * (number == other) for other in range(len(shown)))))
-        return finds
+                    film_quad = as_quad(view.back(quad, small.shape) * scale)
+                    scores = tuple(score * (number == other) for other in range(len(all_views)))
+                    detections.append(Detection(film_quad, scores))
+        return detections
 
 
 def scale_to_fit(image: Grey, side_px: int, enlarge: float) -> Grey:
@@ -93,30 +98,30 @@ def scale_to_fit(image: Grey, side_px: int, enlarge: float) -> Grey:
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
-def join(finds: Iterable[Find]) -> list[Find]:
-    """Join finds that overlap into one each: the smallest turned rectangle around them, the best score a view.
+def merge_detections(detections: Iterable[Detection]) -> list[Detection]:
+    """Merge overlapping detections until none overlap, and return them sorted by quad.
 
-    Goes on until nothing overlaps. The result is sorted, so it does not depend on the order of the views.
+    A merged detection has the smallest turned rectangle around its parts, and the best score of each view. The result
+    does not depend on the order of the views.
     """
-    groups: list[Find] = []
-    for find in sorted(finds, key=lambda find: (-max(find.scores), find.quad)):
-        while near := next((other for other in groups if overlap(find.quad, other.quad) >= OVERLAP), None):
-            groups.remove(near)
-            find = _joined(near, find)
-        groups.append(find)
-    return sorted(groups, key=lambda find: find.quad)
+    merged: list[Detection] = []
+    for detection in sorted(detections, key=lambda d: (-max(d.scores), d.quad)):
+        while same := next((other for other in merged if overlap(detection.quad, other.quad) >= OVERLAP), None):
+            merged.remove(same)
+            detection = _merge(same, detection)
+        merged.append(detection)
+    return sorted(merged, key=lambda d: d.quad)
 
 
-def _joined(a: Find, b: Find) -> Find:
-    """A quad that holds the other stays as it is: drawing it anew could only loosen it."""
+def _merge(a: Detection, b: Detection) -> Detection:
     scores = tuple(map(max, a.scores, b.scores))
     large, small = sorted((a.quad, b.quad), key=quad_area, reverse=True)
-    if overlap(large, small) > 0.99:
-        return Find(large, scores)
-    return Find(enclosing_quad(np.array([*a.quad, *b.quad], np.float32)), scores)
+    if overlap(large, small) > 0.99:  # the larger quad holds the smaller one; a new rectangle could only be looser
+        return Detection(large, scores)
+    return Detection(enclosing_quad(np.array([*a.quad, *b.quad], np.float32)), scores)
 
 
 def overlap(a: Quad, b: Quad) -> float:
-    """Return the area that two quads share over the smaller one's."""
+    """Return the area that two quads share, as a fraction of the smaller one's area."""
     shared, _ = cv2.intersectConvexConvex(np.array(a, np.float32), np.array(b, np.float32))
     return float(shared) / max(min(quad_area(a), quad_area(b)), 1e-6)

@@ -1,4 +1,4 @@
-"""Find the connected pieces of what the marker network takes for a marker, and part those that hold several."""
+"""Find connected regions in the marker network's logits, and split those that hold several markers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,121 +9,125 @@ from numpy.typing import NDArray
 
 from preprocess.markers import Quad, enclosing_quad, quad_area
 
-# (CHANNELS, h, w) logits. Channel 0: a marker; 1 to 4: its style is STYLES[0..3]; 5: the plate under lead letters;
-# 6 and 7: where the text's top points, x and y; 8: it is mirrored
-Said = NDArray[np.float32]
+# (CHANNELS, h, w). Channel 0: marker; 1 to 4: its style is STYLES[0..3]; 5: plate under lead letters;
+# 6 and 7: x and y of the direction in which the top of the text points; 8: the text is mirrored
+Logits = NDArray[np.float32]
 
-Parts = NDArray[np.int32]  # (h, w): 0 for no part, then their numbers
+Labels = NDArray[np.int32]  # (h, w): 0 for no part, else the number of the part
 
+STRIDE = 2  # pixels of the network's input to one pixel of its output
 
-STRIDE = 2  # film pixels, as the network sees them, to one pixel of what it says
+MULTIPLE = 32  # the sides of the network's input must be multiples of this
 
-MULTIPLE = 32  # of which the sides of what it sees must be
+MIN_PIXELS = 12  # smaller regions are ignored
 
-SMALLEST = 12  # pixels
+LEVELS = (0.0, 2.0, 4.0)  # logits above which a region may fall apart into several markers
 
-LEVELS = (0.0, 2.0, 4.0)  # logits above which several markers in one region may come apart
+FULL_FRACTION = 0.85  # a region that fills this fraction of its rectangle is one marker
 
-FULL = 0.85  # share of its rectangle from which a region is one marker
+MIN_PART_FRACTION = 0.1  # of a region's pixels; smaller parts are not split off
 
-LEAST = 0.1  # share of a region that each of its parts has
-
-GAIN = 0.92  # share of the region's rectangle that the parts' rectangles take together at most
+MAX_AREA_RATIO = 0.92  # split a region only if the parts' rectangles together are smaller than its own by this factor
 
 
 @dataclass(frozen=True)
 class Region:
-    """One connected piece of what the network takes for a marker, in pixels of what it says.
+    """A connected set of pixels of the network's output.
 
     Args:
-        here: (x, y) of the upper left pixel of the box around it.
+        corner: (x, y) of the upper left pixel of its upright box.
         shape: (h, w) bool, True on its pixels within that box.
     """
 
-    here: tuple[int, int]
+    corner: tuple[int, int]
     shape: NDArray[np.bool_]
 
-    def window(self, said: Said) -> Said:
-        """Return what is said of the box around it, (CHANNELS, h, w) or (h, w)."""
-        (x, y), (h, w) = self.here, self.shape.shape
-        return said[..., y : y + h, x : x + w]
+    def window(self, logits: Logits) -> Logits:
+        """Cut the region's upright box out of (CHANNELS, H, W) or (H, W) logits."""
+        (x, y), (h, w) = self.corner, self.shape.shape
+        return logits[..., y : y + h, x : x + w]
 
-    def of(self, said: Said) -> Said:
-        """Return what is said of this region's pixels, (CHANNELS, pixels)."""
-        return np.asarray(self.window(said)[:, self.shape], np.float32)
+    def values(self, logits: Logits) -> Logits:
+        """Return the (CHANNELS, pixels) logits of the region's pixels."""
+        return np.asarray(self.window(logits)[:, self.shape], np.float32)
 
-    def above(self, said: NDArray[np.float32], least: float) -> "Region":
-        """Return its pixels that reach `least` of (H, W) logits; not cropped."""
-        return Region(self.here, self.shape & (self.window(said) >= least))
+    def above(self, logits: NDArray[np.float32], threshold: float) -> "Region":
+        """Return the region's pixels whose (H, W) logits reach the threshold, in the same box."""
+        return Region(self.corner, self.shape & (self.window(logits) >= threshold))
 
     def quad(self, scale: NDArray[np.float64]) -> Quad:
-        """Return the smallest turned rectangle around its pixels, in film pixels."""
+        """Return the smallest turned rectangle around the region, with coordinates multiplied by scale (x, y)."""
         outlines, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.here)
+        points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.corner)
         corners = np.concatenate([points + np.array((i, j)) for i in (0, 1) for j in (0, 1)])
         return enclosing_quad((corners * scale).astype(np.float32))
 
 
-def regions(said: NDArray[np.float32], core: float, edge: float) -> list[Region]:
-    """Return the connected pieces of (h, w) logits of `edge` and more of which SMALLEST pixels reach `core`.
+def find_regions(logits: NDArray[np.float32], core: float, edge: float) -> list[Region]:
+    """Return the connected regions of (h, w) logits >= edge that have MIN_PIXELS or more pixels >= core.
 
     Source: Canny 1986, "A computational approach to edge detection" (hysteresis).
     """
-    _, marks, stats, _ = cv2.connectedComponentsWithStats((said >= edge).astype(np.uint8))
-    cores = np.bincount(marks[said >= core], minlength=len(stats))
-    found = []
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((logits >= edge).astype(np.uint8))
+    core_counts = np.bincount(labels[logits >= core], minlength=len(stats))
+    regions = []
     for number, (x, y, w, h, _) in enumerate(stats[1:].tolist(), 1):
-        if cores[number] >= SMALLEST:
-            found.append(Region((x, y), marks[y : y + h, x : x + w] == number))
-    return found
+        if core_counts[number] >= MIN_PIXELS:
+            regions.append(Region((x, y), labels[y : y + h, x : x + w] == number))
+    return regions
 
 
-def pieces(said: Said, region: Region) -> list[Region]:
-    """Part a region that holds several markers, such as a label and the letter below it, so that less is erased.
+def split_region(logits: Logits, region: Region) -> list[Region]:
+    """Split a region that holds several markers, such as a label and the letter below it.
 
-    It comes apart by style or where the network is less sure, if the parts' rectangles then take up clearly less.
+    The region is split by style, or at pixels with lower logits, if the rectangles of the parts are clearly smaller
+    together than that of the region. So less of the film is erased.
+
+    Returns:
+        The parts, or the region alone if it is not split.
     """
-    whole = _area(region)
-    if region.shape.sum() >= FULL * whole:
+    area = _rectangle_area(region)
+    if region.shape.sum() >= FULL_FRACTION * area:
         return [region]
-    for parts in _cuts(region.window(said), region.shape):
-        apart = _apart(region, parts)
-        if len(apart) > 1 and sum(map(_area, apart)) < GAIN * whole:
-            return [piece for part in apart for piece in pieces(said, part)]
+    for labels in _candidate_splits(region.window(logits), region.shape):
+        parts = _assign_pixels(region, labels)
+        if len(parts) > 1 and sum(map(_rectangle_area, parts)) < MAX_AREA_RATIO * area:
+            return [piece for part in parts for piece in split_region(logits, part)]
     return [region]
 
 
-def _area(region: Region) -> float:
+def _rectangle_area(region: Region) -> float:
     return quad_area(region.quad(np.ones(2)))
 
 
-def _cuts(said: Said, shape: NDArray[np.bool_]) -> Iterator[Parts]:
-    styles = said[1:5].argmax(0)
-    yield _connected([shape & (said[0] >= LEVELS[0]) & (styles == style) for style in range(4)])
+def _candidate_splits(logits: Logits, shape: NDArray[np.bool_]) -> Iterator[Labels]:
+    styles = logits[1:5].argmax(0)
+    yield _label_parts([shape & (logits[0] >= LEVELS[0]) & (styles == style) for style in range(4)])
     for level in LEVELS:
-        yield _connected([shape & (said[0] >= level)])
+        yield _label_parts([shape & (logits[0] >= level)])
 
 
-def _connected(masks: Sequence[NDArray[np.bool_]]) -> Parts:
-    parts, last = np.zeros(masks[0].shape, np.int32), 0
+def _label_parts(masks: Sequence[NDArray[np.bool_]]) -> Labels:
+    """Number the connected parts of several masks that do not overlap."""
+    labels, last = np.zeros(masks[0].shape, np.int32), 0
     for mask in masks:
-        count, marks = cv2.connectedComponents(mask.astype(np.uint8))
-        parts[mask] = marks[mask] + last
+        count, numbers = cv2.connectedComponents(mask.astype(np.uint8))
+        labels[mask] = numbers[mask] + last
         last += count - 1
-    return parts
+    return labels
 
 
-def _apart(region: Region, parts: Parts) -> list[Region]:
-    """Give each pixel of the region to the nearest of its larger parts."""
-    least = max(SMALLEST, LEAST * region.shape.sum())
-    numbers = [number for number, size in enumerate(np.bincount(parts.ravel())) if number and size >= least]
+def _assign_pixels(region: Region, labels: Labels) -> list[Region]:
+    """Assign each pixel of the region to the nearest of the parts that are large enough."""
+    min_size = max(MIN_PIXELS, MIN_PART_FRACTION * region.shape.sum())
+    numbers = [number for number, size in enumerate(np.bincount(labels.ravel())) if number and size >= min_size]
     if len(numbers) < 2:
         return [region]
-    far = [cv2.distanceTransform((parts != number).astype(np.uint8), cv2.DIST_L2, 5) for number in numbers]
-    nearest = np.argmin(far, axis=0)
-    return [_cropped(region, region.shape & (nearest == place)) for place in range(len(numbers))]
+    distances = [cv2.distanceTransform((labels != number).astype(np.uint8), cv2.DIST_L2, 5) for number in numbers]
+    nearest = np.argmin(distances, axis=0)
+    return [_crop(region, region.shape & (nearest == index)) for index in range(len(numbers))]
 
 
-def _cropped(region: Region, shape: NDArray[np.bool_]) -> Region:
+def _crop(region: Region, shape: NDArray[np.bool_]) -> Region:
     x, y, w, h = cv2.boundingRect(shape.astype(np.uint8))
-    return Region((region.here[0] + x, region.here[1] + y), shape[y : y + h, x : x + w])
+    return Region((region.corner[0] + x, region.corner[1] + y), shape[y : y + h, x : x + w])

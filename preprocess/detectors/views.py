@@ -1,4 +1,4 @@
-"""The turned and mirrored views of an image, and the way back from a point in a view to the image."""
+"""Turned and mirrored views of an image, and the way back from a view to the image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +11,23 @@ from preprocess.images import Array
 
 @dataclass(frozen=True)
 class View:
-    """An image mirrored left to right (if so), then turned counter-clockwise by quarter turns."""
+    """A view of an image: mirrored left to right or not, then turned counter-clockwise by quarter turns."""
 
     turns: int = 0
     mirrored: bool = False
 
     def show(self, image: Array) -> Array:
-        """Return (H, W) or (H, W, C) pixels as this view shows them."""
+        """Return this view of an (H, W) or (H, W, C) image."""
         flipped = image[:, ::-1] if self.mirrored else image
         return np.ascontiguousarray(np.rot90(flipped, self.turns))
 
-    def undo(self, seen: Array) -> Array:
-        """Return (..., H, W) pixels of this view as the image has them."""
-        flipped = np.rot90(seen, -self.turns, (-2, -1))
+    def undo(self, pixels: Array) -> Array:
+        """Turn (..., H, W) pixels of this view back, so that they lie as in the image."""
+        flipped = np.rot90(pixels, -self.turns, (-2, -1))
         return np.asarray(flipped[..., ::-1] if self.mirrored else flipped)
 
     def back(self, points: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return where (N, 2) points (x, y) of the view lie in the image of this shape, exactly."""
+        """Convert (N, 2) points (x, y) of this view exactly to coordinates of the image of the given shape."""
         x, y = np.asarray(points, np.float64).T
         height, width = shape[:2]
         if self.turns % 2:
@@ -38,5 +38,5 @@ class View:
 
 
 def views(turns: int, mirrored: bool) -> tuple[View, ...]:
-    """Return the first so many quarter turns, and the same of the mirrored image when asked."""
+    """Return the views of the first `turns` quarter turns; if `mirrored`, also those of the mirrored image."""
     return tuple(View(turn, flip) for flip in ((False, True) if mirrored else (False,)) for turn in range(turns))

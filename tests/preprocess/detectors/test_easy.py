@@ -1,4 +1,4 @@
-"""With networks of random weights under easyocr's file names: what they find is noise, but every part runs."""
+"""These tests use networks with random weights. They find only noise, but every part of the code runs."""
 
 import hashlib
 from pathlib import Path
@@ -34,8 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def known(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder, with its files' checksums where easyocr looks for those of the real ones."""
+def accepted_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of networks, after making easyocr accept the checksums of its files."""
     from easyocr import config
 
     for entry, name in (
@@ -46,8 +46,8 @@ def known(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return models
 
 
-def test_the_real_reader_runs(known: Path) -> None:
-    reader = EasyReader(known)
+def test_the_reader_finds_and_reads(accepted_models: Path) -> None:
+    reader = EasyReader(accepted_models)
     image = write_text(film(shape=(64, 96)), "R7", (40, 40))
     assert all(len(quad) == 4 and score == 0.7 for quad, score in reader.find(image))
     text, confidence = reader.read(image)
@@ -55,15 +55,15 @@ def test_the_real_reader_runs(known: Path) -> None:
     assert 0 <= confidence <= 1
 
 
-def test_a_film_is_cleaned_with_it(known: Path) -> None:
+def test_a_film_is_cleaned_with_easyocr(accepted_models: Path) -> None:
     settings = CleanSettings(detector="easyocr", side_px=96, turns=1)
     image = write_text(film(shape=(64, 96)), "R7", (40, 40))
-    cleaned = clean_image(image, build_detector(settings, easyocr_models=known), settings)
+    cleaned = clean_image(image, build_detector(settings, easyocr_models=accepted_models), settings)
     assert np.array_equal(cleaned.image[~cleaned.mask], image[~cleaned.mask])
 
 
-def test_its_boxes_and_quads_become_quads(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = EasyReader(known)
+def test_upright_boxes_and_free_quads_become_quads(accepted_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = EasyReader(accepted_models)
     turned = [[1, 2], [3, 4], [5, 6], [7, 8]]
     monkeypatch.setattr(reader._reader, "detect", lambda *_, **__: ([[[10, 30, 5, 12]]], [[turned]]))
     (box, _), (quad, _) = reader.find(film())
@@ -71,7 +71,7 @@ def test_its_boxes_and_quads_become_quads(known: Path, monkeypatch: pytest.Monke
     assert quad == ((1, 2), (3, 4), (5, 6), (7, 8))
 
 
-def test_files_with_another_checksum_are_kept_and_told(models: Path) -> None:
+def test_files_with_an_unknown_checksum_are_refused_but_not_deleted(models: Path) -> None:
     with pytest.raises(DetectorError, match=r"cannot be loaded \(MD5 mismatch for .*use --detector rapidocr"):
         EasyReader(models)
     assert all((models / name).is_file() for name in FILES)
@@ -92,14 +92,14 @@ def test_missing_files_are_named_with_their_folder(tmp_path: Path, monkeypatch: 
     assert "\n" not in text
 
 
-def test_one_missing_file_is_named_without_a_download(models: Path, tmp_path: Path) -> None:
+def test_a_single_missing_file_is_not_downloaded(models: Path, tmp_path: Path) -> None:
     (tmp_path / FILES[0]).write_bytes((models / FILES[0]).read_bytes())
     with pytest.raises(DetectorError, match=r"easyocr: english_g2\.pth missing"):
         EasyReader(tmp_path)
     assert (tmp_path / FILES[0]).is_file()
 
 
-def test_the_usual_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_folder_is_that_of_easyocr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EASYOCR_MODULE_PATH", str(tmp_path))
     assert default_folder() == tmp_path / "model"
     monkeypatch.delenv("EASYOCR_MODULE_PATH")

@@ -10,21 +10,21 @@ from preprocess.clean_image import clean_image
 from preprocess.detectors.markernet import (
     BRIGHT,
     CHANNELS,
-    CONFIDENCE,
     CORE,
     EDGE,
-    LARGEST_SCALE,
+    MAX_ENLARGEMENT,
     SIDE_PX,
+    STYLE_SHIFT,
     MarkerNetDetector,
+    build_marker,
     darken_bright_film,
     film_scale,
+    find_plates,
     in_reading_order,
-    marker_of,
     pad_film,
-    plates,
     resize_film,
 )
-from preprocess.detectors.regions import regions
+from preprocess.detectors.regions import find_regions
 from preprocess.detectors.views import View
 from preprocess.errors import DetectorError
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
@@ -41,99 +41,99 @@ BLANK = np.zeros((120, 160), np.uint8)
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, 110, 200, 290])
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
-def test_corners_stand_in_reading_order(angle: float, mirrored: bool) -> None:
+def test_corners_are_put_in_reading_order(angle: float, mirrored: bool) -> None:
     placed = turned_box(angle)
     if mirrored:
         placed = np.column_stack([80 - placed[:, 0], placed[:, 1]])
     up = (placed[0] - placed[3]) / 14
-    found = in_reading_order(enclosing_quad(placed.astype(np.float32)), up.astype(np.float32), mirrored)
-    assert np.array(found) == pytest.approx(placed, abs=0.05)
-    assert is_mirrored(found) is mirrored
+    quad = in_reading_order(enclosing_quad(placed.astype(np.float32)), up.astype(np.float32), mirrored)
+    assert np.array(quad) == pytest.approx(placed, abs=0.05)
+    assert is_mirrored(quad) is mirrored
 
 
 BOX = [(10.0, 20.0), (30.0, 20.0), (30.0, 27.0), (10.0, 27.0)]
 
 
 @pytest.mark.parametrize(("channel", "style"), list(enumerate(("burned", "label", "lead", "symbol"), 1)))
-def test_a_marker_has_the_style_that_is_said_of_most_of_it(channel: int, style: str) -> None:
-    said = logits_with((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
-    (region,) = regions(said[0], CORE, EDGE)
-    marker = marker_of(BLANK, said, region, ONE * 2)
+def test_a_marker_has_the_style_with_the_highest_mean_logit(channel: int, style: str) -> None:
+    logits = logits_with((0, BOX, 2.0), (channel, BOX, 1.0), (7, BOX, -1.0), (6, BOX, 0.0))
+    (region,) = find_regions(logits[0], CORE, EDGE)
+    marker = build_marker(BLANK, logits, region, ONE * 2)
     assert marker.style == style
-    assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0 - CONFIDENCE[style])), abs=1e-4)
+    assert marker.confidence == pytest.approx(1 / (1 + np.exp(-2.0 - STYLE_SHIFT[style])), abs=1e-4)
     assert set(marker.quad) == set(box_quad(20, 40, 60, 54))
     if style != "symbol":
         assert marker.quad == box_quad(20, 40, 60, 54)
 
 
-def test_confidence_is_that_of_the_surer_half() -> None:
-    said = logits_with((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
-    (region,) = regions(said[0], CORE, EDGE)
-    assert marker_of(BLANK, said, region, ONE).confidence == pytest.approx(
-        1 / (1 + np.exp(-4.0 - CONFIDENCE["burned"])), abs=1e-4
+def test_the_confidence_is_that_of_the_more_certain_half() -> None:
+    logits = logits_with((0, BOX, 0.0), (0, [(10, 20), (20, 20), (20, 27), (10, 27)], 4.0))
+    (region,) = find_regions(logits[0], CORE, EDGE)
+    assert build_marker(BLANK, logits, region, ONE).confidence == pytest.approx(
+        1 / (1 + np.exp(-4.0 - STYLE_SHIFT["burned"])), abs=1e-4
     )
 
 
-@pytest.mark.parametrize(("sure", "fringe", "kept"), [(7.0, -1.0, False), (7.0, 0.0, True), (3.0, -1.0, True)])
-def test_the_quad_leaves_out_a_fringe_that_is_doubtful_beside_it(sure: float, fringe: float, kept: bool) -> None:
+@pytest.mark.parametrize(("certain", "fringe", "kept"), [(7.0, -1.0, False), (7.0, 0.0, True), (3.0, -1.0, True)])
+def test_the_quad_leaves_out_a_fringe_that_is_much_less_certain(certain: float, fringe: float, kept: bool) -> None:
     wide = [(6.0, 16.0), (34.0, 16.0), (34.0, 31.0), (6.0, 31.0)]
-    said = logits_with((0, wide, fringe), (0, BOX, sure), (2, wide, 1.0))
-    (region,) = regions(said[0], CORE, EDGE)
+    logits = logits_with((0, wide, fringe), (0, BOX, certain), (2, wide, 1.0))
+    (region,) = find_regions(logits[0], CORE, EDGE)
     expected = box_quad(6, 16, 34, 31) if kept else box_quad(10, 20, 30, 27)
-    assert set(marker_of(BLANK, said, region, ONE).quad) == set(expected)
+    assert set(build_marker(BLANK, logits, region, ONE).quad) == set(expected)
 
 
 @pytest.mark.parametrize(("style", "at", "count"), [("lead", 20, 1), ("burned", 20, 0), ("lead", 70, 0)])
-def test_plates_lie_under_lead_letters_only(style: str, at: float, count: int) -> None:
-    said = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+def test_plates_are_found_only_under_lead_letters(style: str, at: float, count: int) -> None:
+    logits = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
     letter = Marker(box_quad(2 * at - 8, 40, 2 * at + 8, 54), style=style)
-    found = plates(said, ONE * 2, [letter])
-    assert [(set(plate.quad), plate.style) for plate in found] == [(set(box_quad(12, 32, 68, 62)), "plate")] * count
+    plates = find_plates(logits, ONE * 2, [letter])
+    assert [(set(plate.quad), plate.style) for plate in plates] == [(set(box_quad(12, 32, 68, 62)), "plate")] * count
 
 
-def test_a_plate_is_no_surer_than_the_surest_letter_on_it() -> None:
-    said = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
+def test_a_plate_is_no_more_certain_than_the_letters_on_it() -> None:
+    logits = logits_with((5, [(6, 16), (34, 16), (34, 31), (6, 31)], 3.0))
     letters = [Marker(box_quad(x, 40, x + 16, 54), style="lead", confidence=c) for x, c in ((20, 0.2), (44, 0.3))]
-    (plate,) = plates(said, ONE * 2, letters)
+    (plate,) = find_plates(logits, ONE * 2, letters)
     assert plate.confidence == 0.3
 
 
 @pytest.mark.parametrize(
     ("shape", "scale"),
-    [((1024, 700), 1.0), ((4000, 3000), SIDE_PX / 4000), ((224, 224), LARGEST_SCALE), ((600, 800), SIDE_PX / 800)],
+    [((1024, 700), 1.0), ((4000, 3000), SIDE_PX / 4000), ((224, 224), MAX_ENLARGEMENT), ((600, 800), SIDE_PX / 800)],
 )
-def test_films_are_seen_at_about_a_thousand_pixels(shape: tuple[int, int], scale: float) -> None:
+def test_films_are_scaled_to_about_a_thousand_pixels(shape: tuple[int, int], scale: float) -> None:
     assert film_scale(shape) == scale
     assert resize_film(np.zeros(shape, np.uint8)).shape == tuple(round(side * scale) for side in shape)
 
 
 @pytest.mark.parametrize("ground", [12, 60, BRIGHT])
-def test_films_as_dark_as_those_trained_on_are_shown_as_they_are(ground: int) -> None:
+def test_films_as_dark_as_the_training_films_do_not_change(ground: int) -> None:
     dark = np.random.default_rng(0).integers(ground - 3, ground + 3, (40, 50), dtype=np.uint8)
-    dark[:15] = 255  # burnt out
+    dark[:15] = 255  # overexposed
     assert np.array_equal(darken_bright_film(dark), dark)
     assert np.array_equal(darken_bright_film(np.full((4, 5), 255, np.uint8)), np.full((4, 5), 255))
 
 
-@pytest.mark.parametrize(("ground", "shown"), [(111, 110), (160, 110), (185, 110), (230, 187)])
-def test_bright_films_are_shown_darker_with_black_and_white_as_they_were(ground: int, shown: int) -> None:
+@pytest.mark.parametrize(("ground", "darkened"), [(111, 110), (160, 110), (185, 110), (230, 187)])
+def test_bright_films_are_darkened_but_keep_black_and_white(ground: int, darkened: int) -> None:
     bright = np.full((40, 50), ground, np.uint8)
     bright[:10], bright[35:] = 0, 255
-    seen = darken_bright_film(bright)
-    assert abs(int(seen[20, 20]) - shown) <= 1
-    assert (seen[:10] == 0).all()
-    assert (seen[35:] == 255).all()
+    film = darken_bright_film(bright)
+    assert abs(int(film[20, 20]) - darkened) <= 1
+    assert (film[:10] == 0).all()
+    assert (film[35:] == 255).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 64), (33, 5), (300, 1024)])
 def test_films_are_padded_with_black_below_and_to_the_right(shape: tuple[int, int]) -> None:
-    shown = pad_film(np.full(shape, 7, np.uint8))
-    assert all(side % 32 == 0 and side - 32 < given <= side for side, given in zip(shown.shape, shape, strict=True))
-    assert shown.sum() == 7 * shape[0] * shape[1]
-    assert (shown[: shape[0], : shape[1]] == 7).all()
+    padded = pad_film(np.full(shape, 7, np.uint8))
+    assert all(side % 32 == 0 and side - 32 < given <= side for side, given in zip(padded.shape, shape, strict=True))
+    assert padded.sum() == 7 * shape[0] * shape[1]
+    assert (padded[: shape[0], : shape[1]] == 7).all()
 
 
-def test_what_is_no_onnx_file_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path) -> None:
     (tmp_path / "site.onnx").write_bytes(b"no network")
     for file in (tmp_path / "site.onnx", tmp_path / "none.onnx"):
         with pytest.raises(
@@ -143,14 +143,14 @@ def test_what_is_no_onnx_file_is_told(tmp_path: Path) -> None:
 
 
 def other_network(file: Path, channels: int) -> Path:
-    """Write a network that says nothing new of a film, in as many channels."""
-    places = [
+    """Write an ONNX network that returns the film itself in the given number of channels."""
+    tensors = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, count, "h", "w"])
         for name, count in (("film", 1), ("said", channels))
     ]
     nodes = [helper.make_node("Concat", ["film"] * channels, ["said"], axis=1)]
     model = helper.make_model(
-        helper.make_graph(nodes, "other", places[:1], places[1:]), opset_imports=[helper.make_opsetid("", 18)]
+        helper.make_graph(nodes, "other", tensors[:1], tensors[1:]), opset_imports=[helper.make_opsetid("", 18)]
     )
     model.ir_version = 9
     onnx.save(model, str(file))
@@ -158,7 +158,7 @@ def other_network(file: Path, channels: int) -> Path:
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"site\.onnx: another network than the marker network; expected the \.onn"):
+    with pytest.raises(DetectorError, match=r"site\.onnx: not a marker network; expected the \.onn"):
         MarkerNetDetector(other_network(tmp_path / "site.onnx", 2))
     MarkerNetDetector(other_network(tmp_path / "site.onnx", CHANNELS))
 
@@ -170,21 +170,19 @@ def detector() -> MarkerNetDetector:
 
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
-def test_typed_text_is_found_and_covered_however_it_stands(
-    detector: MarkerNetDetector, turns: int, mirrored: bool
-) -> None:
+def test_typed_text_is_found_and_covered_in_every_view(detector: MarkerNetDetector, turns: int, mirrored: bool) -> None:
     image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
     shown = View(turns, mirrored).show(image)
-    found = [marker for marker in detector.detect(shown) if marker.confidence >= 0.4]
-    mask = marker_mask(shown.shape, found)
+    markers = [marker for marker in detector.detect(shown) if marker.confidence >= 0.4]
+    mask = marker_mask(shown.shape, markers)
     assert mask[shown == 245].mean() > 0.99
     assert mask.mean() < 0.1
-    assert found[0].text == ""
+    assert markers[0].text == ""
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (31, 20), (20, 31, 3), (3000, 40)])
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-def test_films_of_any_size_and_depth_go_through(detector: MarkerNetDetector, shape: tuple[int, ...], kind: str) -> None:
+def test_any_size_and_depth_is_cleaned(detector: MarkerNetDetector, shape: tuple[int, ...], kind: str) -> None:
     image = np.full(shape, 60 * (257 if kind == "uint16" else 1), kind)
     cleaned = clean_image(image, detector, CleanSettings())
     assert np.array_equal(cleaned.image[~cleaned.mask], image[~cleaned.mask])
@@ -192,7 +190,7 @@ def test_films_of_any_size_and_depth_go_through(detector: MarkerNetDetector, sha
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
-def test_text_on_deep_and_colour_films_goes(detector: MarkerNetDetector, colour: bool) -> None:
+def test_text_on_16_bit_and_colour_films_is_erased(detector: MarkerNetDetector, colour: bool) -> None:
     image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
     ink = image == 245
     image = np.dstack([image] * 3) if colour else image.astype(np.uint16) * 257
@@ -201,7 +199,7 @@ def test_text_on_deep_and_colour_films_goes(detector: MarkerNetDetector, colour:
     assert cleaned.image[ink].max() < 0.8 * image.max()
 
 
-def test_a_film_without_markers_comes_out_byte_for_byte(tmp_path: Path) -> None:
+def test_a_film_without_markers_is_copied_byte_for_byte(tmp_path: Path) -> None:
     for seed in range(3):
         write_image(tmp_path / "films" / f"{seed}.jpg", film(seed, (300, 260)))
     summary = clean_folder(tmp_path / "films", options=FolderOptions(settings=CleanSettings(read_text=False)))

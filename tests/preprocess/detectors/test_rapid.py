@@ -13,7 +13,7 @@ from ..conftest import film, write_text
 def test_upright_text_is_found_and_read() -> None:
     reader = RapidReader()
     image = write_text(film(shape=(160, 320)), "LA92", (140, 100), 1.5)
-    (quad, score) = max(reader.find(image), key=lambda found: found[1])
+    (quad, score) = max(reader.find(image), key=lambda scored: scored[1])
     x0, y0, x1, y1 = quad_box(quad)
     assert score > 0.5
     assert x0 <= 145
@@ -23,11 +23,11 @@ def test_upright_text_is_found_and_read() -> None:
     assert confidence > 0.8
 
 
-def test_nothing_is_found_on_an_empty_film() -> None:
+def test_an_empty_film_has_no_text() -> None:
     assert RapidReader().find(np.zeros((64, 64), np.uint8)) == []
 
 
-def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(DetectorError, match=r"rapidocr cannot be started .*pip install --force-reinstall"):
         RapidReader()

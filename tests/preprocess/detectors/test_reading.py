@@ -10,8 +10,8 @@ from ..conftest import film, write_text
 BOX = box_quad(40, 30, 100, 50)
 
 
-class Bright:
-    """Reads "L7" where the brightest part of the line lies in its upper left quarter; sure by `confidence`."""
+class CornerReader:
+    """A reader that reads its text if the brightest pixel lies in the upper left quarter of the line."""
 
     def __init__(self, text: str = "L7", confidence: float = 0.9) -> None:
         self.text, self.confidence = text, confidence
@@ -27,8 +27,8 @@ class Bright:
         return (self.text, self.confidence) if y < height / 2 and x < width / 2 else ("", 0.0)
 
 
-def marked(corner: tuple[int, int]) -> np.ndarray:
-    """A film of which one corner of BOX is bright."""
+def film_with_bright_corner(corner: tuple[int, int]) -> np.ndarray:
+    """Return a film on which one corner of BOX is bright."""
     image = np.zeros((80, 140), np.uint8)
     x, y = corner
     image[y : y + 4, x : x + 4] = 255
@@ -41,31 +41,31 @@ def marked(corner: tuple[int, int]) -> np.ndarray:
         ((40, 30), BOX),
         ((96, 46), as_quad([(100, 50), (40, 50), (40, 30), (100, 30)])),  # upside down
         ((96, 30), as_quad([(100, 30), (40, 30), (40, 50), (100, 50)])),  # mirrored
-        ((40, 46), as_quad([(40, 50), (100, 50), (100, 30), (40, 30)])),  # both
+        ((40, 46), as_quad([(40, 50), (100, 50), (100, 30), (40, 30)])),  # upside down and mirrored
     ],
 )
-def test_corners_follow_the_reading(corner: tuple[int, int], quad: Quad) -> None:
-    reader = Bright()
-    read = read_from_all_sides(marked(corner), BOX, reader)
-    assert (read.quad, read.text, read.worth) == (quad, "L7", 0.9)
+def test_the_corners_follow_the_reading_order(corner: tuple[int, int], quad: Quad) -> None:
+    reader = CornerReader()
+    read = read_from_all_sides(film_with_bright_corner(corner), BOX, reader)
+    assert (read.quad, read.text, read.score) == (quad, "L7", 0.9)
     assert set(reader.shown) == {(48, 144)}  # a long quad is read along its longer side only
 
 
 def test_a_square_is_read_from_all_sides() -> None:
-    reader = Bright(text="")
-    read_from_all_sides(marked((40, 30)), box_quad(40, 30, 60, 50), reader)
+    reader = CornerReader(text="")
+    read_from_all_sides(film_with_bright_corner((40, 30)), box_quad(40, 30, 60, 50), reader)
     assert len(reader.shown) == 8
 
 
-@pytest.mark.parametrize(("text", "worth"), [("?!", 0.0), ("R ?", 0.3), ("", 0.0)])
-def test_only_letters_and_digits_are_worth_something(text: str, worth: float) -> None:
-    read = read_from_all_sides(marked((40, 30)), BOX, Bright(text))
-    assert read.worth == pytest.approx(worth)
-    assert read.text == (text if worth else "")
+@pytest.mark.parametrize(("text", "score"), [("?!", 0.0), ("R ?", 0.3), ("", 0.0)])
+def test_only_letters_and_digits_score(text: str, score: float) -> None:
+    read = read_from_all_sides(film_with_bright_corner((40, 30)), BOX, CornerReader(text))
+    assert read.score == pytest.approx(score)
+    assert read.text == (text if score else "")
     assert read.quad == BOX
 
 
-def test_a_quad_is_cut_out_upright() -> None:
+def test_a_quad_is_warped_upright() -> None:
     image = np.zeros((100, 100), np.uint8)
     image[40:60, 30:70] = np.arange(40) * 5
     turned = as_quad([(30, 60), (30, 40), (70, 40), (70, 60)])  # text that reads from bottom to top
@@ -82,23 +82,23 @@ def test_a_quad_is_cut_out_upright() -> None:
         Marker(box_quad(40, 30, 100, 35), style="burned"),  # 5 px high
     ],
 )
-def test_symbols_plates_and_tiny_ones_stay_unread(unread: Marker) -> None:
-    reader = Bright()
-    assert read_markers(marked((40, 30)), [unread], reader) == [unread]
+def test_symbols_plates_and_tiny_markers_are_not_read(unread: Marker) -> None:
+    reader = CornerReader()
+    assert read_markers(film_with_bright_corner((40, 30)), [unread], reader) == [unread]
     assert reader.shown == []
 
 
 @pytest.mark.parametrize(
     ("text", "confidence", "read"), [(" L7 ", 0.9, ""), ("L7", 0.9, "L7"), ("L7", 0.4, ""), ("L?", 0.9, "")]
 )
-def test_what_is_read_with_doubt_gets_no_text(text: str, confidence: float, read: str) -> None:
-    marker = Marker(BOX, confidence=0.8, style="lead")
-    (found,) = read_markers(marked((40, 30)), [marker], Bright(text, confidence))
-    assert found == Marker(BOX, read, 0.8, "lead")
+def test_text_with_a_low_score_is_discarded(text: str, confidence: float, read: str) -> None:
+    unread = Marker(BOX, confidence=0.8, style="lead")
+    (marker,) = read_markers(film_with_bright_corner((40, 30)), [unread], CornerReader(text, confidence))
+    assert marker == Marker(BOX, read, 0.8, "lead")
 
 
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
-def test_a_legible_line_gets_its_text_however_it_stands(mirrored: bool) -> None:
+def test_a_legible_line_is_read_plain_and_mirrored(mirrored: bool) -> None:
     image = write_text(film(shape=(120, 240)), "LA92", (60, 80), 1.5)
     quad = as_quad([(55, 42), (175, 42), (175, 86), (55, 86)])
     if mirrored:

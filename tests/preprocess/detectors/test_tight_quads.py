@@ -8,7 +8,7 @@ from preprocess.markers import as_quad, box_quad, quad_area, quad_box
 from ..conftest import film, write_text
 
 
-def test_a_loose_quad_is_drawn_around_its_ink() -> None:
+def test_a_loose_quad_is_tightened_around_its_ink() -> None:
     image = film(shape=(200, 300))
     image[80:100, 150:210] = 240
     x0, y0, x1, y1 = quad_box(tighten(image, box_quad(120, 60, 240, 130)))
@@ -27,7 +27,7 @@ def test_turned_text_gets_a_turned_quad() -> None:
     assert quad_area(tight) < 1.2 * 80 * 20 < quad_area(loose)
 
 
-def test_the_quad_stays_over_bone_on_flat_ground_and_beyond_the_film() -> None:
+def test_the_quad_is_unchanged_if_ink_cannot_be_told_from_the_ground() -> None:
     image = film(shape=(200, 300))  # its bone crosses the whole film
     over_bone, flat = box_quad(10, 60, 60, 100), box_quad(120, 60, 240, 130)
     assert tighten(image, over_bone) == over_bone
@@ -36,7 +36,7 @@ def test_the_quad_stays_over_bone_on_flat_ground_and_beyond_the_film() -> None:
         assert tighten(image, quad) == quad
 
 
-def test_specks_do_not_widen_it() -> None:
+def test_specks_do_not_widen_the_quad() -> None:
     image = write_text(film(shape=(200, 300)), "R7", (150, 110))
     clean = tighten(image, box_quad(100, 50, 280, 150))
     image[60, 110] = 255
@@ -44,7 +44,7 @@ def test_specks_do_not_widen_it() -> None:
 
 
 @pytest.mark.parametrize("grey", [0, 130, 255])
-def test_the_box_around_text_is_found(grey: int) -> None:
+def test_the_filled_box_around_text_is_found(grey: int) -> None:
     image = film(shape=(200, 300))
     image[70:120, 140:240] = grey
     cv2.putText(image, "A97", (160, 105), cv2.FONT_HERSHEY_SIMPLEX, 1, 255 - grey if grey != 130 else 250, 2)
@@ -68,7 +68,7 @@ def test_text_on_the_film_itself_has_no_box() -> None:
     assert label_box(write_text(film(shape=(200, 300)), "R", (150, 110)), box_quad(148, 88, 172, 112)) is None
 
 
-def test_a_large_even_area_is_no_box() -> None:
+def test_a_large_even_area_is_not_a_label() -> None:
     image = film(shape=(400, 400))
     image[50:350, 100:380] = 10  # a collimated field, not a label
     assert label_box(write_text(image, "R", (200, 200)), box_quad(198, 178, 222, 202)) is None

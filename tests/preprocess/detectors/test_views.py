@@ -6,7 +6,7 @@ from preprocess.detectors.views import View, views
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 3), st.booleans(), st.integers(0, 10_000))
-def test_a_box_drawn_in_a_view_comes_back_to_its_pixels(
+def test_a_box_in_a_view_converts_back_to_its_pixels(
     height: int, width: int, turns: int, mirrored: bool, seed: int
 ) -> None:
     rng, view = np.random.default_rng(seed), View(turns, mirrored)
@@ -20,8 +20,8 @@ def test_a_box_drawn_in_a_view_comes_back_to_its_pixels(
 
 
 @given(st.integers(0, 3), st.booleans(), st.floats(0, 1), st.floats(0, 1))
-def test_corners_stay_in_reading_order(turns: int, mirrored: bool, x: float, y: float) -> None:
-    """A point at share (x, y) of the view lies at the same share between the corners brought back."""
+def test_corners_keep_their_reading_order(turns: int, mirrored: bool, x: float, y: float) -> None:
+    """A point at relative position (x, y) of the view keeps this position between the converted corners."""
     view, shape = View(turns, mirrored), (20, 30)
     high, wide = view.show(np.zeros(shape)).shape
     corners = view.back([(0, 0), (wide, 0), (0, high)], shape)
@@ -30,12 +30,12 @@ def test_corners_stay_in_reading_order(turns: int, mirrored: bool, x: float, y: 
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.booleans())
-def test_pixels_come_back_to_their_places(height: int, width: int, turns: int, mirrored: bool) -> None:
+def test_undo_reverses_show(height: int, width: int, turns: int, mirrored: bool) -> None:
     view, image = View(turns, mirrored), np.arange(height * width).reshape(height, width)
     assert np.array_equal(view.undo(view.show(image)), image)
     assert np.array_equal(view.undo(np.stack([view.show(image)] * 2)), np.stack([image] * 2))
 
 
-def test_how_many_views_there_are() -> None:
+def test_views_lists_turns_and_mirrored_turns() -> None:
     assert views(2, True) == (View(0), View(1), View(0, True), View(1, True))
     assert len(views(4, False)) == 4
