@@ -1,1 +1,1 @@
-"""Fill masked pixels so that the film looks untouched."""
+"""Fill masked pixels: without visible traces, or plainly."""

@@ -1,4 +1,4 @@
-"""Tell a film's field from the dark around it, so that neither is filled with the other."""
+"""Separate the exposed field of a film from the dark around it, so that neither is filled with the other."""
 
 import cv2
 import numpy as np
@@ -6,16 +6,20 @@ import numpy as np
 from preprocess.inpainting.source import Plane
 from preprocess.mask import Mask
 
-DARK = 0.03  # of the grey range: what is around a field is no brighter
+DARK = 0.03  # of the grey range; pixels around a field are no brighter
 
-SPECK_PX = 5  # brighter spots around a field, as of JPEG beside its edge, are narrower
+SPECK_PX = 5  # brighter spots around a field, such as JPEG ringing beside its edge, are narrower
 
 
 def field_of(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
-    """Return where the field of an (H, W) film is, and where around it dark is known.
+    """Return two (H, W) masks of a film: the exposed field, and the known dark pixels around it.
 
-    A field is convex, and around it, as in the corners of a turned film, all is dark. What is not known counts for
-    nothing, so that a hole over the field's corner cuts that off.
+    The field is taken as convex, and everything around it as dark, as in the corners of a turned film. Unknown pixels
+    are ignored, so a hole over a corner of the field cuts that corner off.
+
+    Args:
+        grey: (H, W) grey levels from 0 to 1.
+        unknown: (H, W), True on pixels whose content is unknown, such as holes.
     """
     bright = ((grey > DARK) & ~unknown).astype(np.uint8)
     whole = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((SPECK_PX, SPECK_PX), np.uint8))
@@ -27,8 +31,11 @@ def field_of(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
     return field, np.asarray(~(field | unknown | (bright > 0)))
 
 
-def sides(hole: Mask, field: Mask, dark: Mask) -> list[Mask]:
-    """Return the field and what is beyond it, as far as the hole lies in them; all, if it lies beside nothing dark."""
+def split_by_field(hole: Mask, field: Mask, dark: Mask) -> list[Mask]:
+    """Return the (H, W) masks of the sides in which a hole lies: the field, the area beyond it, or both.
+
+    If the hole touches no dark pixel beyond the field, the only side is the whole film.
+    """
     beyond = cv2.dilate((hole & ~field).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if not (beyond & dark).any():
         return [np.ones_like(field)]

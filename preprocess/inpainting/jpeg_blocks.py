@@ -1,6 +1,7 @@
-"""Tell a film's blocks of JPEG, and let those that a hole cuts go on in it as blocks do: flat, or with a few waves.
+"""Detect the JPEG blocks of a film, and continue the blocks that a hole cuts.
 
-A step inside a block, which JPEG could not have written, tells of a filled place more surely than anything else.
+A JPEG block is flat or holds a few waves. A step inside a block, which JPEG could not have written, is the clearest
+sign of a filled place.
 """
 
 from typing import Any
@@ -9,120 +10,124 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.inpainting.source import Plane, reduced
+from preprocess.inpainting.source import Plane, reduce_plane
 from preprocess.mask import BLOCK, Mask, mask_parts, sample
 
-SAME = 0.1  # grey levels, squared: known parts of two blocks that differ by less, but for their level, are the same
+SAME = 0.1  # squared grey levels; parts of two blocks that differ by less after levelling are the same
 
-OTHER_LEVEL = 0.02  # weight of a block's other brightness, squared, beside its other pattern
+LEVEL_WEIGHT = 0.02  # weight of a squared difference in brightness between two blocks, beside that in pattern
 
-AS_FILLED = 0.02  # ... and of how far it is, squared, from what the hole is filled with
+FILL_WEIGHT = 0.02  # weight of the squared difference between a block and the filled content
 
-LEAST_KNOWN = 1 / 16  # of a block, by which it is likened to others
+MIN_KNOWN = 1 / 16  # of a block must be known, so that it can be compared with others
 
-MOST = 4000  # blocks that are looked through
+MAX_BLOCKS = 4000  # whole blocks that are searched
 
-HIGH_STEP = 2 / 255  # of the grey range: steps are counted up to it
+MAX_STEP = 2 / 255  # of the grey range; higher steps count as this
 
-LINES = 300  # rows, and columns, by which a film's steps are told
+MAX_LINES = 300  # rows, and columns, in which steps are measured
 
-RISE, LEAST_RISE = 3.0, 1 / 255  # a marker's ringing waves by so many times, and so much, more than blocks nearby
+RISE, MIN_RISE = 3.0, 1 / 255  # ringing has waves this many times as high as blocks nearby, and higher by this
 
-NEARBY = 5  # blocks across
+NEARBY = 5  # side of the square of blocks that are nearby
 
 
 Blocks = NDArray[np.float32]  # (N, BLOCK * BLOCK * C), grey levels
 
 Sums = NDArray[np.float64]
 
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
 def blockiness(grey: Plane) -> float:
-    """Return by how many times steps between the pixels of an (H, W) film are higher at multiples of 8 than elsewhere.
+    """Return the ratio of the steps between pixels at multiples of 8 to the steps elsewhere, for an (H, W) film.
 
-    About 1 where no JPEG left its blocks. High steps count no more than low ones: an edge along a border of blocks is
-    none of theirs, and of both directions the one in which they show less counts.
+    The ratio is about 1 if the film has no JPEG blocks. Steps are limited to MAX_STEP, so that an anatomical edge along
+    a block border does not count as a block. The ratio is computed for rows and columns, and the smaller is returned.
     """
     if min(grey.shape) < 2 * BLOCK:
         return 1.0
-    shown = []
+    ratios = []
     for lines in (grey, grey.T):
-        some = lines[:: max(1, len(lines) // LINES)]
-        steps = np.minimum(np.abs(np.diff(some)), HIGH_STEP).mean(axis=0)
+        sampled = lines[:: max(1, len(lines) // MAX_LINES)]
+        steps = np.minimum(np.abs(np.diff(sampled)), MAX_STEP).mean(axis=0)
         others = np.delete(steps, np.s_[BLOCK - 1 :: BLOCK])
-        shown.append(float(steps[BLOCK - 1 :: BLOCK].mean() / max(others.mean(), 1e-9)))
-    return min(shown)
+        ratios.append(float(steps[BLOCK - 1 :: BLOCK].mean() / max(others.mean(), 1e-9)))
+    return min(ratios)
 
 
 def whole_blocks(mask: Mask) -> Mask:
-    """Return the (H, W) mask with all of each block that it touches."""
-    return _spread(_by_blocks(mask) > 0, mask.shape)
+    """Extend an (H, W) mask to the whole of each JPEG block that it touches."""
+    return _expand(_block_means(mask) > 0, mask.shape)
 
 
 def ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
-    """Return where a marker's waves are left, (H, W): all of a block that it touches, if it waves beyond the mask.
+    """Return the (H, W) mask of the JPEG blocks in which ringing of a marker remains.
 
-    JPEG spreads a letter's edge over its blocks, so that its outline could be read there when it is gone.
+    JPEG spreads the edge of a letter over its block, so the outline of an erased letter could be read from the waves.
+    A block is returned as a whole if the marker touches it and its pixels outside the mask show waves.
 
     Args:
-        grey: (H, W), the film with its markers.
-        mask: what is erased in any case.
-        printed: the markers themselves; blocks that they do not touch hold nothing of them.
+        grey: (H, W) film with its markers.
+        mask: (H, W) pixels that are erased in any case.
+        printed: (H, W) pixels of the markers themselves. Blocks that they do not touch cannot hold their ringing.
     """
-    taken = np.zeros_like(mask)
+    ringing_blocks = np.zeros_like(mask)
     for window, _ in mask_parts(printed, lambda *_: NEARBY * BLOCK):
-        taken[window] |= _ringing(grey[window], mask[window], printed[window])
-    return taken
+        ringing_blocks[window] |= _ringing(grey[window], mask[window], printed[window])
+    return ringing_blocks
 
 
 def _ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
     waves = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
     beyond = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    seen, waving, touched = _by_blocks(beyond), _by_blocks(waves * beyond), _by_blocks(printed) > 0
-    some, others = (cv2.blur(np.where(touched, 0, part), (NEARBY, NEARBY)) for part in (seen, waving))
-    usual = others / np.maximum(some, 1e-6)
-    rings = (seen == 0) | (waving > (RISE * usual + LEAST_RISE) * seen)
-    return _spread(touched & rings, mask.shape)
+    visible, wave_sums, touched = _block_means(beyond), _block_means(waves * beyond), _block_means(printed) > 0
+    near_visible, near_waves = (cv2.blur(np.where(touched, 0, part), (NEARBY, NEARBY)) for part in (visible, wave_sums))
+    usual = near_waves / np.maximum(near_visible, 1e-6)
+    rings = (visible == 0) | (wave_sums > (RISE * usual + MIN_RISE) * visible)
+    return _expand(touched & rings, mask.shape)
 
 
-def _by_blocks(plane: NDArray[Any]) -> Plane:
-    """The mean of each block; beyond the film there is nothing."""
+def _block_means(plane: NDArray[Any]) -> Plane:
+    """Return the mean of each block. Pixels beyond the film count as 0."""
     beyond = [(0, -side % BLOCK) for side in plane.shape]
-    return reduced(np.pad(plane.astype(np.float32), beyond), BLOCK)
+    return reduce_plane(np.pad(plane.astype(np.float32), beyond), BLOCK)
 
 
-def _spread(blocks: Mask, shape: tuple[int, ...]) -> Mask:
+def _expand(blocks: Mask, shape: tuple[int, ...]) -> Mask:
     return blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: shape[0], : shape[1]]
 
 
 def mend_blocks(film: NDArray[np.uint8], unknown: Mask, hole: Mask) -> None:
-    """Where a cut block's known part is the same as a whole block's, but for the level, let the rest follow that.
+    """Complete the JPEG blocks that a hole cuts, in place. Only pixels of the hole change.
 
-    In place; only pixels of the hole change. Where no JPEG left its blocks, next to nothing is the same.
+    If the known part of a cut block equals that of a whole block elsewhere, apart from the level, the rest is copied
+    from the whole block. On a film without JPEG blocks, almost no parts are equal.
 
     Args:
-        film: (H, W) or (H, W, C), the hole already filled; its first pixel is a block's.
-        unknown: (H, W), pixels that are not to be gone by: the hole, and other holes.
+        film: (H, W) or (H, W, C) film in which the hole is already filled. Its first pixel is the first of a block.
+        unknown: (H, W), True on pixels that must not be used: this hole and others.
+        hole: (H, W), True on the filled pixels.
     """
     if min(film.shape[:2]) < BLOCK:
         return
-    known, taken = (reduced(part.astype(np.float32), BLOCK) for part in (~unknown, hole))  # shares of the blocks
-    cut, whole = np.argwhere((taken > 0) & (known >= LEAST_KNOWN)), sample(known == 1, MOST)
+    known, in_hole = (reduce_plane(part.astype(np.float32), BLOCK) for part in (~unknown, hole))  # fractions of blocks
+    cut, whole = np.argwhere((in_hole > 0) & (known >= MIN_KNOWN)), sample(known == 1, MAX_BLOCKS)
     if not len(cut) or not len(whole):
         return
     planes = np.atleast_3d(film)
-    seen, filled = (np.broadcast_to(part[..., None], planes.shape) for part in (~unknown, hole))
-    here, there = _pixels(cut), _pixels(whole)
-    wanted, sources = _rows(planes[here]).astype(np.float32), _rows(planes[there]).astype(np.float32)
-    chosen, level = _chosen(wanted, sources, _rows(seen[here]), _rows(filled[here]))
+    visible, filled = (np.broadcast_to(part[..., None], planes.shape) for part in (~unknown, hole))
+    cut_pixels, whole_pixels = _pixels(cut), _pixels(whole)
+    wanted = _rows(planes[cut_pixels]).astype(np.float32)
+    sources = _rows(planes[whole_pixels]).astype(np.float32)
+    chosen, level = _choose_blocks(wanted, sources, _rows(visible[cut_pixels]), _rows(filled[cut_pixels]))
     mended = np.clip(sources[chosen] + level[:, None], 0, 255)
-    mended = np.where(_rows(filled[here]) & (chosen >= 0)[:, None], mended, wanted)
-    planes[here] = mended.reshape(planes[here].shape).astype(np.uint8)
+    mended = np.where(_rows(filled[cut_pixels]) & (chosen >= 0)[:, None], mended, wanted)
+    planes[cut_pixels] = mended.reshape(planes[cut_pixels].shape).astype(np.uint8)
 
 
-def _pixels(blocks: Places) -> tuple[Places, Places]:
-    """The index of the (N, BLOCK, BLOCK) pixels of N blocks."""
+def _pixels(blocks: Indices) -> tuple[Indices, Indices]:
+    """Return the row and column indices of the (N, BLOCK, BLOCK) pixels of N blocks."""
     rows, columns = (BLOCK * blocks[:, axis, None] + np.arange(BLOCK) for axis in (0, 1))
     return rows[:, :, None], columns[:, None, :]
 
@@ -131,25 +136,25 @@ def _rows(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(len(values), -1)
 
 
-def _chosen(wanted: Blocks, offered: Blocks, known: Mask, filled: Mask) -> tuple[NDArray[np.int64], Blocks]:
-    """Of the offered blocks the one for each cut block, -1 where none is the same, and the level to add to it."""
+def _choose_blocks(wanted: Blocks, offered: Blocks, known: Mask, filled: Mask) -> tuple[NDArray[np.int64], Blocks]:
+    """Return the best offered block for each wanted one, or -1 if none is the same, and the level to add to it."""
     count = known.sum(axis=1)[:, None]
     total, squares = _differences(wanted, offered, known)
     level = np.rint(total / count)
     misfit = squares / count - (total / count) ** 2
     total, squares = _differences(wanted, offered, filled)
-    beyond = squares - 2 * level * total
-    as_filled = beyond / filled.sum(axis=1)[:, None] + level**2
-    cost = np.where(misfit <= SAME, misfit + OTHER_LEVEL * level**2 + AS_FILLED * as_filled, np.inf)
+    squares_in_hole = squares - 2 * level * total
+    fill_misfit = squares_in_hole / filled.sum(axis=1)[:, None] + level**2
+    cost = np.where(misfit <= SAME, misfit + LEVEL_WEIGHT * level**2 + FILL_WEIGHT * fill_misfit, np.inf)
     best = cost.argmin(axis=1)
     rows = np.arange(len(wanted))
     return np.where(np.isfinite(cost[rows, best]), best, -1), np.asarray(level[rows, best], np.float32)
 
 
 def _differences(wanted: Blocks, offered: Blocks, where: Mask) -> tuple[Sums, Sums]:
-    """The sum of the differences of each wanted block from each offered one, and that of their squares.
+    """Return the sums of the differences between each wanted and each offered block, and of their squares.
 
-    Sums of whole numbers below 2**24, so they are exact however the products are added up.
+    The sums are whole numbers below 2**24, so they are exact in float32, whatever the order of addition.
     """
     weights = where.astype(np.float32)
     seen = wanted * weights

@@ -1,4 +1,4 @@
-"""Fills that do not hide that something was erased: flat, noise, black."""
+"""Fill masked pixels plainly, so that the erased places stay visible: flat, with noise, or black."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +14,20 @@ Values = NDArray[Any]
 
 
 def flat_fill(image: Array, mask: Mask) -> Array:
-    """Give each part of the mask the median of what is around it.
+    """Fill each connected part of the mask with the median of the pixels around it.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
-        mask: (H, W) bool, True where to erase.
+        mask: (H, W) bool, True on the pixels to fill.
     """
     return _fill_parts(image, mask, lambda around, _: np.median(around, axis=0))
 
 
 def noise_fill(image: Array, mask: Mask) -> Array:
-    """Give each part of the mask normal noise of its surroundings' mean and variance; see `flat_fill`.
+    """Fill each connected part of the mask with normal noise that has the mean and variance of the pixels around it.
 
-    The noise is drawn from the surroundings' own bytes, so that a film always gets the same.
+    The random seed is computed from these pixels, so that a film always gets the same noise. See `flat_fill` for the
+    arguments.
     """
 
     def noise(around: Values, count: int) -> Values:
@@ -37,19 +38,22 @@ def noise_fill(image: Array, mask: Mask) -> Array:
 
 
 def box_fill(image: Array, mask: Mask) -> Array:
-    """Make the masked pixels 0; see `flat_fill`."""
+    """Set the masked pixels to 0; see `flat_fill` for the arguments."""
     filled: Array = image.copy()
     filled[mask] = 0
     return filled
 
 
 def _fill_parts(image: Array, mask: Mask, values: Callable[[Values, int], Values]) -> Array:
-    """`values` takes the (N, ...) pixels around a part and the number of its pixels. Films masked whole: themselves."""
+    """Fill each connected part with `values(pixels around it, number of its pixels)`.
+
+    If the whole film is masked, its own pixels stand for those around it.
+    """
     filled: Array = image.copy()
     for window, part in mask_parts(mask, lambda *sides: max(4, min(sides) // 2)):
         around = image[window][~mask[window]]
         around = image[~mask] if not len(around) else around
         around = image[mask] if not len(around) else around
-        drawn = values(around, int(part.sum()))
-        filled[window][part] = np.clip(np.round(drawn), 0, np.iinfo(image.dtype).max).astype(image.dtype)
+        levels = values(around, int(part.sum()))
+        filled[window][part] = np.clip(np.round(levels), 0, np.iinfo(image.dtype).max).astype(image.dtype)
     return filled

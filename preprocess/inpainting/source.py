@@ -1,4 +1,4 @@
-"""Find where on a film the surroundings of a hole, and so its content, are found again."""
+"""Find the place on a film whose surroundings are most similar to those of a hole, as the source of its content."""
 
 from dataclasses import dataclass
 
@@ -13,51 +13,58 @@ Plane = NDArray[np.float32]  # (H, W), grey levels from 0 to 1
 Shift = tuple[int, int]  # rows and columns from a hole to its source
 
 
-COARSE_SIDE = 20  # a hole is about this wide, in pixels of the reduced film on which it is looked for
+COARSE_SIDE = 20  # side of a hole on the reduced film of the coarse search, in pixels, approximately
 
-COARSE_FILM = 320  # and the film no wider than this
+COARSE_FILM = 320  # largest side of the reduced film, in pixels
 
-LEVEL = 0.15  # weight of a source's other brightness, beside its other pattern
+LEVEL = 0.15  # weight of a difference in brightness, relative to a difference in pattern
 
-ENERGY = 0.5  # weight of more, or less, structure inside than around
+ENERGY = 0.5  # weight of the difference in structure between a source and the surroundings of the hole
 
-PRIOR = 0.1  # weight of content's likeness to the level around it, where surroundings do not enclose the hole
+PRIOR = 0.1  # weight of the difference in level between a source and the surroundings, if these do not enclose the hole
 
-CANDIDATES = 3  # places on the reduced film that are looked at in full size
+CANDIDATES = 3  # sources of the coarse search that are refined at full size
 
-BORDER = 0.01  # of a film's longer side: a hole so near to the border has its source there too
+BORDER = 0.01  # of the longer side; a hole this near to the border of the film gets a source at the same border
 
-POOR = 2e-3  # (4.5 % of the grey range) squared: a source so unlike is other anatomy, or ground in its place
+POOR = 2e-3  # (4.5 % of the grey range) squared; sources with a larger misfit show other anatomy, or bare ground
 
-SEAM = 2  # pixels around the hole in which content must fit
+SEAM = 2  # width in pixels of the ring around the hole in which a source must fit
 
-SAMPLES = 800  # pixels around the hole by which they are compared
+SAMPLES = 800  # pixels of the ring that are compared
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where content comes from, and how far its surroundings are from the hole's (mean square, reduced film)."""
+    """A source of content.
+
+    Args:
+        shift: rows and columns from the hole to the source.
+        misfit: mean squared difference between the surroundings of both, measured on the reduced film.
+    """
 
     shift: Shift
     misfit: float
 
 
 def find_source(grey: Plane, unknown: Mask, hole: Mask, *, part: bool = False) -> Source | None:
-    """Return the shift to the place whose surroundings are most like the hole's; None where there is none.
+    """Return the source whose surroundings are most similar to those of the hole; None if there is none.
 
-    Brightness that differs by a constant counts little, since the fill is levelled afterwards.
+    A constant difference in brightness has little weight, because the content is adjusted in level afterwards.
 
     Args:
-        unknown: pixels that cannot be a source, the hole included.
-        part: the hole is part of a larger one, so that its surroundings are not all known.
+        grey: (H, W) film.
+        unknown: (H, W), True on pixels that cannot be a source, the hole included.
+        hole: (H, W), True on the pixels to fill.
+        part: the hole is part of a larger one, so that some of its surroundings are unknown.
     """
     factor = max(1, round(float(np.sqrt(hole.sum())) / COARSE_SIDE), -(-max(grey.shape) // COARSE_FILM))
-    small = (reduced(grey, factor), _touched(unknown, factor), _touched(hole, factor))
-    border, best = _along_border(hole), None
+    small = (reduce_plane(grey, factor), _reduce_mask(unknown, factor), _reduce_mask(hole, factor))
+    border, best = _border_axis(hole), None
     for fixed in dict.fromkeys((border, None)):
-        coarse = _coarse(*small, fixed, PRIOR if part or border is not None else 0.0)
-        found = [Source((y * factor, x * factor), misfit) for y, x, misfit in coarse]
-        source = _refined(grey, unknown, hole, found, factor, fixed)
+        coarse = _search_coarse(*small, fixed, PRIOR if part or border is not None else 0.0)
+        candidates = [Source((y * factor, x * factor), misfit) for y, x, misfit in coarse]
+        source = _refine(grey, unknown, hole, candidates, factor, fixed)
         if source and (best is None or source.misfit < best.misfit):
             best = source
         if best and best.misfit <= POOR:
@@ -65,8 +72,8 @@ def find_source(grey: Plane, unknown: Mask, hole: Mask, *, part: bool = False) -
     return best
 
 
-def _along_border(hole: Mask) -> int | None:
-    """The axis along which a source must not be shifted, so that a hole at the border gets what lies at the border."""
+def _border_axis(hole: Mask) -> int | None:
+    """Return the axis along which the source of a hole at the border must not be shifted, so that it stays there."""
     reach = round(BORDER * max(hole.shape))
     sides = window_around(hole, 0)
     near = [side.start <= reach or side.stop >= n - reach for side, n in zip(sides, hole.shape, strict=True)]
@@ -76,24 +83,26 @@ def _along_border(hole: Mask) -> int | None:
     return near.index(True) if any(near) else None
 
 
-def reduced(plane: Plane, factor: int) -> Plane:
-    """Return the plane shrunk by a whole factor; what is left over at its far sides is cut off."""
+def reduce_plane(plane: Plane, factor: int) -> Plane:
+    """Return the plane reduced by a whole factor. Rows and columns that remain at its far sides are cut off."""
     height, width = plane.shape[0] // factor, plane.shape[1] // factor
     even = plane[: height * factor, : width * factor]
     return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _touched(mask: Mask, factor: int) -> Mask:
-    return reduced(mask.astype(np.float32), factor) > 0
+def _reduce_mask(mask: Mask, factor: int) -> Mask:
+    return reduce_plane(mask.astype(np.float32), factor) > 0
 
 
-def _sums(plane: NDArray[np.generic], weights: NDArray[np.generic]) -> Plane:
-    """The weighted sum of a window at each of its places."""
+def _correlate(plane: NDArray[np.generic], weights: NDArray[np.generic]) -> Plane:
+    """Return the weighted sum of a window at each of its positions."""
     return np.asarray(cv2.matchTemplate(plane.astype(np.float32), weights.astype(np.float32), cv2.TM_CCORR))
 
 
-def _coarse(grey: Plane, unknown: Mask, hole: Mask, fixed: int | None, prior: float) -> list[tuple[int, int, float]]:
-    """Best shifts on the reduced film, and the misfit of each: of all places, without a loop, by correlation."""
+def _search_coarse(
+    grey: Plane, unknown: Mask, hole: Mask, fixed: int | None, prior: float
+) -> list[tuple[int, int, float]]:
+    """Return the best shifts on the reduced film with their misfits. Correlation compares all positions at once."""
     if not hole.any():
         return []
     window = window_around(hole, max(2, min(side.stop - side.start for side in window_around(hole, 0)) // 3))
@@ -106,18 +115,18 @@ def _coarse(grey: Plane, unknown: Mask, hole: Mask, fixed: int | None, prior: fl
     level = float((weights * grey[window]).sum())
     here = np.where(ring, grey[window], level)
     weights = (weights + prior * hole[window] / hole.sum()) / (1 + prior)
-    means = _sums(grey, weights)
-    spread = _sums(grey * grey, weights) - means**2 + float((weights * (here - level) ** 2).sum())
-    misfit = spread - 2 * _sums(grey, weights * (here - level)) + LEVEL * (means - level) ** 2
+    means = _correlate(grey, weights)
+    spread = _correlate(grey * grey, weights) - means**2 + float((weights * (here - level) ** 2).sum())
+    misfit = spread - 2 * _correlate(grey, weights * (here - level)) + LEVEL * (means - level) ** 2
     structure = _structure(grey)
     quiet = ring & (cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3)))[window] == 0)
     around = float(structure[window][quiet].mean()) if quiet.any() else 0.0
-    ranked = misfit + ENERGY * np.abs(_sums(structure, hole[window] / hole[window].sum()) - around)
-    ranked[_sums(unknown, hole[window] | ring) > 0.5] = np.inf
+    ranked = misfit + ENERGY * np.abs(_correlate(structure, hole[window] / hole[window].sum()) - around)
+    ranked[_correlate(unknown, hole[window] | ring) > 0.5] = np.inf
     if fixed is not None:
         elsewhere = np.arange(ranked.shape[fixed]) != window[fixed].start
         np.moveaxis(ranked, fixed, 0)[elsewhere] = np.inf
-    return _lowest(ranked, misfit, (window[0].start, window[1].start), max(2, hole[window].shape[0] // 4))
+    return _pick_lowest(ranked, misfit, (window[0].start, window[1].start), max(2, hole[window].shape[0] // 4))
 
 
 def _structure(grey: Plane) -> Plane:
@@ -125,18 +134,18 @@ def _structure(grey: Plane) -> Plane:
     return np.asarray(across * across + down * down, np.float32)
 
 
-def _lowest(ranked: Plane, misfit: Plane, start: Shift, apart: int) -> list[tuple[int, int, float]]:
-    found = []
+def _pick_lowest(ranked: Plane, misfit: Plane, start: Shift, apart: int) -> list[tuple[int, int, float]]:
+    lowest = []
     for _ in range(CANDIDATES):
         y, x = divmod(int(ranked.argmin()), misfit.shape[1])
         if not np.isfinite(ranked[y, x]):
             break
-        found.append((y - start[0], x - start[1], max(float(misfit[y, x]), 0.0)))
+        lowest.append((y - start[0], x - start[1], max(float(misfit[y, x]), 0.0)))
         ranked[max(y - apart, 0) : y + apart + 1, max(x - apart, 0) : x + apart + 1] = np.inf
-    return found
+    return lowest
 
 
-def _refined(
+def _refine(
     grey: Plane,
     unknown: Mask,
     hole: Mask,
@@ -144,7 +153,7 @@ def _refined(
     reach: int,
     fixed: int | None,
 ) -> Source | None:
-    """Of all shifts near the given ones the one that fits best in full size; None where no source is whole."""
+    """Return the best shift at full size among those near the candidates; None if no source is known completely."""
     window = window_around(hole, SEAM)
     near = cv2.dilate(hole[window].astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1))) > 0
     start = np.array([side.start for side in window])

@@ -3,13 +3,13 @@ from functools import partial
 import cv2
 import numpy as np
 
-from preprocess.inpainting.field import field_of, sides
+from preprocess.inpainting.field import field_of, split_by_field
 
 from ..conftest import block
 
 
-def turned(angle: float = 20) -> tuple[np.ndarray, np.ndarray]:
-    """A turned film of one grey, its corners black, and where it is."""
+def turned_film(angle: float = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return an evenly grey, turned film with black corners, and the mask of its field."""
     corners = cv2.boxPoints(((60.0, 60.0), (90.0, 70.0), angle)).astype(np.int32)
     film = cv2.fillConvexPoly(np.zeros((120, 120), np.float32), corners, 0.4)
     return film, film > 0
@@ -18,15 +18,15 @@ def turned(angle: float = 20) -> tuple[np.ndarray, np.ndarray]:
 square = partial(block, (120, 120))
 
 
-def test_a_turned_film_is_its_own_field_with_a_hole_over_its_edge() -> None:
-    film, true = turned()
+def test_the_field_of_a_turned_film_is_found_under_a_hole() -> None:
+    film, true = turned_film()
     hole = square(slice(20, 50), slice(40, 80))
     film[hole] = 1.0
     assert (field_of(film, hole)[0] != true).mean() < 0.012
 
 
-def test_specks_beside_the_field_s_edge_do_not_widen_it() -> None:
-    film, true = turned()
+def test_specks_beside_the_field_do_not_widen_it() -> None:
+    film, true = turned_film()
     film[4:8, 100:104] = 0.1
     assert (field_of(film, np.zeros_like(true))[0] != true).mean() < 0.012
 
@@ -38,30 +38,30 @@ def test_a_dark_film_has_no_field() -> None:
 
 
 def test_a_hole_over_the_edge_has_two_sides() -> None:
-    _, field = turned()
+    _, field = turned_film()
     hole = square(slice(10, 50), slice(40, 80))
-    first, second = sides(hole, field, ~field & ~hole)
+    first, second = split_by_field(hole, field, ~field & ~hole)
     assert np.array_equal(first, field)
     assert np.array_equal(second, ~field)
 
 
 def test_a_hole_within_the_field_has_one_side() -> None:
-    _, field = turned()
+    _, field = turned_film()
     hole = square(slice(50, 70), slice(50, 70))
-    assert [side.all() for side in sides(hole, field, ~field & ~hole)] == [True]
+    assert [side.all() for side in split_by_field(hole, field, ~field & ~hole)] == [True]
 
 
-def test_a_hole_beyond_the_field_keeps_to_what_is_beyond() -> None:
-    _, field = turned()
+def test_a_hole_beyond_the_field_has_only_that_side() -> None:
+    _, field = turned_film()
     hole = square(slice(0, 12), slice(100, 120))
-    assert [side.tolist() for side in sides(hole, field, ~field & ~hole)] == [(~field).tolist()]
+    assert [side.tolist() for side in split_by_field(hole, field, ~field & ~hole)] == [(~field).tolist()]
 
 
-def test_a_corner_that_the_hole_alone_cuts_off_is_not_dark() -> None:
+def test_a_corner_that_only_the_hole_cuts_off_is_not_dark() -> None:
     hole = square(slice(0, 30), slice(0, 40))
     field, dark = field_of(np.where(hole, 1, 0.4).astype(np.float32), hole)
     assert not field[0, 0]
-    assert [side.all() for side in sides(hole, field, dark)] == [True]
+    assert [side.all() for side in split_by_field(hole, field, dark)] == [True]
 
 
 def test_a_bright_strip_beside_the_hole_is_not_dark() -> None:
@@ -70,4 +70,4 @@ def test_a_bright_strip_beside_the_hole_is_not_dark() -> None:
     hole = square(slice(0, 30), slice(2, 40))
     field, dark = field_of(film, hole)
     assert not field[0, 0]
-    assert [side.all() for side in sides(hole, field, dark)] == [True]
+    assert [side.all() for side in split_by_field(hole, field, dark)] == [True]

@@ -13,13 +13,13 @@ from ..conftest import block
 
 
 def grain(seed: int, shape: tuple[int, int] = (300, 300), level: float = 90, spread: float = 6) -> np.ndarray:
-    """Correlated noise, as a film's, in grey levels of 8 bits."""
+    """Return correlated noise like that of a film, in 8-bit grey levels."""
     noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(shape), (0, 0), 0.8)
     return level + spread * noise / noise.std()
 
 
 def steps(image: np.ndarray, at: tuple[int, ...]) -> float:
-    """Mean step from these columns to the next, rows 130 to 170."""
+    """Return the mean step from these columns to the next, in rows 130 to 170."""
     return float(np.abs(np.diff(image.astype(float), axis=1))[130:170, list(at)].mean())
 
 
@@ -46,7 +46,7 @@ def test_pixels_outside_the_mask_are_identical(
     assert np.array_equal(image, before)
 
 
-def test_grey_in_three_channels_is_filled_as_grey() -> None:
+def test_three_equal_channels_stay_equal() -> None:
     image = np.rint(grain(3)).astype(np.uint8)
     mask = block(image.shape, slice(100, 130), slice(80, 140))
     filled = inpaint(np.repeat(image[..., None], 3, axis=2), mask)
@@ -55,7 +55,7 @@ def test_grey_in_three_channels_is_filled_as_grey() -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("value", [0, 100, 255])
-def test_an_even_ground_becomes_exactly_itself(kind: type, value: int) -> None:
+def test_a_hole_in_an_even_ground_gets_exactly_its_value(kind: type, value: int) -> None:
     image = np.full((60, 60), value, kind)
     mask = block((60, 60), slice(20, 35), slice(0, 30))  # reaches the border
     image[mask] = 180
@@ -73,7 +73,7 @@ def test_black_outside_the_collimated_field_stays_black() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 257])
-def test_the_grain_goes_on_at_every_depth(scale: int) -> None:
+def test_the_grain_continues_at_8_and_16_bits(scale: int) -> None:
     film = (grain(1) * scale).astype(np.uint16 if scale > 1 else np.uint8)
     mask = block(film.shape, slice(120, 180), slice(100, 200))
     filled = inpaint(np.where(mask, np.iinfo(film.dtype).max, film).astype(film.dtype), mask)
@@ -83,7 +83,7 @@ def test_the_grain_goes_on_at_every_depth(scale: int) -> None:
     assert fine[0] == pytest.approx(fine[1], rel=0.15)
 
 
-def test_steps_across_the_seam_are_those_of_the_grain() -> None:
+def test_steps_across_the_seam_are_as_high_as_those_of_the_grain() -> None:
     seam, elsewhere = [], []
     for seed in range(6):
         film = grain(seed).astype(np.uint8)
@@ -94,7 +94,7 @@ def test_steps_across_the_seam_are_those_of_the_grain() -> None:
     assert np.mean(seam) == pytest.approx(np.mean(elsewhere), rel=0.15)
 
 
-def test_an_edge_goes_on_under_the_mask() -> None:
+def test_an_edge_continues_under_the_mask() -> None:
     rows, columns = np.indices((300, 300))
     film = np.where(columns > 100 + 0.4 * rows, 160, 60) + grain(3, level=0, spread=2)
     film = cv2.GaussianBlur(film, (0, 0), 1.0).astype(np.uint8)
@@ -104,7 +104,7 @@ def test_an_edge_goes_on_under_the_mask() -> None:
     assert wrong[mask].mean() < 0.05
 
 
-def test_a_slope_goes_on_under_the_mask() -> None:
+def test_a_slope_continues_under_the_mask() -> None:
     slope = np.tile(np.arange(0, 20000, 200, dtype=np.uint16), (100, 1))
     mask = block((100, 100), slice(40, 60), slice(45, 55))
     marked = np.where(mask, 65535, slope).astype(np.uint16)
@@ -136,18 +136,18 @@ def test_a_mask_over_nearly_all_of_a_film_is_filled_from_the_rest() -> None:
     assert filled[mask].mean() == pytest.approx(90, abs=10)
 
 
-def test_a_film_masked_all_over_becomes_flat() -> None:
+def test_a_completely_masked_film_becomes_flat() -> None:
     filled = inpaint(np.arange(9, dtype=np.uint8).reshape(3, 3), np.ones((3, 3), bool))
     assert (filled == 4).all()
 
 
-def test_the_same_film_always_gets_the_same() -> None:
+def test_the_result_is_reproducible() -> None:
     film = grain(7).astype(np.uint8)
     mask = block(film.shape, slice(120, 160), slice(100, 180))
     assert np.array_equal(inpaint(film, mask), inpaint(film, mask))
 
 
-def test_real_films_keep_their_noise_where_telea_loses_it(shared_data: Path) -> None:
+def test_a_real_film_keeps_its_noise_unlike_with_telea(shared_data: Path) -> None:
     film = to_grey8(read_image(shared_data / "forearm" / "testing" / "fractured" / "2.jpg"))
     height = len(film)
     mask = block(film.shape, slice(height - 200, height - 120), slice(40, 160))
@@ -158,33 +158,33 @@ def test_real_films_keep_their_noise_where_telea_loses_it(shared_data: Path) -> 
     assert noise[2] < 0.6 * noise[0]
 
 
-def test_sizes_must_agree() -> None:
+def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the mask is \(3, 3\), the image \(4, 4\)"):
         inpaint(np.zeros((4, 4), np.uint8), np.zeros((3, 3), bool))
 
 
-def with_strip() -> np.ndarray:
-    """Grain with a white strip of 2 px along its left border."""
+def film_with_strip() -> np.ndarray:
+    """Return grain with a white strip, 2 px wide, along the left border."""
     image = np.rint(grain(6, spread=1)).astype(np.uint8)
     image[:, :2] = 255
     return image
 
 
-def test_a_strip_along_the_border_goes_on_through_a_hole_that_lies_at_the_border() -> None:
-    filled = inpaint(with_strip(), block((300, 300), slice(120, 180), slice(0, 12)))
+def test_a_strip_along_the_border_continues_through_a_hole_there() -> None:
+    filled = inpaint(film_with_strip(), block((300, 300), slice(120, 180), slice(0, 12)))
     assert (filled[:, :2] == 255).all()
     assert filled[:, 4:].max() < 110
 
 
-def test_a_strip_beside_a_hole_in_the_corner_does_not_glow_into_it() -> None:
-    filled = inpaint(with_strip(), block((300, 300), slice(0, 28), slice(2, 50)))
+def test_a_bright_strip_does_not_glow_into_a_hole_beside_it() -> None:
+    filled = inpaint(film_with_strip(), block((300, 300), slice(0, 28), slice(2, 50)))
     assert filled[:28, 4:50].max() < 110
     assert filled[:28, 4:50].mean() == pytest.approx(90, abs=8)
 
 
 @pytest.mark.parametrize(("place", "turned"), [((30, 140), 10), ((195, 100), -10)])
-def test_a_plate_over_a_turned_film_s_corner_is_not_filled_with_bone(place: tuple[int, int], turned: int) -> None:
-    """No one place of the film looks like ground and black corner in the hole's proportion: it is filled in parts."""
+def test_a_hole_over_the_corner_of_a_turned_film_is_not_filled_with_bone(place: tuple[int, int], turned: int) -> None:
+    """No place of the film has ground and black corner as in the hole, so the hole is filled in parts."""
     x = np.arange(224)
     bone = np.exp(-(((x - 120) / 30) ** 4)) * (120 + 30 * np.sin(x / 7)[:, None] * np.cos(x / 5))
     matrix = cv2.getRotationMatrix2D((112, 112), 10, 1.0)
@@ -200,7 +200,7 @@ def test_a_plate_over_a_turned_film_s_corner_is_not_filled_with_bone(place: tupl
     assert np.abs(filled[hole].astype(float) - film[hole]).mean() < 5
 
 
-def test_a_hole_of_which_most_lies_on_its_far_side_is_split_too() -> None:
+def test_a_hole_with_most_pixels_at_its_far_end_is_split() -> None:
     film = np.random.default_rng(0).integers(0, 255, (120, 120)).astype(np.uint8)
     mask = block(film.shape, slice(30, 70), slice(40, 41)) | block(film.shape, slice(70, 71), slice(40, 81))
     filled = inpaint(film, mask)

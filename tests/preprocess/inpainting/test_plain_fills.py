@@ -22,7 +22,7 @@ def test_only_masked_pixels_change(fill: object, shape: tuple[int, ...], dtype: 
     assert not np.array_equal(filled[MASK], before[MASK])
 
 
-def test_a_flat_fill_is_the_median_around_and_a_box_is_black() -> None:
+def test_a_flat_fill_is_the_median_around_it_and_a_box_is_black() -> None:
     image = film()
     filled = flat_fill(image, MASK)[MASK]
     assert len(np.unique(filled)) == 1
@@ -30,7 +30,7 @@ def test_a_flat_fill_is_the_median_around_and_a_box_is_black() -> None:
     assert (box_fill(image, MASK)[MASK] == 0).all()
 
 
-def test_noise_has_mean_and_variance_of_the_surroundings_and_is_the_same_each_time() -> None:
+def test_noise_has_the_mean_and_variance_around_it_and_is_reproducible() -> None:
     image = film()
     filled = noise_fill(image, MASK)[MASK].astype(float)
     assert filled.mean() == pytest.approx(60, abs=1)
@@ -38,12 +38,12 @@ def test_noise_has_mean_and_variance_of_the_surroundings_and_is_the_same_each_ti
     assert np.array_equal(noise_fill(image, MASK), noise_fill(image, MASK))
 
 
-def test_noise_on_a_grey_film_in_three_channels_stays_grey() -> None:
+def test_noise_in_three_equal_channels_is_equal() -> None:
     filled = noise_fill(np.dstack([film()] * 3), MASK)
     assert (filled == filled[..., :1]).all()
 
 
-def test_each_marker_gets_its_own_surroundings() -> None:
+def test_each_marker_is_filled_from_its_own_surroundings() -> None:
     image = np.full((60, 100), 40, np.uint8)
     image[:, 50:] = 200
     mask = np.zeros((60, 100), bool)
