@@ -21,8 +21,8 @@ from scipy.stats import binomtest
 
 from fxkit.ablation.masked_vs_raw import masked_vs_raw
 from fxkit.ablation.result import Ablation
-from fxkit.ablation.settings import ablation_settings
-from fxkit.ablation.write_arms import write_arms
+from fxkit.ablation.settings import read_ablation_settings
+from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config, load_config
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.synth.dataset import MARKERS, TRUTH, synth
@@ -143,11 +143,10 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
             synth(root, films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation, jobs=task.jobs)
             clean_folder(root, folder / "clean", FolderOptions(markers=root / MARKERS, jobs=task.jobs))
         records = index_data(table, IndexOptions(copies=False)).records
-        arms = write_arms(
-            root, folder / "clean", records, folder / "arms", folds=5, seeds=[seed], pasted=(), jobs=task.jobs
-        )
+        options = ArmOptions(folds=5, seeds=[seed], pasted=(), jobs=task.jobs)
+        arms = write_arms(root, folder / "clean", records, folder / "arms", options)
         roots = {seed: {arm: arms[seed][arm] for arm in ASKED}}
-        asked = ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
+        asked = read_ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
         return row_of(correlation, seed, masked_vs_raw(task.config, roots, records, folder / "out", asked))
 
 

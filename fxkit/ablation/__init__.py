@@ -1,1 +1,1 @@
-"""What is the score worth without markers, without copies, with another backbone: one thing changed at a time."""
+"""Ablations: change one thing (the markers, the split or a setting) and measure how the score changes."""

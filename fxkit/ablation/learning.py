@@ -1,87 +1,79 @@
-"""Fit a model on one arm's films and predict others': quickly on a frozen backbone's features, or by full training."""
+"""Train a model on the films of one arm and predict other arms: quickly on frozen features, or by full training."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
+from fxkit.ablation.result import RESULT
+from fxkit.ablation.settings import AblationOptions, AblationSettings
 from fxkit.config import Config
 from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
+from fxkit.data.leaks import refuse_leaks
 from fxkit.data.manifest import Record, usable
+from fxkit.errors import RunError
+from fxkit.evaluation.out_of_fold import pool
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_backbone, build_preprocessing
 from fxkit.models.classifier import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
 from fxkit.models.saved import load_model
-from fxkit.training.feature_cache import extract as features_of
-from fxkit.training.folds import member_records
-from fxkit.training.train import train
+from fxkit.training.feature_cache import extract
+from fxkit.training.films import check_records
+from fxkit.training.folds import hold_out_fold
+from fxkit.training.probe import fit_logistic
+from fxkit.training.train import TrainOptions, train
 
 Features = NDArray[np.float32]
 
-Fit = Callable[[Sequence[Record], Path, str], Callable[[Path], Predictions]]  # records, root, name -> root -> predicted
+Predict = Callable[[Path], Predictions]  # image root -> predictions of the test films
+
+Fit = Callable[[Sequence[Record], Path, str], Predict]  # records, image root, name of the model -> its predictions
+
+C = 0.01  # inverse strength of the L2 penalty of the head
 
 
-C = 0.01  # inverse strength of the head's L2 penalty, on standardised features
+def check_start(records: Sequence[Record], folder: Path, settings: AblationSettings, options: AblationOptions) -> None:
+    """Check the records and the folder before anything is computed.
 
-
-@dataclass(frozen=True)
-class Flags:
-    """How an ablation is run.
-
-    Attributes:
-        full: train both phases, each model in a run folder of its own below the ablation's; else fit a linear head
-            on the frozen backbone's features.
-        resume: keep the films and models that are made already.
-        overwrite: replace an earlier ablation in the same folder.
-        allow_leaks: use a split that leaks; all figures then say so.
-        device: of features and tests: auto, cpu, cuda or mps.
+    Raises:
+        DataError: a split lacks a class, or the split leaks.
+        RunError: the folder holds an ablation already, and the options neither resume nor overwrite it.
     """
-
-    full: bool = False
-    resume: bool = False
-    overwrite: bool = False
-    allow_leaks: bool = False
-    device: str = "auto"
-
-    @property
-    def mode(self) -> str:
-        return "full" if self.full else "quick"
+    check_records(records, () if settings.folds else ("train", "val", "test"))
+    if not (options.allow_leaks or settings.folds):
+        refuse_leaks(records)
+    if (folder / RESULT).exists() and not (options.resume or options.overwrite):
+        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
 
 
-QUICK = Flags()
-
-
-def extract(config: Config, root: Path, records: Sequence[Record], device: str = "auto") -> Features:
-    """Return (N, D) features of the records' films below root from the frozen backbone, without augmentation.
+def extract_features(config: Config, root: Path, records: Sequence[Record], device: str = "auto") -> Features:
+    """Return (N, D) features of the films below root from the frozen backbone, without augmentation.
 
     Raises:
         ImageError: a file is missing or cannot be read.
         ConfigError, WeightsError: as `build_backbone`.
     """
-    model, place = config.model, choose_device(device)
+    model = config.model
     preprocessing = build_preprocessing(model, config.data)
     args = {**image_size_args(model.backbone, preprocessing.image_size), **model.args}
-    torch.manual_seed(config.seed)  # of a backbone that starts from nothing
+    torch.manual_seed(config.seed)  # for a backbone with random weights
     backbone = build_backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, args=args)
-    dataset = FilmDataset(
-        open_image_root(root), records, (), preprocessing, DatasetOptions(max_pixels=config.data.max_pixels)
-    )
-    return features_of(backbone.to(place), build_loader(dataset, config.data))
+    options = DatasetOptions(max_pixels=config.data.max_pixels)
+    dataset = FilmDataset(open_image_root(root), records, (), preprocessing, options)
+    return extract(backbone.to(choose_device(device)), build_loader(dataset, config.data))
 
 
-def quick_fit(classes: tuple[str, ...], records: Sequence[Record], features: Mapping[Path, Features]) -> Fit:
-    """Return a fit on frozen features: a linear head on train and val, each film with one weight.
+def build_quick_fit(classes: tuple[str, ...], records: Sequence[Record], features: Mapping[Path, Features]) -> Fit:
+    """Return a fit that trains a linear head on frozen features of train and val; each film has the same weight.
 
     Args:
-        records: whose features these are, row by row.
+        records: one for each row of the features.
         features: image root -> (N, D).
     """
     row = {record.path: number for number, record in enumerate(records)}
@@ -89,25 +81,24 @@ def quick_fit(classes: tuple[str, ...], records: Sequence[Record], features: Map
     def rows(part: Sequence[Record]) -> NDArray[np.int64]:
         return np.array([row[r.path] for r in part], np.int64)
 
-    def fit(part: Sequence[Record], root: Path, name: str) -> Callable[[Path], Predictions]:
-        seen, tested = [r for r in part if r.split in ("train", "val")], usable(part, "test")
-        head = _fit_head(features[root][rows(seen)], seen, classes)
-        return lambda other: _predicted(head.predict_proba(features[other][rows(tested)]), tested, classes)
+    def fit(part: Sequence[Record], root: Path, name: str) -> Predict:
+        training, test = [r for r in part if r.split in ("train", "val")], usable(part, "test")
+        files = Counter(r.film for r in training)
+        head = fit_logistic(
+            features[root][rows(training)],
+            np.array([classes.index(r.label) for r in training], np.int64),
+            c=C,
+            balanced=True,
+            weights=np.array([1 / files[r.film] for r in training]),
+        )
+        return lambda other: _to_predictions(head.predict_proba(features[other][rows(test)]), test, classes)
 
     return fit
 
 
-def _fit_head(features: Features, records: Sequence[Record], classes: tuple[str, ...]) -> Pipeline:
-    copies: dict[str, int] = {}
-    for record in records:
-        copies[record.film] = copies.get(record.film, 0) + 1
-    weights = np.array([1 / copies[r.film] for r in records])
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=C, class_weight="balanced", max_iter=2000))
-    labels = [classes.index(r.label) for r in records]
-    return head.fit(features, labels, logisticregression__sample_weight=weights)
-
-
-def _predicted(probabilities: NDArray[np.float64], records: Sequence[Record], classes: tuple[str, ...]) -> Predictions:
+def _to_predictions(
+    probabilities: NDArray[np.float64], records: Sequence[Record], classes: tuple[str, ...]
+) -> Predictions:
     return Predictions(
         classes=classes,
         paths=tuple(r.path for r in records),
@@ -118,34 +109,26 @@ def _predicted(probabilities: NDArray[np.float64], records: Sequence[Record], cl
     )
 
 
-def full_fit(config: Config, seed: int, folder: Path, flags: Flags) -> Fit:
-    """Return a fit by `train`: both phases, a run folder of its own below folder."""
+def build_full_fit(config: Config, seed: int, folder: Path, options: AblationOptions) -> Fit:
+    """Return a fit that trains both phases, each model in a run folder of its own below folder."""
     config = config.on_one_device().model_copy(update={"seed": seed})
+    training = TrainOptions(options.resume, options.overwrite, options.allow_leaks)
 
-    def fit(part: Sequence[Record], root: Path, name: str) -> Callable[[Path], Predictions]:
-        run = folder / name
-        train(
-            config,
-            root,
-            part,
-            run,
-            resume=flags.resume,
-            overwrite=flags.overwrite,
-            allow_leaks=flags.allow_leaks,
-        )
-        model = load_model(run)
-        return lambda other: predict_records(model, other, usable(part, "test"), config.data, device=flags.device)
+    def fit(part: Sequence[Record], root: Path, name: str) -> Predict:
+        train(config, root, part, folder / name, training)
+        model, test = load_model(folder / name), usable(part, "test")
+        return lambda other: predict_records(model, other, test, config.data, device=options.device)
 
     return fit
 
 
-def parts_of(records: Sequence[Record], folds: int, seed: int, *, by_group: bool = True) -> list[list[Record]]:
-    """Return the usable records once for each training, with their splits.
+def divide_records(records: Sequence[Record], folds: int, seed: int, *, by_group: bool = True) -> list[list[Record]]:
+    """Return the usable records with their splits, once for each model to train.
 
     Args:
-        folds: 0 for the records' own split; else every file is tested once, in its fold, whatever its split was: see
-            `member_records`.
-        by_group: False divides files without regard to films and groups.
+        folds: 0 uses the split of the records, for one model. Otherwise each file is test in exactly one fold, whatever
+            its split was (see `hold_out_fold`).
+        by_group: False divides single files, without regard to films and groups.
     Raises:
         DataError: a class has fewer groups than folds.
     """
@@ -157,12 +140,40 @@ def parts_of(records: Sequence[Record], folds: int, seed: int, *, by_group: bool
         units = [replace(r, group=r.path, film=r.path) for r in units]
     divided, _ = assign_folds(units, folds, seed)
     folded = [replace(r, fold=d.fold, split="train") for r, d in zip(good, divided, strict=True)]
-    return [member_records(folded, fold, folds) for fold in range(folds)]
+    return [hold_out_fold(folded, fold, folds) for fold in range(folds)]
 
 
-def part_names(records: Sequence[Record], folds: int, seed: int) -> dict[str, str]:
-    """Return each usable file's path with a name of the part that no model is trained on while it is tested there."""
+def name_parts(records: Sequence[Record], folds: int, seed: int) -> dict[str, str]:
+    """Map the path of each usable file to the name of its part: its split, or the fold in which it is test.
+
+    The model that is tested on a fold is not trained on any file of that fold.
+    """
     if not folds:
         return {r.path: r.split for r in usable(records)}
-    parts = parts_of(records, folds, seed)
+    parts = divide_records(records, folds, seed)
     return {r.path: f"fold {fold}" for fold, part in enumerate(parts) for r in usable(part, "test")}
+
+
+def predict_arms(
+    fit: Fit,
+    parts: Sequence[Sequence[Record]],
+    seed: int,
+    roots: Mapping[str, Path],
+    trained: str,
+    tested: Sequence[str],
+) -> dict[str, Predictions]:
+    """Train on the films of an arm, once for each part, and return the predictions for the tested arms by film.
+
+    Args:
+        parts: as `divide_records` returns them.
+        seed: for the names of the models.
+        roots: arm -> image root.
+    """
+    name = f"{trained.replace(' ', '-')}-seed{seed}"
+    predictions: dict[str, list[Predictions]] = {arm: [] for arm in tested}
+    for number, part in enumerate(parts):
+        predict = fit(part, roots[trained], f"{name}-fold{number}" if len(parts) > 1 else name)
+        for arm in tested:
+            predictions[arm].append(predict(roots[arm]))
+    paths = [r.path for r in parts[0]]
+    return {arm: pool(by_part, paths).known().by_film() for arm, by_part in predictions.items()}

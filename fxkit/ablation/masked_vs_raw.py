@@ -1,146 +1,147 @@
-"""masked-vs-raw: does the score live off the text markers?"""
+"""The ablation masked-vs-raw: does the model rely on text markers?"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fxkit.ablation.learning import QUICK, Features, Fit, Flags, extract, full_fit, parts_of, quick_fit
-from fxkit.ablation.marker_tests import TESTS, Erased, count_flips, judge, log_odds_lost
-from fxkit.ablation.result import RESULT, Ablation, cells_of, contrast, write_result
-from fxkit.ablation.settings import AblationSettings
+from fxkit.ablation.learning import (
+    Features,
+    Fit,
+    build_full_fit,
+    build_quick_fit,
+    check_start,
+    divide_records,
+    extract_features,
+    predict_arms,
+)
+from fxkit.ablation.marker_tests import TESTS, Erased, count_flips, judge, measure_lost_log_odds
+from fxkit.ablation.result import Ablation, Tested, compare_scores, score_cells, write_result
+from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config
-from fxkit.data.leaks import leak_stamp, refuse_leaks
+from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
-from fxkit.errors import DataError, RunError
-from fxkit.evaluation.out_of_fold import pool
+from fxkit.errors import DataError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
-from fxkit.training.films import check_records
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
 from preprocess.ledger import read_ledger, read_ledger_if_any
 from preprocess.settings import CleanSettings, read_clean_settings
 
-MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # trained and tested on each other
+MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # models are trained on each arm and tested on all of them
 
 
-# key, what minus what, and the arms (trained, tested) of both
+# key, text, and the pairs of arms (trained, tested) whose scores are subtracted
 CONTRASTS = (
-    ("markers", "raw-trained: as much erased elsewhere minus markers erased", ("raw", "control"), ("raw", "cleaned")),
+    (
+        "markers",
+        "trained on raw films: the same area erased elsewhere minus markers erased",
+        ("raw", "control"),
+        ("raw", "cleaned"),
+    ),
     (
         "swapped",
-        "raw-trained: own class's markers pasted in minus another's",
+        "trained on raw films: markers of the same class pasted in minus markers of another class",
         ("raw", "swapped-same"),
         ("raw", "swapped"),
     ),
-    ("erasing", "raw-trained: raw minus cleaned films", ("raw", "raw"), ("raw", "cleaned")),
-    ("elsewhere", "raw-trained: raw films minus as much erased elsewhere", ("raw", "raw"), ("raw", "control")),
-    ("clipping", "raw-trained: raw minus clipped films", ("raw", "raw"), ("raw", "clipped")),
-    ("between_arms", "raw arm minus cleaned arm", ("raw", "raw"), ("cleaned", "cleaned")),
+    ("erasing", "trained on raw films: raw minus cleaned films", ("raw", "raw"), ("raw", "cleaned")),
+    (
+        "elsewhere",
+        "trained on raw films: raw films minus the same area erased elsewhere",
+        ("raw", "raw"),
+        ("raw", "control"),
+    ),
+    ("clipping", "trained on raw films: raw minus clipped films", ("raw", "raw"), ("raw", "clipped")),
+    (
+        "between_arms",
+        "trained and tested on raw films minus trained and tested on cleaned films",
+        ("raw", "raw"),
+        ("cleaned", "cleaned"),
+    ),
 )
 
-LOG_ODDS = "raw-trained: log-odds of the own class lost by erasing markers beyond as much elsewhere, p one-sided"
+LOG_ODDS = (
+    "trained on raw films: log-odds of the true class lost by erasing the markers, beyond the same area erased "
+    "elsewhere (p one-sided)"
+)
 
-DIVISIONS = 10  # into folds, in the quick way: what one division says of a hundred films varies by as much as it finds
+DIVISIONS = 10  # into folds, in quick mode: on a hundred films, one division varies as much as the effect it measures
 
 LIMITS = (
-    "This is about markers alone: it says nothing of other shortcuts such as exposure, collimation, view or hardware, "
-    "and nothing of films from elsewhere"
+    "This verdict is about markers only. It does not cover other shortcuts such as exposure, collimation, view or "
+    "hardware, or films from other sites"
 )
 
+Roots = Mapping[int, Mapping[str, Path]]  # seed -> arm -> image root
 
-def cleaned_records(
+Report = Callable[[str], None]
+
+
+def clean_films(
     root: Path, records: Sequence[Record], cleaned: Path | None = None, *, jobs: int = 1
 ) -> tuple[Path, list[Record]]:
-    """Clean the records' films where that was not done, and return the cleaned root and the records it holds.
+    """Clean the films that are not cleaned yet; return the cleaned folder and the records whose films it contains.
 
     Args:
-        cleaned: where the cleaned films are, or are to be; ROOT-clean if None.
+        cleaned: folder for the cleaned films; ROOT-clean if None.
     """
     out = cleaned or default_out(root)
-    wanted = [r.path for r in usable(records)]
+    paths = [r.path for r in usable(records)]
     done = read_ledger_if_any(out)
-    if any(path not in done for path in wanted):
-        clean_folder(
-            root, out, FolderOptions(paths=wanted, settings=read_clean_settings(out) or CleanSettings(), jobs=jobs)
-        )
-    return out, held_by(out, records)
+    if any(path not in done for path in paths):
+        settings = read_clean_settings(out) or CleanSettings()
+        clean_folder(root, out, FolderOptions(paths=paths, settings=settings, jobs=jobs))
+    return out, select_cleaned(out, records)
 
 
-def held_by(cleaned: Path, records: Sequence[Record]) -> list[Record]:
-    """Return the records whose films a cleaned folder holds: both arms use these, so that they stay paired.
+def select_cleaned(cleaned: Path, records: Sequence[Record]) -> list[Record]:
+    """Return the records whose films a cleaned folder contains. All arms use the same films, so that they are paired.
 
     Raises:
-        DataError: a film was cleaned from another file than the record's.
+        DataError: a film was cleaned from another file than that of its record.
     """
     ledger = read_ledger(cleaned)
-    held = [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
-    for record in held:
+    selected = [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
+    for record in selected:
         if record.sha256 and record.sha256 != ledger[record.path].sha256:
             raise DataError(
-                f"{cleaned / record.path}: was cleaned from another file than the manifest's; clean again with "
-                "`fxkit clean-labels`, or index again"
+                f"{cleaned / record.path}: was cleaned from another file than the one in the manifest; clean it again "
+                "with `fxkit clean-labels`, or index the films again"
             )
-    return held
-
-
-def check_start(records: Sequence[Record], folder: Path, settings: AblationSettings, flags: Flags) -> None:
-    """Refuse what can't be ablated, before anything is computed.
-
-    Raises:
-        DataError: a split lacks a class, or the split leaks.
-        RunError: an ablation is in the folder already, and not to be gone on with or replaced.
-    """
-    check_records(records, () if settings.folds else ("train", "val", "test"))
-    if not (flags.allow_leaks or settings.folds):
-        refuse_leaks(records)
-    if (folder / RESULT).exists() and not (flags.resume or flags.overwrite):
-        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+    return selected
 
 
 def masked_vs_raw(
     config: Config,
-    roots: Mapping[int, Mapping[str, Path]],
+    roots: Roots,
     records: Sequence[Record],
     folder: str | Path,
     settings: AblationSettings,
-    flags: Flags = QUICK,
+    options: AblationOptions = QUICK,
     *,
-    on_step: Callable[[str], None] = lambda step: None,
+    on_step: Report = lambda step: None,
 ) -> Ablation:
-    """Train on the films of several arms with the same records and seeds, test on all arms, write ablation.json.
+    """Train on the films of several arms with the same records and seeds, test on all arms, and write ablation.json.
 
     Args:
-        roots: seed -> arm -> image root, as `write_arms` returns them, or some of these arms: raw, cleaned and control
-            at the least.
-        on_step: told what is being done next.
+        roots: as `write_arms` returns them; at least the arms raw, cleaned and control.
+        on_step: called with a description of the next step.
     Raises:
         DataError, RunError: as `check_start`.
         ConfigError, WeightsError: as `train`.
     """
     folder = Path(folder)
-    check_start(records, folder, settings, flags)
-    good = usable(records)
-    first = roots[settings.seeds[0]]
+    check_start(records, folder, settings, options)
+    good, first = usable(records), roots[settings.seeds[0]]
     matrix = tuple(arm for arm in MATRIX if arm in first)
-    roots, seeds = dict(roots), divisions(settings, flags)
-    for seed in seeds:
-        roots.setdefault(seed, {arm: first[arm] for arm in matrix})
-    trained = settings.trained if flags.full else matrix
-    quick = None if flags.full else _quick(config, roots.values(), good, flags.device, on_step)
-    tested: dict[tuple[str, str], list[Predictions]] = {}
-    for seed in seeds:
-        fit = quick or full_fit(config, seed, folder, flags)
-        for arm in trained:
-            on_step(f"seed {seed}: training on {arm} films")
-            shown = tuple(roots[seed]) if arm == "raw" else matrix
-            for other, found in fit_parts(fit, good, settings.folds, seed, arm, roots[seed], shown).items():
-                tested.setdefault((arm, other), []).append(found.known().by_film())
-    files = [r for r in good if settings.folds or r.split == "test"]
-    result = conclude(tested, settings, flags.mode, erased_on(first["cleaned"], files))
+    further = {seed: {arm: first[arm] for arm in matrix} for seed in list_divisions(settings, options)}
+    roots = {**roots, **{seed: arms for seed, arms in further.items() if seed not in roots}}
+    tested = _test_arms(config, roots, good, folder, settings, options, on_step)
+    n_erased = count_erased(first["cleaned"], [r for r in good if settings.folds or r.split == "test"])
     result = replace(
-        result,
-        seeds=seeds,
+        conclude(tested, settings, options.mode, n_erased),
+        seeds=tuple(further),
         stamp="" if settings.folds else leak_stamp(records),
         backbone=config.model.backbone,
         manifest=films_hash(good, split=not settings.folds),
@@ -149,63 +150,68 @@ def masked_vs_raw(
     return result
 
 
-def divisions(settings: AblationSettings, flags: Flags) -> tuple[int, ...]:
-    """Return the seeds asked for; in the quick way, where a head costs next to nothing, with more to make DIVISIONS.
+def list_divisions(settings: AblationSettings, options: AblationOptions) -> tuple[int, ...]:
+    """Return a seed for each division into folds: those of the settings, and in quick mode more, up to DIVISIONS.
 
-    Films with others' markers pasted in are made for the seeds asked for alone.
+    In quick mode a head costs little time. The arms with pasted markers exist only for the seeds of the settings.
     """
-    more = 0 if flags.full or not settings.folds else DIVISIONS - len(settings.seeds)
+    n_more = 0 if options.full or not settings.folds else DIVISIONS - len(settings.seeds)
     following = max(settings.seeds) + 1
-    return (*settings.seeds, *range(following, following + more))
+    return (*settings.seeds, *range(following, following + n_more))
 
 
-def _quick(
+def _test_arms(
     config: Config,
-    roots: Iterable[Mapping[str, Path]],
+    roots: Roots,
     records: Sequence[Record],
-    device: str,
-    on_step: Callable[[str], None],
+    folder: Path,
+    settings: AblationSettings,
+    options: AblationOptions,
+    on_step: Report,
+) -> Tested:
+    """Return the predictions by film of each pair of arms, one for each seed; only raw is tested on pasted markers."""
+    matrix = tuple(arm for arm in MATRIX if arm in roots[settings.seeds[0]])
+    quick = None if options.full else _quick_fit(config, roots.values(), records, options.device, on_step)
+    tested: dict[tuple[str, str], list[Predictions]] = {}
+    for seed in list_divisions(settings, options):
+        fit = quick or build_full_fit(config, seed, folder, options)
+        parts = divide_records(records, settings.folds, seed)
+        for arm in settings.trained if options.full else matrix:
+            on_step(f"seed {seed}: training on {arm} films")
+            others = tuple(roots[seed]) if arm == "raw" else matrix
+            for other, predictions in predict_arms(fit, parts, seed, roots[seed], arm, others).items():
+                tested.setdefault((arm, other), []).append(predictions)
+    return tested
+
+
+def _quick_fit(
+    config: Config, roots: Iterable[Mapping[str, Path]], records: Sequence[Record], device: str, on_step: Report
 ) -> Fit:
+    """Return a fit on the features of all arms, each computed once."""
     features: dict[Path, Features] = {}
-    for arm, root in ((arm, root) for of_seed in roots for arm, root in of_seed.items()):
+    for arm, root in ((arm, root) for arms in roots for arm, root in arms.items()):
         if root not in features:
             on_step(f"features of the {arm} films")
-            features[root] = extract(config, root, records, device)
-    return quick_fit(order_classes(r.label for r in records), records, features)
+            features[root] = extract_features(config, root, records, device)
+    return build_quick_fit(order_classes(r.label for r in records), records, features)
 
 
-def fit_parts(
-    fit: Fit,
-    records: Sequence[Record],
-    folds: int,
-    seed: int,
-    arm: str,
-    roots: Mapping[str, Path],
-    shown: Sequence[str],
-) -> dict[str, Predictions]:
-    """Train on an arm's films, once a fold, and return the pooled predictions of the arms that are shown."""
-    parts: dict[str, list[Predictions]] = {other: [] for other in shown}
-    for number, part in enumerate(parts_of(records, folds, seed)):
-        predict = fit(part, roots[arm], f"{arm}-seed{seed}" + (f"-fold{number}" if folds else ""))
-        for other in shown:
-            parts[other].append(predict(roots[other]))
-    return {other: pool(found, [r.path for r in records]) for other, found in parts.items()}
+def conclude(tested: Tested, settings: AblationSettings, mode: str, erased: Erased) -> Ablation:
+    """Compute the scores of each (trained, tested) pair of arms, their differences and the verdict.
 
-
-def conclude(
-    tested: Mapping[tuple[str, str], Sequence[Predictions]], settings: AblationSettings, mode: str, erased: Erased
-) -> Ablation:
-    """Turn predictions by film of each (trained, tested) pair of arms, one a seed, into figures and a verdict."""
+    Args:
+        tested: (trained, tested) -> predictions by film, one for each seed.
+    """
     first = tested["raw", "raw"][0]
     metric = ranking_metric(first.classes)
-    cells = cells_of(metric, {key: runs for key, runs in tested.items() if key[1] in MATRIX})
+    cells = score_cells(metric, {key: runs for key, runs in tested.items() if key[1] in MATRIX})
     contrasts = (
         *(
-            contrast(metric, key, text, tested[a], tested[b])
+            compare_scores(metric, key, text, tested[a], tested[b])
             for key, text, a, b in CONTRASTS
             if a in tested and b in tested
         ),
-        log_odds_lost("log_odds", LOG_ODDS, tested["raw", "control"], tested["raw", "cleaned"]),
+        measure_lost_log_odds("log_odds", LOG_ODDS, tested["raw", "control"], tested["raw", "cleaned"]),
     )
     raw = next(cell for cell in cells if (cell.trained, cell.tested) == ("raw", "raw"))
     verdict, reason = judge(raw, contrasts, erased, settings.margin)
@@ -226,12 +232,12 @@ def conclude(
         limits=LIMITS,
         n_groups=len(set(first.groups)),
         n_films=len(first),
-        n_files=erased.of,
-        n_erased=erased.files,
+        n_files=erased.n_files,
+        n_erased=erased.n_erased,
     )
 
 
-def erased_on(cleaned: Path, records: Sequence[Record]) -> Erased:
-    """Count the records on which markers were erased."""
+def count_erased(cleaned: Path, records: Sequence[Record]) -> Erased:
+    """Count the records on whose films markers were erased."""
     ledger = read_ledger(cleaned)
     return Erased(sum(ledger[r.path].status == "cleaned" for r in records), len(records))

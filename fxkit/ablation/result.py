@@ -1,4 +1,4 @@
-"""What an ablation found: a table of trained by tested, paired differences with intervals and p, and a verdict."""
+"""The result of an ablation: scores of each pair of arms, paired differences with intervals and p, and a verdict."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,7 +34,7 @@ class Flips:
 RESULT = "ablation.json"
 
 
-Tested = Mapping[tuple[str, str], Sequence[Predictions]]  # (trained, tested) -> one a seed, of the same films
+Tested = Mapping[tuple[str, str], Sequence[Predictions]]  # (trained, tested) -> one for each seed, of the same films
 
 
 @dataclass(frozen=True)
@@ -102,46 +102,60 @@ class Ablation:
     manifest: str = ""
 
 
-def cells_of(metric: Metric, tested: Tested) -> tuple[Cell, ...]:
-    """Return the figure of every pair of arms, with its interval over groups."""
+def score_cells(metric: Metric, tested: Tested) -> tuple[Cell, ...]:
+    """Return the score of each pair of arms with its interval over groups."""
     cells = []
-    for (trained, shown), runs in tested.items():
-        found = intervals([metric], runs)[metric.name]
-        cells.append(Cell(trained, shown, found.value, found.low, found.high))
+    for (trained, other), runs in tested.items():
+        interval = intervals([metric], runs)[metric.name]
+        cells.append(Cell(trained, other, interval.value, interval.low, interval.high))
     return tuple(cells)
 
 
-def contrast(metric: Metric, key: str, text: str, a: Sequence[Predictions], b: Sequence[Predictions]) -> Contrast:
+def compare_scores(metric: Metric, key: str, text: str, a: Sequence[Predictions], b: Sequence[Predictions]) -> Contrast:
     """Return metric(a) - metric(b), averaged over seeds, with its interval and p over groups."""
-    found: Interval = paired_difference(metric, a, b)
     pairs = [(scored(x), scored(y)) for x, y in zip(a, b, strict=True)]
-    return Contrast(key, text, found.value, found.low, found.high, permutation_p(metric, pairs, a[0].groups))
+    return build_contrast(key, text, paired_difference(metric, a, b), permutation_p(metric, pairs, a[0].groups))
+
+
+def build_contrast(key: str, text: str, interval: Interval, p: float) -> Contrast:
+    """Return a difference with its interval and p as a contrast."""
+    return Contrast(key, text, interval.value, interval.low, interval.high, p)
+
+
+def describe(contrast: Contrast, number_format: str = ".3f", *, sides: str = "") -> str:
+    """Return the value of a contrast as text with its interval and p.
+
+    Args:
+        sides: follows p, such as " one-sided".
+    """
+    value, low, high = (format(number, number_format) for number in (contrast.value, contrast.low, contrast.high))
+    return f"{value} (95 % interval {low} to {high}, {p_text(contrast.p)}{sides})"
 
 
 def write_result(folder: Path, result: Ablation) -> None:
+    """Write ablation.json."""
     write_json(folder / RESULT, as_json(asdict(result)))
 
 
-def table(result: Ablation) -> list[tuple[str, ...]]:
-    """Return the table as text: a heading row, then a row an arm trained on; one line an arm where nothing crosses."""
-    shown = {(c.trained, c.tested): f"{c.value:.3f} ({c.low:.3f} to {c.high:.3f})" for c in result.cells}
-    trained, tested = (tuple(dict.fromkeys(names)) for names in zip(*shown, strict=True))
-    if len(shown) == len(trained) and trained == tested:
-        return [(f"{result.metric} by film", ""), *((arm, shown[arm, arm]) for arm in trained)]
+def format_table(result: Ablation) -> list[tuple[str, ...]]:
+    """Return the scores as a table of text: a heading, then a row for each arm trained on.
+
+    If each arm was tested only on its own films, there is a single column of scores.
+    """
+    texts = {(c.trained, c.tested): f"{c.value:.3f} ({c.low:.3f} to {c.high:.3f})" for c in result.cells}
+    trained, tested = (tuple(dict.fromkeys(names)) for names in zip(*texts, strict=True))
+    if len(texts) == len(trained) and trained == tested:
+        return [(f"{result.metric} by film", ""), *((arm, texts[arm, arm]) for arm in trained)]
     rows = [(f"{result.metric} by film", *(f"tested on {arm}" for arm in tested))]
-    return rows + [(f"trained on {arm}", *(shown.get((arm, other), "") for other in tested)) for arm in trained]
+    return rows + [(f"trained on {arm}", *(texts.get((arm, other), "") for other in tested)) for arm in trained]
 
 
-def sentences(result: Ablation) -> list[str]:
-    """Return the differences and flips as lines of text."""
-    lines = [
-        f"{c.text}: {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, {p_text(c.p)})"
-        for c in result.contrasts
-    ]
+def format_lines(result: Ablation) -> list[str]:
+    """Return the contrasts and the effects of pasting as lines of text."""
+    lines = [f"{c.text}: {describe(c, '+.3f')}" for c in result.contrasts]
     for flip in result.flips:
         lines.append(
-            f"another class's marker {flip.name}: {flip.by_marker:.1%} of decisions leave the truth, by a patch of "
-            f"background {flip.by_patch:.1%}; difference {flip.difference.value:+.1%} (95 % interval "
-            f"{flip.difference.low:+.1%} to {flip.difference.high:+.1%})"
+            f"markers of another class {flip.name}: {flip.by_marker:.1%} of predictions change from correct to wrong, "
+            f"with patches of background {flip.by_patch:.1%}; difference with 95 % interval {flip.difference:+.1%}"
         )
     return lines

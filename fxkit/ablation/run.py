@@ -1,14 +1,14 @@
-"""Run any ablation: make its films where it needs some, then train, test and conclude."""
+"""Run an ablation of any kind: write the films of its arms if it needs them, then train, test and conclude."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fxkit.ablation.learning import QUICK, Flags
-from fxkit.ablation.masked_vs_raw import check_start, cleaned_records, masked_vs_raw
+from fxkit.ablation.learning import check_start
+from fxkit.ablation.masked_vs_raw import clean_films, masked_vs_raw
 from fxkit.ablation.result import Ablation
-from fxkit.ablation.settings import AblationSettings
+from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.ablation.variants import compare_variants
-from fxkit.ablation.write_arms import write_arms
+from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config
 from fxkit.data.manifest import Record
 
@@ -20,33 +20,24 @@ def run_ablation(
     records: Sequence[Record],
     folder: Path,
     settings: AblationSettings,
-    flags: Flags = QUICK,
+    options: AblationOptions = QUICK,
     *,
-    cleaned: Path | None = None,
-    jobs: int = 1,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Ablation:
     """Run an ablation and write ablation.json into folder; see `masked_vs_raw` and `compare_variants`.
 
     Args:
-        cleaned: where the films that `clean-labels` cleaned are, or are to be; ROOT-clean if None.
-        jobs: processes for cleaning and changing films.
+        name: for ablation.json.
+        on_step: called with a note, or with a description of the next step.
     """
-    check_start(records, folder, settings, flags)  # before hours of cleaning
+    check_start(records, folder, settings, options)  # before cleaning, which can take hours
     if settings.kind != "markers":
-        return compare_variants(name, config, root, records, folder, settings, flags, on_step=on_step)
-    cleaned_root, held = cleaned_records(root, records, cleaned, jobs=jobs)
-    if len(held) < len(records):
-        on_step(f"note: {len(records) - len(held)} files are unreadable or could not be cleaned: left out")
-    on_step("changing films for the other arms")
-    roots = write_arms(
-        root,
-        cleaned_root,
-        held,
-        folder / "arms",
-        folds=settings.folds,
-        seeds=settings.seeds,
-        jobs=jobs,
-        max_pixels=config.data.max_pixels,
-    )
-    return masked_vs_raw(config, roots, held, folder, settings, flags, on_step=on_step)
+        return compare_variants(name, config, root, records, folder, settings, options, on_step=on_step)
+    cleaned, cleaned_records = clean_films(root, records, options.cleaned, jobs=options.jobs)
+    if len(cleaned_records) < len(records):
+        n_left_out = len(records) - len(cleaned_records)
+        on_step(f"note: {n_left_out} files are left out, because they are unreadable or could not be cleaned")
+    on_step("writing the films of the other arms")
+    arms = ArmOptions(settings.folds, settings.seeds, jobs=options.jobs, max_pixels=config.data.max_pixels)
+    roots = write_arms(root, cleaned, cleaned_records, folder / "arms", arms)
+    return masked_vs_raw(config, roots, cleaned_records, folder, settings, options, on_step=on_step)

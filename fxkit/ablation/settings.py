@@ -1,6 +1,8 @@
-"""What a YAML file in configs/ablations asks: which arms, how often, and what difference counts as none."""
+"""The settings of an ablation, which a YAML file in configs/ablations holds, and the options of a run of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -13,14 +15,16 @@ Kind = Literal["markers", "split", "settings"]
 
 
 class AblationSettings(Settings):
-    """One ablation.
+    """The settings of an ablation.
 
     Attributes:
-        kind: markers changes the films, split how they are divided, settings how is trained.
-        arms: of kind settings: name -> dotted keys and values over the training's own.
-        trained: of kind markers: the arms that a model is trained on when training is full; quickly all are.
-        folds: by group; 0 for the records' own split.
-        margin: a difference of the figure that counts as none.
+        question: what the ablation answers.
+        kind: what the arms change: markers (the films), split (how films are divided) or settings (the training).
+        arms: for kind settings: name -> dotted keys with the values that the arm changes.
+        trained: for kind markers: the arms that models are trained on in full mode. Quick mode trains on all arms.
+        seeds: the ablation is repeated for each.
+        folds: number of folds by group; 0 uses the split of the records.
+        margin: smallest difference of the score that matters.
     """
 
     question: str
@@ -35,39 +39,74 @@ class AblationSettings(Settings):
     @classmethod
     def _room_for_val(cls, value: int) -> int:
         if value in (1, 2):
-            raise ValueError("0, or 3 or more: one is tested, one is val, the others are train")
+            raise ValueError("0, or 3 or more: one fold is test, one is val, and the others are train")
         return value
 
     @field_validator("trained")
     @classmethod
     def _with_raw(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "raw" not in value:
-            raise ValueError("raw must be among them: the question is about models trained on raw films")
+            raise ValueError("raw must be in the list: the verdict is about models trained on raw films")
         return value
 
 
+@dataclass(frozen=True)
+class AblationOptions:
+    """How an ablation is run.
+
+    Attributes:
+        full: train both phases, each model in a run folder of its own below the folder of the ablation. Otherwise
+            (quick mode) a linear head is fitted to features of the frozen backbone.
+        resume: keep the films and models that exist already.
+        overwrite: replace an earlier ablation in the same folder.
+        allow_leaks: use a split that leaks; all figures then bear a stamp.
+        device: for features and predictions: auto, cpu, cuda or mps.
+        cleaned: folder of the films that `clean-labels` cleaned, or where they are written; None: ROOT-clean.
+        jobs: processes that clean and change films.
+    """
+
+    full: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    allow_leaks: bool = False
+    device: str = "auto"
+    cleaned: Path | None = None
+    jobs: int = 1
+
+    @property
+    def mode(self) -> str:
+        """The name of the mode in ablation.json."""
+        return "full" if self.full else "quick"
+
+
+QUICK = AblationOptions()
+
+
 def list_ablations() -> dict[str, str]:
-    """Return the ablations at hand: name -> what it asks."""
+    """Return the names of the ablation presets with the question of each."""
     files = sorted((presets_folder() / "ablations").glob("*.yaml"))
-    return {file.stem: ablation_settings(str(file)).question for file in files}
+    return {file.stem: read_ablation_settings(str(file)).question for file in files}
 
 
-def ablation_settings(name: str, *, seeds: Sequence[int] | None = None, folds: int | None = None) -> AblationSettings:
-    """Read the settings of an ablation by its preset's name or its YAML file.
+def read_ablation_settings(
+    name: str, *, seeds: Sequence[int] | None = None, folds: int | None = None
+) -> AblationSettings:
+    """Read the settings of an ablation from a YAML file or a preset.
 
     Args:
-        seeds, folds: instead of the file's.
+        name: of the preset, or path of the file.
+        seeds, folds: replace those of the file.
     Raises:
-        ConfigError: there is none of that name, or a key in it is unknown, missing or wrong.
+        ConfigError: there is no such file or preset, or a key in it is unknown, missing or invalid.
     """
     path = find_preset("ablations", name)
-    given = {key: value for key, value in (("seeds", seeds), ("folds", folds)) if value is not None}
+    replaced = {key: value for key, value in (("seeds", seeds), ("folds", folds)) if value is not None}
     try:
-        settings = AblationSettings.model_validate(read_yaml(path) | given)
+        settings = AblationSettings.model_validate(read_yaml(path) | replaced)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{path}: {key}: {first['msg']}; see configs/ablations for examples") from error
     if settings.kind == "settings" and len(settings.arms) < 2:
-        raise ConfigError(f"{path}: arms: {len(settings.arms)} given; expected two or more to compare")
+        raise ConfigError(f"{path}: arms: found {len(settings.arms)}; expected two or more to compare")
     return settings

@@ -1,27 +1,34 @@
-"""Ablations of how is trained or divided: other settings, or a split by file instead of by group."""
+"""Ablations that change the training or the split: other settings, or a split by file instead of by group."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from fxkit.ablation.learning import QUICK, Fit, Flags, extract, full_fit, parts_of, quick_fit
-from fxkit.ablation.masked_vs_raw import check_start
-from fxkit.ablation.result import Ablation, Contrast, cells_of, contrast, write_result
-from fxkit.ablation.settings import AblationSettings
+from fxkit.ablation.learning import (
+    Fit,
+    build_full_fit,
+    build_quick_fit,
+    check_start,
+    divide_records,
+    extract_features,
+    predict_arms,
+)
+from fxkit.ablation.result import Ablation, Contrast, Tested, compare_scores, describe, score_cells, write_result
+from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config, update_config
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
-from fxkit.evaluation.out_of_fold import pool
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import p_text, ranking_metric
+from fxkit.metrics.scores import ranking_metric
 
 ALPHA = 0.05
 
-NEEDS_TRAINING = ("augment", "optim", "trainer")  # settings that frozen features do not depend on
+NEEDS_TRAINING = ("augment", "optim", "trainer")  # settings that do not change features of a frozen backbone
 
 SPLIT_ARMS = ("by file", "by group")
+
+Report = Callable[[str], None]
 
 
 def compare_variants(
@@ -31,99 +38,106 @@ def compare_variants(
     records: Sequence[Record],
     folder: str | Path,
     settings: AblationSettings,
-    flags: Flags = QUICK,
+    options: AblationOptions = QUICK,
     *,
-    on_step: Callable[[str], None] = lambda step: None,
+    on_step: Report = lambda step: None,
 ) -> Ablation:
-    """Train each arm with the same films and seeds, compare the arms with the first, and write ablation.json.
+    """Train each arm with the same films and seeds, compare the arms with the first one, and write ablation.json.
 
     Args:
+        name: for ablation.json.
         settings: of kind settings, whose arms change the training, or of kind split, whose arms are "by file" and "by
-            group". The latter needs folds: then both test every file once.
+            group". Kind split needs folds, so that both arms test every file once.
+        on_step: called with a description of the next step.
     Raises:
-        ConfigError: an arm's setting is none, frozen features do not depend on it, or kind split without folds.
+        ConfigError: a setting of an arm is unknown or does not change frozen features, or kind split has no folds.
         DataError, RunError: as `check_start`.
     """
-    folder = Path(folder)
-    if settings.kind == "split" and not settings.folds:
-        raise ConfigError("ablation split without folds; expected 3 or more: both arms must test the same files")
-    arms = SPLIT_ARMS if settings.kind == "split" else tuple(settings.arms)
-    configs = {arm: update_config(config, settings.arms.get(arm, {}), f"arm {arm!r}") for arm in arms}
-    if not flags.full:
-        _check_quick(settings.arms)
-    check_start(records, folder, settings, flags)
-    good = usable(records)
-    # files of one film on both sides are what a split by file is: its leak is the question here
-    leaking = replace(flags, allow_leaks=flags.allow_leaks or settings.kind == "split")
-    tested: dict[tuple[str, str], list[Predictions]] = {}
-    for arm, own in configs.items():
-        quick = None if flags.full else _quick(own, root, good, flags.device, on_step, arm)
-        for seed in settings.seeds:
-            on_step(f"seed {seed}: training {arm}")
-            fit = quick or full_fit(own, seed, folder, leaking)
-            found = _fit_parts(fit, good, settings, seed, arm, root)
-            tested.setdefault((arm, arm), []).append(found.known().by_film())
-    result = conclude(name, tested, settings, flags.mode, n_files=_tested(good, settings))
+    folder, good = Path(folder), usable(records)
+    configs = _configure_arms(config, settings, options)
+    check_start(records, folder, settings, options)
+    # a split by file puts files of one film on both sides: its leak is what the ablation measures
+    options = replace(options, allow_leaks=options.allow_leaks or settings.kind == "split")
+    tested = {
+        (arm, arm): _test_arm(arm, arm_config, root, good, folder, settings, options, on_step)
+        for arm, arm_config in configs.items()
+    }
+    n_files = len(good) if settings.folds else len(usable(good, "test"))
     result = replace(
-        result,
+        conclude(name, tested, settings, options.mode, n_files=n_files),
         stamp="" if settings.folds else leak_stamp(records),
-        backbone=_only(configs),
+        backbone=_common_backbone(configs),
         manifest=films_hash(good, split=not settings.folds),
     )
     write_result(folder, result)
     return result
 
 
-def _check_quick(arms: Mapping[str, Mapping[str, Any]]) -> None:
-    for arm, values in arms.items():
-        wrong = [key for key in values if key.split(".")[0] in NEEDS_TRAINING]
-        if wrong:
+def _configure_arms(config: Config, settings: AblationSettings, options: AblationOptions) -> dict[str, Config]:
+    """Return the training settings of each arm.
+
+    Raises:
+        ConfigError: as `compare_variants`.
+    """
+    if settings.kind == "split" and not settings.folds:
+        raise ConfigError(
+            "ablation split: folds = 0; expected 3 or more, so that both arms test the same files; set --folds"
+        )
+    arms = SPLIT_ARMS if settings.kind == "split" else tuple(settings.arms)
+    configs = {arm: update_config(config, settings.arms.get(arm, {}), f"arm {arm!r}") for arm in arms}
+    for arm, values in {} if options.full else settings.arms.items():
+        unused = [key for key in values if key.split(".")[0] in NEEDS_TRAINING]
+        if unused:
             raise ConfigError(
-                f"arm {arm!r}: {wrong[0]} changes nothing of a frozen backbone's features; give --full to train"
+                f"arm {arm!r}: {unused[0]} does not change the features of a frozen backbone; give --full to train"
             )
+    return configs
 
 
-def _only(configs: Mapping[str, Config]) -> str:
+def _common_backbone(configs: Mapping[str, Config]) -> str:
     names = {config.model.backbone for config in configs.values()}
     return names.pop() if len(names) == 1 else ""
 
 
-def _quick(
-    config: Config, root: Path, records: Sequence[Record], device: str, on_step: Callable[[str], None], arm: str
-) -> Fit:
-    on_step(f"features for {arm}")
-    features = {root: extract(config, root, records, device)}
-    return quick_fit(order_classes(r.label for r in records), records, features)
-
-
-def _fit_parts(
-    fit: Fit, records: Sequence[Record], settings: AblationSettings, seed: int, arm: str, root: Path
-) -> Predictions:
-    by_group = arm != SPLIT_ARMS[0] or settings.kind != "split"
-    parts = []
-    for number, part in enumerate(parts_of(records, settings.folds, seed, by_group=by_group)):
-        name = f"{arm.replace(' ', '-')}-seed{seed}" + (f"-fold{number}" if settings.folds else "")
-        parts.append(fit(part, root, name)(root))
-    return pool(parts, [r.path for r in records])
-
-
-def _tested(records: Sequence[Record], settings: AblationSettings) -> int:
-    return len(records) if settings.folds else len(usable(records, "test"))
-
-
-def conclude(
-    name: str,
-    tested: Mapping[tuple[str, str], Sequence[Predictions]],
+def _test_arm(
+    arm: str,
+    config: Config,
+    root: Path,
+    records: Sequence[Record],
+    folder: Path,
     settings: AblationSettings,
-    mode: str,
-    *,
-    n_files: int,
-) -> Ablation:
-    """Turn each arm's predictions by film, one a seed, into figures, differences from the first arm, and a verdict."""
+    options: AblationOptions,
+    on_step: Report,
+) -> list[Predictions]:
+    """Train an arm for each seed, and return its predictions by film."""
+    quick = None if options.full else _quick_fit(arm, config, root, records, options.device, on_step)
+    by_group = arm != SPLIT_ARMS[0] or settings.kind != "split"
+    by_seed = []
+    for seed in settings.seeds:
+        on_step(f"seed {seed}: training {arm}")
+        fit = quick or build_full_fit(config, seed, folder, options)
+        parts = divide_records(records, settings.folds, seed, by_group=by_group)
+        by_seed.append(predict_arms(fit, parts, seed, {arm: root}, arm, [arm])[arm])
+    return by_seed
+
+
+def _quick_fit(arm: str, config: Config, root: Path, records: Sequence[Record], device: str, on_step: Report) -> Fit:
+    on_step(f"features for {arm}")
+    features = {root: extract_features(config, root, records, device)}
+    return build_quick_fit(order_classes(r.label for r in records), records, features)
+
+
+def conclude(name: str, tested: Tested, settings: AblationSettings, mode: str, *, n_files: int) -> Ablation:
+    """Compute the score of each arm, the differences from the first arm, and the verdict.
+
+    Args:
+        tested: (arm, arm) -> predictions by film, one for each seed.
+        n_files: number of tested files.
+    """
     (first, _), *others = tested
     runs = tested[first, first]
     metric = ranking_metric(runs[0].classes)
-    contrasts = tuple(contrast(metric, arm, f"{first} minus {arm}", runs, tested[arm, arm]) for arm, _ in others)
+    contrasts = tuple(compare_scores(metric, arm, f"{first} minus {arm}", runs, tested[arm, arm]) for arm, _ in others)
     verdict, reason = judge(contrasts, settings.margin)
     return Ablation(
         name=name,
@@ -133,12 +147,12 @@ def conclude(
         folds=settings.folds,
         metric=metric.name,
         margin=settings.margin,
-        cells=cells_of(metric, tested),
+        cells=score_cells(metric, tested),
         contrasts=contrasts,
         flips=(),
         verdict=verdict,
         reason=reason,
-        limits="This holds for these films and these settings; the intervals are over groups, not over seeds",
+        limits="This verdict is about these films and these settings; the intervals are over groups, not over seeds",
         n_groups=len(set(runs[0].groups)),
         n_films=len(runs[0]),
         n_files=n_files,
@@ -146,12 +160,13 @@ def conclude(
 
 
 def judge(contrasts: Sequence[Contrast], margin: float) -> tuple[str, str]:
-    """Return the verdict (difference, no difference, undecided) and its reason; of several arms Bonferroni's."""
-    told = "; ".join(
-        f"{c.text} {c.value:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f}, {p_text(c.p)})" for c in contrasts
-    )
+    """Return the verdict (difference, no difference or undecided) and its reason.
+
+    With several contrasts the p values are Bonferroni-corrected.
+    """
+    texts = "; ".join(f"{c.text} {describe(c, '+.3f')}" for c in contrasts)
     if any(c.p * len(contrasts) <= ALPHA and c.low * c.high > 0 for c in contrasts):
-        return "difference", told
+        return "difference", texts
     if all(-margin < c.low and c.high < margin for c in contrasts):
-        return "no difference", f"{told}: differences of {margin:.2f} are excluded"
-    return "undecided", f"{told}: both none and one of {margin:.2f} or more are possible"
+        return "no difference", f"{texts}: a difference of {margin:.2f} or more is excluded"
+    return "undecided", f"{texts}: no difference and a difference of {margin:.2f} or more are both possible"

@@ -1,4 +1,4 @@
-"""Write the films of the arms: a folder an arm, with the manifest's relative paths, so that every arm is paired."""
+"""Write the films of the arms: a folder for each arm, with the relative paths of the manifest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import numpy as np
 from fxkit.ablation.arms import (
     ARMS,
     Grey,
+    Moves,
     Patch,
-    Places,
     clip_to_rest,
     cut_background,
     cut_markers,
+    keep_markers,
     move_mask,
-    only_markers,
     paste,
 )
-from fxkit.ablation.learning import part_names
+from fxkit.ablation.learning import name_parts
 from fxkit.data.dataset import ImageRoot, mix_seed, open_image_root
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.models.run_folder import read_json, write_json
@@ -30,20 +30,26 @@ from preprocess.inpainting.jpeg_blocks import whole_blocks
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.mask import Mask
 
-PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # these bear other films' markers
+PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # with markers of other films
 
-OWN = tuple(arm for arm in ARMS if arm not in ("raw", "cleaned", *PASTED))  # raw and cleaned are there already
+UNPASTED = tuple(arm for arm in ARMS if arm not in ("raw", "cleaned", *PASTED))  # raw and cleaned exist already
 
-STAMP = "arms.json"
+SOURCE = "arms.json"  # from which records and settings the films were written
 
-VERSION = 3  # of how the films are made
+VERSION = 3  # changes when the films of an arm are made differently
 
 Roots = dict[str, Path]  # arm -> image root
 
 
 @dataclass(frozen=True)
 class Donors:
-    """A film, and those of another class and of its own whose markers are pasted into it; "" where there is none."""
+    """The films whose markers are pasted into a film.
+
+    Attributes:
+        path: of the film.
+        other: donor of another class; "" for none.
+        same: donor of the same class; "" for none.
+    """
 
     path: str
     other: str
@@ -51,15 +57,42 @@ class Donors:
 
 
 @dataclass(frozen=True)
+class ArmOptions:
+    """Which arms are written, and how.
+
+    Attributes:
+        folds: of the ablation; 0 for the split of the records.
+        seeds: of the ablation.
+        pasted: the arms with pasted markers that are written.
+        jobs: processes.
+        max_pixels: films with more pixels are refused.
+    """
+
+    folds: int
+    seeds: Sequence[int]
+    pasted: tuple[str, ...] = PASTED
+    jobs: int = 1
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
 class _Source:
+    """Where films come from and where they are written, for the processes that write them.
+
+    Attributes:
+        reuse: keep the films that exist already.
+    """
+
     raw: ImageRoot
     cleaned: ImageRoot
     out: Path
     known: KnownMarkers
     max_pixels: int
     pasted: tuple[str, ...]
+    reuse: bool
 
-    def place(self, arm: str, path: str) -> Path:
+    def file(self, arm: str, path: str) -> Path:
+        """Return the file of a film in an arm."""
         return self.out / arm / f"{path}.png"
 
 
@@ -68,79 +101,78 @@ def write_arms(
     cleaned_root: Path,
     records: Sequence[Record],
     out: Path,
+    options: ArmOptions,
     *,
-    folds: int,
-    seeds: Sequence[int],
-    pasted: tuple[str, ...] = PASTED,
-    jobs: int = 1,
-    max_pixels: int = MAX_PIXELS,
     on_film: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[int, Roots]:
-    """Write the films of all arms below out and return, for each seed, each arm's image root.
+    """Write the films of all arms below out; return the image root of each arm for each seed.
 
-    Films that an interrupted call with the same records and settings wrote are kept. Films with others' markers in them
-    are made for each seed, as folds and donors differ; the other arms are the same for all.
+    Films that an interrupted call with the same records and settings wrote are kept. Arms with pasted markers are
+    written for each seed, because folds and donors depend on it. The other arms are the same for all seeds.
 
     Args:
         records: their films are in both roots.
-        folds, seeds: of the ablation: 0 for the records' own split.
-        pasted: which of the arms with others' markers are made.
-        on_film: called with how many films are done, and of how many.
+        on_film: called with the number of films written and their total.
     Raises:
-        ImageError: a film cannot be read any more.
+        ImageError: a film can no longer be read.
         OutputError: out cannot be written.
     """
-    cleaned = str(cleaned_root.resolve())
-    made = {"version": VERSION, "sha256": manifest_hash(records), "folds": folds, "cleaned": cleaned}
-    goes_on = (out / STAMP).is_file() and read_json(out / STAMP) == made
-    write_json(out / STAMP, made)
-    places = (
-        open_image_root(raw_root),
-        open_image_root(cleaned_root),
-    )  # here, so that a ledger is not read for every film
-    source = _Source(*places, out, read_known_markers(cleaned_root), max_pixels, pasted)
-    paths = [r.path for r in usable(records)]
-    work = [joblib.delayed(_write_own)(source, path, goes_on) for path in paths]
-    pasting = []  # after the others, as it reads the control's films
-    for seed in seeds if pasted else ():
-        donors = choose_donors(records, source.known, seed, part_names(records, folds, seed))
-        pasting += [joblib.delayed(_write_pasted)(source, film, seed, goes_on) for film in donors]
+    source = _open_source(raw_root, cleaned_root, records, out, options)
+    unpasted = [joblib.delayed(_write_unpasted)(source, r.path) for r in usable(records)]
+    pasted = []
+    for seed in options.seeds if options.pasted else ():
+        parts = name_parts(records, options.folds, seed)
+        donors = choose_donors(records, source.known, seed, parts)
+        pasted += [joblib.delayed(_write_pasted)(source, film, seed) for film in donors]
     done = 0
-    for step in (work, pasting):
-        for _ in joblib.Parallel(n_jobs=jobs, return_as="generator")(step):
+    for step in (unpasted, pasted):  # in this order, because pasting reads the films of the arm control
+        for _ in joblib.Parallel(n_jobs=options.jobs, return_as="generator")(step):
             done += 1
-            on_film(done, len(work) + len(pasting))
-    shared = {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in OWN}
-    return {seed: shared | {arm: out / _of_seed(arm, seed) for arm in pasted} for seed in seeds}
+            on_film(done, len(unpasted) + len(pasted))
+    shared = {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in UNPASTED}
+    return {seed: shared | {arm: out / _name(arm, seed) for arm in options.pasted} for seed in options.seeds}
 
 
-def _of_seed(arm: str, seed: int) -> str:
+def _open_source(
+    raw_root: Path, cleaned_root: Path, records: Sequence[Record], out: Path, options: ArmOptions
+) -> _Source:
+    """Write which records and settings the films come from; existing films are reused if both are unchanged."""
+    cleaned = str(cleaned_root.resolve())
+    digest = manifest_hash(records)
+    described = {"version": VERSION, "sha256": digest, "folds": options.folds, "cleaned": cleaned}
+    reuse = (out / SOURCE).is_file() and read_json(out / SOURCE) == described
+    write_json(out / SOURCE, described)
+    raw, cleaned_films = open_image_root(raw_root), open_image_root(cleaned_root)  # reads a ledger only once
+    return _Source(raw, cleaned_films, out, read_known_markers(cleaned_root), options.max_pixels, options.pasted, reuse)
+
+
+def _name(arm: str, seed: int) -> str:
+    """Return the folder name of an arm with pasted markers."""
     return f"{arm}-seed{seed}"
 
 
-def choose_donors(
-    records: Sequence[Record], known: KnownMarkers, seed: int, together: Mapping[str, str]
-) -> list[Donors]:
-    """Give each film one of another class and one of its own that bear markers, tested with it, of other groups.
+def choose_donors(records: Sequence[Record], known: KnownMarkers, seed: int, parts: Mapping[str, str]) -> list[Donors]:
+    """Choose for each film a donor of another class and a donor of the same class, both with markers.
 
-    A film that the tested model was trained on must not lend its markers: a model that knows that very marker by heart
-    tells its film's class even where markers tell nothing of classes. Where one of the two is missing, both are, so
-    that what the two cost is compared on the same films. They are drawn by the film's name and the seed.
+    Donors are in the same part as the film, so the tested model was not trained on them: a model that has memorised a
+    marker together with its film's class would recognise it even if markers in general did not reveal the class. Donors
+    are of other groups. If one of the two donors is missing, the film gets neither, so that both arms are compared on
+    the same films. The path of the film and the seed determine the choice.
 
     Args:
-        together: path -> part, as `part_names` returns it.
+        parts: path -> part, as `name_parts` returns it.
     """
     good = sorted(usable(records), key=lambda r: r.path)
-    marked = [r for r in good if (found := known.find(r.path)) and found.markers]
-    drawn = []
+    marked = [r for r in good if (film := known.find(r.path)) and film.markers]
+    donors = []
     for record in good:
         rng = np.random.default_rng(mix_seed(seed, *_letters(record.path)))
-        part = [r for r in marked if together[r.path] == together[record.path] and r.group != record.group]
-        others = [r.path for r in part if r.label != record.label]
-        own = [r.path for r in part if r.label == record.label]
-        pair = (_draw(others, rng), _draw(own, rng)) if others and own else ("", "")
-        drawn.append(Donors(record.path, *pair))
-    return drawn
+        part = [r for r in marked if parts[r.path] == parts[record.path] and r.group != record.group]
+        other = [r.path for r in part if r.label != record.label]
+        same = [r.path for r in part if r.label == record.label]
+        pair = (_draw(other, rng), _draw(same, rng)) if other and same else ("", "")
+        donors.append(Donors(record.path, *pair))
+    return donors
 
 
 def _draw(paths: Sequence[str], rng: np.random.Generator) -> str:
@@ -151,64 +183,61 @@ def _letters(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
-def _write_own(source: _Source, path: str, goes_on: bool) -> None:
-    """Write one film of each of OWN; the last one written tells that all are there."""
-    if goes_on and source.place(OWN[-1], path).is_file():
+def _write_unpasted(source: _Source, path: str) -> None:
+    """Write a film of each arm of UNPASTED; the last file shows that all exist."""
+    if source.reuse and source.file(UNPASTED[-1], path).is_file():
         return
     raw, cleaned, mask = _read(source, path)
-    moved, _ = _moved(path, cleaned, mask)
+    moved, _ = _move(path, cleaned, mask)
     films = {
         "control": to_grey8(fill(raw, moved, source.known.settings.mode)),
         "clipped": clip_to_rest(raw, mask),
-        "markers": only_markers(raw, mask),
+        "markers": keep_markers(raw, mask),
     }
-    for arm in OWN:
-        write_image(source.place(arm, path), films[arm])
+    for arm in UNPASTED:
+        write_image(source.file(arm, path), films[arm])
 
 
-def _write_pasted(source: _Source, film: Donors, seed: int, goes_on: bool) -> None:
-    """Write one film of each of PASTED; the last one written tells that all are there."""
-    if goes_on and source.place(_of_seed(source.pasted[-1], seed), film.path).is_file():
+def _write_pasted(source: _Source, film: Donors, seed: int) -> None:
+    """Write a film of each arm with pasted markers; the last file shows that all exist."""
+    if source.reuse and source.file(_name(source.pasted[-1], seed), film.path).is_file():
         return
     raw, cleaned, _ = _read(source, film.path)
-    marks = _marks(source, film.other) if film.other else []
-    own_marks = _marks(source, film.same) if film.same else []
+    other = cut_markers(*_read(source, film.other)) if film.other else []
+    same = cut_markers(*_read(source, film.same)) if film.same else []
     background = _background(source, film.other) if film.other and "swapped-patch" in source.pasted else []
-    added = {
-        "inserted": (raw, marks),
+    pasted = {
+        "inserted": (raw, other),
         "inserted-patch": (raw, background),
-        "swapped": (cleaned, marks),
+        "swapped": (cleaned, other),
         "swapped-patch": (cleaned, background),
-        "swapped-same": (cleaned, own_marks),
+        "swapped-same": (cleaned, same),
     }
     for arm in source.pasted:
-        write_image(source.place(_of_seed(arm, seed), film.path), paste(*added[arm]))
-
-
-def _marks(source: _Source, path: str) -> list[Patch]:
-    return cut_markers(*_read(source, path))
+        write_image(source.file(_name(arm, seed), film.path), paste(*pasted[arm]))
 
 
 def _background(source: _Source, path: str) -> list[Patch]:
     raw, cleaned, mask = _read(source, path)
-    _, places = _moved(path, cleaned, mask)
-    control = to_grey8(read_image(source.place("control", path), max_pixels=source.max_pixels))
-    return cut_background(raw, control, places)
+    _, moves = _move(path, cleaned, mask)
+    control = to_grey8(read_image(source.file("control", path), max_pixels=source.max_pixels))
+    return cut_background(raw, control, moves)
 
 
-def _moved(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Places]:
+def _move(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Moves]:
+    """Move the mask of a film in the same way each time."""
     return move_mask(cleaned, mask, mix_seed(0, *_letters(path)))
 
 
 def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:
-    """Return a film, the same without markers, and the mask of what was erased: (H, W) uint8, uint8, bool."""
+    """Return a raw film and its cleaned film, both (H, W) uint8, and the (H, W) mask of the erased pixels."""
     raw, cleaned = (
         to_grey8(read_image(place.find(path), max_pixels=source.max_pixels)) for place in (source.raw, source.cleaned)
     )
     mask = source.known.mask(path)
-    return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else erased(raw, cleaned, mask)
+    return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else find_erased(raw, cleaned, mask)
 
 
-def erased(raw: Grey, cleaned: Grey, mask: Mask) -> Mask:
-    """Return the mask of a film's markers and, as far as it changed, the rest of JPEG's blocks that they touch."""
+def find_erased(raw: Grey, cleaned: Grey, mask: Mask) -> Mask:
+    """Return the mask of the markers, extended by the changed pixels of the JPEG blocks that it touches."""
     return np.asarray(mask | (whole_blocks(mask) & (raw != cleaned)))

@@ -54,16 +54,15 @@ def ablate(
 
     Example: fxkit ablate masked-vs-raw --data xrays
     """
-    from fxkit.ablation.learning import Flags
-    from fxkit.ablation.result import sentences, table
+    from fxkit.ablation.result import format_lines, format_table
     from fxkit.ablation.run import run_ablation
-    from fxkit.ablation.settings import ablation_settings, list_ablations
+    from fxkit.ablation.settings import AblationOptions, list_ablations, read_ablation_settings
 
     if name is None:
         for known, question in list_ablations().items():
             click.echo(f"{known:<16} {question}")
         return
-    asked = ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
+    asked = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
     from fxkit.cli.options import build_config
@@ -80,16 +79,14 @@ def ablate(
         records,
         place,
         asked,
-        Flags(full=full, resume=resume, overwrite=overwrite, allow_leaks=allow_leaks, device=device),
-        cleaned=cleaned,
-        jobs=jobs,
+        AblationOptions(full, resume, overwrite, allow_leaks, device, cleaned, jobs),
         on_step=lambda step: click.echo(step, err=True),
     )
     if result.stamp:
         click.echo(result.stamp)
-    for row in table(result):
+    for row in format_table(result):
         click.echo("".join(f"{text:<28}" for text in row).rstrip())
-    for line in sentences(result):
+    for line in format_lines(result):
         click.echo(line)
     click.echo(f"{result.n_films} test films of {result.n_groups} groups, seeds {', '.join(map(str, result.seeds))}")
     click.echo(

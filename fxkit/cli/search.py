@@ -72,7 +72,7 @@ def search(
     from fxkit.cli.options import build_config
     from preprocess.errors import one_line
 
-    run_search, read_space = _load()
+    run_search, read_space, options_class = _load()
     config = build_config(**options)
     refuse_inside(out, data)
     found = read_space(space, config)
@@ -83,12 +83,7 @@ def search(
         records,
         out,
         found,
-        trials=trials,
-        folds=folds,
-        objective=objective,
-        resume=resume,
-        overwrite=overwrite,
-        device=device,
+        options_class(trials, folds, objective, resume=resume, overwrite=overwrite, device=device),
         on_step=lambda step: click.echo(one_line(step), err=True),
     )
     _print(result, config)
@@ -101,6 +96,7 @@ def _load() -> Any:
     from fxkit.errors import ConfigError
 
     try:
+        from fxkit.training.search.search import SearchOptions
         from fxkit.training.search.search import search as run_search
         from fxkit.training.search.space import read_space
     except ModuleNotFoundError as error:
@@ -109,7 +105,7 @@ def _load() -> Any:
         raise ConfigError(
             f'fxkit search needs {error.name}, which is not installed; install it with: pip install "fxkit[search]"'
         ) from error
-    return run_search, read_space
+    return run_search, read_space, SearchOptions
 
 
 def _print(result: "SearchResult", config: "Config") -> None:

@@ -125,6 +125,7 @@ def train(
     image_root, records = load_source(data, manifest, root, config.seed)
     from fxkit.data.leaks import leak_stamp
     from fxkit.models.run_folder import open_run
+    from fxkit.training.train import TrainOptions
     from fxkit.training.train import dry_run as run_dry
     from fxkit.training.train import train as run_training
 
@@ -135,12 +136,12 @@ def train(
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
-    how = {"resume": resume, "overwrite": overwrite, "allow_leaks": allow_leaks, "progress": not quiet}
+    training = TrainOptions(resume, overwrite, allow_leaks, progress=not quiet, find_lr=lr_find)
     if folds is not None:
-        train_and_print(config, image_root, records, folder, folds, **how)
+        train_and_print(config, image_root, records, folder, folds, training)
         export_trained(folder, config.trainer.export)
         return
-    result = run_training(config, image_root, records, folder, find_lr=lr_find, **how)
+    result = run_training(config, image_root, records, folder, training)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # of several processes on one machine, the first speaks
     stamp = leak_stamp(records)
@@ -177,13 +178,13 @@ def plan_lines(found: "DryRun") -> list[str]:
     ]
 
 
-def train_and_print(*source: Any, **how: Any) -> None:
+def train_and_print(*arguments: Any) -> None:
     """Train a model a fold, and print the figure of each fold, pooled and averaged, by film."""
     from fxkit.training.folds import train_folds
     from preprocess.errors import one_line
 
-    result = train_folds(*source, **how, on_step=lambda step: click.echo(one_line(step), err=True))
-    found = result.found
+    result = train_folds(*arguments, on_step=lambda step: click.echo(one_line(step), err=True))
+    found = result.out_of_fold
     for stamp in dict.fromkeys(filter(None, (result.stamp, found.stamp))):
         click.echo(stamp)
     for fold in found.folds:

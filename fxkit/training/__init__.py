@@ -1,1 +1,1 @@
-"""The parts of training: films.py feeds it, learner.py learns, phases.py runs it, history.py writes it down."""
+"""Training: films.py builds the loaders, learner.py is the Lightning module, phases.py runs it, history.py logs it."""

@@ -1,4 +1,4 @@
-"""What a training would do: films, shapes, parameters, steps and time, from a few real steps of each phase."""
+"""Plan a training run: its films, shapes, parameters, steps and time, measured on a few steps of each phase."""
 
 import math
 import time
@@ -24,13 +24,15 @@ from fxkit.training.loss import build_mixing
 from fxkit.training.phases import is_probe, prepare, probe_device, quiet_lightning
 from preprocess.images import write_image
 
-STEPS = 5
+STEPS = 5  # measured for each phase
 
-SHOWN = 16  # films in the picture
+PICTURE_FILMS = 16
 
 
 @dataclass(frozen=True)
 class SplitCount:
+    """The numbers of files, films and groups in a split."""
+
     split: str
     files: int
     films: int
@@ -39,34 +41,59 @@ class SplitCount:
 
 @dataclass(frozen=True)
 class PhasePlan:
+    """The plan of a phase.
+
+    Attributes:
+        stage: first backbone stage that is trained in the last epoch; "" if the backbone is frozen.
+        epochs: at most; for a probe, the number of passes over the films.
+        steps: batches per epoch.
+        trained: number of trained parameters.
+        frozen: number of frozen parameters.
+        step_s: time of a step.
+        validation_s: time of one validation.
+        fitted: True for a probe, which is validated once, after all passes.
+    """
+
     phase: Phase
-    stage: str  # from which on the backbone is trained in the end; "" where it is frozen
-    epochs: int  # at most
-    steps: int  # batches an epoch
-    trained: int  # parameters
+    stage: str
+    epochs: int
+    steps: int
+    trained: int
     frozen: int
     step_s: float
-    validation_s: float  # an epoch's
-    fitted: bool = False  # a probe: an epoch is a pass over the films, and validation comes once, after all
+    validation_s: float
+    fitted: bool = False
 
     @property
     def seconds(self) -> float:
+        """The time that the phase takes at most."""
         validations = 1 if self.fitted else self.epochs
         return self.epochs * self.steps * self.step_s + validations * self.validation_s
 
 
 @dataclass(frozen=True)
 class DryRun:
+    """The plan of a training run.
+
+    Attributes:
+        shape_in: (N, C, H, W) of a batch.
+        shape_out: (N, classes) of its logits.
+        picture: file with an augmented batch.
+    """
+
     classes: tuple[str, ...]
     splits: tuple[SplitCount, ...]
-    shape_in: tuple[int, ...]  # N, C, H, W
-    shape_out: tuple[int, ...]  # N, classes
+    shape_in: tuple[int, ...]
+    shape_out: tuple[int, ...]
     phases: tuple[PhasePlan, ...]
     picture: Path
 
 
-def try_out(classifier: Classifier, films: Films, picture: Path) -> DryRun:
-    """Take a few steps of each phase on one device, which change classifier, and write an augmented batch."""
+def measure_plan(classifier: Classifier, films: Films, picture: Path) -> DryRun:
+    """Measure a few steps of each phase on one device, and write an augmented batch as a picture.
+
+    The steps change the weights of the classifier.
+    """
     with quiet_lightning():
         phases = tuple(
             _plan_probe(classifier, films) if is_probe(phase, films.config) else _plan(phase, classifier, films)
@@ -97,7 +124,7 @@ def _count(films: Films, split: str) -> SplitCount:
 
 
 class _Times(Callback):
-    """When each batch ended."""
+    """Record when each batch ended."""
 
     def __init__(self) -> None:
         self.train: list[float] = []
@@ -139,17 +166,17 @@ def _plan(phase: Phase, classifier: Classifier, films: Films) -> PhasePlan:
         steps=len(films.train_loader(phase, 0)),
         trained=sum(counts),
         frozen=sum(p.numel() for p in classifier.parameters()) - sum(counts),
-        step_s=_between(times.train),
+        step_s=_median_gap(times.train),
         validation_s=(times.val[-1] - started) / len(times.val) * val_batches,
     )
 
 
 def _plan_probe(classifier: Classifier, films: Films) -> PhasePlan:
-    """Plan a head that is fitted at once: no steps of training, but passes of the frozen backbone over the films."""
+    """Plan a probe: the frozen backbone processes the films, and the head is then fitted to its features."""
     prepare("head", classifier, films.config)
     classifier.to(probe_device(films.config)).eval()
     passes = _epochs(films, "head")
-    loader = build_loader(films.training_part("head", None if passes == 1 else 0), films.config.data)
+    loader = build_loader(films.training_dataset("head", None if passes == 1 else 0), films.config.data)
     val_loader = films.val_loader()
     trained = sum(p.numel() for p in classifier.head.parameters())
     return PhasePlan(
@@ -167,16 +194,16 @@ def _plan_probe(classifier: Classifier, films: Films) -> PhasePlan:
 
 @torch.inference_mode()
 def _forward_s(classifier: Classifier, loader: DataLoader[tuple[Tensor, int]]) -> float:
-    """The median time of a batch, reading included, of the first few."""
+    """Return the median time of the first few batches, including the time to read the files."""
     device, times = next(classifier.parameters()).device, [time.monotonic()]
     for images, _ in islice(loader, STEPS):
         classifier(images.to(device))
         times.append(time.monotonic())
-    return _between(times)
+    return _median_gap(times)
 
 
-def _between(times: list[float]) -> float:
-    """The median time between neighbours; nan where there are none."""
+def _median_gap(times: list[float]) -> float:
+    """Return the median difference of consecutive times; NaN for fewer than two times."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return median(gaps) if gaps else math.nan
 
@@ -187,6 +214,6 @@ def _write_batch(films: Films, picture: Path) -> None:
     if mix is not None:
         images, _ = mix(images, targets)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (films.preprocessing.mean, films.preprocessing.std))
-    shown = make_grid((images[:SHOWN] * std + mean).clamp(0, 1), nrow=4, pad_value=1.0)[0]
+    grid = make_grid((images[:PICTURE_FILMS] * std + mean).clamp(0, 1), nrow=4, pad_value=1.0)[0]
     picture.parent.mkdir(parents=True, exist_ok=True)
-    write_image(picture, np.asarray(shown.mul(255).round().numpy(), np.uint8))
+    write_image(picture, np.asarray(grid.mul(255).round().numpy(), np.uint8))

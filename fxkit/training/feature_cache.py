@@ -1,4 +1,4 @@
-"""Phase 1 on features: the frozen backbone sees each view of a film once, and the head trains on what it gave."""
+"""Train the head on cached features: the frozen backbone computes each augmented view of a film only once."""
 
 import io
 import shutil
@@ -23,30 +23,34 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FeatureFilms(Films):
-    """Films whose loaders give (N, D) float32 features instead of (N, 3, S, S) images.
+    """Films whose loaders yield (N, D) float32 features instead of (N, 3, S, S) images.
 
-    Epoch e trains on the view that training on images sees in epoch e modulo `optim.cached_views`. Features are kept
-    in a folder, a file a view, so that a resumed run reads what the killed one made.
+    In epoch e the head sees the augmented view that training on images uses in epoch e modulo `optim.cached_views`.
+    Each view is cached in a file, so a resumed run reads the features that the stopped run computed.
+
+    Attributes:
+        backbone: frozen; the caller moves it to the device.
+        folder: for the features.
     """
 
-    backbone: nn.Module | None = None  # frozen; moved by whoever trains
+    backbone: nn.Module | None = None
     folder: Path = Path()
 
     def train_loader(self, phase: Phase, epoch: int, *_share: object) -> DataLoader[tuple[Tensor, int]]:
-        view = epoch % view_count(self.config)
-        return self._loader(f"train-{view}", self.training_part(phase, view), self.seed(phase, epoch))
+        view = epoch % count_views(self.config)
+        return self._loader(f"train-{view}", self.training_dataset(phase, view), self.seed(phase, epoch))
 
     def val_loader(self, *_share: object) -> DataLoader[tuple[Tensor, int]]:
-        return self._loader("val", self._dataset(self._shown("val", 0), None, 0), None)
+        return self._loader("val", self._dataset(self._select("val", 0), None, 0), None)
 
-    def _loader(self, name: str, films: FilmDataset, shuffle_seed: int | None) -> DataLoader[tuple[Tensor, int]]:
+    def _loader(self, name: str, dataset: FilmDataset, shuffle_seed: int | None) -> DataLoader[tuple[Tensor, int]]:
         path = self.folder / f"{name}.npy"
         if not path.is_file():
             assert self.backbone is not None
-            _write(path, extract(self.backbone, build_loader(films, self.config.data)))
-        kept = _FeatureDataset(np.load(path, mmap_mode="r"), [films.class_index[r.label] for r in films.records])
-        in_process = self.config.data.model_copy(update={"workers": 0})  # rows are read faster than handed over
-        return build_loader(kept, in_process, shuffle_seed=shuffle_seed)
+            _write(path, extract(self.backbone, build_loader(dataset, self.config.data)))
+        rows = _FeatureDataset(np.load(path, mmap_mode="r"), [dataset.class_index[r.label] for r in dataset.records])
+        in_process = self.config.data.model_copy(update={"workers": 0})  # sending a row to a process takes longer
+        return build_loader(rows, in_process, shuffle_seed=shuffle_seed)
 
 
 class _FeatureDataset(Dataset[tuple[Tensor, int]]):
@@ -62,37 +66,38 @@ class _FeatureDataset(Dataset[tuple[Tensor, int]]):
 
 
 def can_cache(config: Config, processes: int) -> bool:
-    """Tell whether the head may train on features: not by several processes, nor where images are mixed."""
+    """Return whether the head can train on features: in one process, and without mixing of images."""
     mixes = config.augment.mixup_alpha > 0 or config.augment.cutmix_alpha > 0
     return config.optim.cached_views > 0 and processes == 1 and not mixes
 
 
-def view_count(config: Config) -> int:
-    """Return how many views of each film the backbone sees: one, where all epochs show the same."""
-    changing = config.augment.enabled or config.optim.film_weights
-    return min(config.optim.epochs[0], config.optim.cached_views) if changing else 1
+def count_views(config: Config) -> int:
+    """Return how many views of each film are cached: one if all epochs see the same images."""
+    epochs_differ = config.augment.enabled or config.optim.film_weights
+    return min(config.optim.epochs[0], config.optim.cached_views) if epochs_differ else 1
 
 
-def on_features(films: Films, backbone: nn.Module, folder: Path) -> FeatureFilms:
-    """Return films as their features, which are made when they are asked for.
+def as_features(films: Films, backbone: nn.Module, folder: Path) -> FeatureFilms:
+    """Return the films as features, which are computed on first use.
 
     Args:
-        backbone: wholly frozen.
-        folder: for the features; made if need be.
+        backbone: with all parameters frozen.
+        folder: for the features; created on first use.
     """
     return FeatureFilms(**{f.name: getattr(films, f.name) for f in fields(films)}, backbone=backbone, folder=folder)
 
 
 def delete_features(folder: Path) -> None:
-    """Delete the features of a phase that is done."""
+    """Delete the features of a finished phase."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @torch.inference_mode()
 def extract(backbone: nn.Module, loader: DataLoader[tuple[Tensor, int]]) -> Features:
-    """Return the backbone's (N, D) float32 features of all images of a loader, in its order; leaves it in evaluation.
+    """Return (N, D) float32 features of all images of a loader, in the order of the loader.
 
-    In evaluation, batch norm uses its own statistics, so a film's features do not depend on its batch.
+    The backbone is left in evaluation mode. In that mode batch normalisation uses its stored statistics, so the
+    features of an image do not depend on its batch.
     """
     backbone.eval()
     device = next(backbone.parameters()).device

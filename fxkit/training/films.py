@@ -1,9 +1,9 @@
-"""What training is fed with: the loaders of an epoch, and the classes of a manifest's films."""
+"""The films that a training run reads: its classes, and a loader for each epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from fxkit.data.film_cache import FilmCache, open_film_cache
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError
+from preprocess.settings import read_clean_settings
 
 Phase = Literal["head", "finetune"]
 
@@ -33,55 +34,67 @@ PHASES: tuple[Phase, Phase] = ("head", "finetune")
 
 @dataclass(frozen=True)
 class Films:
-    """What the loaders are built from, anew each epoch, so that a resumed run sees what an undisturbed one would."""
+    """The films of a training run.
+
+    Loaders are built again for each epoch from the seed, the phase and the epoch alone. A resumed run therefore sees
+    the same batches as a run that was never stopped.
+
+    Attributes:
+        place: where the image files are.
+        classes: names in index order.
+        cache_folder: for decoded films, shared by the runs of one folder; None: no cache.
+    """
 
     config: Config
     place: ImageRoot
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     preprocessing: Preprocessing
-    cache_folder: Path | None = None  # of decoded films, shared by the runs beside each other
+    cache_folder: Path | None = None
 
     def train_loader(
         self, phase: Phase, epoch: int, share: ProcessShare = SINGLE_PROCESS
     ) -> DataLoader[tuple[Tensor, int]]:
-        """Build a process's share of an epoch; no item is in two, and what does not divide evenly is left out."""
-        films = self.training_part(phase, epoch)
-        return build_loader(films, self.config.data, shuffle_seed=films.options.seed, share=share)
+        """Build the training loader of one process for an epoch.
 
-    def training_part(self, phase: Phase, epoch: int | None) -> FilmDataset:
-        """Return the training films as an epoch sees them, or without one as they are."""
+        No file is in two processes' shares. Files that do not divide evenly among the processes are left out.
+        """
+        dataset = self.training_dataset(phase, epoch)
+        return build_loader(dataset, self.config.data, shuffle_seed=dataset.options.seed, share=share)
+
+    def training_dataset(self, phase: Phase, epoch: int | None) -> FilmDataset:
+        """Return the training films with the augmentation of an epoch; with epoch None, without augmentation."""
         if epoch is None:
-            return self._dataset(self._shown("train", 0), None, 0)
+            return self._dataset(self._select("train", 0), None, 0)
         seed = self.seed(phase, epoch)
         augmentation = self.config.augment if self.config.augment.enabled else None
-        return self._dataset(self._shown("train", seed), augmentation, seed)
+        return self._dataset(self._select("train", seed), augmentation, seed)
 
     def val_loader(self, share: ProcessShare = SINGLE_PROCESS) -> DataLoader[tuple[Tensor, int]]:
-        """Build a process's share of the validation films.
+        """Build the validation loader of one process.
 
-        All processes take as many steps: where films do not divide evenly, some get one more, of label -1, that counts
-        for nothing.
+        All processes take the same number of steps. If the files do not divide evenly, some processes get one more
+        file with label -1, which no score counts.
         """
         rank, processes = share
-        records = self._shown("val", 0)
-        filling = [replace(r, label="") for r in records[: -len(records) % processes]]
-        return build_loader(self._dataset([*records, *filling][rank::processes], None, 0), self.config.data)
+        records = self._select("val", 0)
+        padding = [replace(r, label="") for r in records[: -len(records) % processes]]
+        return build_loader(self._dataset([*records, *padding][rank::processes], None, 0), self.config.data)
 
     def weights(self) -> Tensor:
-        """Return the (C,) float32 weights of the classes: inverse to their share, or ones."""
+        """Return the (C,) float32 class weights: inverse to the class frequency, or ones without class weighting."""
         records = usable(self.records, "train")
         if self.config.optim.film_weights:
             records = list({r.film: r for r in records}.values())
         balanced = class_weights(records, self.classes)
         return balanced if self.config.optim.class_weights else torch.ones_like(balanced)
 
-    def seed(self, phase: Phase, epoch: int, *more: int) -> int:
-        """Return the seed of what an epoch draws."""
-        return mix_seed(self.config.seed, PHASES.index(phase), epoch, *more)
+    def seed(self, phase: Phase, epoch: int, *numbers: int) -> int:
+        """Return the seed of an epoch's random numbers; further numbers give further seeds."""
+        return mix_seed(self.config.seed, PHASES.index(phase), epoch, *numbers)
 
-    def _shown(self, split: str, seed: int) -> list[Record]:
-        """Return a split's records, or with film weights those of them that an epoch shows."""
+    def _select(self, split: str, seed: int) -> list[Record]:
+        """Return the records of a split; with film weights, a seeded choice in which each film is equally frequent."""
         records = usable(self.records, split)
         return sample_films_evenly(records, seed) if self.config.optim.film_weights else records
 
@@ -101,20 +114,26 @@ class Films:
 
 
 def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:
-    """Return the classes, in index order.
+    """Return the classes in index order.
 
     Raises:
-        DataError: fewer than two classes, or a class without a film in one of the splits.
+        DataError: there are fewer than two classes, or one of the splits has no usable film of a class.
     """
     classes = order_classes(r.label for r in usable(records))
     if len(classes) < 2:
         raise DataError(f"found {len(classes)} class ({', '.join(classes)}); expected two or more; check the folders")
     for split in splits:
         present = {r.label for r in usable(records, split)}
-        lacking = [name for name in classes if name not in present]
-        if lacking:
+        missing = [name for name in classes if name not in present]
+        if missing:
             raise DataError(
-                f"split {split!r} has no usable film of class {lacking[0]!r}; expected some of every class; "
+                f"split {split!r} has no usable film of class {missing[0]!r}; expected films of every class; "
                 "split again with `fxkit index`"
             )
     return classes
+
+
+def read_cleaning(root: Path) -> dict[str, Any] | None:
+    """Return the settings with which `clean-labels` made the films of a folder; None if it did not make them."""
+    settings = read_clean_settings(root)
+    return None if settings is None else settings.model_dump()

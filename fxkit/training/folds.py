@@ -1,4 +1,4 @@
-"""Grouped folds: a model a fold, what each says of the fold held out, and the mean of them all as the run's model."""
+"""Train with grouped folds: one model per fold, out-of-fold figures, and a run whose model averages all of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,85 +17,94 @@ from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_
 from fxkit.models.run_folder import check_resumable, create_run
 from fxkit.models.saved import Model, load_model, save_model
 from fxkit.models.training_films import write_pretraining_films
-from fxkit.training.films import check_records
+from fxkit.training.films import check_records, read_cleaning
 from fxkit.training.phases import check_trainer, quiet_lightning
-from fxkit.training.train import train
-from preprocess.settings import read_clean_settings
+from fxkit.training.train import DEFAULTS, TrainOptions, train
 
-FEWEST = 3  # one held out, one that chooses the epoch, one to learn from
+FEWEST = 3  # one fold to predict, one that selects the epoch, one to train on
 
 LEARNED = ("train", "val")
 
 
 @dataclass(frozen=True)
 class FoldsResult:
+    """What training with folds gave.
+
+    Attributes:
+        out_of_fold: the figures of the predictions of each fold by the model that did not train on it.
+        stamp: the line that the run's other figures bear; "" if its split does not leak.
+        n_test: number of files in the run's own test split, which no fold contains.
+    """
+
     folder: Path
-    found: OutOfFold
-    stamp: str  # the line that the run's other figures bear; "" where its split does not leak
-    n_test: int  # files of the run's own test part, which no fold has seen
+    out_of_fold: OutOfFold
+    stamp: str
+    n_test: int
 
 
-def with_folds(records: Sequence[Record], folds: int, seed: int = 0) -> Divided:
-    """Return the records with a fold for each usable file of train and val, and what a user should be told.
+def add_folds(records: Sequence[Record], folds: int, seed: int = 0) -> Divided:
+    """Return the records with a fold for each usable file of train and val, and notes for the user.
 
-    The manifest's own folds are kept where there are as many; else all are assigned anew, by group.
+    The folds of the manifest are kept if there are as many as requested. Otherwise all folds are assigned again, by
+    group.
 
     Raises:
         ConfigError: fewer than three folds.
-        DataError: nothing to divide, or a class has fewer groups than folds.
+        DataError: there is nothing to divide, or a class has fewer groups than folds.
     """
     if folds < FEWEST:
         raise ConfigError(
-            f"--folds {folds}: expected {FEWEST} or more: one is held out, another chooses the epoch, the rest trains"
+            f"--folds {folds}: expected {FEWEST} or more: one fold is predicted, another selects the epoch, and the "
+            "others train"
         )
-    given = {r.fold for r in usable(records) if r.split in LEARNED}
-    if given == {str(fold) for fold in range(folds)}:
+    present = {r.fold for r in usable(records) if r.split in LEARNED}
+    if present == {str(fold) for fold in range(folds)}:
         return list(records), [f"the manifest's {folds} folds are used"]
-    why = f"the manifest has no {folds} folds" if given - {""} else "the manifest has no folds"
+    reason = f"the manifest has no {folds} folds" if present - {""} else "the manifest has no folds"
     divided, notes = assign_folds([replace(r, fold="") for r in records], folds, seed)
-    return divided, [f"{why}: train and val were divided by group, with seed {seed}", *notes]
+    return divided, [f"{reason}: train and val were divided by group, with seed {seed}", *notes]
 
 
-def member_records(records: Sequence[Record], fold: int, folds: int) -> list[Record]:
-    """Return the records as the model sees them that a fold is held out from.
+def hold_out_fold(records: Sequence[Record], fold: int, folds: int) -> list[Record]:
+    """Return the records with the splits of the model that predicts a fold.
 
-    That fold is test; the next one, or the first after the last, is val; the others are train. The records' own test
-    files are left out.
+    That fold is test, the next fold is val (after the last fold comes the first), and the others are train. The test
+    files of the records are left out.
     """
     parts = {fold: "test", (fold + 1) % folds: "val"}
     return [replace(r, split=parts.get(int(r.fold), "train") if r.split in LEARNED and r.fold else "") for r in records]
 
 
 def check_folds(records: Sequence[Record], folds: int, *, allow_leaks: bool = False) -> tuple[str, ...]:
-    """Return the classes, in index order.
+    """Return the classes in index order.
 
     Raises:
-        DataError: a class is missing in a fold, or the split or a fold leaks.
+        DataError: a fold lacks a class, or the split or a fold leaks.
     """
     classes = check_records(records, ())
-    held = {(r.fold, r.label) for r in usable(records)}
-    lacking = [(fold, name) for fold in range(folds) for name in classes if (str(fold), name) not in held]
-    if lacking:
+    present = {(r.fold, r.label) for r in usable(records)}
+    missing = [(fold, name) for fold in range(folds) for name in classes if (str(fold), name) not in present]
+    if missing:
         raise DataError(
-            f"fold {lacking[0][0]} has no usable film of class {lacking[0][1]!r}; expected some of every class; make "
-            "fewer folds, or leave the manifest's out"
+            f"fold {missing[0][0]} has no usable film of class {missing[0][1]!r}; expected films of every class; use "
+            "fewer folds, or remove the folds from the manifest"
         )
     if not allow_leaks:
         refuse_leaks(records)
         for fold in range(folds):
-            refuse_leaks(member_records(records, fold, folds), where=f"fold {fold}")
+            refuse_leaks(hold_out_fold(records, fold, folds), where=f"fold {fold}")
     return classes
 
 
 def stamp_of_folds(records: Sequence[Record], folds: int) -> str:
-    """Return the line that out-of-fold figures bear where a fold leaks into others; "" where none does."""
-    texts = (count_leaks(member_records(records, fold, folds)).text for fold in range(folds))
-    told = [f"fold {fold}: {text}" for fold, text in enumerate(texts) if text]
-    return f"leaking folds: {'; '.join(told)}" if told else ""
+    """Return the line that out-of-fold figures bear if a fold leaks into others; "" if none does."""
+    texts = (count_leaks(hold_out_fold(records, fold, folds)).text for fold in range(folds))
+    lines = [f"fold {fold}: {text}" for fold, text in enumerate(texts) if text]
+    return f"leaking folds: {'; '.join(lines)}" if lines else ""
 
 
-def check_settings(config: Config, class_count: int) -> None:
-    """Refuse, before anything is written, the settings that a training would refuse.
+def check_settings(config: Config, n_classes: int) -> None:
+    """Raise the errors that training would raise for these settings, before anything is written.
 
     Raises:
         ConfigError, WeightsError: as `train`.
@@ -103,11 +112,14 @@ def check_settings(config: Config, class_count: int) -> None:
     with quiet_lightning():
         check_trainer(config)
     size = build_preprocessing(config.model, config.data).image_size
-    set_trainable(build_classifier(config.model, class_count, image_size=size), config.model.finetune_from)
+    set_trainable(build_classifier(config.model, n_classes, image_size=size), config.model.finetune_from)
 
 
-def average(models: Sequence[Model]) -> Model:
-    """Return the model whose probabilities are the mean of these, which differ in their weights and temperature."""
+def average_models(models: Sequence[Model]) -> Model:
+    """Return the model that averages the probabilities of models with the same settings.
+
+    Each member keeps its own weights and temperature.
+    """
     card = models[0].card
     members = [model.classifier for model in models if isinstance(model.classifier, Classifier)]
     ensemble = Ensemble(members, [model.card.temperature for model in models])
@@ -120,54 +132,70 @@ def train_folds(
     records: Sequence[Record],
     folder: str | Path,
     folds: int,
+    options: TrainOptions = DEFAULTS,
     *,
-    resume: bool = False,
-    overwrite: bool = False,
-    allow_leaks: bool = False,
-    progress: bool = False,
     device: str = "auto",
     on_step: Callable[[str], None] = lambda step: None,
 ) -> FoldsResult:
-    """Train a model a fold and leave a run folder whose model is their mean.
+    """Train one model per fold, and write a run folder whose model averages them.
 
-    Each is a run of its own, in fold-0/, fold-1/ and so on, tested on the fold held out from it: `member_records` says
-    what it sees. The epoch is chosen by another fold, so that out-of-fold figures are not chosen by what they measure.
-    The run's own test films are used by none. All runs in this process, on one device.
+    Each model is a run of its own, in fold-0/, fold-1/ and so on, and is evaluated on the fold it did not train on.
+    Another fold selects its epoch (see `hold_out_fold`). No model uses the test files. All are trained on one device.
 
     Args:
-        records: with splits; train and val are used, by their folds.
+        records: with splits; those of train and val are used, by fold.
         folds: three or more.
-        resume: go on with the run that stands in folder.
-        overwrite: delete the run that stands in folder.
-        allow_leaks: train on a split or folds that leak; all figures then say so.
-        on_step: told what was found out and what is being done next.
+        options: of the run and of each model; find_lr has no effect.
+        device: for evaluation: auto, cpu, cuda or mps.
+        on_step: called with a note, or with a description of the next step.
     Raises:
-        DataError: a class is missing in a fold, or the split or a fold leaks.
+        DataError: a fold lacks a class, or the split or a fold leaks.
         RunError, ConfigError, WeightsError: as `train`.
     """
     folder, root, config = Path(folder), Path(root), config.on_one_device()
-    records, notes = with_folds(records, folds, config.seed)
-    classes = check_folds(records, folds, allow_leaks=allow_leaks)
+    records, notes = add_folds(records, folds, config.seed)
+    n_classes = len(check_folds(records, folds, allow_leaks=options.allow_leaks))
     for note in notes:
         on_step(note)
-    settings = read_clean_settings(root)
-    cleaning = None if settings is None else settings.model_dump()
-    if resume and (folder / "config.yaml").is_file():
-        check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
-    else:
-        check_settings(config, len(classes))
-        create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=overwrite)
-        write_pretraining_films(folder, config)
-    parts = []
+    _open_folder(config, root, records, folder, folds, n_classes, options)
+    parts, member_options = [], replace(options, overwrite=False, find_lr=False)
     for fold in range(folds):
-        on_step(f"fold {fold}: training without it, model {fold + 1} of {folds}")
-        place, member = folder / f"fold-{fold}", member_records(records, fold, folds)
-        train(config, root, member, place, resume=resume, allow_leaks=allow_leaks, progress=progress)
-        evaluate_run(place, options=EvaluationOptions(allow_leaks=True, device=device))
-        parts.append(Predictions.read_csv(place / "predictions.csv"))
-    model = average([load_model(folder / f"fold-{fold}") for fold in range(folds)])
+        on_step(f"training model {fold + 1} of {folds}, without fold {fold}")
+        member_folder = folder / f"fold-{fold}"
+        train(config, root, hold_out_fold(records, fold, folds), member_folder, member_options)
+        evaluate_run(member_folder, options=EvaluationOptions(allow_leaks=True, device=device))
+        parts.append(Predictions.read_csv(member_folder / "predictions.csv"))
+    return _save(folder, records, parts)
+
+
+def _open_folder(
+    config: Config,
+    root: Path,
+    records: Sequence[Record],
+    folder: Path,
+    folds: int,
+    n_classes: int,
+    options: TrainOptions,
+) -> None:
+    """Create the run folder, or check that the run in it has the same settings and films."""
+    cleaning = read_cleaning(root)
+    if options.resume and (folder / "config.yaml").is_file():
+        check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
+        return
+    check_settings(config, n_classes)
+    create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=options.overwrite)
+    write_pretraining_films(folder, config)
+
+
+def _save(folder: Path, records: Sequence[Record], parts: Sequence[Predictions]) -> FoldsResult:
+    """Write the averaged model and the out-of-fold figures.
+
+    Args:
+        parts: the predictions of each fold, in the order of the folds.
+    """
+    model = average_models([load_model(folder / f"fold-{fold}") for fold in range(len(parts))])
     save_model(folder, model)
-    stamp = "; ".join(filter(None, [stamp_of_folds(records, folds), leak_stamp(records)]))
-    found = evaluate_folds(parts, threshold=model.card.threshold, stamp=stamp)
-    write_out_of_fold(folder, pool(parts, [r.path for r in records]), found)
-    return FoldsResult(folder, found, leak_stamp(records), len(usable(records, "test")))
+    stamp = "; ".join(filter(None, [stamp_of_folds(records, len(parts)), leak_stamp(records)]))
+    out_of_fold = evaluate_folds(parts, threshold=model.card.threshold, stamp=stamp)
+    write_out_of_fold(folder, pool(parts, [r.path for r in records]), out_of_fold)
+    return FoldsResult(folder, out_of_fold, leak_stamp(records), len(usable(records, "test")))

@@ -1,4 +1,4 @@
-"""history.csv: a row an epoch, over both phases."""
+"""Write history.csv, which has one row per epoch of both phases, and build the loggers."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_auroc", "val_accurac
 
 
 class History(Callback):
-    """Keep history.csv: a row an epoch; a resumed run drops the rows that it is about to make again."""
+    """Write a row of history.csv after each epoch. A resumed run replaces the rows of the epochs it repeats."""
 
     def __init__(self, folder: Path, phase: Phase) -> None:
         self.path = folder / "history.csv"
@@ -40,7 +40,7 @@ class History(Callback):
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
-    """Read history.csv: a row an epoch with its phase, number from 0, losses and scores; [] where there is none."""
+    """Read history.csv: for each epoch its phase, its number from 0, losses and scores; [] if there is no file."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -48,7 +48,7 @@ def read_history(path: Path) -> list[dict[str, str]]:
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write history.csv; what a row has no value of stays empty."""
+    """Write history.csv; missing values of a row are left empty."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, HISTORY, lineterminator="\n", restval="")
     writer.writeheader()
@@ -56,21 +56,22 @@ def write_history(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     write_atomic(path, out.getvalue())
 
 
-EXTRAS = ("wandb", "mlflow")  # loggers whose package is an extra of the same name
+EXTRAS = ("wandb", "mlflow")  # loggers that need the extra of the same name
 
 
 def check_loggers(config: Config) -> None:
-    """Raise ConfigError unless the packages of the chosen loggers are installed."""
+    """Raise ConfigError if the package of a requested logger is not installed."""
     for name in config.trainer.loggers:
         if name in EXTRAS and find_spec(name) is None:
-            raise ConfigError(f"trainer.loggers: {name} is not installed; pip install 'fxkit[{name}]', or leave it out")
+            raise ConfigError(f"trainer.loggers: {name} is not installed; pip install 'fxkit[{name}]', or remove it")
 
 
 def build_loggers(config: Config, phase: Phase, folder: Path) -> list[Logger]:
-    """Build the loggers of a phase and give them the settings.
+    """Build the loggers of a phase and log the settings.
 
-    TensorBoard and CSV write into FOLDER/logs. The others go where their own environment variables say, such as
-    WANDB_MODE, WANDB_PROJECT and MLFLOW_TRACKING_URI; without, MLflow writes FOLDER/logs/mlflow.db.
+    TensorBoard and CSV write into FOLDER/logs. Weights & Biases and MLflow follow their own environment variables,
+    such as WANDB_MODE, WANDB_PROJECT and MLFLOW_TRACKING_URI. Without MLFLOW_TRACKING_URI, MLflow writes
+    FOLDER/logs/mlflow.db.
     """
     loggers = [_build(name, phase, folder) for name in config.trainer.loggers]
     for logger in loggers:

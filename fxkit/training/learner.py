@@ -1,4 +1,4 @@
-"""One phase as a LightningModule: loss, scores, optimizer and schedule."""
+"""A training phase as a LightningModule: its loss, scores, optimizer and learning-rate schedule."""
 
 from typing import Any
 
@@ -19,10 +19,11 @@ from fxkit.training.optimizer import build_optimizer
 
 
 class Learner(L.LightningModule):
-    """One phase.
+    """A training phase.
 
     Args:
-        stages: those from which on the backbone is trained, one after the other; () keeps it as it is.
+        stages: backbone stages in the order of unfreezing, from the output towards the input; () leaves the trainable
+            parameters as they are.
     """
 
     def __init__(self, classifier: Classifier, films: Films, phase: Phase, stages: tuple[str, ...] = ()) -> None:
@@ -57,7 +58,7 @@ class Learner(L.LightningModule):
         images, targets = batch
         if self.mix is not None:
             images, targets = self.mix(images, targets)
-        loss: Tensor = self.criterion(self.classifier(self._laid_out(images)), targets)
+        loss: Tensor = self.criterion(self.classifier(self._in_memory_format(images)), targets)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
@@ -71,7 +72,7 @@ class Learner(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.log_dict({MONITOR: self.loss, "val_auroc": self.auroc, "val_accuracy": self.accuracy}, prog_bar=True)
 
-    def _laid_out(self, images: Tensor) -> Tensor:
+    def _in_memory_format(self, images: Tensor) -> Tensor:
         channels_last = self.films.config.trainer.channels_last and images.ndim == 4  # features have no channels
         return images.contiguous(memory_format=torch.channels_last) if channels_last else images
 
@@ -83,6 +84,6 @@ class Learner(L.LightningModule):
 
 
 def stage_at(stages: tuple[str, ...], epoch: int, optim: OptimConfig) -> str:
-    """Return the stage from which on the backbone is trained in an epoch, counted from 0."""
-    place = len(stages) - 1 if optim.unfreeze_every is None else epoch // optim.unfreeze_every
-    return stages[min(place, len(stages) - 1)]
+    """Return the first trained stage of an epoch (counted from 0); the stages after it are trained too."""
+    number = len(stages) - 1 if optim.unfreeze_every is None else epoch // optim.unfreeze_every
+    return stages[min(number, len(stages) - 1)]

@@ -1,4 +1,4 @@
-"""Losses: what the training minimises, and the plain one that validation is measured by."""
+"""Losses: the one that training minimises, and the cross-entropy that validation reports."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from fxkit.config import AugmentConfig, OptimConfig
 
 
 class FocalLoss(nn.Module):
-    """The focal loss over classes: cross-entropy in which a class counts (1 - its probability) ** gamma.
+    """Focal loss over classes: the cross-entropy with each class term multiplied by (1 - probability) ** gamma.
 
-    Takes (N, C) float32 logits and targets, (N,) int64 class indices or (N, C) float32 shares; returns a scalar.
-    With gamma 0 it is torch's cross-entropy with the same weights and smoothing.
+    Takes (N, C) float32 logits, and targets that are (N,) int64 class indices or (N, C) float32 class fractions.
+    Returns a scalar. With gamma 0 it equals torch's cross-entropy with the same weights and label smoothing.
 
     Args:
-        weights: (C,) float32, of the classes.
-        label_smoothing: share of each target that is spread over all classes.
+        weights: (C,) float32 class weights.
+        label_smoothing: fraction of each target that is spread evenly over all classes.
     Source: Lin et al. 2017, "Focal loss for dense object detection", equation 5, with softmax instead of sigmoid.
     """
 
@@ -34,14 +34,14 @@ class FocalLoss(nn.Module):
         total = weights[targets].sum() if targets.ndim == 1 else len(targets)
         shares = shares * (1 - self.label_smoothing) + self.label_smoothing / count
         log_p = logits.log_softmax(1)
-        focus = (1 - log_p.exp()).clamp(min=0) ** self.gamma  # rounding may leave a probability above 1
+        focus = (1 - log_p.exp()).clamp(min=0) ** self.gamma  # a rounded probability can exceed 1
         return -(weights * shares * focus * log_p).sum() / total
 
 
 def build_loss(optim: OptimConfig, weights: Tensor) -> nn.Module:
-    """Build the training's loss, with (C,) float32 weights of the classes.
+    """Build the training loss with (C,) float32 class weights.
 
-    It takes class indices and, for mixed films, shares.
+    The loss accepts class indices, and class fractions for mixed films.
     """
     if optim.loss == "focal":
         return FocalLoss(optim.focal_gamma, weights, optim.label_smoothing)
@@ -49,10 +49,10 @@ def build_loss(optim: OptimConfig, weights: Tensor) -> nn.Module:
 
 
 def film_losses(logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (N,) cross-entropies and (N,) weights of films by class; a film of label -1 weighs nothing.
+    """Return (N,) cross-entropies and the (N,) class weights of the films; a film with label -1 has weight 0.
 
-    Validation is measured by their weighted mean over all films, whatever the training minimises, so that epochs and
-    runs with other losses compare, and that neither batches nor processes change it.
+    The validation loss is their weighted mean over all films, whichever loss training minimises. It can therefore be
+    compared between runs, and it does not depend on batches or processes.
     """
     known = labels.clamp(min=0)
     return cross_entropy(logits, known, reduction="none"), weights[known] * (labels >= 0)
@@ -62,9 +62,10 @@ Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def build_mixing(config: AugmentConfig, class_count: int) -> Mix | None:
-    """Build ((N, 3, S, S), (N,) class indices) -> ((N, 3, S, S), (N, C) shares of the classes); None where none is set.
+    """Build the mixing of images in a batch (mixup or CutMix); None if none is set.
 
-    It draws from torch's own generator. With both set, each batch gets one of them.
+    It maps (N, 3, S, S) images and (N,) class indices to (N, 3, S, S) images and (N, C) class fractions, and uses
+    torch's global random generator. If both are set, one of them is drawn for each batch.
 
     Source: Zhang et al. 2018, "mixup: beyond empirical risk minimization"; Yun et al. 2019, "CutMix".
     """

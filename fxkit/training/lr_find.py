@@ -1,4 +1,4 @@
-"""Search the head's learning rate: rates that rise from step to step, until the loss goes up."""
+"""Search for the learning rate of the head: increase it after every step and record the loss."""
 
 import copy
 import io
@@ -24,13 +24,20 @@ LOWEST, HIGHEST = 1e-6, 1.0
 
 @dataclass(frozen=True)
 class RateSearch:
+    """The result of a learning-rate search.
+
+    Attributes:
+        losses: smoothed training loss at each rate.
+        suggestion: rate at which the loss falls most steeply; None if the loss does not fall.
+    """
+
     rates: tuple[float, ...]
-    losses: tuple[float, ...]  # of training, smoothed
-    suggestion: float | None  # where the loss falls most steeply; None where nothing can be said
+    losses: tuple[float, ...]
+    suggestion: float | None
 
 
 def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> RateSearch:
-    """Try learning rates on a copy of the classifier, whose head is trained for a step with each.
+    """Search for a learning rate: train the head of a copy of the classifier for one step with each rate.
 
     Raises:
         ConfigError: as `check_rate_search`.
@@ -53,30 +60,30 @@ def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> Ra
             enable_model_summary=False,
         )
         learner = Learner(classifier, films, "head")
-        found = Tuner(trainer).lr_find(learner, min_lr=LOWEST, max_lr=HIGHEST, num_training=steps, update_attr=False)
-    assert found is not None  # only without steps
-    rates, losses = (tuple(map(float, found.results[key])) for key in ("lr", "loss"))
-    suggestion = found.suggestion()
+        result = Tuner(trainer).lr_find(learner, min_lr=LOWEST, max_lr=HIGHEST, num_training=steps, update_attr=False)
+    assert result is not None  # Lightning returns None only for 0 steps
+    rates, losses = (tuple(map(float, result.results[key])) for key in ("lr", "loss"))
+    suggestion = result.suggestion()
     falls = suggestion is not None and min(losses[1:], default=math.inf) < losses[0]
     return RateSearch(rates, losses, suggestion if falls else None)
 
 
 def check_rate_search(config: Config) -> None:
-    """Raise ConfigError where no head is trained in steps, so that there is no rate to search."""
+    """Raise ConfigError if no phase trains the head alone in steps: then there is no rate to search for."""
     if config.optim.head == "probe":
         raise ConfigError(
-            "--lr-find: optim.head = probe fits the head at once, without a learning rate; expected optim.head=adamw, "
-            "or leave --lr-find out"
+            "--lr-find: optim.head = probe fits the head without a learning rate; expected optim.head=adamw; "
+            "set it, or remove --lr-find"
         )
     if config.optim.epochs[0] == 0:
         raise ConfigError(
-            f"--lr-find: optim.epochs = {list(config.optim.epochs)} has no epoch in which the head is trained alone; "
-            "expected 1 or more first, or leave --lr-find out"
+            f"--lr-find: optim.epochs = {list(config.optim.epochs)} has no epoch that trains the head alone; expected "
+            "1 or more as the first number; set it, or remove --lr-find"
         )
 
 
 def draw_rates(search: RateSearch) -> bytes:
-    """Draw the loss over the rates, with the suggestion; return PNG bytes."""
+    """Draw the loss against the learning rate, and mark the suggestion; return PNG bytes."""
     figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=160)
     axes = figure.add_subplot()
     axes.plot(search.rates, search.losses, color="#0072B2", lw=1.8)

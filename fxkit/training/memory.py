@@ -1,4 +1,4 @@
-"""A batch too large for the memory: found by one step before the first epoch, and told with one that fits."""
+"""Check before the first epoch that a batch fits in memory; if not, suggest a batch size that does."""
 
 import copy
 import gc
@@ -14,7 +14,7 @@ from fxkit.training.optimizer import build_optimizer
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is full: Python's, CUDA's, or torch's of the processor's memory."""
+    """Return whether an error means that memory is full: Python's error, CUDA's, or torch's for main memory."""
     texts = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error).lower() for text in texts)
@@ -22,7 +22,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def fits(step: Callable[[int], None], batch_size: int) -> bool:
-    """Return whether a step with this batch size has room; other errors of the step are raised."""
+    """Return whether a step with this batch size fits in memory; other errors of the step are raised."""
     try:
         step(batch_size)
     except (RuntimeError, MemoryError) as error:
@@ -30,44 +30,46 @@ def fits(step: Callable[[int], None], batch_size: int) -> bool:
             raise
     else:
         return True
-    gc.collect()  # after the handler, or its traceback would hold the step's tensors
+    gc.collect()  # only here: inside the handler, the traceback would still hold the tensors of the step
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return False
 
 
 def fitting_batch_size(step: Callable[[int], None], batch_size: int) -> int:
-    """Return batch_size halved until a step with it fits; 0 where not even one film does."""
+    """Halve batch_size until a step fits in memory, and return it; 0 if a single film does not fit."""
     while batch_size and not fits(step, batch_size):
         batch_size //= 2
     return batch_size
 
 
 def check_memory(step: Callable[[int], None], config: Config) -> None:
-    """Raise ConfigError with a batch size that fits unless the set one does.
+    """Raise ConfigError, with a batch size that fits, if a batch of the configured size does not fit in memory.
 
     Args:
-        step: does a training step with a number of films, and raises where memory is full.
+        step: takes a training step with the given number of films, and raises if memory is full.
     """
     size = config.data.batch_size
-    found = fitting_batch_size(step, size)
-    if found == size:
+    fitting = fitting_batch_size(step, size)
+    if fitting == size:
         return
-    if found == 0:
+    if fitting == 0:
         raise ConfigError(
-            "data.batch_size: not even one film fits in memory; give a smaller --image-size or another --backbone"
+            f"data.batch_size = {size}: not even one film fits in memory; use a smaller --image-size or "
+            "another --backbone"
         )
-    times = config.optim.accumulate * -(-size // found)
+    accumulate = config.optim.accumulate * -(-size // fitting)
     raise ConfigError(
-        f"data.batch_size = {size}: does not fit in memory; {found} fits: give --batch-size {found}, and "
-        f"--accumulate {times} for steps of as many films"
+        f"data.batch_size = {size}: does not fit in memory; {fitting} fits: use --batch-size {fitting}, and "
+        f"--accumulate {accumulate} to keep the number of films per step"
     )
 
 
-def training_step(classifier: Classifier, config: Config, trainer: L.Trainer, image_size: int) -> Callable[[int], None]:
-    """Return a function that takes a step on a copy of classifier, as set to be trained, with films of noise.
+def build_step(classifier: Classifier, config: Config, trainer: L.Trainer, image_size: int) -> Callable[[int], None]:
+    """Return a function that takes a training step with noise images, given their number.
 
-    It runs on the trainer's device in its precision, and leaves torch's random numbers alone.
+    The step uses a copy of the classifier, and the device and precision of the trainer. It does not change the
+    classifier or torch's random state.
     """
     device, plugin = trainer.strategy.root_device, trainer.precision_plugin
 
@@ -75,7 +77,7 @@ def training_step(classifier: Classifier, config: Config, trainer: L.Trainer, im
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = copy.deepcopy(classifier).to(device)
             plugin.convert_module(model)
-            if batch_size > 1:  # a batch of one cannot be normalised over
+            if batch_size > 1:  # batch normalisation cannot train on a batch of one
                 set_train_mode(model)
             optimizer = build_optimizer(model, config.optim, "finetune")
             images = plugin.convert_input(torch.randn(batch_size, 3, image_size, image_size, device=device))

@@ -1,4 +1,4 @@
-"""AdamW over the head and the trained part of the backbone, whose rates may fall layer by layer towards the input."""
+"""AdamW for the head and the trained part of the backbone, with layer-wise learning rates if requested."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,20 +16,20 @@ from fxkit.training.films import Phase
 
 
 def build_optimizer(classifier: Classifier, optim: OptimConfig, phase: Phase) -> torch.optim.AdamW:
-    """Build the optimizer of a phase for what is trainable now."""
+    """Build the optimizer of a phase for the parameters that are trainable now."""
     head_lr = optim.head_lr if phase == "head" else optim.finetune_head_lr
     groups: list[dict[str, Any]] = [{"params": list(classifier.head.parameters()), "lr": head_lr}]
-    groups += backbone_groups(classifier.backbone, optim)
+    groups += build_backbone_groups(classifier.backbone, optim)
     return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
 
 
-def backbone_groups(backbone: nn.Module, optim: OptimConfig) -> list[dict[str, Any]]:
-    """Return the trainable parameters in groups with their rates; [] where all are frozen.
+def build_backbone_groups(backbone: nn.Module, optim: OptimConfig) -> list[dict[str, Any]]:
+    """Return parameter groups of the trainable backbone parameters with their learning rates; [] if all are frozen.
 
-    The last layer is trained at optim.finetune_backbone_lr, each earlier one at optim.layer_decay of the next one's
-    rate. What a layer is, timm says: a block, of plain transformers and of stages alike.
+    The last layer gets optim.finetune_backbone_lr. Each earlier layer gets optim.layer_decay times the rate of the
+    layer after it. timm defines the layers: blocks, both in plain transformers and in networks with stages.
 
-    Source: Bao et al. 2022, "BEiT: BERT pre-training of image transformers", for the rates.
+    Source: Bao et al. 2022, "BEiT: BERT pre-training of image transformers".
     """
     trained = [p for p in backbone.parameters() if p.requires_grad]
     if not trained or optim.layer_decay == 1:
@@ -42,15 +42,16 @@ def backbone_groups(backbone: nn.Module, optim: OptimConfig) -> list[dict[str, A
 
 
 def build_averaging(decay: float) -> WeightAveraging:
-    """Build Lightning's callback; checkpoints then hold the averaged weights, and beside them those to train on.
+    """Build Lightning's callback for an exponential moving average of the weights.
 
-    The first steps count more than `decay` says, or a short training would keep the weights that it started from.
+    Checkpoints then contain the averaged weights, and the current weights for resuming. The first steps use a smaller
+    decay (see `decay_at`); otherwise the average of a short training would stay close to the initial weights.
     """
     return WeightAveraging(multi_avg_fn=partial(_average, decay))
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Return what is kept of the average at a step, counted from 0."""
+    """Return the decay of the moving average at a step, counted from 0."""
     return min(decay, (1 + step) / (10 + step))
 
 

@@ -1,4 +1,4 @@
-"""Run the phases by Lightning; what each leaves in the run folder, and which epoch of both is kept."""
+"""Run the two phases with Lightning, write their results into the run folder, and load the best epoch of both."""
 
 import logging
 import warnings
@@ -19,7 +19,7 @@ from fxkit.errors import ConfigError
 from fxkit.models.classifier import Classifier, default_finetune_stage, set_trainable, unfreezing_order
 from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import read_json, write_json
-from fxkit.training.feature_cache import can_cache, delete_features, on_features
+from fxkit.training.feature_cache import as_features, can_cache, delete_features
 from fxkit.training.films import PHASES, Films, Phase
 from fxkit.training.history import HISTORY, MONITOR, History, build_loggers, check_loggers, read_history, write_history
 from fxkit.training.learner import Learner
@@ -29,18 +29,27 @@ from fxkit.training.probe import check_probe, fit_probe
 
 @dataclass(frozen=True)
 class TrainResult:
+    """The best epoch of a run.
+
+    Attributes:
+        folder: of the run.
+        phase: of the best epoch, whose weights were saved.
+        epoch: within the phase, from 0.
+        finetuned_from: name of the first fine-tuned stage; "" without fine-tuning.
+    """
+
     folder: Path
-    phase: str  # the phase that gave the kept weights
-    epoch: int  # within it, from 0
+    phase: str
+    epoch: int
     val_loss: float
     val_auroc: float
-    finetuned_from: str  # module name; "" where there was no such phase
+    finetuned_from: str
 
 
 def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, progress: bool) -> None:
-    """Train one phase of a run, or what is left of it; a phase that is done is left alone."""
+    """Train a phase of a run, or the rest of it after a stop; skip a phase that is finished."""
     epochs = films.config.optim.epochs[PHASES.index(phase)]
-    done = _phases(folder)
+    done = _read_phases(folder)
     if epochs == 0 or phase in done:
         return
     if "head" in done:
@@ -63,7 +72,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     last = folder / "checkpoints" / phase / "last.ckpt"
     features = folder / "checkpoints" / phase / "features"
     if phase == "head" and can_cache(films.config, trainer.world_size):
-        films = on_features(films, classifier.backbone, features)
+        films = as_features(films, classifier.backbone, features)
     trainer.fit(
         Learner(classifier, films, phase, stages),
         ckpt_path=str(last) if last.is_file() else None,
@@ -78,7 +87,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
 
 
 def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:
-    """Fit the head, and leave what a phase leaves: its checkpoint, its row of history.csv, its summary."""
+    """Fit the head, and write what a phase writes: a checkpoint, a row of history.csv and a summary."""
     classifier.to(probe_device(films.config))
     fit_probe(classifier, films, passes)
     trainer = L.Trainer(
@@ -98,16 +107,17 @@ def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) 
 
 
 def is_probe(phase: Phase, config: Config) -> bool:
-    """Tell whether a phase fits the head at once instead of training it in steps."""
+    """Return whether a phase fits the head to features instead of training it in steps."""
     return phase == "head" and config.optim.head == "probe"
 
 
 def probe_device(config: Config) -> torch.device:
+    """Return the device that computes the features of a probe."""
     return choose_device("cpu" if config.trainer.accelerator == "cpu" else "auto")
 
 
 def prepare(phase: Phase, classifier: Classifier, config: Config) -> tuple[str, ...]:
-    """Make trainable what the phase trains, in place; return the stages that it takes in one after the other."""
+    """Set which parameters the phase trains, in place; return the backbone stages in the order of unfreezing."""
     if phase == "head":
         set_trainable(classifier, None)
         return ()
@@ -136,7 +146,7 @@ def _trainer(
         max_epochs=epochs,
         gradient_clip_val=config.optim.gradient_clip,
         accumulate_grad_batches=config.optim.accumulate,
-        use_distributed_sampler=False,  # films.py gives each process its share
+        use_distributed_sampler=False,  # films.py divides the films among the processes
         logger=loggers or False,
         callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,
@@ -148,10 +158,11 @@ def _trainer(
 
 
 def check_trainer(config: Config) -> L.Trainer:
-    """Return a trainer with the settings, that writes nothing.
+    """Return a trainer with these settings that writes nothing.
 
     Raises:
-        ConfigError: Lightning does not take the trainer's settings on this machine, or a probe's head is not linear.
+        ConfigError: Lightning does not accept the trainer settings on this machine, or the head of a probe is not
+            linear.
     """
     check_probe(config)
     check_loggers(config)
@@ -162,20 +173,20 @@ def check_trainer(config: Config) -> L.Trainer:
         raise ConfigError(f"trainer settings: {reason}") from error
     if config.optim.unfreeze_every and trainer.world_size > 1 and "unused_parameters" not in config.trainer.strategy:
         raise ConfigError(
-            f"optim.unfreeze_every: {trainer.world_size} processes wait for the frozen stages' gradients; give "
-            "--strategy ddp_find_unused_parameters_true, or leave it out"
+            f"optim.unfreeze_every: {trainer.world_size} processes would wait for gradients of frozen "
+            "stages; use --strategy ddp_find_unused_parameters_true, or remove optim.unfreeze_every"
         )
     return trainer
 
 
 def has_started(folder: Path) -> bool:
-    """Return whether a checkpoint is there, which then holds the weights to go on with."""
+    """Return whether the run has a checkpoint to resume from."""
     return any((folder / "checkpoints").glob("*/last.ckpt"))
 
 
 def load_best(folder: Path, classifier: Classifier) -> TrainResult:
-    """Load the best epoch of both phases into classifier, in place."""
-    phases = _phases(folder)
+    """Load the weights of the epoch with the lowest validation loss of both phases, in place."""
+    phases = _read_phases(folder)
     best = min(phases, key=lambda phase: float(phases[phase][MONITOR]))
     classifier.load_state_dict(_best_state(folder, best))
     summary = phases[best]
@@ -183,7 +194,7 @@ def load_best(folder: Path, classifier: Classifier) -> TrainResult:
     return TrainResult(folder, best, summary["epoch"], summary[MONITOR], summary["val_auroc"], stage)
 
 
-def _phases(folder: Path) -> dict[str, Any]:
+def _read_phases(folder: Path) -> dict[str, Any]:
     path = folder / "phases.json"
     return read_json(path) if path.is_file() else {}
 
@@ -207,7 +218,7 @@ def _best_state(folder: Path, phase: str) -> dict[str, Tensor]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's hints off the terminal: its errors still come as exceptions."""
+    """Hide Lightning's hints and warnings; its errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

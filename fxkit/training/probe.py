@@ -1,14 +1,16 @@
-"""Linear probe: the head fitted at once to a frozen backbone's features, to the optimum of a penalised likelihood.
+"""Linear probe: fit the head to features of the frozen backbone by penalised maximum likelihood.
 
-A head trained in steps on few films stops where its rates and epochs end; this one has neither.
+A head that is trained in steps on few films depends on learning rates and on the number of epochs; a probe does not.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from fxkit.config import Config
@@ -20,42 +22,55 @@ from fxkit.training.films import Films
 
 Floats = NDArray[np.float64]
 
-ITERATIONS = 1000
+ITERATIONS = 2000  # at most
+
+
+def fit_logistic(
+    features: NDArray[Any], labels: NDArray[np.int64], *, c: float, balanced: bool, weights: Floats | None = None
+) -> Pipeline:
+    """Fit a logistic regression with an L2 penalty to standardised features.
+
+    Args:
+        features: (N, D) float32 or float64; every class occurs.
+        labels: (N,) class indices from 0.
+        c: inverse strength of the penalty, above 0.
+        balanced: weight the classes inversely to their frequency.
+        weights: (N,) sample weights; None: all 1. The standardisation ignores them.
+    """
+    class_weight = "balanced" if balanced else None
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=c, class_weight=class_weight, max_iter=ITERATIONS))
+    return pipeline.fit(features, labels, logisticregression__sample_weight=weights)
 
 
 def fit_head(features: Floats, labels: NDArray[np.int64], *, penalty: float, balanced: bool) -> tuple[Floats, Floats]:
     """Return weights (C, D) and biases (C,) of the linear head that minimises the penalised cross-entropy.
 
-    That is mean(w * cross-entropy) + penalty / 2 * |weights|^2 on features of mean 0 and variance 1; the result is for
-    features as they come. Of two classes one direction is fitted, half of it for each logit, with opposite signs.
+    The loss is mean(w * cross-entropy) + penalty / 2 * |weights|^2 on standardised features. The returned weights
+    apply to the features before standardisation. For two classes one direction is fitted; each of the two logits gets
+    half of it, with opposite signs.
 
     Args:
-        features: (N, D), of every class some.
+        features: (N, D); every class occurs.
         labels: (N,) class indices from 0.
-        penalty: above 0; it does not depend on N. For 1,000 features 0.1 is weak and 10 strong.
-        balanced: w is inverse to each class's share; otherwise 1.
+        penalty: above 0; its effect does not depend on N. For 1,000 features 0.1 is weak and 10 strong.
+        balanced: w is inverse to the class frequency; otherwise 1.
     Source: le Cessie and van Houwelingen 1992, "Ridge estimators in logistic regression".
     """
-    mean, spread = features.mean(0), features.std(0)
-    spread[spread == 0] = 1.0
-    model = LogisticRegression(
-        C=1 / (penalty * len(labels)), class_weight="balanced" if balanced else None, max_iter=ITERATIONS
-    )
-    model.fit((features - mean) / spread, labels)
-    weights, biases = model.coef_ / spread, model.intercept_
+    scaler, model = fit_logistic(features, labels, c=1 / (penalty * len(labels)), balanced=balanced)
+    weights, biases = model.coef_ / scaler.scale_, model.intercept_
     if len(weights) == 1:
         weights, biases = np.concatenate([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
-    return weights, biases - weights @ mean
+    return weights, biases - weights @ scaler.mean_
 
 
 def fit_probe(classifier: Classifier, films: Films, passes: int) -> None:
-    """Fit the classifier's head to the training films, in place; the backbone stays as it is.
+    """Fit the head of the classifier to the training films, in place; the backbone is not changed.
 
     Args:
         classifier: with a linear head, on the device to use.
-        passes: how often films are seen; first as they are, then augmented anew in each pass.
+        passes: over the films; the first without augmentation, each further one with a new augmentation.
     """
-    parts = [films.training_part("head", epoch) for epoch in (None, *range(passes - 1))]
+    parts = [films.training_dataset("head", epoch) for epoch in (None, *range(passes - 1))]
     features = [extract(classifier.backbone, build_loader(part, films.config.data)) for part in parts]
     labels = [part.class_index[record.label] for part in parts for record in part.records]
     optim = films.config.optim
@@ -72,7 +87,7 @@ def fit_probe(classifier: Classifier, films: Films, passes: int) -> None:
 
 
 def check_probe(config: Config) -> None:
-    """Raise ConfigError where a probe is asked for, but the head has a hidden layer."""
+    """Raise ConfigError if the settings request a probe, but the head has a hidden layer."""
     if config.optim.head == "probe" and config.model.hidden:
         raise ConfigError(
             f"optim.head = probe: model.hidden = {config.model.hidden}; expected a linear head: set model.hidden=0"

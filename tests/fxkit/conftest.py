@@ -1,4 +1,4 @@
-"""One small trained run, and its export, that the tests of what comes after training share."""
+"""One small trained run and its ONNX export, which the tests of everything after training share."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from fxkit.training.train import train
 @pytest.fixture(scope="session")
 def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny model trained on the made films; read only."""
-    found = index_data(made.root)
+    index = index_data(made.root)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(load_config("tiny", ["data.image_size=64"]), found.root, found.records, folder)
+    train(load_config("tiny", ["data.image_size=64"]), index.root, index.records, folder)
     return open_run(folder)
 
 

@@ -1,4 +1,4 @@
-"""What a search leaves: best.yaml, trials.csv and search.png."""
+"""Write the results of a search: best.yaml, trials.csv and search.png."""
 
 import csv
 import io
@@ -20,24 +20,38 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-PANELS = 11  # settings drawn, beside the scores in their order
+PANELS = 11  # at most, one per setting, beside the panel of scores in trial order
 
 COLUMNS = 4
 
 
 @dataclass(frozen=True)
 class Trial:
-    number: int  # from 0
-    state: str  # complete | pruned | failed
-    score: float  # mean over the folds that were trained; NaN where none was
+    """One trial of a search.
+
+    Attributes:
+        number: from 0.
+        state: complete, pruned (stopped early) or failed.
+        score: mean over the trained folds; NaN if there are none.
+        folds: score of each trained fold.
+        settings: dotted key -> value.
+        seconds: duration; for a resumed trial only of its last part.
+        error: why it failed.
+    """
+
+    number: int
+    state: str
+    score: float
     folds: tuple[float, ...]
-    settings: Mapping[str, Any]  # dotted key -> value
-    seconds: float  # of its last part, where it was stopped and gone on with
+    settings: Mapping[str, Any]
+    seconds: float
     error: str = ""
 
 
 @dataclass(frozen=True)
 class SearchResult:
+    """All trials of a search, and the best one."""
+
     folder: Path
     objective: str
     trials: tuple[Trial, ...]
@@ -51,11 +65,11 @@ class SearchResult:
 
 
 def write_results(result: SearchResult, space: Space, best: Config) -> None:
-    """Write best.yaml, a preset of the best settings, trials.csv, a row a trial, and search.png."""
+    """Write best.yaml (a preset with the best settings), trials.csv (a row per trial) and search.png."""
     score = f"{result.objective} {result.best.score:.4f} out of fold"
     head = (
         f"# The best of {len(result.trials)} trials of fxkit search: {score}.\n"
-        "# That figure is optimistic, as it chose these settings; test films tell an honest one.\n"
+        "# This figure is optimistic, because it was used to choose these settings. Evaluate on test films instead.\n"
     )
     text = yaml.safe_dump(best.model_dump(mode="json"), sort_keys=False)
     write_atomic(result.folder / "best.yaml", head + text)
@@ -78,9 +92,9 @@ def _table(result: SearchResult, keys: Sequence[str]) -> str:
 
 
 def draw_search(result: SearchResult, space: Space) -> bytes:
-    """Draw the scores in the trials' order, and against each setting; return PNG bytes.
+    """Draw the scores in trial order, and against each setting; return PNG bytes.
 
-    Pruned trials are hollow, at the mean of the folds that they came to; the best is ringed.
+    Pruned trials are hollow points at the mean of their trained folds. The best trial has a ring.
     """
     from matplotlib.figure import Figure
 
@@ -121,8 +135,8 @@ def _draw_setting(axes: "Axes", result: SearchResult, key: str, knob: Any) -> No
     axes.set_xlabel(key, fontsize=8)
 
 
-def _points(axes: "Axes", result: SearchResult, places: Sequence[float]) -> None:
-    for trial, x in zip(result.trials, places, strict=True):
+def _points(axes: "Axes", result: SearchResult, xs: Sequence[float]) -> None:
+    for trial, x in zip(result.trials, xs, strict=True):
         filled = COLOURS[0] if trial.state == "complete" else "none"
         edge = COLOURS[0] if trial.state == "complete" else FAINT
         axes.scatter([x], [trial.score], s=22, facecolor=filled, edgecolor=edge)

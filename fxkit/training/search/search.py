@@ -1,4 +1,4 @@
-"""Search for settings: Optuna proposes, models on grouped folds answer; test films have no part in it."""
+"""Search for settings with Optuna: grouped folds of train and val score each trial; test films are not used."""
 
 import json
 import shutil
@@ -26,34 +26,52 @@ from fxkit.metrics.scores import ranking_metric, scored
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import check_resumable, create_run, read_json, write_json
 from fxkit.models.saved import load_model
-from fxkit.training.folds import check_folds, check_settings, member_records, with_folds
+from fxkit.training.films import read_cleaning
+from fxkit.training.folds import add_folds, check_folds, check_settings, hold_out_fold
 from fxkit.training.search.results import SearchResult, Trial, write_results
-from fxkit.training.search.space import Space, apply, as_stands
-from fxkit.training.train import train
-from preprocess.settings import read_clean_settings
+from fxkit.training.search.space import Space, apply, encode_current
+from fxkit.training.train import TrainOptions, train
 
 OBJECTIVES = {"auroc": "maximize", "log_loss": "minimize"}
 
-UNPRUNED = 5  # trials that are run whole before any is stopped early
+UNPRUNED = 5  # trials that run on all folds before any trial is stopped early
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class SearchOptions:
+    """How a search runs.
+
+    Attributes:
+        trials: total number of trials; a resumed search counts the trials of its earlier parts.
+        folds: three or more.
+        objective: "auroc" (for more than two classes its mean over classes) or "log_loss".
+        resume: continue the search that is in the folder, and repeat the trial during which it stopped.
+        overwrite: delete the search that is in the folder.
+        device: for predicting the folds: auto, cpu, cuda or mps.
+    """
+
+    trials: int
+    folds: int = 5
+    objective: str = "auroc"
+    resume: bool = False
+    overwrite: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
 class _Task:
-    """What all trials share."""
+    """What all trials have in common."""
 
     config: Config
     root: Path
     records: Sequence[Record]
-    folds: int
-    objective: str
-    space: Space
     folder: Path
-    device: str
+    space: Space
+    options: SearchOptions
 
 
 def search(
@@ -62,93 +80,96 @@ def search(
     records: Sequence[Record],
     folder: str | Path,
     space: Space,
+    options: SearchOptions,
     *,
-    trials: int,
-    folds: int = 5,
-    objective: str = "auroc",
-    resume: bool = False,
-    overwrite: bool = False,
-    device: str = "auto",
     on_step: Report = lambda step: None,
 ) -> SearchResult:
-    """Try settings on grouped folds of train and val, and leave the best as best.yaml, with a table and a figure.
+    """Search for the best settings with grouped folds of train and val; write best.yaml, trials.csv and search.png.
 
-    A trial's score is the mean over folds of the figure, by film, of the model that did not see the fold; what else
-    the folds do stands in `train_folds`. The first trial takes the settings as they stand. A trial whose mean after
-    a fold is worse than the median of earlier trials there is stopped. The best score is optimistic, as it was chosen
-    by itself.
+    The score of a trial is the mean over folds of the objective by film. Each fold is predicted by a model that did
+    not train on it, as in `train_folds`. The first trial uses the given settings. A trial is stopped after a fold if
+    its mean is worse than the median of the earlier trials after that fold. The best score is optimistic, because it
+    was used to choose the settings.
 
     Args:
         records: with splits; test films are not read.
-        folder: holds study.db (SQLite) and what is found.
-        space: what varies.
-        trials: in all, those of an earlier part of a resumed search counted.
-        folds: three or more.
-        objective: "auroc" (of more than two classes its mean over them) or "log_loss".
-        resume: go on with the search that stands in folder, and with the trial that it was stopped in.
-        overwrite: delete the search that stands in folder.
-        on_step: told what was found out and what is being done next.
+        folder: for the results and for study.db (SQLite).
+        space: the settings to vary.
+        on_step: called with a note, or with a description of the next step.
     Raises:
-        DataError: a class is missing in a fold, or the split or a fold leaks.
-        RunError: the folder is in the way, is not the search to resume, or no trial came to an end.
-        ConfigError, WeightsError: as `train`, of the settings as they stand.
+        DataError: a fold lacks a class, or the split or a fold leaks.
+        RunError: the folder exists already, holds another search than the one to resume, or no trial finished.
+        ConfigError, WeightsError: as `train`, for the given settings.
     """
-    if objective not in OBJECTIVES:
-        raise ConfigError(f"objective {objective!r}; expected {' or '.join(OBJECTIVES)}")
-    folder, root, alone = Path(folder), Path(root), config.on_one_device()
-    records, notes = with_folds(records, folds, config.seed)
-    classes = check_folds(records, folds)
+    if options.objective not in OBJECTIVES:
+        raise ConfigError(f"objective {options.objective!r}; expected {' or '.join(OBJECTIVES)}")
+    records, notes = add_folds(records, options.folds, config.seed)
+    classes = check_folds(records, options.folds)
     for note in notes:
         on_step(note)
-    task = _Task(alone, root, records, folds, objective, space, folder, device)
-    _start(task, len(classes), resume, overwrite)
-    study = _open_study(task)
-    while len(_ended(study)) < trials:
-        number = len(_ended(study))
-        study.sampler = optuna.samplers.TPESampler(seed=mix_seed(config.seed, number))  # as if never stopped
-        trial = study.ask({key: knob.distribution() for key, knob in space.items()})
-        _try(study, trial, task, partial(_say, on_step, f"trial {number + 1} of {trials}"))
-    shutil.rmtree(folder / "trials", ignore_errors=True)
-    ended = [_as_trial(number, trial, space) for number, trial in enumerate(_ended(study))]
-    complete = [trial for trial in ended if trial.state == "complete"]
-    if not complete:
-        raise RunError(f"{folder}: none of {len(ended)} trials came to an end; the last said: {ended[-1].error}")
-    best = (max if OBJECTIVES[objective] == "maximize" else min)(complete, key=lambda trial: trial.score)
-    result = SearchResult(folder, objective, tuple(ended), best)
-    write_results(result, space, apply(config, best.settings))
+    task = _Task(config.on_one_device(), Path(root), records, Path(folder), space, options)
+    _open_folder(task, len(classes))
+    trials = _run_trials(task, on_step)
+    shutil.rmtree(task.folder / "trials", ignore_errors=True)
+    result = SearchResult(task.folder, options.objective, trials, _best(task, trials))
+    write_results(result, space, apply(config, result.best.settings))
     return result
 
 
-def _say(on_step: Report, where: str, step: str) -> None:
+def _run_trials(task: _Task, on_step: Report) -> tuple[Trial, ...]:
+    """Run trials until there are as many as requested; return all, also those of earlier parts of the search."""
+    study, trials = _open_study(task), task.options.trials
+    while len(_ended(study)) < trials:
+        number = len(_ended(study))
+        # a new sampler for each trial: a resumed search then proposes the same settings
+        study.sampler = optuna.samplers.TPESampler(seed=mix_seed(task.config.seed, number))
+        trial = study.ask({key: knob.distribution() for key, knob in task.space.items()})
+        _run_trial(study, trial, task, partial(_report, on_step, f"trial {number + 1} of {trials}"))
+    return tuple(_as_trial(number, trial, task.space) for number, trial in enumerate(_ended(study)))
+
+
+def _best(task: _Task, trials: Sequence[Trial]) -> Trial:
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete:
+        raise RunError(
+            f"{task.folder}: none of {len(trials)} trials finished; error of the last one: {trials[-1].error}"
+        )
+    choose = max if OBJECTIVES[task.options.objective] == "maximize" else min
+    return choose(complete, key=lambda trial: trial.score)
+
+
+def _report(on_step: Report, where: str, step: str) -> None:
     on_step(f"{where}, {step}")
 
 
-def _start(task: _Task, class_count: int, resume: bool, overwrite: bool) -> None:
-    """Make the folder, or check that it is the search to go on with."""
-    path = task.folder / "search.json"
+def _open_folder(task: _Task, class_count: int) -> None:
+    """Create the folder, or check that it holds the search to resume."""
+    path, options = task.folder / "search.json", task.options
     space = {key: knob.model_dump(mode="json") for key, knob in task.space.items()}
-    described = {"objective": task.objective, "space": space}
-    settings = read_clean_settings(task.root)
-    films: dict[str, Any] = {"cleaning": None if settings is None else settings.model_dump(), "folds": task.folds}
-    if not (resume and path.is_file()):
+    description = {"objective": options.objective, "space": space}
+    films: dict[str, Any] = {"cleaning": read_cleaning(task.root), "folds": options.folds}
+    if not (options.resume and path.is_file()):
         check_settings(task.config, class_count)
-        create_run(task.folder, task.config, task.root, task.records, **films, overwrite=overwrite)
-        write_json(path, described)
+        create_run(task.folder, task.config, task.root, task.records, **films, overwrite=options.overwrite)
+        write_json(path, description)
         return
     check_resumable(task.folder, task.config, task.root, task.records, **films)
     before = read_json(path)
-    changed = [key for key, value in described.items() if before.get(key) != value]
+    changed = [key for key, value in description.items() if before.get(key) != value]
     if changed:
-        raise RunError(f"{task.folder}: was started with another {changed[0]}; give the same, or --overwrite")
+        raise RunError(f"{task.folder}: was started with another {changed[0]}; use the same, or give --overwrite")
 
 
 def _open_study(task: _Task) -> optuna.Study:
-    """Open the study; what ran when the search was stopped is tried again first, and in a new one what stands."""
+    """Open the study, and queue the trial to run first.
+
+    In a resumed study that is the trial during which it stopped; in a new study it is the given settings.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name="fxkit",
         storage=URL.create("sqlite", database=str(task.folder / "study.db")).render_as_string(),
-        direction=StudyDirection[OBJECTIVES[task.objective].upper()],
+        direction=StudyDirection[OBJECTIVES[task.options.objective].upper()],
         pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED),
         load_if_exists=True,
     )
@@ -156,49 +177,51 @@ def _open_study(task: _Task) -> optuna.Study:
         study.tell(stopped.number, state=TrialState.FAIL)
         study.enqueue_trial(stopped.params)
     if not study.trials:
-        study.enqueue_trial(as_stands(task.space, task.config))
+        study.enqueue_trial(encode_current(task.space, task.config))
     return study
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that were not merely interrupted."""
+    """Return the trials that ended; those that a stop of the search interrupted are not among them."""
     return [t for t in study.get_trials(deepcopy=False) if t.state in ENDED or "error" in t.user_attrs]
 
 
-def _try(study: optuna.Study, trial: optuna.Trial, task: _Task, on_step: Report) -> None:
-    """Train and score a trial fold by fold, and tell the study."""
+def _run_trial(study: optuna.Study, trial: optuna.Trial, task: _Task, on_step: Report) -> None:
+    """Train and score a trial fold by fold, and record the result in the study."""
     settings = {key: knob.decode(trial.params[key]) for key, knob in task.space.items()}
     same = [t for t in study.get_trials(states=(TrialState.COMPLETE,)) if t.params == trial.params]
     started, values = time.monotonic(), list(same[0].user_attrs["folds"]) if same else []
-    place = task.folder / "trials" / sha256(json.dumps(settings).encode()).hexdigest()[:16]
+    folder = task.folder / "trials" / sha256(json.dumps(settings).encode()).hexdigest()[:16]
     state = TrialState.COMPLETE
     try:
         config = apply(task.config, settings)
-        for fold in range(len(values), task.folds):
-            on_step(f"fold {fold + 1} of {task.folds}: {describe(settings)}")
-            values.append(_score_fold(config, task, fold, place / f"fold-{fold}"))
+        for fold in range(len(values), task.options.folds):
+            on_step(f"fold {fold + 1} of {task.options.folds}: {describe(settings)}")
+            values.append(_score_fold(config, task, fold, folder / f"fold-{fold}"))
             trial.report(fmean(values), fold)
-            if fold + 1 < task.folds and trial.should_prune():
+            if fold + 1 < task.options.folds and trial.should_prune():
                 state = TrialState.PRUNED
                 break
-    except (ConfigError, DataError) as error:  # such as rates with which training diverges: others may not
+    except (ConfigError, DataError) as error:  # such as a diverging training; other settings may work
         state = TrialState.FAIL
         trial.set_user_attr("error", " ".join(str(error).split()))
     trial.set_user_attr("folds", values)
     trial.set_user_attr("seconds", round(time.monotonic() - started, 1))
     study.tell(trial, fmean(values) if state == TrialState.COMPLETE else None, state=state)
-    shutil.rmtree(place, ignore_errors=True)  # K models a trial would fill the disk
+    shutil.rmtree(folder, ignore_errors=True)  # the models of all trials would fill the disk
 
 
-def _score_fold(config: Config, task: _Task, fold: int, place: Path) -> float:
-    member = member_records(task.records, fold, task.folds)
-    train(config, task.root, member, place, resume=True)
-    held = predict_records(load_model(place), task.root, usable(member, "test"), config.data, device=task.device)
-    return score(held, task.objective)
+def _score_fold(config: Config, task: _Task, fold: int, folder: Path) -> float:
+    """Train without a fold, in a run folder of its own, and return the objective on the fold."""
+    member = hold_out_fold(task.records, fold, task.options.folds)
+    train(config, task.root, member, folder, TrainOptions(resume=True))
+    films, device = usable(member, "test"), task.options.device
+    predictions = predict_records(load_model(folder), task.root, films, config.data, device=device)
+    return score(predictions, task.options.objective)
 
 
 def score(predictions: Predictions, objective: str) -> float:
-    """Return the objective by film: the AUROC, or the mean of -ln p(true class)."""
+    """Return the objective by film: the AUROC, or the log loss, which is the mean of -ln p(true class)."""
     films = predictions.known().by_film()
     if objective == "log_loss":
         from sklearn.metrics import log_loss
@@ -207,21 +230,21 @@ def score(predictions: Predictions, objective: str) -> float:
     return float(ranking_metric(films.classes).compute(scored(films), np.ones((1, len(films))))[0])
 
 
-def _as_trial(number: int, found: FrozenTrial, space: Space) -> Trial:
-    values = found.user_attrs.get("folds", [])
+def _as_trial(number: int, trial: FrozenTrial, space: Space) -> Trial:
+    values = trial.user_attrs.get("folds", [])
     return Trial(
         number=number,
-        state={TrialState.FAIL: "failed"}.get(found.state, found.state.name.lower()),
+        state={TrialState.FAIL: "failed"}.get(trial.state, trial.state.name.lower()),
         score=fmean(values) if values else float("nan"),
         folds=tuple(values),
-        settings={key: knob.decode(found.params[key]) for key, knob in space.items()},
-        seconds=float(found.user_attrs.get("seconds", 0)),
-        error=str(found.user_attrs.get("error", "")),
+        settings={key: knob.decode(trial.params[key]) for key, knob in space.items()},
+        seconds=float(trial.user_attrs.get("seconds", 0)),
+        error=str(trial.user_attrs.get("error", "")),
     )
 
 
 def describe(settings: Mapping[str, Any]) -> str:
-    """Return settings as text on one line."""
+    """Return settings as one line of text."""
     return ", ".join(
         f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in settings.items()
     )

@@ -1,9 +1,9 @@
-"""Flips, counted by hand."""
+"""The tests of reliance, on predictions whose results were computed by hand."""
 
 import numpy as np
 import pytest
 
-from fxkit.ablation.marker_tests import Erased, count_flips, judge, log_odds_lost
+from fxkit.ablation.marker_tests import Erased, count_flips, judge, measure_lost_log_odds
 from fxkit.ablation.result import Cell, Contrast
 from fxkit.metrics.predictions import Predictions
 
@@ -15,8 +15,8 @@ def predicted(broken: list[float]) -> Predictions:
     return Predictions(("whole", "broken"), names, labels, np.stack([1 - scores, scores], axis=1), names, names)
 
 
-def test_decisions_that_leave_the_truth_are_counted() -> None:
-    raw = predicted([0.1, 0.9, 0.9, 0.9])  # the second is wrong from the start
+def test_predictions_that_change_to_wrong_are_counted() -> None:
+    raw = predicted([0.1, 0.9, 0.9, 0.9])  # the second is wrong before pasting
     tested = {
         "raw": [raw],
         "swapped": [predicted([0.9, 0.1, 0.2, 0.9])],
@@ -38,57 +38,61 @@ def predictions(log_odds: np.ndarray, labels: np.ndarray = LABELS) -> Prediction
     return Predictions(("no", "yes"), names, labels, np.stack([1 - positive, positive], axis=1), names, groups)
 
 
-def lost(by_marker: np.ndarray, seed: int = 0) -> Contrast:
+def contrast_of(by_marker: np.ndarray, seed: int = 0) -> Contrast:
     rest = np.random.default_rng(seed).normal(0, 1, len(LABELS))
-    return log_odds_lost("log_odds", "", [predictions(rest + by_marker)], [predictions(rest)])
+    return measure_lost_log_odds("log_odds", "", [predictions(rest + by_marker)], [predictions(rest)])
 
 
-def test_what_markers_say_of_the_class_is_lost() -> None:
+def test_log_odds_that_markers_add_to_the_true_class_are_lost() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, len(LABELS))
-    found = lost(0.4 * (LABELS - 0.5) + noise)
-    assert found.value == pytest.approx(0.2, abs=0.05)  # towards the own class; towards the other as much is gained
-    assert 0 < found.low < 0.2 < found.high
-    assert found.p < 0.001
+    contrast = contrast_of(0.4 * (LABELS - 0.5) + noise)
+    assert contrast.value == pytest.approx(0.2, abs=0.05)  # the true class loses it, and the other class gains as much
+    assert 0 < contrast.low < 0.2 < contrast.high
+    assert contrast.p < 0.001
 
 
-def test_what_all_films_lose_alike_does_not_count() -> None:
+def test_a_loss_common_to_all_films_does_not_count() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, len(LABELS))
-    alike, found = lost(0.4 * (LABELS - 0.5) + noise + 3), lost(0.4 * (LABELS - 0.5) + noise)
-    assert alike.value == pytest.approx(found.value)
-    assert alike.p == found.p
+    with_common_loss, contrast = (
+        contrast_of(0.4 * (LABELS - 0.5) + noise + 3),
+        contrast_of(0.4 * (LABELS - 0.5) + noise),
+    )
+    assert with_common_loss.value == pytest.approx(contrast.value)
+    assert with_common_loss.p == contrast.p
 
 
-def test_markers_against_the_own_class_are_no_evidence() -> None:
-    found = lost(-0.4 * (LABELS - 0.5) + np.random.default_rng(1).normal(0, 0.1, len(LABELS)))
-    assert found.high < 0
-    assert found.p > 0.99
+def test_markers_that_support_another_class_are_no_evidence() -> None:
+    contrast = contrast_of(-0.4 * (LABELS - 0.5) + np.random.default_rng(1).normal(0, 0.1, len(LABELS)))
+    assert contrast.high < 0
+    assert contrast.p > 0.99
 
 
-def test_by_chance_p_is_small_as_often_as_it_should() -> None:
+def test_without_reliance_p_is_small_at_the_nominal_rate() -> None:
     rng = np.random.default_rng(2)
-    small = sum(lost(rng.normal(0, 0.5, len(LABELS)), seed).p <= 0.05 for seed in range(60))
+    small = sum(contrast_of(rng.normal(0, 0.5, len(LABELS)), seed).p <= 0.05 for seed in range(60))
     assert 1 <= small <= 8
 
 
-def test_probabilities_of_0_and_1_can_be_compared() -> None:
-    sure = log_odds_lost("", "", [predictions(1000.0 * (LABELS - 0.5))], [predictions(0.0 * LABELS)])
-    assert np.isfinite([sure.value, sure.p]).all()
+def test_probabilities_of_0_and_1_give_finite_results() -> None:
+    certain = measure_lost_log_odds("", "", [predictions(1000.0 * (LABELS - 0.5))], [predictions(0.0 * LABELS)])
+    assert np.isfinite([certain.value, certain.p]).all()
 
 
-def test_three_classes_weigh_the_same() -> None:
+def test_three_classes_have_equal_weight() -> None:
     labels = np.array([0] * 40 + [1] * 20 + [2] * 4)
     names = tuple(map(str, range(64)))
 
-    def told(by_marker: float) -> Predictions:
+    def with_markers(by_marker: float) -> Predictions:
         odds = np.exp(by_marker * np.eye(3)[labels])
         return Predictions(("a", "b", "c"), names, labels, odds / odds.sum(axis=1, keepdims=True), names, names)
 
-    found = log_odds_lost("", "", [told(1.0)], [told(0.0)])
+    contrast = measure_lost_log_odds("", "", [with_markers(1.0)], [with_markers(0.0)])
     own, other = np.log(np.e / 2) - np.log(1 / 2), np.log(1 / (1 + np.e)) - np.log(1 / 2)
-    assert found.value == pytest.approx((own - other) * 2 / 3)
+    assert contrast.value == pytest.approx((own - other) * 2 / 3)
 
 
-GOOD = Cell("raw", "raw", 0.85, 0.7, 0.95)
+GOOD = Cell(trained="raw", tested="raw", value=0.85, low=0.7, high=0.95)
+POOR = Cell(trained="raw", tested="raw", value=0.6, low=0.45, high=0.75)
 ERASED = Erased(30, 40)
 
 
@@ -97,7 +101,10 @@ NONE = (0.0, -0.03, 0.03, 0.9)
 
 
 def both(markers: FIGURES, log_odds: FIGURES) -> list[Contrast]:
-    return [Contrast("markers", "", *markers), Contrast("log_odds", "", *log_odds)]
+    return [
+        Contrast(key=key, text="", value=value, low=low, high=high, p=p)
+        for key, (value, low, high, p) in (("markers", markers), ("log_odds", log_odds))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,32 +112,32 @@ def both(markers: FIGURES, log_odds: FIGURES) -> list[Contrast]:
     [
         (GOOD, (0.2, 0.05, 0.35, 0.001), (0.5, 0.2, 0.8, 0.001), "reliance", "the score falls without them"),
         (GOOD, (0.03, -0.01, 0.07, 0.2), (0.5, 0.2, 0.8, 0.001), "reliance", "the score falls without them"),
-        (GOOD, (0.02, 0.01, 0.03, 0.01), (0.5, 0.2, 0.8, 0.001), "reliance", "though for less than 0.05 of it"),
+        (GOOD, (0.02, 0.01, 0.03, 0.01), (0.5, 0.2, 0.8, 0.001), "reliance", "but by less than 0.05"),
         (GOOD, (-0.01, -0.1, 0.08, 0.9), (0.5, 0.2, 0.8, 0.001), "undecided", "more test patients are needed"),
         (GOOD, (0.2, 0.05, 0.35, 0.001), (0.1, -0.1, 0.3, 0.06), "undecided", "more test patients are needed"),
-        (GOOD, NONE, NONE, "no evidence", "a cost of 0.05 by erasing is excluded"),
+        (GOOD, NONE, NONE, "no evidence", "a loss of 0.05 or more in the score is excluded"),
         (GOOD, (-0.1, -0.2, -0.01, 0.01), NONE, "no evidence", "is excluded"),
-        (Cell("raw", "raw", 0.6, 0.45, 0.75), (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
+        (POOR, (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
     ],
 )
-def test_reliance_takes_evidence_and_a_score_that_falls(
+def test_reliance_needs_lost_log_odds_and_a_lower_score(
     raw: Cell, markers: FIGURES, log_odds: FIGURES, verdict: str, words: str
 ) -> None:
-    given, reason = judge(raw, both(markers, log_odds), ERASED, 0.05)
-    assert given == verdict
-    assert "from 30 of 40 test files" in reason
+    judged, reason = judge(raw, both(markers, log_odds), ERASED, 0.05)
+    assert judged == verdict
+    assert "on 30 of 40 test files" in reason
     assert words in reason
     assert f"{markers[0]:.3f}" in reason
     assert f"{log_odds[0]:.3f}" in reason
 
 
-def test_nothing_erased_is_nothing_compared() -> None:
+def test_without_erased_markers_the_verdict_is_undecided() -> None:
     verdict, reason = judge(GOOD, both(NONE, NONE), Erased(0, 40), 0.05)
     assert verdict == "undecided"
     assert reason.startswith("no marker was erased on any test film")
 
 
-def test_no_p_is_told_as_0() -> None:
+def test_p_is_never_printed_as_0() -> None:
     _, reason = judge(GOOD, both((0.2, 0.05, 0.35, 0.0002), (0.1, 0.01, 0.2, 0.0304)), ERASED, 0.05)
     assert "to 0.350, p < 0.001)" in reason
     assert "to 0.200, p = 0.030 one-sided)" in reason

@@ -1,4 +1,4 @@
-"""The arms' folders, made from films with known markers."""
+"""The folders of the arms, written from films with known markers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.learning import part_names, parts_of
-from fxkit.ablation.write_arms import Donors, choose_donors, erased, write_arms
+from fxkit.ablation.learning import divide_records, name_parts
+from fxkit.ablation.write_arms import ArmOptions, Donors, choose_donors, find_erased, write_arms
 from fxkit.data.dataset import open_image_root
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
@@ -17,7 +17,7 @@ from preprocess.known_markers import read_known_markers
 
 
 @pytest.fixture(scope="module")
-def found(made: Synthetic) -> Index:
+def index(made: Synthetic) -> Index:
     return index_data(made.root, IndexOptions(copies=False))
 
 
@@ -28,9 +28,9 @@ def cleaned(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_path: Path) -> None:
-    records = [replace(r, split="test") for r in found.records[::9]]
-    roots = write_arms(found.root, cleaned, records, tmp_path, folds=0, seeds=[0])[0]
+def test_every_arm_has_every_film_and_existing_films_are_kept(index: Index, cleaned: Path, tmp_path: Path) -> None:
+    records = [replace(r, split="test") for r in index.records[::9]]
+    roots = write_arms(index.root, cleaned, records, tmp_path, ArmOptions(folds=0, seeds=[0]))[0]
     films = {
         (arm, r.path): to_grey8(read_image(open_image_root(root).find(r.path)))
         for arm, root in roots.items()
@@ -49,15 +49,16 @@ def test_every_arm_has_every_film_and_goes_on(found: Index, cleaned: Path, tmp_p
         assert np.abs(changed).mean() < np.abs(films["swapped", record.path].astype(int) - erased).mean()
     last = [tmp_path / arm / f"{records[0].path}.png" for arm in ("markers", "swapped-same-seed0")]
     before = [path.stat().st_mtime_ns for path in last]
-    assert set(write_arms(found.root, cleaned, records, tmp_path, folds=0, seeds=[0, 1])) == {0, 1}
+    both = ArmOptions(folds=0, seeds=[0, 1])
+    assert set(write_arms(index.root, cleaned, records, tmp_path, both)) == {0, 1}
     assert [path.stat().st_mtime_ns for path in last] == before
     assert (tmp_path / "swapped-same-seed1").is_dir()
-    write_arms(found.root, cleaned, records[1:], tmp_path, folds=0, seeds=[0])
+    write_arms(index.root, cleaned, records[1:], tmp_path, ArmOptions(folds=0, seeds=[0]))
     again = tmp_path / "markers" / f"{records[1].path}.png"
     assert again.stat().st_mtime_ns > before[0]
 
 
-def test_what_was_erased_beside_a_marker_s_mask_counts_and_other_changes_do_not() -> None:
+def test_changes_in_jpeg_blocks_of_a_marker_count_as_erased_and_other_changes_do_not() -> None:
     raw = np.zeros((24, 24), np.uint8)
     mask = np.zeros((24, 24), bool)
     mask[9:12, 9:12] = True
@@ -65,46 +66,46 @@ def test_what_was_erased_beside_a_marker_s_mask_counts_and_other_changes_do_not(
     cleaned[15, 15] = cleaned[20, 20] = 9
     expected = mask.copy()
     expected[15, 15] = True
-    assert np.array_equal(erased(raw, cleaned, mask), expected)
+    assert np.array_equal(find_erased(raw, cleaned, mask), expected)
 
 
-def donors_of(found: Index, cleaned: Path, folds: int, seed: int = 0) -> list[Donors]:
-    together = part_names(found.records, folds, seed)
-    return choose_donors(found.records, read_known_markers(cleaned), seed, together)
+def donors_of(index: Index, cleaned: Path, folds: int, seed: int = 0) -> list[Donors]:
+    parts = name_parts(index.records, folds, seed)
+    return choose_donors(index.records, read_known_markers(cleaned), seed, parts)
 
 
-def test_donors_are_of_the_right_class_and_another_group(found: Index, cleaned: Path) -> None:
-    by_path = {r.path: r for r in found.records}
-    donors = donors_of(found, cleaned, folds=3)
-    assert len(donors) == len(found.records)
-    lent = [film for film in donors if film.other]
-    assert len(lent) > len(donors) / 2
-    for film in lent:
+def test_donors_are_of_the_right_class_and_another_group(index: Index, cleaned: Path) -> None:
+    by_path = {r.path: r for r in index.records}
+    donors = donors_of(index, cleaned, folds=3)
+    assert len(donors) == len(index.records)
+    with_donors = [film for film in donors if film.other]
+    assert len(with_donors) > len(donors) / 2
+    for film in with_donors:
         own, other, same = (by_path[path] for path in (film.path, film.other, film.same))
         assert other.label != own.label
         assert same.label == own.label
         assert own.group not in (other.group, same.group)
-    turned = replace(found, records=tuple(reversed(found.records)))
-    assert donors_of(turned, cleaned, folds=3) == donors
-    assert donors_of(found, cleaned, folds=3, seed=1) != donors
+    reversed_index = replace(index, records=tuple(reversed(index.records)))
+    assert donors_of(reversed_index, cleaned, folds=3) == donors
+    assert donors_of(index, cleaned, folds=3, seed=1) != donors
 
 
 @pytest.mark.parametrize("folds", [0, 3])
-def test_no_model_was_trained_on_a_film_that_lends_markers(found: Index, cleaned: Path, folds: int) -> None:
-    donors = {film.path: film for film in donors_of(found, cleaned, folds)}
+def test_no_tested_model_was_trained_on_a_donor(index: Index, cleaned: Path, folds: int) -> None:
+    donors = {film.path: film for film in donors_of(index, cleaned, folds)}
     tested = 0
-    for part in parts_of(found.records, folds, 0):
+    for part in divide_records(index.records, folds, 0):
         seen = {r.film for r in part if r.split != "test"}
         film_of = {r.path: r.film for r in part}
         for record in part:
-            lending = donors[record.path]
-            if record.split == "test" and lending.other:
+            donor = donors[record.path]
+            if record.split == "test" and donor.other:
                 tested += 1
-                assert not {film_of[lending.other], film_of[lending.same]} & seen
+                assert not {film_of[donor.other], film_of[donor.same]} & seen
     assert tested
 
 
-def test_a_film_without_one_donor_gets_no_marker_at_all(found: Index, cleaned: Path) -> None:
-    alone = [replace(r, group=r.label) for r in found.records]  # no film of the own class in another group
-    donors = donors_of(replace(found, records=tuple(alone)), cleaned, folds=0)
+def test_a_film_without_one_of_the_donors_gets_neither(index: Index, cleaned: Path) -> None:
+    records = [replace(r, group=r.label) for r in index.records]  # no film of the same class in another group
+    donors = donors_of(replace(index, records=tuple(records)), cleaned, folds=0)
     assert {(film.other, film.same) for film in donors} == {("", "")}

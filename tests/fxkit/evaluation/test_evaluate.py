@@ -84,14 +84,14 @@ def test_figures_of_films_in_another_root_are_not_overwritten(trained: Run, fold
 
 def test_all_figures_of_a_run_with_a_leaking_split_bear_the_stamp(trained: Run, tmp_path: Path) -> None:
     from fxkit.config import load_config
-    from fxkit.training.train import train
+    from fxkit.training.train import TrainOptions, train
 
     leaking = index_data(trained.root, IndexOptions(split="random"))
     config = load_config("tiny", ["data.image_size=64"])
     with pytest.raises(DataError, match=r"^the split leaks: of \d+ test files, .*; of \d+ val files, .*--allow-leaks"):
         train(config, leaking.root, leaking.records, tmp_path / "run")
     folder = tmp_path / "run"
-    train(config, leaking.root, leaking.records, folder, allow_leaks=True)
+    train(config, leaking.root, leaking.records, folder, TrainOptions(allow_leaks=True))
     stamp = open_run(folder).stamp
     assert stamp.startswith("leaking split: of ")
     assert read_json(folder / "manifest.json")["stamp"] == stamp

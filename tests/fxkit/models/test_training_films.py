@@ -23,7 +23,7 @@ from fxkit.models.training_films import (
     write_pretraining_films,
 )
 from fxkit.synth.dataset import Synthetic, synth
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
 
@@ -98,7 +98,7 @@ def test_weights_trained_on_test_films_are_refused(trained: Run, tmp_path: Path)
     with pytest.raises(
         DataError, match=rf"^--weights .*: {files} files \(.* films\) of val and test were in its training"
     ):
-        train(config, trained.root, trained.records, tmp_path / "run", allow_leaks=True)
+        train(config, trained.root, trained.records, tmp_path / "run", TrainOptions(allow_leaks=True))
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""Each family trains its head, then stage by stage with layer-wise rates, and frozen weights stay."""
+"""Each backbone family trains its head, then its stages one by one; frozen weights do not change."""
 
 import pytest
 import torch
@@ -28,12 +28,12 @@ FAMILIES = {
 
 def settings(backbone: str) -> Config:
     args = FAMILIES[backbone][0]
-    more = ["optim.layer_decay=0.5", "optim.unfreeze_every=1", "data.image_size=64"]
-    return load_config("tiny", [f"model.backbone={backbone}", f"model.args={args}", *more])
+    optim = ["optim.layer_decay=0.5", "optim.unfreeze_every=1"]
+    return load_config("tiny", [f"model.backbone={backbone}", f"model.args={args}", *optim, "data.image_size=64"])
 
 
 def step(model: Classifier, optimizer: torch.optim.Optimizer) -> set[str]:
-    """Train a step; return which of the backbone's weights moved."""
+    """Take a training step; return the names of the backbone weights that changed."""
     set_train_mode(model)
     before = {name: p.detach().clone() for name, p in model.backbone.named_parameters()}
     optimizer.zero_grad()
@@ -43,7 +43,7 @@ def step(model: Classifier, optimizer: torch.optim.Optimizer) -> set[str]:
 
 
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_each_family_thaws_stage_by_stage(backbone: str) -> None:
+def test_each_family_is_unfrozen_stage_by_stage(backbone: str) -> None:
     torch.manual_seed(0)
     config = settings(backbone)
     model = build_classifier(config.model, 2, image_size=64)
@@ -52,19 +52,19 @@ def test_each_family_thaws_stage_by_stage(backbone: str) -> None:
     stages = prepare("finetune", model, config)
     assert stages == FAMILIES[backbone][1]
     optimizer = build_optimizer(model, config.optim, "finetune")
-    moved: set[str] = set()
+    changed: set[str] = set()
     for epoch in range(len(stages)):
         set_trainable(model, stage_at(stages, epoch, config.optim))
-        now = step(model, optimizer)
-        assert any(name.startswith(f"{stages[epoch]}.") for name in now)
-        assert not any(name.startswith(f"{later}.") for later in stages[epoch + 1 :] for name in now)
-        assert moved < now
-        moved = now
+        changed_now = step(model, optimizer)
+        assert any(name.startswith(f"{stages[epoch]}.") for name in changed_now)
+        assert not any(name.startswith(f"{later}.") for later in stages[epoch + 1 :] for name in changed_now)
+        assert changed < changed_now
+        changed = changed_now
     assert stage_at(stages, 99, config.optim) == stages[-1]
 
 
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_nothing_frozen_is_back_propagated_through(backbone: str) -> None:
+def test_frozen_modules_get_no_gradient(backbone: str) -> None:
     config = settings(backbone)
     model = build_classifier(config.model, 2, image_size=64)
     set_trainable(model, prepare("finetune", model, config)[-1])

@@ -1,4 +1,4 @@
-"""Training the head on kept features: the same as on images, resumed exactly, and left where it would be wrong."""
+"""Cached features: the head trains as on images and resumes exactly; some settings exclude the cache."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from fxkit.index.build import index_data
 from fxkit.models.backbones import build_backbone
 from fxkit.synth.dataset import Synthetic
 from fxkit.training import feature_cache as module
-from fxkit.training.feature_cache import can_cache, extract, view_count
+from fxkit.training.feature_cache import can_cache, count_views, extract
 from fxkit.training.history import History, read_history
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 
 Source = tuple[Path, tuple[Record, ...]]
 
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    found = index_data(made.root)
-    return found.root, found.records
+    index = index_data(made.root)
+    return index.root, index.records
 
 
 def settings(*texts: str) -> Config:
@@ -31,7 +31,9 @@ def settings(*texts: str) -> Config:
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
-def test_with_a_view_an_epoch_features_give_what_images_give(source: Source, tmp_path: Path, backbone: str) -> None:
+def test_with_one_view_per_epoch_features_train_the_same_head_as_images(
+    source: Source, tmp_path: Path, backbone: str
+) -> None:
     for views in (0, 3):
         config = settings("optim.epochs=[3, 0]", f"optim.cached_views={views}", f"model.backbone={backbone}")
         train(config, *source, tmp_path / str(views))
@@ -43,7 +45,7 @@ def test_with_a_view_an_epoch_features_give_what_images_give(source: Source, tmp
         assert float(one["val_loss"]) == pytest.approx(float(other["val_loss"]), abs=1e-4)
 
 
-def test_the_backbone_sees_each_view_once_and_nothing_is_left(
+def test_each_view_is_computed_once_and_the_features_are_deleted(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = count_films(monkeypatch)
@@ -53,7 +55,7 @@ def test_the_backbone_sees_each_view_once_and_nothing_is_left(
     assert not (tmp_path / "run" / "checkpoints" / "head" / "features").exists()
 
 
-def test_a_killed_phase_resumes_on_its_features_to_the_same_weights(
+def test_a_killed_phase_resumes_with_its_features_to_the_same_weights(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings("optim.epochs=[4, 1]", "optim.cached_views=2")
@@ -66,14 +68,14 @@ def test_a_killed_phase_resumes_on_its_features_to_the_same_weights(
                 train(config, *source, folder)
         with monkeypatch.context() as patch:
             seen = count_films(patch)
-            train(config, *source, folder, resume=True)
-        assert len(seen) == (1 if epochs == 1 else 0)  # only the second view is still to be made
+            train(config, *source, folder, TrainOptions(resume=True))
+        assert len(seen) == (1 if epochs == 1 else 0)  # only the second view is missing
         for name in ("model.safetensors", "history.csv"):
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def count_films(patch: pytest.MonkeyPatch) -> list[int]:
-    """Record the number of films at each extraction from now on."""
+    """Record the number of films of each extraction that follows."""
     seen: list[int] = []
 
     def counting(*arguments: object) -> np.ndarray:
@@ -86,6 +88,7 @@ def count_films(patch: pytest.MonkeyPatch) -> list[int]:
 
 
 def kill_after(patch: pytest.MonkeyPatch, epochs: int) -> None:
+    """Stop the training with SystemExit after so many epochs."""
     original, seen = History.on_train_epoch_end, []
 
     def stop(self: History, trainer: object, learner: object) -> None:
@@ -108,7 +111,7 @@ def test_features_do_not_depend_on_the_batch() -> None:
     assert not backbone.training
 
 
-def test_where_features_are_not_used() -> None:
+def test_features_are_not_cached_for_several_processes_or_mixed_images() -> None:
     assert can_cache(settings(), 1)
     assert not can_cache(settings(), 2)
     assert not can_cache(settings("optim.cached_views=0"), 1)
@@ -124,5 +127,5 @@ def test_where_features_are_not_used() -> None:
         (["optim.epochs=[5, 0]", "optim.cached_views=3", "augment.enabled=false"], 1),
     ],
 )
-def test_how_many_views(texts: list[str], views: int) -> None:
-    assert view_count(settings(*texts)) == views
+def test_the_number_of_views_follows_the_settings(texts: list[str], views: int) -> None:
+    assert count_views(settings(*texts)) == views

@@ -1,4 +1,4 @@
-"""What training is fed with: with film weights, each film equally often."""
+"""The films of a training run: with film weights, an epoch shows each film equally often."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,10 +13,10 @@ from fxkit.data.manifest import Record
 from fxkit.index.build import index_data
 from fxkit.models.backbones import build_backbone, build_preprocessing
 from fxkit.synth.dataset import Synthetic
-from fxkit.training.feature_cache import on_features
+from fxkit.training.feature_cache import as_features
 from fxkit.training.films import Films
 from fxkit.training.history import read_history
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 
 CLASSES = ("not_fractured", "fractured")
 COPIES = 40
@@ -24,26 +24,26 @@ COPIES = 40
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> tuple[Path, list[Record]]:
-    """Made films; of the first fractured one of each split there are many files more."""
-    found = index_data(made.root)
-    records = list(found.records)
+    """Made films, with many further files of the first fractured film of train and of val."""
+    index = index_data(made.root)
+    records = list(index.records)
     for split in ("train", "val"):
         first = next(r for r in records if (r.split, r.label) == (split, "fractured"))
         records += [first] * COPIES
-    return found.root, records
+    return index.root, records
 
 
 def settings(*texts: str) -> Config:
     return load_config("tiny", ["data.image_size=64", "data.workers=0", "optim.film_weights=true", *texts])
 
 
-def build(source: tuple[Path, list[Record]], config: Config) -> Films:
+def build_films(source: tuple[Path, list[Record]], config: Config) -> Films:
     root, records = source
     return Films(config, open_image_root(root), tuple(records), CLASSES, build_preprocessing(config.model, config.data))
 
 
-def shown(films: Films, share: tuple[int, int] = (0, 1)) -> "list[Counter[str]]":
-    """How often each film is in the loaders of training and validation."""
+def count_films(films: Films, share: tuple[int, int] = (0, 1)) -> "list[Counter[str]]":
+    """Return how often each film occurs in the training and the validation loader."""
     counts = []
     for loader in (films.train_loader("head", 0, share), films.val_loader(share)):
         order = cast("list[int]", loader.dataset.indices)  # type: ignore[attr-defined]
@@ -54,46 +54,48 @@ def shown(films: Films, share: tuple[int, int] = (0, 1)) -> "list[Counter[str]]"
 
 def test_training_and_validation_show_each_film_equally_often(source: tuple[Path, list[Record]]) -> None:
     config = settings("data.batch_size=2")
-    for counts in shown(build(source, config)):
-        assert max(counts.values()) - min(counts.values()) <= 1  # a last batch of one is left out
-    files = shown(build(source, config.model_copy(update={"optim": load_config("tiny").optim})))
+    for counts in count_films(build_films(source, config)):
+        assert max(counts.values()) - min(counts.values()) <= 1  # a last batch of one file is left out
+    files = count_films(build_films(source, config.model_copy(update={"optim": load_config("tiny").optim})))
     assert all(max(counts.values()) > COPIES for counts in files)
 
 
-def test_processes_share_what_is_shown(source: tuple[Path, list[Record]]) -> None:
-    films = build(source, settings("data.batch_size=1"))
-    whole, parts = shown(films), [shown(films, (rank, 2)) for rank in range(2)]
+def test_processes_divide_the_files_of_an_epoch(source: tuple[Path, list[Record]]) -> None:
+    films = build_films(source, settings("data.batch_size=1"))
+    whole, parts = count_films(films), [count_films(films, (rank, 2)) for rank in range(2)]
     for split in range(2):
         missing = whole[split] - (parts[0][split] + parts[1][split])
         assert missing.total() <= (1 if split == 0 else 0)
 
 
-def test_classes_are_counted_by_film(source: tuple[Path, list[Record]]) -> None:
+def test_class_weights_count_films_not_files(source: tuple[Path, list[Record]]) -> None:
     films = {r.film: r.label for r in source[1] if r.split == "train"}
     counts = [list(films.values()).count(name) for name in CLASSES]
-    by_film = build(source, settings("optim.class_weights=true")).weights()
-    by_file = build(source, settings("optim.class_weights=true", "optim.film_weights=false")).weights()
+    by_film = build_films(source, settings("optim.class_weights=true")).weights()
+    by_file = build_films(source, settings("optim.class_weights=true", "optim.film_weights=false")).weights()
     assert by_film.tolist() == pytest.approx([sum(counts) / (2 * n) for n in counts])
     assert by_file[1] < by_film[1]
 
 
-def test_features_are_those_of_the_films_shown(source: tuple[Path, list[Record]], tmp_path: Path) -> None:
-    films = build(source, settings())
-    features = on_features(films, build_backbone("test_resnet", pretrained=False), tmp_path)
-    for kept, loader in (
+def test_feature_loaders_have_the_same_labels_as_image_loaders(
+    source: tuple[Path, list[Record]], tmp_path: Path
+) -> None:
+    films = build_films(source, settings())
+    features = as_features(films, build_backbone("test_resnet", pretrained=False), tmp_path)
+    for cached, loader in (
         (features.train_loader("head", 1), films.train_loader("head", 1)),
         (features.val_loader(), films.val_loader()),
     ):
-        assert [y for _, labels in kept for y in labels.tolist()] == [y for _, t in loader for y in t.tolist()]
+        assert [y for _, labels in cached for y in labels.tolist()] == [y for _, t in loader for y in t.tolist()]
 
 
-def test_the_head_learns_the_same_from_features_without_augmentation(
+def test_without_augmentation_features_train_the_same_head_as_images(
     source: tuple[Path, list[Record]], tmp_path: Path
 ) -> None:
     rows = []
     for views in (0, 2):
         config = settings("optim.epochs=[2,0]", f"optim.cached_views={views}", "augment.enabled=false")
-        train(config, source[0], [replace(r) for r in source[1]], tmp_path / str(views), allow_leaks=True)
+        train(config, source[0], [replace(r) for r in source[1]], tmp_path / str(views), TrainOptions(allow_leaks=True))
         rows.append(read_history(tmp_path / str(views) / "history.csv"))
     for one, other in zip(*rows, strict=True):
         assert float(one["train_loss"]) == pytest.approx(float(other["train_loss"]), abs=1e-4)

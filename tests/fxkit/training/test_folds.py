@@ -1,4 +1,4 @@
-"""Folds: who sees what, what a run of folds leaves, that it resumes, and what it refuses."""
+"""Folds: their splits, the files of a run with folds, resuming, and errors."""
 
 from collections import Counter
 from dataclasses import replace
@@ -18,16 +18,17 @@ from fxkit.models.run_folder import open_run, read_json
 from fxkit.models.saved import load_model
 from fxkit.synth.dataset import Synthetic
 from fxkit.training import folds as module
-from fxkit.training.folds import FoldsResult, check_folds, member_records, stamp_of_folds, train_folds, with_folds
-from fxkit.training.train import train
+from fxkit.training.folds import FoldsResult, add_folds, check_folds, hold_out_fold, stamp_of_folds, train_folds
+from fxkit.training.train import TrainOptions, train
 
 Source = tuple[Path, list[Record]]
 TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
+RESUME = TrainOptions(resume=True)
 
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    """Without a look at pixels, which takes longer than the trainings; names tell these copies."""
+    """The made films. Copies are found by name, because comparing pixels takes longer than training."""
     found = index_data(made.root, IndexOptions(copies=False))
     return found.root, list(found.records)
 
@@ -43,16 +44,16 @@ def learned(records: list[Record]) -> list[Record]:
 
 def test_the_manifests_folds_are_kept_where_there_are_as_many(source: Source, made: Synthetic) -> None:
     own = list(index_data(made.root, IndexOptions(copies=False, folds=4, seed=7)).records)
-    kept, notes = with_folds(own, 4)
+    kept, notes = add_folds(own, 4)
     assert (kept, notes) == (own, ["the manifest's 4 folds are used"])
-    other, notes = with_folds(own, 3)
+    other, notes = add_folds(own, 3)
     assert {r.fold for r in learned(other)} == {"0", "1", "2"}
     assert notes[0] == "the manifest has no 3 folds: train and val were divided by group, with seed 0"
-    assert with_folds(source[1], 3)[1][0].startswith("the manifest has no folds: ")
+    assert add_folds(source[1], 3)[1][0].startswith("the manifest has no folds: ")
 
 
 def test_folds_are_divided_by_group_as_the_index_does(source: Source, made: Synthetic) -> None:
-    given, notes = with_folds(source[1], 4)
+    given, notes = add_folds(source[1], 4)
     assert given == list(index_data(made.root, IndexOptions(copies=False, folds=4)).records)
     assert any(note.startswith("balance of the 4 folds") for note in notes)
     folds = {(r.group, r.fold) for r in learned(given)}
@@ -60,22 +61,22 @@ def test_folds_are_divided_by_group_as_the_index_does(source: Source, made: Synt
     assert all(r.fold == "" for r in given if r.split == "test")
 
 
-def test_each_film_is_held_out_once_chooses_once_and_teaches_the_rest(source: Source) -> None:
-    records, _ = with_folds(source[1], 4)
-    members = [member_records(records, fold, 4) for fold in range(4)]
+def test_each_film_is_test_in_one_fold_val_in_one_and_train_in_the_others(source: Source) -> None:
+    records, _ = add_folds(source[1], 4)
+    members = [hold_out_fold(records, fold, 4) for fold in range(4)]
     seen = Counter((r.path, r.split) for member in members for r in usable(member) if r.split)
     assert seen == {(r.path, s): n for r in learned(records) for s, n in (("test", 1), ("val", 1), ("train", 2))}
     assert all({r.fold for r in usable(m, "val")} == {str((i + 1) % 4)} for i, m in enumerate(members))
     assert all({r.fold for r in usable(m, "test")} == {str(i)} for i, m in enumerate(members))
 
 
-def test_unreadable_files_are_in_no_part(source: Source) -> None:
+def test_unreadable_files_are_in_no_split(source: Source) -> None:
     broken = [replace(source[1][0], split="", status="cut short"), *source[1][1:]]
-    records, _ = with_folds(broken, 3)
-    assert (records[0].fold, member_records(records, 0, 3)[0].split) == ("", "")
+    records, _ = add_folds(broken, 3)
+    assert (records[0].fold, hold_out_fold(records, 0, 3)[0].split) == ("", "")
 
 
-def test_a_run_of_folds_leaves_a_run_a_fold_and_their_figures(run: FoldsResult, source: Source) -> None:
+def test_training_writes_a_run_for_each_fold_and_out_of_fold_figures(run: FoldsResult, source: Source) -> None:
     names = {path.name for path in run.folder.iterdir()}
     assert names >= {"fold-0", "fold-1", "fold-2", "model.safetensors", "model.json", "out_of_fold.csv", "config.yaml"}
     opened = open_run(run.folder)
@@ -83,7 +84,7 @@ def test_a_run_of_folds_leaves_a_run_a_fold_and_their_figures(run: FoldsResult, 
     assert (opened.config.trainer.devices, run.n_test) == (1, len(usable(source[1], "test")))
     for fold in range(3):
         member = open_run(run.folder / f"fold-{fold}")
-        assert list(member.records) == member_records(opened.records, fold, 3)
+        assert list(member.records) == hold_out_fold(opened.records, fold, 3)
         assert (member.folder / "metrics.json").is_file()
     predictions = Predictions.read_csv(run.folder / "out_of_fold.csv")
     assert list(predictions.paths) == [r.path for r in learned(source[1])]
@@ -92,17 +93,17 @@ def test_a_run_of_folds_leaves_a_run_a_fold_and_their_figures(run: FoldsResult, 
     assert "leaks" not in values
 
 
-def test_each_out_of_fold_row_is_the_word_of_the_model_that_did_not_see_it(run: FoldsResult) -> None:
+def test_each_out_of_fold_row_comes_from_the_model_that_did_not_train_on_it(run: FoldsResult) -> None:
     pooled = Predictions.read_csv(run.folder / "out_of_fold.csv")
-    said = dict(zip(pooled.paths, pooled.probabilities.tolist(), strict=True))
+    probabilities = dict(zip(pooled.paths, pooled.probabilities.tolist(), strict=True))
     for fold in range(3):
         place = run.folder / f"fold-{fold}"
         held = [r for r in open_run(run.folder).records if r.fold == str(fold)]
         again = predict_records(load_model(place), open_run(place).root, held, TINY.data, device="cpu")
-        np.testing.assert_allclose([said[path] for path in again.paths], again.probabilities, atol=1e-6)
+        np.testing.assert_allclose([probabilities[path] for path in again.paths], again.probabilities, atol=1e-6)
 
 
-def test_the_runs_model_is_the_mean_of_the_folds(run: FoldsResult) -> None:
+def test_the_model_of_the_run_averages_the_models_of_the_folds(run: FoldsResult) -> None:
     opened = open_run(run.folder)
     films = usable(opened.records, "test")
     result = evaluate_run(run.folder, options=EvaluationOptions(device="cpu"))
@@ -114,8 +115,8 @@ def test_the_runs_model_is_the_mean_of_the_folds(run: FoldsResult) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_what_its_models_saw_is_no_test_of_it(run: FoldsResult, split: str) -> None:
-    with pytest.raises(DataError, match=rf"every {split} film trained some of its 3 models; expected --split test"):
+def test_evaluation_on_train_or_val_is_refused(run: FoldsResult, split: str) -> None:
+    with pytest.raises(DataError, match=rf"every film of {split} taught some of its 3 models; expected --split test"):
         evaluate_run(run.folder, split=split)
 
 
@@ -123,37 +124,37 @@ class Stopped(Exception):
     pass
 
 
-def test_a_stopped_run_goes_on_to_the_same_model(
+def test_a_stopped_run_resumes_to_the_same_model(
     run: FoldsResult, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, trained = module.train, []
 
-    def stop(config: Config, root: Path, records: list[Record], folder: Path, **options: bool) -> None:
+    def stop(config: Config, root: Path, records: list[Record], folder: Path, options: TrainOptions) -> None:
         if len(trained) == 1:
             raise Stopped
-        trained.append(original(config, root, records, folder, **options))
+        trained.append(original(config, root, records, folder, options))
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "train", stop)
         with pytest.raises(Stopped):
             train_folds(TINY, *source, tmp_path / "run", 3)
     steps: list[str] = []
-    train_folds(TINY, *source, tmp_path / "run", 3, resume=True, on_step=steps.append)
-    assert steps[-1] == "fold 2: training without it, model 3 of 3"
+    train_folds(TINY, *source, tmp_path / "run", 3, RESUME, on_step=steps.append)
+    assert steps[-1] == "training model 3 of 3, without fold 2"
     for name in ("model.safetensors", "model.json", "out_of_fold.csv", "metrics_out_of_fold.json"):
         assert (tmp_path / "run" / name).read_bytes() == (run.folder / name).read_bytes()
 
 
-def test_another_run_is_not_gone_on_with(run: FoldsResult, source: Source) -> None:
-    with pytest.raises(RunError, match=r"was started with --folds 3; give the same, or --overwrite"):
-        train(TINY.on_one_device(), source[0], open_run(run.folder).records, run.folder, resume=True)
-    with pytest.raises(RunError, match=r"was started with --folds 3; give the same"):
-        train_folds(TINY, *source, run.folder, 4, resume=True)
-    with pytest.raises(RunError, match=r"already exists; choose another --name"):
+def test_another_run_is_not_resumed(run: FoldsResult, source: Source) -> None:
+    with pytest.raises(RunError, match=r"was started with --folds 3; do the same, or --overwrite"):
+        train(TINY.on_one_device(), source[0], open_run(run.folder).records, run.folder, RESUME)
+    with pytest.raises(RunError, match=r"was started with --folds 3; do the same"):
+        train_folds(TINY, *source, run.folder, 4, RESUME)
+    with pytest.raises(RunError, match=r"exists already; choose another --name"):
         train_folds(TINY, *source, run.folder, 3)
 
 
-def test_wrong_settings_leave_nothing_behind(source: Source, tmp_path: Path) -> None:
+def test_wrong_settings_write_no_folder(source: Source, tmp_path: Path) -> None:
     wrong = load_config("tiny", ["model.finetune_from=nowhere"])
     with pytest.raises(ConfigError, match=r"model\.finetune_from = 'nowhere'"):
         train_folds(wrong, *source, tmp_path / "run", 3)
@@ -162,44 +163,48 @@ def test_wrong_settings_leave_nothing_behind(source: Source, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("folds", [1, 2])
 def test_fewer_than_three_folds_are_refused(source: Source, folds: int) -> None:
-    with pytest.raises(ConfigError, match=rf"--folds {folds}: expected 3 or more: one is held out, another chooses"):
-        with_folds(source[1], folds)
+    with pytest.raises(
+        ConfigError, match=rf"--folds {folds}: expected 3 or more: one fold is predicted, another selects"
+    ):
+        add_folds(source[1], folds)
 
 
 def test_more_folds_than_groups_are_refused(source: Source) -> None:
     with pytest.raises(DataError, match=r"groups for 30 folds; expected one or more groups a fold"):
-        with_folds(source[1], 30)
+        add_folds(source[1], 30)
 
 
-def torn(source: Source) -> list[Record]:
-    """Folds of which the first shares a group with the second: its last file lies there."""
-    records, _ = with_folds(source[1], 3)
+def leaking_folds(source: Source) -> list[Record]:
+    """Records with folds, of which one file of fold 0 was moved to fold 1, so that a group is in both."""
+    records, _ = add_folds(source[1], 3)
     moved = [r for r in learned(records) if r.fold == "0"][-1]
     return [replace(r, fold="1") if r == moved else r for r in records]
 
 
-def test_leaking_folds_are_refused_or_told(source: Source, tmp_path: Path) -> None:
+def test_leaking_folds_are_refused_or_stamped(source: Source, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"fold 0 leaks: of \d+ test files, \d .* give --allow-leaks"):
-        check_folds(torn(source), 3)
+        check_folds(leaking_folds(source), 3)
     with pytest.raises(DataError, match=r"fold 0 leaks: "):
-        train_folds(TINY, source[0], torn(source), tmp_path / "run", 3)
+        train_folds(TINY, source[0], leaking_folds(source), tmp_path / "run", 3)
     assert not (tmp_path / "run").exists()
-    found = train_folds(TINY, source[0], torn(source), tmp_path / "run", 3, allow_leaks=True).found
-    assert found.stamp == stamp_of_folds(torn(source), 3)
+    found = train_folds(
+        TINY, source[0], leaking_folds(source), tmp_path / "run", 3, TrainOptions(allow_leaks=True)
+    ).out_of_fold
+    assert found.stamp == stamp_of_folds(leaking_folds(source), 3)
     assert found.stamp.startswith("leaking folds: fold 0: of ")
     assert read_json(tmp_path / "run" / "metrics_out_of_fold.json")["leaks"]["stamp"] == found.stamp
-    assert open_run(tmp_path / "run").stamp == ""  # the test films are clean of it
-    assert read_manifest(tmp_path / "run" / "manifest.csv") == torn(source)
+    assert open_run(tmp_path / "run").stamp == ""  # the test split itself does not leak
+    assert read_manifest(tmp_path / "run" / "manifest.csv") == leaking_folds(source)
 
 
 def test_a_leaking_split_is_refused_though_its_folds_are_clean(made: Synthetic) -> None:
     leaking = list(index_data(made.root, IndexOptions(copies=False, split="random")).records)
     with pytest.raises(DataError, match="the split leaks: of "):
-        check_folds(with_folds(leaking, 3)[0], 3)
+        check_folds(add_folds(leaking, 3)[0], 3)
 
 
-def test_a_class_that_a_fold_lacks_is_named(source: Source) -> None:
-    records, _ = with_folds(source[1], 3)
+def test_a_fold_without_a_class_is_refused(source: Source) -> None:
+    records, _ = add_folds(source[1], 3)
     bare = [r for r in records if (r.fold, r.label) != ("2", "fractured")]
-    with pytest.raises(DataError, match="fold 2 has no usable film of class 'fractured'; expected some"):
+    with pytest.raises(DataError, match="fold 2 has no usable film of class 'fractured'; expected films of every"):
         check_folds(bare, 3)

@@ -1,4 +1,4 @@
-"""The loggers: what they write, and what is said where one's package is missing."""
+"""The loggers: the files they write, and the error for a missing package."""
 
 import csv
 import sys
@@ -17,7 +17,7 @@ def config(*names: str) -> Config:
     return load_config("tiny", [f"trainer.loggers=[{', '.join(names)}]"])
 
 
-def test_files_of_both_kinds_lie_in_the_run(tmp_path: Path) -> None:
+def test_tensorboard_and_csv_write_into_the_run_folder(tmp_path: Path) -> None:
     for logger in build_loggers(config("tensorboard", "csv"), "head", tmp_path):
         logger.log_metrics({"val_loss": 0.25}, step=3)
         logger.save()
@@ -27,13 +27,13 @@ def test_files_of_both_kinds_lie_in_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])
-def test_a_missing_package_is_named_with_the_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loggers, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=rf"trainer.loggers: {name} is not installed; pip install 'fxkit\[{name}\]'"):
         check_loggers(config("csv", name))
 
 
-def test_packages_that_are_there_pass() -> None:
+def test_installed_loggers_are_accepted() -> None:
     check_loggers(config("tensorboard", "csv"))
 
 
@@ -48,7 +48,7 @@ def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(find_spec("mlflow") is None or find_spec("alembic") is None, reason="mlflow is not installed")
-def test_mlflow_writes_into_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_writes_into_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     logger = build_loggers(config("mlflow"), "head", tmp_path)[0]
     logger.log_metrics({"val_loss": 0.25}, step=3)

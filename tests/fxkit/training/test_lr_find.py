@@ -1,5 +1,6 @@
-"""The search of a learning rate: that it changes nothing, and that the run is trained with what it finds."""
+"""The learning-rate search: it does not change the classifier, and training uses the suggested rate."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,18 @@ from fxkit.models.run_folder import open_run
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import Films
 from fxkit.training.lr_find import HIGHEST, LOWEST, RateSearch, draw_rates, find_rate
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 
 CONFIG = load_config("tiny", ["data.image_size=32", "augment.enabled=false", "trainer.accelerator=cpu"])
+FIND = TrainOptions(find_lr=True)
 
 
-def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
-    found = index_data(made.root, IndexOptions(copies=False))
+def test_the_search_does_not_change_the_classifier(made: Synthetic) -> None:
+    index = index_data(made.root, IndexOptions(copies=False))
     films = Films(
         CONFIG,
-        open_image_root(found.root),
-        found.records,
+        open_image_root(index.root),
+        index.records,
         ("not_fractured", "fractured"),
         build_preprocessing(CONFIG.model, CONFIG.data),
     )
@@ -40,7 +42,7 @@ def test_the_search_leaves_the_classifier_alone(made: Synthetic) -> None:
     assert draw_rates(search).startswith(b"\x89PNG")
 
 
-def test_a_picture_without_a_suggestion() -> None:
+def test_the_figure_is_drawn_without_a_suggestion() -> None:
     assert draw_rates(RateSearch((1e-3, 1e-2), (1.0, 2.0), None)).startswith(b"\x89PNG")
 
 
@@ -49,30 +51,30 @@ def test_a_picture_without_a_suggestion() -> None:
     [
         (
             ["optim.head=probe", "model.hidden=0"],
-            r"^--lr-find: optim\.head = probe fits the head at once, without a learning rate; expected optim",
+            r"^--lr-find: optim\.head = probe fits the head without a learning rate; expected optim",
         ),
         (
             ["optim.epochs=[0, 1]"],
-            r"^--lr-find: optim\.epochs = \[0, 1\] has no epoch in which the head is trained alone",
+            r"^--lr-find: optim\.epochs = \[0, 1\] has no epoch that trains the head alone",
         ),
     ],
 )
-def test_where_there_is_no_rate_to_search_it_is_refused(
+def test_a_search_without_a_trained_head_is_refused(
     settings: list[str], words: str, made: Synthetic, tmp_path: Path
 ) -> None:
-    found = index_data(made.root, IndexOptions(copies=False))
+    index = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=32", *settings])
     with pytest.raises(ConfigError, match=words):
-        train(config, found.root, found.records, tmp_path / "run", find_lr=True)
+        train(config, index.root, index.records, tmp_path / "run", FIND)
     assert not (tmp_path / "run").exists()
 
 
-def test_the_run_is_trained_with_the_rate_and_keeps_it(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, IndexOptions(copies=False))
+def test_the_run_trains_with_the_suggested_rate_and_keeps_it_when_resumed(made: Synthetic, tmp_path: Path) -> None:
+    index = index_data(made.root, IndexOptions(copies=False))
     config = load_config("tiny", ["data.image_size=32", "optim.epochs=[1, 0]", "optim.head_lr=0.123"])
-    train(config, found.root, found.records, tmp_path / "run", find_lr=True)
+    train(config, index.root, index.records, tmp_path / "run", FIND)
     rate = open_run(tmp_path / "run").config.optim.head_lr
     assert (tmp_path / "run" / "figures" / "lr_find.png").is_file()
     assert rate == 0.123 or LOWEST <= rate <= HIGHEST
-    train(config, found.root, found.records, tmp_path / "run", find_lr=True, resume=True)
+    train(config, index.root, index.records, tmp_path / "run", replace(FIND, resume=True))
     assert open_run(tmp_path / "run").config.optim.head_lr == rate

@@ -1,4 +1,4 @@
-"""Full memory: told before training, with a batch size that a step was seen to fit."""
+"""The memory check: it runs before training and suggests a batch size that a step fitted."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from fxkit.config import Config, DataConfig, ModelConfig, OptimConfig, TrainerConfig
 from fxkit.errors import ConfigError
 from fxkit.models.classifier import build_classifier
-from fxkit.training.memory import check_memory, fits, fitting_batch_size, out_of_memory, training_step
+from fxkit.training.memory import build_step, check_memory, fits, fitting_batch_size, out_of_memory
 from fxkit.training.phases import check_trainer
 
 CPU = Config(trainer=TrainerConfig(accelerator="cpu", loggers=()))
@@ -21,38 +21,40 @@ def full_above(films: int, error: type[BaseException] = torch.OutOfMemoryError, 
     return step
 
 
-@pytest.mark.parametrize(("films", "found"), [(64, 64), (63, 32), (5, 4), (1, 1), (0, 0)])
-def test_it_halves_until_a_step_fits(films: int, found: int) -> None:
-    assert fitting_batch_size(full_above(films), 64) == found
+@pytest.mark.parametrize(("films", "fitting"), [(64, 64), (63, 32), (5, 4), (1, 1), (0, 0)])
+def test_the_batch_size_is_halved_until_a_step_fits(films: int, fitting: int) -> None:
+    assert fitting_batch_size(full_above(films), 64) == fitting
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError(TEXTS[0]), RuntimeError(TEXTS[1])])
-def test_what_full_memory_looks_like(error: BaseException) -> None:
+def test_out_of_memory_errors_are_recognised(error: BaseException) -> None:
     assert out_of_memory(error)
 
 
-def test_other_errors_are_not_taken_for_it() -> None:
+def test_other_errors_are_raised() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         fits(full_above(0, RuntimeError, "shapes cannot be multiplied"), 1)
 
 
-def test_the_error_names_what_fits() -> None:
+def test_the_error_suggests_a_batch_size_that_fits() -> None:
     config = Config(data=DataConfig(batch_size=48), optim=OptimConfig(accumulate=2))
-    words = "data.batch_size = 48: does not fit in memory; 12 fits: give --batch-size 12, and --accumulate 8 "
+    words = "data.batch_size = 48: does not fit in memory; 12 fits: use --batch-size 12, and --accumulate 8 "
     with pytest.raises(ConfigError, match=words):
         check_memory(full_above(20), config)
     check_memory(full_above(48), config)
 
 
-def test_no_room_for_one_film() -> None:
-    with pytest.raises(ConfigError, match="not even one film fits in memory; give a smaller --image-size"):
+def test_an_error_is_raised_if_no_film_fits() -> None:
+    with pytest.raises(
+        ConfigError, match=r"data\.batch_size = 32: not even one film fits in memory; use a smaller --image-size"
+    ):
         check_memory(full_above(0), Config())
 
 
-def test_the_step_leaves_weights_and_random_numbers_alone() -> None:
+def test_the_step_changes_neither_weights_nor_the_random_state() -> None:
     model = build_classifier(ModelConfig(backbone="test_resnet", pretrained=False, hidden=8), 2)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     state = torch.random.get_rng_state()
-    training_step(model, CPU, check_trainer(CPU), 64)(3)
+    build_step(model, CPU, check_trainer(CPU), 64)(3)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())

@@ -1,4 +1,4 @@
-"""The linear probe: against known optima, and as a phase of training."""
+"""The linear probe: compared with known optima, and as a phase of training."""
 
 from pathlib import Path
 from typing import cast
@@ -19,7 +19,7 @@ from fxkit.synth.dataset import Synthetic
 from fxkit.training.folds import train_folds
 from fxkit.training.history import read_history
 from fxkit.training.probe import fit_head
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 
 SETTINGS = ("data.image_size=64", "model.hidden=0", "optim.head=probe")
 
@@ -36,7 +36,7 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("balanced", [False, True])
-def test_two_classes_reach_the_optimum_that_the_docstring_names(balanced: bool) -> None:
+def test_two_classes_reach_the_optimum_of_the_documented_loss(balanced: bool) -> None:
     x, labels = points(2)
     scaled = (x - x.mean(0)) / x.std(0)
     share = np.bincount(labels) / len(labels)
@@ -52,14 +52,14 @@ def test_two_classes_reach_the_optimum_that_the_docstring_names(balanced: bool) 
     assert np.allclose(softmax(x @ weights.T + biases)[:, 1], expected, atol=1e-3)
 
 
-def test_three_classes_have_a_direction_each_and_follow_the_shares() -> None:
+def test_with_a_strong_penalty_three_classes_get_their_frequencies() -> None:
     x, labels = points(3)
     weights, biases = fit_head(x, labels, penalty=1e4, balanced=False)
     assert weights.shape == (3, 4)
     assert np.allclose(softmax(x @ weights.T + biases)[0], np.bincount(labels) / len(labels), atol=0.02)
 
 
-def test_a_feature_that_never_changes_does_no_harm() -> None:
+def test_a_constant_feature_gives_finite_weights() -> None:
     x, labels = points(2)
     x[:, 2] = 7.0
     weights, biases = fit_head(x, labels, penalty=0.1, balanced=True)
@@ -67,7 +67,7 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     assert np.isfinite(biases).all()
 
 
-def test_the_penalty_does_not_depend_on_how_often_films_come() -> None:
+def test_the_penalty_does_not_depend_on_the_number_of_films() -> None:
     x, labels = points(2)
     once = fit_head(x, labels, penalty=0.5, balanced=True)
     twice = fit_head(np.tile(x, (2, 1)), np.tile(labels, 2), penalty=0.5, balanced=True)
@@ -75,27 +75,27 @@ def test_the_penalty_does_not_depend_on_how_often_films_come() -> None:
 
 
 def test_a_hidden_layer_is_refused_before_anything_is_written(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root)
+    index = index_data(made.root)
     config = load_config("tiny", ["optim.head=probe", "model.hidden=8"])
     with pytest.raises(ConfigError, match=r"probe: model\.hidden = 8; expected a linear head: set model\.hidden=0"):
-        train(config, found.root, found.records, tmp_path / "run")
+        train(config, index.root, index.records, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_folds_train_a_probe_each_and_average_them(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root)
+def test_each_fold_trains_a_probe_and_the_run_averages_them(made: Synthetic, tmp_path: Path) -> None:
+    index = index_data(made.root)
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[1,0]"])
-    train_folds(config, found.root, found.records, tmp_path / "run", 3)
+    train_folds(config, index.root, index.records, tmp_path / "run", 3)
     model = load_model(tmp_path / "run")
     assert model.card.members == 3
     assert all(isinstance(member.classifier, Classifier) for member in model.members)
     assert [len(cast(Classifier, member.classifier).head) for member in model.members] == [2, 2, 2]
 
 
-def test_training_keeps_the_probe_and_is_the_same_again(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root)
+def test_training_saves_the_probe_and_repeats_exactly(made: Synthetic, tmp_path: Path) -> None:
+    index = index_data(made.root)
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[2,0]", "optim.film_weights=true"])
-    result = train(config, found.root, found.records, tmp_path / "probe")
+    result = train(config, index.root, index.records, tmp_path / "probe")
     assert (result.phase, result.epoch) == ("head", 0)
     row = read_history(tmp_path / "probe" / "history.csv")[0]
     assert float(row["val_loss"]) == pytest.approx(result.val_loss, abs=1e-4)
@@ -103,22 +103,22 @@ def test_training_keeps_the_probe_and_is_the_same_again(made: Synthetic, tmp_pat
     assert row["val_auroc"] != ""
     assert read_json(tmp_path / "probe" / "phases.json")["head"]["finetuned_from"] == ""
     model = load_model(tmp_path / "probe")
-    train(config, found.root, found.records, tmp_path / "again")
+    train(config, index.root, index.records, tmp_path / "again")
     again = load_model(tmp_path / "again")
     for a, b in zip(model.classifier.parameters(), again.classifier.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_fine_tuning_goes_on_from_the_probe(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root)
+def test_fine_tuning_starts_from_the_probe(made: Synthetic, tmp_path: Path) -> None:
+    index = index_data(made.root)
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[1,1]"])
-    train(config, found.root, found.records, tmp_path / "run")
+    train(config, index.root, index.records, tmp_path / "run")
     rows = read_history(tmp_path / "run" / "history.csv")
     assert [row["phase"] for row in rows] == ["head", "finetune"]
-    train(config, found.root, found.records, tmp_path / "run", resume=True)
+    train(config, index.root, index.records, tmp_path / "run", TrainOptions(resume=True))
     assert read_history(tmp_path / "run" / "history.csv") == rows
 
 
-def test_the_preset_is_a_linear_head_of_one_pass() -> None:
+def test_the_preset_has_a_linear_head_and_one_pass() -> None:
     config = load_config("probe", [])
     assert (config.model.hidden, config.optim.head, config.optim.epochs) == (0, "probe", (1, 0))

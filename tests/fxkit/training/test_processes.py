@@ -1,4 +1,4 @@
-"""Several processes: together they see each film once, and end where one process ends."""
+"""Several processes: together they see each film once, and their model equals that of one process."""
 
 import os
 import subprocess
@@ -24,9 +24,9 @@ CONFIG = load_config("tiny", ["data.image_size=32", "data.batch_size=4"])
 
 @pytest.fixture(scope="module")
 def films(made: Synthetic) -> Films:
-    found = index_data(made.root, IndexOptions(copies=False))
+    index = index_data(made.root, IndexOptions(copies=False))
     preprocessing = build_preprocessing(CONFIG.model, CONFIG.data)
-    return Films(CONFIG, open_image_root(found.root), found.records, check_records(found.records), preprocessing)
+    return Films(CONFIG, open_image_root(index.root), index.records, check_records(index.records), preprocessing)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
@@ -39,7 +39,7 @@ def test_each_validation_film_counts_once(films: Films, processes: int) -> None:
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_no_training_film_is_in_two_shares(films: Films, processes: int) -> None:
+def test_no_training_file_is_in_two_shares(films: Films, processes: int) -> None:
     shares = [films.train_loader("head", 0, (rank, processes)).dataset.indices for rank in range(processes)]  # type: ignore[attr-defined]
     assert len({len(share) for share in shares}) == 1
     together = [index for share in shares for index in share]
@@ -48,8 +48,8 @@ def test_no_training_film_is_in_two_shares(films: Films, processes: int) -> None
 
 
 @pytest.mark.slow
-def test_two_processes_end_where_one_does(made: Synthetic, tmp_path: Path) -> None:
-    """With half the batch each, no dropout and no weights of classes, both take the same steps but for rounding."""
+def test_two_processes_train_the_same_model_as_one(made: Synthetic, tmp_path: Path) -> None:
+    """With half the batch per process, no dropout and no class weights, both steps agree up to rounding."""
     records = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split != "val"]
     validation = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split == "val"][:-1]
     kept = len([r for r in records if r.split == "train"]) // 8 * 8
@@ -61,8 +61,8 @@ def test_two_processes_end_where_one_does(made: Synthetic, tmp_path: Path) -> No
     arguments += ["--image-size", "64", "--epochs", "2,0"]
     two = ["--devices", "2", "--strategy", "ddp", "--batch-size", "4", "--name", "two"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for more in (["--devices", "1", "--batch-size", "8", "--name", "one"], two):
-        subprocess.run([*arguments, *more], check=True, capture_output=True, env=environment, timeout=300)
+    for options in (["--devices", "1", "--batch-size", "8", "--name", "one"], two):
+        subprocess.run([*arguments, *options], check=True, capture_output=True, env=environment, timeout=300)
     one, both = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert all(torch.allclose(both[key], one[key], atol=1e-4) for key in one)
     for a, b in zip(*(read_history(tmp_path / name / "history.csv") for name in ("one", "two")), strict=True):

@@ -1,4 +1,4 @@
-"""A run that the system kills and that is resumed ends with the same bytes as one left alone."""
+"""A run that is killed and resumed gives the same bytes as an uninterrupted run."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def command(folder: Path, made: Synthetic, settings: list[str]) -> list[str]:
 
 
 def kill_after(rows: int, arguments: list[str], history: Path) -> None:
-    """Run until history.csv has so many rows, then kill it; fail where it ends before."""
+    """Start a run and kill it once history.csv has so many rows; fail if the run ends before that."""
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while len(read_history(history)) < rows:
@@ -39,10 +39,10 @@ def kill_after(rows: int, arguments: list[str], history: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
-@pytest.mark.parametrize("more", [[], EVERYTHING], ids=["plain", "averaged, mixed, unfrozen by stages"])
-def test_a_killed_run_ends_with_the_same_bytes(made: Synthetic, tmp_path: Path, more: list[str]) -> None:
+@pytest.mark.parametrize("settings", [[], EVERYTHING], ids=["plain", "averaged, mixed, unfrozen by stages"])
+def test_a_killed_run_resumes_to_the_same_bytes(made: Synthetic, tmp_path: Path, settings: list[str]) -> None:
     write_manifest(tmp_path / "manifest.csv", index_data(made.root, IndexOptions(copies=False)).records)
-    arguments = command(tmp_path, made, SETTINGS + more)
+    arguments = command(tmp_path, made, SETTINGS + settings)
     subprocess.run([*arguments, "--name", "whole"], check=True, capture_output=True)
     history = tmp_path / "killed" / "history.csv"
     kill_after(1, [*arguments, "--name", "killed"], history)

@@ -1,4 +1,4 @@
-"""Training in two phases: that it learns, what it leaves, that it resumes exactly, and what it refuses."""
+"""Training in two phases: it learns, writes the run folder, resumes exactly and refuses wrong input."""
 
 import shutil
 import subprocess
@@ -19,22 +19,23 @@ from fxkit.models.saved import load_model
 from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import check_records
 from fxkit.training.history import History, read_history
-from fxkit.training.train import train
+from fxkit.training.train import TrainOptions, train
 
 Source = tuple[Path, tuple[Record, ...]]
+RESUME = TrainOptions(resume=True)
 
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    found = index_data(made.root)
-    return found.root, found.records
+    index = index_data(made.root)
+    return index.root, index.records
 
 
 def settings(*texts: str) -> Config:
     return load_config("tiny", ["data.image_size=64", *texts])
 
 
-def test_a_run_folder_holds_what_it_promises(trained: Run) -> None:
+def test_a_run_folder_contains_the_documented_files(trained: Run) -> None:
     names = {path.name for path in trained.folder.iterdir()}
     assert names >= {
         "config.yaml",
@@ -51,7 +52,7 @@ def test_a_run_folder_holds_what_it_promises(trained: Run) -> None:
     assert list((trained.folder / "logs").rglob("events.out.tfevents*"))
 
 
-def test_the_history_has_a_row_an_epoch(trained: Run) -> None:
+def test_the_history_has_a_row_for_each_epoch(trained: Run) -> None:
     rows = read_history(trained.folder / "history.csv")
     assert [(r["phase"], r["epoch"]) for r in rows] == [("head", "0"), ("finetune", "0")]
     assert all(float(r["val_loss"]) > 0 and 0 <= float(r["val_auroc"]) <= 1 for r in rows)
@@ -75,12 +76,12 @@ def test_a_killed_run_resumes_to_the_same_weights(
             patch.setattr(History, "on_train_epoch_end", _stop_after(stop_after))
             with pytest.raises(SystemExit):
                 train(config, *source, folder)
-        train(config, *source, folder, resume=True)
+        train(config, *source, folder, RESUME)
         for name in ("model.safetensors", "history.csv"):
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_a_run_killed_before_its_first_epoch_resumes_with_its_weights(
+def test_a_run_killed_before_its_first_epoch_resumes_with_the_given_weights(
     source: Source, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings("optim.epochs=[1, 0]", f"model.weights={trained.folder / 'model.safetensors'}")
@@ -88,13 +89,13 @@ def test_a_run_killed_before_its_first_epoch_resumes_with_its_weights(
         patch.setattr(History, "on_train_epoch_end", _stop_after(1))
         with pytest.raises(SystemExit):
             train(config, *source, tmp_path / "run")
-    train(config, *source, tmp_path / "run", resume=True)
+    train(config, *source, tmp_path / "run", RESUME)
     given, kept = (load_file(f / "model.safetensors") for f in (trained.folder, tmp_path / "run"))
     assert all(torch.equal(kept[key], given[key]) for key in given if key.startswith("backbone."))
 
 
 def _stop_after(epochs: int) -> object:
-    """The history callback, which then ends the process as a kill would."""
+    """Return a history callback that stops the training with SystemExit after so many epochs."""
     original, seen = History.on_train_epoch_end, []
 
     def stop(self: object, trainer: object, learner: object) -> None:
@@ -106,7 +107,7 @@ def _stop_after(epochs: int) -> object:
     return stop
 
 
-def test_the_kept_weights_are_those_of_the_best_epoch(source: Source, tmp_path: Path) -> None:
+def test_the_saved_weights_are_those_of_the_best_epoch(source: Source, tmp_path: Path) -> None:
     result = train(settings("optim.epochs=[3, 2]"), *source, tmp_path / "run")
     rows = read_history(tmp_path / "run" / "history.csv")
     best = min(rows, key=lambda r: float(r["val_loss"]))
@@ -117,7 +118,7 @@ def test_the_kept_weights_are_those_of_the_best_epoch(source: Source, tmp_path: 
     assert all(torch.equal(tensor, state[f"classifier.{key}"]) for key, tensor in kept.items())
 
 
-def test_early_stopping_ends_a_phase_that_gets_no_better(source: Source, tmp_path: Path) -> None:
+def test_early_stopping_ends_a_phase_that_does_not_improve(source: Source, tmp_path: Path) -> None:
     train(settings("optim.epochs=[30, 0]", "optim.patience=1", "optim.head_lr=1.0"), *source, tmp_path / "run")
     assert len(read_history(tmp_path / "run" / "history.csv")) < 30
 
@@ -127,7 +128,7 @@ def test_fine_tuning_alone_needs_no_head_phase(source: Source, tmp_path: Path) -
     assert (result.phase, result.finetuned_from) == ("finetune", "layer4")
 
 
-def test_more_than_two_classes(source: Source, tmp_path: Path) -> None:
+def test_more_than_two_classes_train(source: Source, tmp_path: Path) -> None:
     root, records = source
     train(settings(), root, [replace(r, label=f"class{i % 3}") for i, r in enumerate(records)], tmp_path / "run")
     model = load_model(tmp_path / "run")
@@ -155,7 +156,7 @@ def test_the_common_backbones_train(source: Source, tmp_path: Path, backbone: st
 
 
 @pytest.mark.slow
-def test_two_processes_leave_one_run(source: Source, tmp_path: Path) -> None:
+def test_two_processes_write_one_run(source: Source, tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.csv", source[1])
     arguments = ["train", "--manifest", "manifest.csv", "--root", str(source[0]), "--config", "tiny"]
     arguments += ["--image-size", "64", "--runs", ".", "--name", "run", "--quiet"]
@@ -169,13 +170,13 @@ def test_two_processes_leave_one_run(source: Source, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_learns_what_markers_give_away(tmp_path: Path) -> None:
+def test_training_learns_markers_that_reveal_the_class(tmp_path: Path) -> None:
     from fxkit.synth.dataset import synth
 
     made = synth(tmp_path / "films", films=120, size_px=96, marker_correlation=1.0)
-    found = index_data(made.root)
+    index = index_data(made.root)
     config = settings("optim.epochs=[2, 14]", "optim.finetune_backbone_lr=3e-3", "augment.enabled=false")
-    result = train(config, found.root, found.records, tmp_path / "run")
+    result = train(config, index.root, index.records, tmp_path / "run")
     assert result.val_auroc > 0.7
 
 
@@ -186,22 +187,22 @@ def test_an_existing_run_is_refused(source: Source, trained: Run) -> None:
 
 def test_resuming_with_other_settings_is_refused(source: Source, trained: Run) -> None:
     with pytest.raises(RunError, match="was started with other 'optim' settings"):
-        train(settings("optim.patience=1"), *source, trained.folder, resume=True)
+        train(settings("optim.patience=1"), *source, trained.folder, RESUME)
 
 
 def test_resuming_on_other_films_is_refused(source: Source, trained: Run) -> None:
-    with pytest.raises(RunError, match="was started with another manifest"):
-        train(settings(), source[0], source[1][1:], trained.folder, resume=True)
+    with pytest.raises(RunError, match="was started on another manifest"):
+        train(settings(), source[0], source[1][1:], trained.folder, RESUME)
 
 
 def test_resuming_on_another_root_is_refused(source: Source, trained: Run, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="was started with the films in"):
-        train(settings(), tmp_path, source[1], trained.folder, resume=True)
+    with pytest.raises(RunError, match="was started on the films in"):
+        train(settings(), tmp_path, source[1], trained.folder, RESUME)
     films = Path(shutil.copytree(source[0], tmp_path / "films"))
     train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run")
     (films / "clean.json").write_text('{"settings": {"detector": "rapidocr"}}')
-    with pytest.raises(RunError, match="was started with the films in"):
-        train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run", resume=True)
+    with pytest.raises(RunError, match="was started on the films in"):
+        train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run", RESUME)
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_written(source: Source, tmp_path: Path) -> None:
@@ -214,23 +215,25 @@ def test_an_unknown_stage_is_refused_before_anything_is_written(source: Source, 
     "setting",
     ["strategy=dpp", "accelerator=foo", "devices=zwei", "devices=0", "precision=17-mixed"],
 )
-def test_what_lightning_refuses_is_no_bug_and_leaves_nothing(source: Source, tmp_path: Path, setting: str) -> None:
+def test_settings_that_lightning_refuses_are_known_errors_and_write_no_folder(
+    source: Source, tmp_path: Path, setting: str
+) -> None:
     with pytest.raises(ConfigError, match="trainer settings: "):
         train(settings(f"trainer.{setting}"), *source, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_an_unknown_backbone_is_no_bug(source: Source, tmp_path: Path) -> None:
+def test_an_unknown_backbone_is_a_known_error(source: Source, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="timm has no such model; did you mean"):
         train(settings("model.backbone=resnet5O"), *source, tmp_path / "run")
 
 
-def test_one_class_is_not_enough(source: Source) -> None:
+def test_a_single_class_is_refused(source: Source) -> None:
     with pytest.raises(DataError, match=r"found 1 class \(fractured\); expected two or more"):
         check_records([r for r in source[1] if r.label == "fractured"])
 
 
-def test_a_split_without_a_class_is_named(source: Source) -> None:
+def test_a_split_without_a_class_is_refused(source: Source) -> None:
     records = [r for r in source[1] if not (r.split == "val" and r.label == "fractured")]
     with pytest.raises(DataError, match="split 'val' has no usable film of class 'fractured'"):
         check_records(records)

@@ -1,4 +1,4 @@
-"""The search: what it tries, that it stops early and resumes exactly, that test films stay out, what it leaves."""
+"""The search: its trials, early stopping, exact resuming, its files, and that it never reads test films."""
 
 import csv
 import math
@@ -19,7 +19,7 @@ from fxkit.metrics.predictions import Predictions
 from fxkit.synth.dataset import Synthetic, synth
 from fxkit.training.search import search as module
 from fxkit.training.search.results import SearchResult
-from fxkit.training.search.search import score, search
+from fxkit.training.search.search import SearchOptions, score, search
 from fxkit.training.search.space import Choices, Range, Space
 
 TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
@@ -32,13 +32,13 @@ Source = tuple[Path, list[Record]]
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    found = index_data(made.root, IndexOptions(copies=False))
-    return found.root, list(found.records)
+    index = index_data(made.root, IndexOptions(copies=False))
+    return index.root, list(index.records)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """Trainings with a known answer, best at a rate of 0.01 and with fold 1 the easiest; which were asked for."""
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
+    """Replace training by a known score (best at rate 0.01, highest in fold 1); return the calls as (rate, fold)."""
     calls: list[tuple[float, int]] = []
 
     def answer(config: Config, _task: Any, fold: int, _place: Path) -> float:
@@ -50,10 +50,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
 
 
 def run(source: Source, folder: Path, trials: int, config: Config = TINY, **options: Any) -> SearchResult:
-    return search(config, *source, folder, SPACE, trials=trials, folds=3, **options)
+    return search(config, *source, folder, SPACE, SearchOptions(trials, folds=3, **options))
 
 
-def test_the_best_is_found_and_left_as_a_preset(source: Source, tmp_path: Path, asked: list[Any]) -> None:
+def test_the_best_settings_are_found_and_written_as_a_preset(source: Source, tmp_path: Path, calls: list[Any]) -> None:
     result = run(source, tmp_path / "s", 25)
     assert len(result.trials) == 25
     assert result.trials[0].settings == {"optim.head_lr": TINY.optim.head_lr, "model.hidden": TINY.model.hidden}
@@ -65,8 +65,8 @@ def test_the_best_is_found_and_left_as_a_preset(source: Source, tmp_path: Path, 
     assert "optimistic" in (tmp_path / "s" / "best.yaml").read_text()
 
 
-def test_the_table_has_a_row_a_trial_and_the_figure_is_a_picture(
-    source: Source, tmp_path: Path, asked: list[Any]
+def test_the_table_has_a_row_for_each_trial_and_the_figure_is_a_picture(
+    source: Source, tmp_path: Path, calls: list[Any]
 ) -> None:
     result = run(source, tmp_path / "s", 12)
     with (tmp_path / "s" / "trials.csv").open(newline="") as file:
@@ -77,15 +77,13 @@ def test_the_table_has_a_row_a_trial_and_the_figure_is_a_picture(
     assert (tmp_path / "s" / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_hopeless_trials_are_stopped_after_a_fold(
-    source: Source, tmp_path: Path, asked: list[tuple[float, int]]
-) -> None:
+def test_poor_trials_are_stopped_after_a_fold(source: Source, tmp_path: Path, calls: list[tuple[float, int]]) -> None:
     result = run(source, tmp_path / "s", 25)
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
     assert 0 < len(pruned) < 20
     assert all(len(trial.folds) < 3 for trial in pruned)
     assert all(trial.state == "complete" for trial in result.trials[: module.UNPRUNED])
-    assert len(asked) == sum(len(trial.folds) for trial in result.trials)
+    assert len(calls) == sum(len(trial.folds) for trial in result.trials)
 
 
 class Killed(BaseException):
@@ -94,7 +92,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def killed_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Let the search be killed before the nth answer."""
+    """Return a function that makes the search stop after a number of scored folds."""
 
     def prepare(count: int) -> None:
         answer, left = module._score_fold, iter(range(count))
@@ -110,8 +108,8 @@ def killed_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.undo()
 
 
-def test_a_killed_search_goes_on_to_the_same_trials(
-    source: Source, tmp_path: Path, asked: list[Any], killed_after: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_killed_search_resumes_to_the_same_trials(
+    source: Source, tmp_path: Path, calls: list[Any], killed_after: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(source, tmp_path / "whole", 9)
     answer = module._score_fold
@@ -125,28 +123,28 @@ def test_a_killed_search_goes_on_to_the_same_trials(
     assert plain[0] == plain[1]
 
 
-def test_another_search_is_not_gone_on_with(source: Source, tmp_path: Path, asked: list[Any]) -> None:
+def test_another_search_is_not_resumed(source: Source, tmp_path: Path, calls: list[Any]) -> None:
     run(source, tmp_path / "s", 1)
     with pytest.raises(RunError, match="already exists; choose another --name"):
         run(source, tmp_path / "s", 1)
-    with pytest.raises(RunError, match="was started with another objective; give the same, or --overwrite"):
+    with pytest.raises(RunError, match="was started with another objective; use the same, or give --overwrite"):
         run(source, tmp_path / "s", 1, objective="log_loss", resume=True)
     with pytest.raises(RunError, match="was started with other 'optim' settings"):
         run(source, tmp_path / "s", 1, load_config("tiny", ["data.image_size=64"]), resume=True)
     other = {"optim.head_lr": SPACE["optim.head_lr"]}
     with pytest.raises(RunError, match="was started with another space"):
-        search(TINY, *source, tmp_path / "s", other, trials=1, folds=3, resume=True)
+        search(TINY, *source, tmp_path / "s", other, SearchOptions(trials=1, folds=3, resume=True))
     assert len(run(source, tmp_path / "s", 2, overwrite=True).trials) == 2
 
 
-def test_the_same_settings_are_not_trained_twice(source: Source, tmp_path: Path, asked: list[Any]) -> None:
+def test_the_same_settings_are_not_trained_twice(source: Source, tmp_path: Path, calls: list[Any]) -> None:
     space = {"model.hidden": Choices(choices=(16, 32))}
-    result = search(TINY, *source, tmp_path / "s", space, trials=8, folds=3)
+    result = search(TINY, *source, tmp_path / "s", space, SearchOptions(trials=8, folds=3))
     assert [trial.state for trial in result.trials] == ["complete"] * 8
-    assert len(asked) == 6  # two settings on three folds
+    assert len(calls) == 6  # two settings on three folds
 
 
-def test_settings_that_fail_are_told_and_others_go_on(
+def test_failed_trials_are_listed_and_the_search_continues(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(config: Config, _task: Any, fold: int, _place: Path) -> float:
@@ -162,16 +160,17 @@ def test_settings_that_fail_are_told_and_others_go_on(
     assert all(math.isnan(trial.score) for trial in failed)
     assert result.best.settings["model.hidden"] == 32
     only = {"model.hidden": Choices(choices=(16, 16.0))}
-    with pytest.raises(RunError, match=r"none of 2 trials came to an end; the last said: the training diverged"):
-        search(TINY, *source, tmp_path / "t", only, trials=2, folds=3)
+    with pytest.raises(RunError, match=r"none of 2 trials finished; error of the last one: the training diverged"):
+        search(TINY, *source, tmp_path / "t", only, SearchOptions(trials=2, folds=3))
 
 
-def test_real_trainings_answer_without_the_test_films(tmp_path: Path) -> None:
+def test_real_training_runs_without_the_test_films(tmp_path: Path) -> None:
     films = synth(tmp_path / "films", films=24, size_px=96)
     records = list(index_data(films.root, IndexOptions(copies=False)).records)
     for record in usable(records, "test"):
         (films.root / record.path).unlink()
-    result = search(TINY, films.root, records, tmp_path / "s", SPACE, trials=2, folds=3, objective="log_loss")
+    options = SearchOptions(trials=2, folds=3, objective="log_loss")
+    result = search(TINY, films.root, records, tmp_path / "s", SPACE, options)
     assert [trial.state for trial in result.trials] == ["complete", "complete"]
     assert all(0 < value < 3 for trial in result.trials for value in trial.folds)
     assert result.best.score == min(trial.score for trial in result.trials)
@@ -196,11 +195,11 @@ def test_an_unknown_objective_is_refused(source: Source, tmp_path: Path) -> None
         run(source, tmp_path / "s", 1, objective="f1")
 
 
-def test_scores_are_by_film() -> None:
+def test_the_score_is_by_film() -> None:
     p = np.array([0.9, 0.5, 0.2, 0.4])
-    told = Predictions(
+    predictions = Predictions(
         ("no", "yes"), ("a1", "a2", "b", "c"), np.array([1, 1, 0, 1]), np.stack([1 - p, p], 1),
         ("a", "a", "b", "c"), ("a", "a", "b", "c"),
     )  # fmt: skip
-    assert score(told, "auroc") == 1.0
-    assert score(told, "log_loss") == pytest.approx(log_loss([1, 0, 1], [0.7, 0.2, 0.4]))
+    assert score(predictions, "auroc") == 1.0
+    assert score(predictions, "log_loss") == pytest.approx(log_loss([1, 0, 1], [0.7, 0.2, 0.4]))
