@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 FXKIT := $(BIN)/fxkit
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint docs dist light pictures clean
 
 venv: .venv/.done
 
@@ -12,7 +12,7 @@ venv: .venv/.done
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $@
 
-# The whole job on made films whose markers nearly tell the class; the last line is the audit's path.
+# Every command once, on made films whose markers nearly give the class away. The last line is the path of the audit.
 demo: venv
 	rm -rf demo
 	$(FXKIT) synth demo/films --films 200 --size 256 --marker-correlation 0.9 --jobs 2
@@ -26,7 +26,7 @@ demo: venv
 	$(FXKIT) report demo/run
 	@$(FXKIT) audit demo/run --data-card demo/data.json
 
-# One process a processor, each of one thread; a file's tests stay together, since they share what they train.
+# One process for each processor, with one thread each. Tests of one file stay together: they share trained models.
 test: venv
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
@@ -36,5 +36,22 @@ lint: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The site, in docs/_build/html; needs no network, and a warning is an error.
+docs: venv
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+# The pictures of README and docs, from made films; needs `make demo` and Chromium.
+pictures: demo
+	$(BIN)/python docs/make_pictures.py demo docs/pictures
+
+# sdist and wheel, in dist/.
+dist: venv
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+# The wheel, installed without torch in a new environment, must index and clean films outside the checkout.
+light: dist
+	sh requirements/check_light.sh $(PYTHON)
+
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo build dist docs/_build *.egg-info

@@ -1,4 +1,4 @@
-"""The command line: options, one library call, what to print. Nothing heavy is imported here."""
+"""The command line: options, one library call, and what to print. Nothing heavy is imported here."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import click
+import cloup
 
 from fxkit import __version__
 from fxkit.cli.ablate import ablate
@@ -30,41 +31,25 @@ from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
 from preprocess.errors import KnownError, one_line
 
-BUG_TEXT = "a bug in fxkit: {error}. The traceback is in {log}; please report it with the command you ran."
+BUG_TEXT = "bug in fxkit: {error}. The traceback is in {log}; please report it with the command that you ran."
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@cloup.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    sections=(
+        cloup.Section("Data", (index_command, clean_labels, markernet, synth_command)),
+        cloup.Section("Train", (train, search, calibrate, predict)),
+        cloup.Section("Trust", (evaluate, compare, ablate, cam, report, audit)),
+        cloup.Section("Share", (export, push, pull)),
+        cloup.Section("Install", (doctor,)),
+    ),
+)
 @click.version_option(__version__, prog_name="fxkit")
 def fxkit() -> None:
     """Classify bone fractures on X-rays, and find out whether the score is honest.
 
-    A research tool: it makes no diagnosis.
+    For research only. Do not use for diagnosis.
     """
-
-
-COMMANDS = (
-    synth_command,
-    index_command,
-    clean_labels,
-    markernet,
-    train,
-    search,
-    evaluate,
-    compare,
-    calibrate,
-    predict,
-    export,
-    push,
-    pull,
-    cam,
-    ablate,
-    report,
-    audit,
-    doctor,
-)
-
-for command in COMMANDS:
-    fxkit.add_command(command)
 
 
 def fail(text: object, code: int) -> int:
@@ -79,7 +64,7 @@ def log_bug(error: Exception) -> int:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 a known error, 2 wrong usage, 3 a bug, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 known error, 2 wrong usage, 3 bug, 130 interrupted."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         code = fxkit.main(args, prog_name="fxkit", standalone_mode=False) or 0
@@ -90,9 +75,14 @@ def main(args: list[str] | None = None) -> None:
         code = error.exit_code
     except KnownError as error:
         code = fail(error, 1)
+    except ModuleNotFoundError as error:
+        from fxkit.packages import explain_missing
+
+        missing = explain_missing(error.name)
+        code = fail(missing, 1) if missing else log_bug(error)
     except OSError as error:
-        hint = "; free some space, then start again or go on with --resume" if error.errno == errno.ENOSPC else ""
+        hint = "; free some space, then start again or continue with --resume" if error.errno == errno.ENOSPC else ""
         code = fail(f"{error}{hint}", 1)
-    except Exception as error:  # noqa: BLE001  the last line of defence: whatever is left is a bug
+    except Exception as error:  # noqa: BLE001  anything else is a bug
         code = log_bug(error)
     sys.exit(code)

@@ -4,33 +4,39 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cloup
 
-from fxkit.cli.options import load_source, refuse_inside, source_options
-
-
-@click.command(short_help="Measure what the markers, the split or a setting are worth to the score.")
-@click.argument("name", required=False)
-@source_options
-@click.option(
-    "--cleaned",
-    type=click.Path(path_type=Path),
-    help="The films as `clean-labels` left them; made if missing.",
+from fxkit.cli.options import (
+    PATH,
+    build_config,
+    device_option,
+    load_source,
+    model_options,
+    refuse_inside,
+    source_options,
 )
-@click.option("--full", is_flag=True, help="Train both phases; else a linear head on frozen features, in minutes.")
-@click.option("--seeds", help="Comma-separated; everything is repeated for each.")
-@click.option("--folds", type=int, help="By group, 3 or more; 0 takes the split as it is.  [default: the ablation's]")
-@click.option("--config", "preset", help="As for train.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As for train.")
-@click.option("--backbone", help="As for train.")
-@click.option("--weights", type=click.Path(), help="As for train.")
-@click.option("--no-pretrained", is_flag=True, help="As for train.")
-@click.option("--epochs", metavar="HEAD,FINETUNE", help="As for train.")
-@click.option("--out", type=click.Path(path_type=Path), help="runs/ablate-NAME if not given.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes for cleaning and changing films.")
-@click.option("--resume", is_flag=True, help="Keep the films and models that are made already.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier ablation in the same folder.")
-@click.option("--allow-leaks", is_flag=True, help="As for train.")
-@click.option("--device", default="auto", show_default=True, help="For testing: auto, cpu, cuda or mps.")
+
+
+@cloup.command(short_help="Measure how much the score relies on markers, the split or a setting.")
+@cloup.argument("name", required=False)
+@source_options
+@cloup.option_group(
+    "Design",
+    cloup.option("--cleaned", type=PATH, help="Folder that `clean-labels` made of the films. Created if missing."),
+    cloup.option("--full", is_flag=True, help="Train both phases. Default: fit a linear head on frozen features."),
+    cloup.option("--seeds", help="Comma-separated seeds, such as 0,1,2; the experiment is repeated for each."),
+    cloup.option("--folds", type=int, help="Grouped folds, 3 or more; 0 uses the manifest's split."),
+)
+@model_options()
+@cloup.option_group(
+    "Run",
+    cloup.option("--out", type=PATH, help="Output folder.  [default: runs/ablate-NAME]"),
+    cloup.option("--jobs", type=int, default=1, show_default=True, help="Processes that clean and edit films."),
+    cloup.option("--resume", is_flag=True, help="Reuse films and models of an interrupted ablation."),
+    cloup.option("--overwrite", is_flag=True, help="Delete an earlier ablation in the output folder first."),
+    cloup.option("--allow-leaks", is_flag=True, help="Run on a leaking split anyway. Every figure will say so."),
+    device_option("Device for testing: auto, cpu, cuda or mps."),
+)
 def ablate(
     name: str | None,
     data: Path | None,
@@ -48,9 +54,10 @@ def ablate(
     device: str,
     **options: Any,
 ) -> None:
-    """Train and test with one thing changed, and say what it does to the score; without NAME, list what there is.
+    """Change one thing about the films or the training, and measure what that does to the score.
 
-    NAME is one of the list, or a YAML file like those in configs/ablations.
+    NAME is an ablation of fxkit, such as masked-vs-raw, or a YAML file like those in configs/ablations. Without NAME,
+    list the ablations.
 
     Example: fxkit ablate masked-vs-raw --data xrays
     """
@@ -64,9 +71,7 @@ def ablate(
         return
     asked = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
     if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite exclude each other")
-    from fxkit.cli.options import build_config
-
+        raise click.UsageError("--resume and --overwrite cannot be combined")
     config = build_config(**options)
     title = Path(name).stem
     place = out or Path("runs") / f"ablate-{title}"
@@ -90,19 +95,19 @@ def ablate(
         click.echo(line)
     click.echo(f"{result.n_films} test films of {result.n_groups} groups, seeds {', '.join(map(str, result.seeds))}")
     click.echo(
-        "quick: a linear head on the frozen backbone's features; --full trains both phases"
+        "quick: linear head on frozen features; use --full to train both phases"
         if result.mode == "quick"
-        else "full: both phases trained"
+        else "full: both phases were trained"
     )
     click.echo(f"verdict: {result.verdict}\nreason: {result.reason}\nlimits: {result.limits}")
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
-    """Return comma-separated whole numbers as a tuple."""
+    """Parse comma-separated seeds, such as ``0,1,2``."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise click.UsageError(f"--seeds {text}: expected whole numbers with commas, such as 0,1,2")
+        raise click.UsageError(f"--seeds {text}: expected whole numbers separated by commas, such as 0,1,2")
     seeds = tuple(int(part) for part in parts)
     if len(set(seeds)) < len(seeds):
-        raise click.UsageError(f"--seeds {text}: expected each seed once")
+        raise click.UsageError(f"--seeds {text}: a seed is repeated; give each seed once")
     return seeds

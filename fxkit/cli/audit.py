@@ -3,25 +3,22 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command(short_help="Tell whether a run's score may be believed, on one page.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--data-card",
-    type=click.Path(path_type=Path),
-    help="data.json that `fxkit index` wrote of the same films; RUN/data.json if not given.",
+@cloup.command(short_help="Judge on one page whether a run's score can be trusted.")
+@cloup.argument("run", type=PATH)
+@cloup.option(
+    "--data-card", type=PATH, help="data.json that `fxkit index` wrote for the films.  [default: RUN/data.json]"
 )
-@click.option(
-    "--ablation",
-    type=click.Path(path_type=Path),
-    help="Folder of `fxkit ablate masked-vs-raw`; the run folder if not given.",
-)
+@cloup.option("--ablation", type=PATH, help="Output folder of `fxkit ablate masked-vs-raw`.  [default: RUN]")
 def audit(run: Path, data_card: Path | None, ablation: Path | None) -> None:
-    """Write RUN/audit.html, audit.md and audit.json: leaks, cases, markers, metadata, calibration, other data and more.
+    """Write RUN/audit.html, audit.md and audit.json: ten questions about the score, each with its evidence.
 
-    Reads what lies in the run folder and beside it, and trains nothing. What was not tested is said with the command
-    that tests it. A draft of the CLAIM 2024 items and a model card are in it.
+    The audit reads the run folder and trains nothing. For every question that was not tested it names the command that
+    tests it. The page also holds a draft of the CLAIM 2024 checklist and a model card.
 
     Example: fxkit audit runs/resnet50-seed0 --data-card data.json
     """

@@ -3,16 +3,20 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH, device_option
 
 
-@click.command(short_help="Fit the temperature of a finished run.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--root", type=click.Path(path_type=Path), help="Where the run's films lie now, if they moved.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@cloup.command(short_help="Fit the temperature of a finished run.")
+@cloup.argument("run", type=PATH)
+@cloup.option("--root", type=PATH, help="Folder of the run's films, if they were moved.")
+@device_option()
 def calibrate(run: Path, root: Path | None, device: str) -> None:
-    """Fit a model's temperature on its validation films, so that its probabilities mean what they say.
+    """Calibrate a run by temperature scaling on its validation films.
 
-    `fxkit train` does it by itself; this is for runs made before it did. Decisions do not change.
+    `fxkit train` already does this; the command is for runs of older versions. The ranking of films and the decisions
+    do not change.
 
     Example: fxkit calibrate runs/resnet50-seed0
     """
@@ -21,4 +25,4 @@ def calibrate(run: Path, root: Path | None, device: str) -> None:
     fit = calibrate_run(run, root=root, device=device)
     click.echo(fit.text)
     if (run / "metrics.json").is_file():
-        click.echo(f"figures made before are of the old probabilities: run `fxkit evaluate {run}` again")
+        click.echo(f"existing figures use the old probabilities; run `fxkit evaluate {run}` again")

@@ -3,39 +3,34 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH, device_option
 
 
-@click.command(short_help="Show where a model looks, and how much at markers.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--root", type=click.Path(path_type=Path), help="Where the run's films lie now, if they moved.")
-@click.option(
-    "--markers",
-    type=click.Path(path_type=Path),
-    help="Cleaned folder, ledger.jsonl or COCO file of the films.",
-)
-@click.option(
+@cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
+@cloup.argument("run", type=PATH)
+@cloup.argument("images", nargs=-1, type=PATH)
+@cloup.option("--root", type=PATH, help="Folder of the run's films, if they were moved.")
+@cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file with the markers of the films.")
+@cloup.option(
     "--limit",
     type=click.IntRange(0),
     default=24,
     show_default=True,
-    help="Films of the run's test split at most; 0: all.",
+    help="Maximum number of test films; 0: all.",
 )
-@click.option(
+@cloup.option(
     "--method",
     type=click.Choice(["grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam"]),
     default="grad-cam",
     show_default=True,
-    help="How maps are made.",
+    help="Method of the activation maps.",
 )
-@click.option(
-    "--boxes",
-    type=click.Path(path_type=Path),
-    help="COCO file of fractures, for the pointing game on the run's test films.",
-)
-@click.option("--sanity", is_flag=True, help="Compare the maps with those of the same network with shuffled weights.")
-@click.option("--out", type=click.Path(path_type=Path), help="RUN/cam if not given.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@cloup.option("--boxes", type=PATH, help="COCO file of fracture boxes on the test films, for the pointing game.")
+@cloup.option("--sanity", is_flag=True, help="Compare the maps with those of the same network with shuffled weights.")
+@cloup.option("--out", type=PATH, help="Output folder.  [default: RUN/cam]")
+@device_option()
 def cam(
     run: Path,
     images: tuple[Path, ...],
@@ -48,10 +43,10 @@ def cam(
     out: Path | None,
     device: str,
 ) -> None:
-    """Show where a model looks, and how much of it lies on markers, beside chance.
+    """Draw class activation maps, and measure how much of them lies on markers, compared with chance.
 
-    Without IMAGES, one copy of each film of the run's test split is explained. Markers come from the folder that
-    `clean-labels` made of the films (ROOT-clean, if it is there), or from --markers.
+    Without IMAGES, the command takes one file of each film in the run's test split. It reads the markers from
+    --markers, else from the folder ROOT-clean if `clean-labels` made one.
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
@@ -64,7 +59,7 @@ def cam(
 
     model, opened = load_model(run), open_run(run)
     if images and boxes:
-        raise click.UsageError("--boxes belongs to the run's test films; leave it or the images out")
+        raise click.UsageError("--boxes describes the run's test films, so it cannot be combined with IMAGES")
     if images:
         films = films_from_images(images, markers)
     else:

@@ -8,50 +8,64 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH, cluster_options
 
 if TYPE_CHECKING:
     from preprocess.folder.clean_folder import Summary
     from preprocess.settings import CleanSettings
 
 
-FILE = click.Path(path_type=Path)
-
 SETTINGS = ("detector", "weights", "read_text", "min_confidence", "mode", "keep", "only", "plates", "max_fraction")
 
-BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
+DETECTOR_HELP = "markernet: fxkit's own network; rapidocr, easyocr: OCR; union: both kinds.  [default: markernet]"
 
-DETECTOR_HELP = "markernet: our network; two OCRs; union: markernet and rapidocr.  [default: markernet]"
+MODE_HELP = "inpaint: invisible; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
 
-MODE_HELP = "inpaint: without a trace; fill: flat; noise: like the surroundings; box: black.  [default: inpaint]"
+KEEP_HELP = "Keep markers whose text matches; (?i) ignores case. Unread markers are erased."
 
-KEEP_HELP = "Leave markers whose text matches; what could not be read is erased. (?i): any case."
-
-ONLY_HELP = "Erase only markers whose text matches; what could not be read stays. (?i): any case."
+ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread markers are kept."
 
 
-@click.command("clean-labels", short_help="Find and inpaint text markers.")
-@click.argument("data", type=FILE)
-@click.option("--out", type=FILE, help="Output folder.  [default: DATA-clean, beside DATA]")
-@click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")
-@click.option("--config", help="Preset (default, fast) or YAML file of cleaning settings.")
-@click.option("--detector", type=click.Choice(["markernet", "rapidocr", "easyocr", "union"]), help=DETECTOR_HELP)
-@click.option("--weights", metavar="FILE", help="Marker network tuned to a site: ONNX of `fxkit markernet`.")
-@click.option("--read-text/--no-text", default=None, help="Read what markernet finds.  [default: read-text]")
-@click.option("--easyocr-models", type=FILE, help="Folder of craft_mlt_25k.pth and english_g2.pth.")
-@click.option("--min-confidence", type=float, help="0 to 1; below it a find is no marker.  [default: 0.4]")
-@click.option("--markers", type=FILE, help="Erase the markers of this COCO file, as CVAT and others write it.")
-@click.option("--mode", type=click.Choice(["inpaint", "fill", "noise", "box"]), help=MODE_HELP)
-@click.option("--keep", metavar="REGEX", help=KEEP_HELP)
-@click.option("--only", metavar="REGEX", help=ONLY_HELP)
-@click.option("--plates/--no-plates", default=None, help="Erase the plates of lead letters too.  [default: plates]")
-@click.option("--max-fraction", type=float, help="Refuse films of which more would be erased.  [default: 0.25]")
-@click.option("--masks-only", is_flag=True, help="Write masks (255 on markers), no images.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
-@click.option("--overwrite", is_flag=True, help="Clean anew what was cleaned otherwise; drop films that are gone.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
-@click.option("--backend", type=click.Choice(["loky", "dask"]), default="loky", show_default=True, help=BACKEND_HELP)
-@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://host:8786.")
-@click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]")
+@cloup.command("clean-labels", short_help="Find text markers and inpaint them.")
+@cloup.argument("data", type=PATH)
+@cloup.option_group(
+    "Files",
+    cloup.option("--out", type=PATH, help="Output folder.  [default: DATA-clean, beside DATA]"),
+    cloup.option(
+        "--root", type=PATH, help="Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
+    ),
+    cloup.option("--masks-only", is_flag=True, help="Write masks (255 on markers) instead of cleaned images."),
+    cloup.option("--dry-run", is_flag=True, help="Print what would be done; write nothing."),
+    cloup.option(
+        "--overwrite",
+        is_flag=True,
+        help="Clean films again whose settings changed, and delete output of films that no longer exist.",
+    ),
+    cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]"),
+)
+@cloup.option_group(
+    "Find",
+    cloup.option("--config", help="Preset (default, fast) or YAML file of cleaning settings."),
+    cloup.option("--detector", type=click.Choice(["markernet", "rapidocr", "easyocr", "union"]), help=DETECTOR_HELP),
+    cloup.option("--weights", metavar="FILE", help="Marker network of `fxkit markernet`, an ONNX file."),
+    cloup.option("--read-text/--no-text", default=None, help="Read the text of markers.  [default: read-text]"),
+    cloup.option("--easyocr-models", type=PATH, help="Folder with craft_mlt_25k.pth and english_g2.pth."),
+    cloup.option("--min-confidence", type=float, help="Ignore markers below this confidence, 0 to 1.  [default: 0.4]"),
+    cloup.option("--markers", type=PATH, help="COCO file of markers to erase instead of detecting them."),
+    cloup.option("--keep", metavar="REGEX", help=KEEP_HELP),
+    cloup.option("--only", metavar="REGEX", help=ONLY_HELP),
+)
+@cloup.option_group(
+    "Erase",
+    cloup.option("--mode", type=click.Choice(["inpaint", "fill", "noise", "box"]), help=MODE_HELP),
+    cloup.option(
+        "--plates/--no-plates", default=None, help="Also erase the plates of lead letters.  [default: plates]"
+    ),
+    cloup.option("--max-fraction", type=float, help="Refuse films of which more would be erased.  [default: 0.25]"),
+)
+@cluster_options
 def clean_labels(
     data: Path,
     out: Path | None,
@@ -59,12 +73,12 @@ def clean_labels(
     max_pixels: int | None,
     **options: Any,
 ) -> None:
-    """Find and inpaint text markers in DATA: a folder, or a CSV file with a column `path`.
+    """Find text markers on the films in DATA and inpaint them. DATA is a folder, or a CSV file with a column `path`.
 
-    DATA is never changed. The output has the same relative paths: films with markers as PNG, every pixel outside
-    the mask as it was, the others copied byte for byte; beside them ledger.jsonl, markers.json (COCO), clean.json,
-    review.html, which says what to look at first, and association.json: whether markers go with the class (column
-    `label`, or folder). A run that was stopped goes on where it was when it is started again.
+    DATA is never changed. The output folder has the same relative paths. Films with markers become PNG files that are
+    unchanged outside the mask; other films are copied byte for byte. Beside them: ledger.jsonl, markers.json (COCO),
+    clean.json (settings), review.html (which films to check first) and association.json (whether markers predict the
+    class, which is the column `label` or the folder). Start an interrupted run again to continue it.
 
     Example: fxkit clean-labels films --jobs 2
     """
@@ -72,7 +86,7 @@ def clean_labels(
     from preprocess.image_files import MAX_PIXELS
 
     settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
-    start, worked = time.monotonic(), itertools.count(1)  # films of an earlier run do not count for the rate
+    start, worked = time.monotonic(), itertools.count(1)  # resumed films do not count towards the rate
     piped = not sys.stderr.isatty()
     with click.progressbar(
         length=0, label="films", file=sys.stderr, show_pos=True, item_show_func=rate, hidden=piped
@@ -92,7 +106,7 @@ def rate(per_second: float | None) -> str:
 
 
 def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
-    """The file's settings, with what the command line names in their place."""
+    """Read the settings of the preset or YAML file, then apply the options of the command line."""
     from fxkit.config import find_preset
     from preprocess.settings import CleanSettings, read_settings, settings_from
 
@@ -111,11 +125,11 @@ def report(summary: "Summary", dry_run: bool) -> None:
             click.echo(f"failed: {one_line(row.error)}", err=True)
     click.echo(
         f"{len(summary.rows)} files: {count['marked']} with {count['markers']} markers, "
-        f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} done before"
+        f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} from an earlier run"
     )
     if dry_run:
         click.echo(f"dry run: nothing was written to {one_line(summary.out)}")
     else:
-        click.echo(f"look at {one_line(summary.out / 'review.html')}")
+        click.echo(f"review: {one_line(summary.out / 'review.html')}")
     if count["failed"]:
         raise SystemExit(1)

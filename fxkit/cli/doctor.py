@@ -4,13 +4,14 @@ import shutil
 import textwrap
 
 import click
+import cloup
 
 
-@click.command(short_help="Say what is at hand, and what is missing.")
+@cloup.command(short_help="Check the installation.")
 def doctor() -> None:
-    """Say what is installed and at hand, what is missing, and how to get it.
+    """List versions, devices, models and weights: what is ready, what is missing, and how to get it.
 
-    Nothing is downloaded. Exits with 1 when a problem would stop a command.
+    Nothing is downloaded. The exit code is 1 if a problem would stop a command.
 
     Example: fxkit doctor
     """
@@ -33,6 +34,6 @@ def doctor() -> None:
 
 
 def fold(text: str, indent: int) -> list[str]:
-    """Break text into lines of the terminal's width; commands and paths stay whole."""
+    """Wrap text to the width of the terminal without breaking commands and paths."""
     room = max(40, min(shutil.get_terminal_size().columns, 120) - indent - 11)
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

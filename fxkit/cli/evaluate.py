@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH, TTA_HELP, device_option
 
 if TYPE_CHECKING:
     from fxkit.evaluation.analyses import Analyses
@@ -38,54 +41,44 @@ def print_analyses(analyses: "Analyses") -> None:
         click.echo(f"  {multiplicity(analyses.subgroups)}")
 
 
-@click.command(short_help="Give figures with intervals, and write the report.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Other films: folder of class folders, or CSV file.")
-@click.option("--manifest", type=click.Path(path_type=Path), help="Other films: a manifest; all its rows are used.")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths are relative to.")
-@click.option("--name", help="Of the folder of other films' figures; the data's own name if not given.")
-@click.option(
-    "--split",
-    type=click.Choice(["test", "val", "train"]),
-    default="test",
-    show_default=True,
-    help="Part of the run's own films; of val and train the figures are no test.",
+@cloup.command(short_help="Compute figures with intervals, and write the report.")
+@cloup.argument("run", type=PATH)
+@cloup.option_group(
+    "Films",
+    cloup.option("--data", type=PATH, help="Other films: folder with one subfolder per class, or a CSV file."),
+    cloup.option("--manifest", type=PATH, help="Other films: a manifest, of which all rows are used."),
+    cloup.option("--root", type=PATH, help="Folder that the paths in the CSV or manifest are relative to."),
+    cloup.option("--name", help="Name of the results folder for other films.  [default: name of the data]"),
+    cloup.option(
+        "--split",
+        type=click.Choice(["test", "val", "train"]),
+        default="test",
+        show_default=True,
+        help="Split of the run's own films. Scores on val and train are not test scores.",
+    ),
+    cloup.option("--raw", is_flag=True, help="Allow uncleaned films although the model was trained on cleaned films."),
+    cloup.option("--allow-leaks", is_flag=True, help="Allow films that training has seen. Every figure will say so."),
 )
-@click.option("--raw", is_flag=True, help="Take uncleaned films although the model was trained on cleaned ones.")
-@click.option(
-    "--allow-leaks", is_flag=True, help="Evaluate on films that training has seen all the same; every figure says so."
+@cloup.option_group(
+    "Figures",
+    cloup.option(
+        "--target",
+        "targets",
+        multiple=True,
+        help="Operating point: sensitivity=0.95, specificity=0.9, youden or a threshold. Chosen on validation films. "
+        "Repeatable.",
+    ),
+    cloup.option("--prevalence", type=float, help="Share of positives, such as 0.1, for PPV, NPV and net benefit."),
+    cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file: subgroups by marker."),
+    cloup.option("--subgroups", "table", type=PATH, help="CSV file with one row per film: subgroups by its columns."),
+    cloup.option("--by", "columns", multiple=True, help="Column of --subgroups to use. Repeatable."),
 )
-@click.option(
-    "--target",
-    "targets",
-    multiple=True,
-    help="sensitivity=0.95, specificity=0.9, youden or a threshold: an operating point chosen on the run's validation "
-    "films; may be given several times.",
+@cloup.option_group(
+    "Network",
+    cloup.option("--exported", type=PATH, help="Predict with this file, which `fxkit export` made from the run."),
+    cloup.option("--tta", type=click.Choice(["flips", "turns", "both"]), help=TTA_HELP),
+    device_option(),
 )
-@click.option(
-    "--prevalence", type=float, help="Share of positives, such as 0.1, where PPV, NPV and net benefit shall hold."
-)
-@click.option(
-    "--markers", type=click.Path(path_type=Path), help="Subgroups by marker: cleaned folder, ledger.jsonl or COCO file."
-)
-@click.option(
-    "--subgroups",
-    "table",
-    type=click.Path(path_type=Path),
-    help="Subgroups by the columns of a CSV file with a row for each film, such as the manifest.",
-)
-@click.option("--by", "columns", multiple=True, help="Column of --subgroups to take; may be given several times.")
-@click.option(
-    "--exported",
-    type=click.Path(path_type=Path),
-    help="Let this file predict, which `fxkit export` made of the run, instead of its weights.",
-)
-@click.option(
-    "--tta",
-    type=click.Choice(["flips", "turns", "both"]),
-    help="Average over views of each film, of those alone that its training showed.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     run: Path,
     data: Path | None,
@@ -104,9 +97,9 @@ def evaluate(
     tta: str | None,
     device: str,
 ) -> None:
-    """Evaluate a run on its test films, or on other data, and write its report.
+    """Evaluate a run on its test films or on other data, and write its report.
 
-    Every figure comes with a 95 % interval over groups.
+    Every figure has a 95 % interval whose unit is the group, such as the patient.
 
     Example: fxkit evaluate runs/resnet50-seed0
     """
@@ -116,9 +109,9 @@ def evaluate(
     from fxkit.report.build import build_report
 
     if columns and table is None:
-        raise click.UsageError("--by needs --subgroups: the CSV file that the column is in")
+        raise click.UsageError("--by needs --subgroups, the CSV file with that column")
     if raw and root is None and data is None and manifest is None:
-        raise click.UsageError("--raw needs --root or --data: where the films lie that were not cleaned")
+        raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
     analyses = AnalysisOptions(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
     options = EvaluationOptions(
         raw=raw, allow_leaks=allow_leaks, device=device, analyses=analyses, exported=exported, tta=tta
@@ -162,7 +155,7 @@ def _print_figures(level: "Level") -> None:
 
 
 def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
-    """The classification report, without intervals."""
+    """Print the classification report, without intervals."""
     from preprocess.errors import one_line
 
     columns = ("precision", "recall", "f1-score")

@@ -3,29 +3,32 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command(short_help="Write a model as one file that runs without fxkit.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+@cloup.command(short_help="Export a model as one file that runs without fxkit.")
+@cloup.argument("run", type=PATH)
+@cloup.option(
     "--format",
     "form",
     type=click.Choice(["onnx", "openvino"]),
     default="onnx",
     show_default=True,
-    help="onnx: .onnx; openvino: .xml and .bin (extra `openvino`).",
+    help="onnx writes .onnx; openvino writes .xml and .bin and needs the extra `openvino`.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="File to write; RUN/exported/model.ENDING if not given.")
+@cloup.option("--out", type=PATH, help="Output file.  [default: RUN/exported/model.ENDING]")
 def export(run: Path, form: str, out: Path | None) -> None:
-    """Write a run's model as one file: grey films in, probabilities out, and how to use it in its metadata.
+    """Export a run's model: grey films in, probabilities out. The metadata of the file say how to use it.
 
-    The file is compared with the model over the run's test films, and not kept where they differ.
+    The exported model is checked against the run on its test films, and deleted if their probabilities differ.
 
     Example: fxkit export runs/resnet50-seed0
     """
     from fxkit.models.export import export_model
 
     made = export_model(run, form, out)
-    films = "films of the run" if made.from_run else "made films (the run's own are not at hand)"
+    films = "films of the run" if made.from_run else "made films (the films of the run were not found)"
     click.echo(f"largest difference in probability: {made.difference:.1e} over {made.n_films} {films}")
     click.echo(f"model: {made.path}")

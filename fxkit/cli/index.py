@@ -1,4 +1,4 @@
-"""`fxkit index`: which films there are, which belong together, and how they are split."""
+"""`fxkit index`: find films, group their copies, split them, and write a manifest."""
 
 import sys
 from collections.abc import Sequence
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
+
+from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options
 
 if TYPE_CHECKING:
     from fxkit.data.manifest import PartCount
@@ -13,11 +16,8 @@ if TYPE_CHECKING:
     from preprocess.known_markers import KnownMarkers
 
 
-BACKEND_HELP = "Processes here, or all workers of a Dask cluster; they must share the folders."
-
-
 def parse_fractions(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
-    """Read "0.7,0.15,0.15"."""
+    """Parse a text such as ``0.7,0.15,0.15``."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
@@ -25,7 +25,7 @@ def parse_fractions(_context: click.Context, _option: click.Parameter, text: str
 
 
 def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Read "site,marker", or one at a time; the order does not matter."""
+    """Parse a text such as ``site,marker``, or several such texts, in any order."""
     kinds = {part.strip() for text in texts for part in text.split(",")}
     unknown = sorted(kinds - {"site", "marker"})
     if unknown:
@@ -33,91 +33,84 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     return tuple(sorted(kinds))
 
 
-@click.command("index", short_help="Find films, group their copies, split honestly.")
-@click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("manifest.csv"),
-    show_default=True,
-    help="Manifest to write.",
+@cloup.command("index", short_help="Find films, group their copies, split honestly.")
+@cloup.argument("data", type=PATH, nargs=-1, required=True)
+@cloup.option_group(
+    "Files",
+    cloup.option("--out", type=PATH, default=Path("manifest.csv"), show_default=True, help="Manifest to write."),
+    cloup.option(
+        "--root", type=PATH, help="Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
+    ),
+    cloup.option("--cache", type=PATH, help="File that keeps what was read and compared.  [default: OUT with .cache]"),
+    cloup.option("--overwrite", is_flag=True, help="Replace a manifest that has other rows."),
+    cloup.option(
+        "--pages/--no-pages",
+        default=True,
+        show_default=True,
+        help="Write data.html, groups.html and, for a split that may leak, leaks.html beside the manifest.",
+    ),
+    cloup.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        default=MAX_PIXELS,
+        show_default=True,
+        help="Refuse larger images.",
+    ),
 )
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    help="Folder that a CSV's paths are relative to.  [default: the CSV's]",
+@cloup.option_group(
+    "Groups",
+    cloup.option("--copies/--no-copies", default=True, show_default=True, help="Find copies by their pixels."),
+    cloup.option(
+        "--dicom-ids/--no-dicom-ids",
+        default=True,
+        show_default=True,
+        help="Group by the patient, study and image ids in DICOM files.",
+    ),
+    cloup.option("--accept", type=PATH, metavar="CSV", help="Pairs that are copies, as groups.html saves them."),
+    cloup.option("--reject", type=PATH, metavar="CSV", help="Pairs that are not copies, as groups.html saves them."),
 )
-@click.option(
-    "--split",
-    type=click.Choice(["grouped", "random"]),
-    default="grouped",
-    show_default=True,
-    help="random divides files, not groups: only to show how much that flatters.",
+@cloup.option_group(
+    "Split",
+    cloup.option(
+        "--split",
+        type=click.Choice(["grouped", "random"]),
+        default="grouped",
+        show_default=True,
+        help="grouped keeps groups together. random splits files, only to show how much that inflates scores.",
+    ),
+    cloup.option("--keep-split", is_flag=True, help="Keep the split of the folders or of the CSV."),
+    cloup.option(
+        "--fractions",
+        callback=parse_fractions,
+        default="0.7,0.15,0.15",
+        show_default=True,
+        help="Fractions of train, val and test.",
+    ),
+    cloup.option(
+        "--folds", type=click.IntRange(2), metavar="K", help="Also divide train and val into K folds by group."
+    ),
+    cloup.option(
+        "--stratify",
+        multiple=True,
+        callback=parse_strata,
+        metavar="KINDS",
+        help="Balance the splits by site, by marker style, or both (site,marker), besides the class.",
+    ),
+    cloup.option(
+        "--markers",
+        type=PATH,
+        help="Cleaned folder, ledger.jsonl or COCO file with the markers, for --stratify marker and the pages.",
+    ),
+    cloup.option(
+        "--frozen",
+        type=PATH,
+        metavar="MANIFEST",
+        help="Keep the split and fold of every group in this older manifest; divide only new groups.",
+    ),
+    cloup.option("--hold-out", metavar="SITE", default="", help="Use all films of this site as the test split."),
+    cloup.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the split."),
 )
-@click.option("--keep-split", is_flag=True, help="Keep the split of the folders or of the CSV.")
-@click.option(
-    "--fractions",
-    callback=parse_fractions,
-    default="0.7,0.15,0.15",
-    show_default=True,
-    help="Of train, val and test.",
-)
-@click.option("--folds", type=click.IntRange(2), metavar="K", help="Also divide train and val into K folds, by group.")
-@click.option(
-    "--stratify",
-    multiple=True,
-    callback=parse_strata,
-    metavar="KINDS",
-    help="Balance by site, marker (style), or site,marker, beside the class.",
-)
-@click.option(
-    "--markers",
-    type=click.Path(path_type=Path),
-    help="Cleaned folder, ledger.jsonl or COCO file of the films, for --stratify marker, and for the pages.",
-)
-@click.option(
-    "--frozen",
-    type=click.Path(path_type=Path),
-    metavar="MANIFEST",
-    help="Keep the split and fold of every group in this older manifest; without it, added films may move others.",
-)
-@click.option("--hold-out", metavar="SITE", default="", help="Make this site test; divide the others in train and val.")
-@click.option(
-    "--copies/--no-copies", default=True, show_default=True, help="Find copies by their pixels, not by names alone."
-)
-@click.option(
-    "--dicom-ids/--no-dicom-ids",
-    default=True,
-    show_default=True,
-    help="Group by the patients, studies and films that DICOM files name.",
-)
-@click.option(
-    "--accept", type=click.Path(path_type=Path), metavar="CSV", help="Pairs that are copies, as groups.html saves them."
-)
-@click.option("--reject", type=click.Path(path_type=Path), metavar="CSV", help="Pairs that are none.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    help="Keeps what was read and compared, for the next run.  [default: OUT with .cache]",
-)
-@click.option(
-    "--pages/--no-pages",
-    default=True,
-    show_default=True,
-    help="Write data.html and groups.html beside the manifest, and leaks.html of a split that may leak.",
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=100_000_000,
-    show_default=True,
-    help="Refuse larger images.",
-)
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--backend", type=click.Choice(["loky", "dask"]), default="loky", show_default=True, help=BACKEND_HELP)
-@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://host:8786.")
-@click.option("--overwrite", is_flag=True, help="Replace a manifest with other rows.")
+@cluster_options
 def index_command(
     data: tuple[Path, ...],
     out: Path,
@@ -130,11 +123,11 @@ def index_command(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Read every film of DATA, group its copies, split by group and write a manifest.
+    """Read all films in DATA, group copies of the same film, split by group, and write a manifest.
 
-    DATA is a folder of CLASS/ folders, of SPLIT/CLASS/ folders, or a CSV file with the columns path and
-    label, and split, patient and site if known. Of several folders each is a site, named like its folder.
-    Files that cannot be read are listed and left out.
+    DATA is a folder with CLASS/ or SPLIT/CLASS/ subfolders, or a CSV file with the columns path and label and, if
+    known, split, patient and site. If several folders are given, each is a site with the name of its folder. Files that
+    cannot be read are listed and left out.
 
     \b
     fxkit index data/forearm
@@ -149,7 +142,7 @@ def index_command(
     from preprocess.known_markers import read_known_markers
 
     if keep_split and split == "random":
-        raise click.UsageError("--keep-split and --split random exclude each other")
+        raise click.UsageError("--keep-split and --split random cannot be combined")
     known = read_known_markers(markers) if markers else None
     with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
@@ -182,7 +175,7 @@ def index_command(
 def _write_pages(
     out: Path, cache: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
 ) -> tuple[list[str], list[Path]]:
-    """Write the pages beside the manifest; return what the data card says first, and where they are."""
+    """Write the pages beside the manifest; return the headline of the data card and the paths of the pages."""
     from fxkit.index.datacard.page import PAGE, summary_lines, write_data_card
     from fxkit.index.pages.groups_page import write_groups
     from fxkit.index.pages.leaks_page import write_leaks
@@ -199,7 +192,7 @@ def _write_pages(
 
 
 def table(parts: Sequence["PartCount"]) -> list[str]:
-    """Return the counts as lines of aligned text."""
+    """Return the counts of each split as lines of an aligned table."""
     from preprocess.errors import one_line
 
     rows = [["split", "files", "films", "groups", *map(one_line, parts[0].by_class)]]

@@ -4,29 +4,34 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cloup
 
-FILE = click.Path(path_type=Path)
+from fxkit.cli.options import PATH
 
-WORSE = 1e-3  # of a film: more than that beyond its markers is worth a warning
+ROOT_HELP = "Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
+
+OUT_HELP = "ONNX file to write. Its .safetensors file is written beside it."
+
+WORSE_FRACTION = 1e-3  # of the film: a larger increase of the area erased beside markers gives a warning
 
 
-@click.group("markernet", short_help="Train the network that finds markers, or adapt it to a site.")
+@cloup.group("markernet", short_help="Train the marker network, or adapt it to a site.")
 def markernet() -> None:
-    """Train the network that finds markers, or adapt it to a site. `clean-labels --weights` uses what it writes."""
+    """Train the network that finds markers, or adapt it to a site. Use the result with `clean-labels --weights`."""
 
 
-@markernet.command("train", short_help="Train it anew on films without markers.")
-@click.argument("data", type=FILE)
-@click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")
-@click.option("--also", type=FILE, multiple=True, help="Another folder of films; may be given several times.")
-@click.option("--out", type=FILE, required=True, help="ONNX file to write; its .safetensors goes beside it.")
-@click.option("--start", type=FILE, help="A network's .safetensors to go on from.  [default: random weights]")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Highest learning rate; lower with --start.")
-@click.option("--average", is_flag=True, help="With --start: take the mean of its weights and the trained ones.")
-@click.option("--rounds", type=click.IntRange(1), help="Of training; after each it can be stopped and gone on with.")
-@click.option("--steps", type=click.IntRange(1), help="Gradient steps a round.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads of the network; another process draws.")
-@click.option("--seed", type=click.IntRange(0), help="Of pictures and weights.  [default: 0]")
+@markernet.command("train", short_help="Train the network from films without markers.")
+@cloup.argument("data", type=PATH)
+@cloup.option("--root", type=PATH, help=ROOT_HELP)
+@cloup.option("--also", type=PATH, multiple=True, help="Another folder of films. Repeatable.")
+@cloup.option("--out", type=PATH, required=True, help=OUT_HELP)
+@cloup.option("--start", type=PATH, help="Weights to start from, a .safetensors file.  [default: random weights]")
+@cloup.option("--lr", type=click.FloatRange(0, min_open=True), help="Peak learning rate. Use a lower one with --start.")
+@cloup.option("--average", is_flag=True, help="With --start: average its weights with the trained ones.")
+@cloup.option("--rounds", type=click.IntRange(1), help="Rounds of training; each ends with a checkpoint.")
+@cloup.option("--steps", type=click.IntRange(1), help="Gradient steps per round.")
+@cloup.option("--threads", type=click.IntRange(1), help="Processor threads for the network.")
+@cloup.option("--seed", type=click.IntRange(0), help="Seed of pictures and weights.  [default: 0]")
 def train(
     data: Path,
     root: Path | None,
@@ -36,10 +41,10 @@ def train(
     average: bool,
     **plan: float | None,
 ) -> None:
-    """Train it anew on the films of DATA, a folder or a CSV file with a column `path`, none of which bears a marker.
+    """Train the network from scratch on films without markers. DATA is a folder, or a CSV file with a column `path`.
 
-    Markers and things that look like them are drawn onto the films as training goes on. It takes hours on two cores.
-    A run that was stopped goes on when it is started again.
+    Training draws markers and similar objects onto the films. It takes hours on two cores. Start an interrupted
+    training again to continue it.
 
     Example: fxkit markernet train films.csv --root films --out markernet.onnx
     """
@@ -57,8 +62,8 @@ def train(
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     if missing := missing_fonts():
         click.echo(
-            f"warning: {len(missing)} packages of typefaces are missing, so other markers are drawn and another "
-            "network comes of it; pip install 'fxkit[fonts]'",
+            f"warning: {len(missing)} font packages are missing, so fewer kinds of markers are drawn; "
+            "pip install 'fxkit[fonts]'",
             err=True,
         )
     click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
@@ -66,19 +71,25 @@ def train(
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
 
-@markernet.command("tune", short_help="Adapt it to a site.")
-@click.argument("markers", type=FILE)
-@click.argument("data", type=FILE)
-@click.option("--root", type=FILE, help="What the paths of a CSV are relative to.  [default: its folder]")
-@click.option("--out", type=FILE, required=True, help="ONNX file to write; its .safetensors goes beside it.")
-@click.option("--steps", type=click.IntRange(1), help="Gradient steps.  [default: 300]")
-@click.option("--aside", type=click.FloatRange(0.1, 0.9), default=0.3, show_default=True, help="Share kept aside.")
-@click.option("--seed", type=click.IntRange(0), help="Of the films kept aside and of training.  [default: 0]")
+@markernet.command("tune", short_help="Adapt the network to the markers of a site.")
+@cloup.argument("markers", type=PATH)
+@cloup.argument("data", type=PATH)
+@cloup.option("--root", type=PATH, help=ROOT_HELP)
+@cloup.option("--out", type=PATH, required=True, help=OUT_HELP)
+@cloup.option("--steps", type=click.IntRange(1), help="Gradient steps.  [default: 300]")
+@cloup.option(
+    "--aside",
+    type=click.FloatRange(0.1, 0.9),
+    default=0.3,
+    show_default=True,
+    help="Fraction of films held out to test.",
+)
+@cloup.option("--seed", type=click.IntRange(0), help="Seed of the held-out films and of training.  [default: 0]")
 def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, **plan: int | None) -> None:
-    """Adapt it to the films of DATA whose markers MARKERS lists: a COCO file, corrected by hand, of 20 to 50 films.
+    """Adapt the network to a site, from 20 to 50 films in DATA whose markers a person has corrected.
 
-    Every marker of a listed film must be in it. Part of the films is kept aside to measure recall before and after;
-    leave out copies of one film, or the figures mean nothing.
+    MARKERS is a COCO file that lists every marker of these films. Some of the films are held out to measure the recall
+    before and after. Include only one copy of each film, or these figures are too good.
 
     Example: fxkit markernet tune corrected.json films --out site.onnx
     """
@@ -94,13 +105,18 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
     marked = name_films(read_coco(markers), sources.paths, str(markers))
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), aside=aside)
-    click.echo(f"trained on {tuned.trained_on} films; on {len(tuned.aside)} others with {tuned.markers} markers:")
+    click.echo(
+        f"trained on {tuned.trained_on} films; on {len(tuned.aside)} held-out films with {tuned.markers} markers:"
+    )
     for name, recall in (("before", tuned.before), ("after", tuned.after)):
         click.echo(
-            f"{name:<7} {recall.found} of {tuned.markers} markers covered, {recall.beyond:.3%} of a film beyond them"
+            f"{name:<7} {recall.found} of {tuned.markers} markers covered, "
+            f"{recall.beyond:.3%} of a film erased beside them"
         )
-    if tuned.after.beyond > tuned.before.beyond + WORSE:
-        click.echo("warning: it erases more beyond the markers than before; give it more films, some without markers")
+    if tuned.after.beyond > tuned.before.beyond + WORSE_FRACTION:
+        click.echo(
+            "warning: the tuned network erases more beside the markers; tune with more films, some without markers"
+        )
     click.echo(f"{out}: use it with `fxkit clean-labels DATA --weights {out}`")
 
 

@@ -1,4 +1,4 @@
-"""Where the films come from: --data, or --manifest with --root. The same options for every command that takes films."""
+"""Options that several commands share: the films, the training settings, the device."""
 
 import json
 import re
@@ -7,55 +7,110 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 
 if TYPE_CHECKING:
     from fxkit.data.manifest import Record
 
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+PATH = click.Path(path_type=Path)
+MAX_PIXELS = 100_000_000
 
 
 def source_options(command: Command) -> Command:
     """Add --data, --manifest and --root to a command."""
-    for option in reversed(
-        (
-            click.option("--data", type=click.Path(path_type=Path), help="Folder of class folders, or CSV file."),
-            click.option("--manifest", type=click.Path(path_type=Path), help="Manifest made by `fxkit index`."),
-            click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths are relative to."),
-        )
-    ):
-        command = option(command)
-    return command
+    return cloup.option_group(
+        "Films",
+        cloup.option("--data", type=PATH, help="Folder with one subfolder per class, or a CSV file."),
+        cloup.option("--manifest", type=PATH, help="Manifest written by `fxkit index`. Needs --root."),
+        cloup.option("--root", type=PATH, help="Folder that the paths in the CSV or manifest are relative to."),
+    )(command)
+
+
+def model_options(*more: Decorator) -> Decorator:
+    """Return a decorator that adds the options of the model and its preset, followed by `more` options."""
+    return cloup.option_group(
+        "Model and settings",
+        cloup.option("--backbone", help="Name of a timm backbone.  [default: resnet50]"),
+        cloup.option(
+            "--weights",
+            type=click.Path(),
+            help="Initial weights of the backbone: a safetensors file, a state dict of tensors, or a finished run.",
+        ),
+        cloup.option("--no-pretrained", is_flag=True, help="Start from random weights instead of ImageNet weights."),
+        cloup.option(
+            "--config",
+            "preset",
+            help="YAML file, or preset: default, probe, baseline (the published recipe), demo, tiny.",
+        ),
+        cloup.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
+        cloup.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases.  [default: 5,15]"),
+        *more,
+    )
+
+
+TTA_HELP = "Average over views of each film. Only views that the training showed are allowed."
+
+SET_HELP = "Change any setting, such as optim.head_lr=3e-4. Repeatable."
+
+DEVICE_HELP = "auto, cpu, cuda or mps."
+
+
+def device_option(help_text: str = DEVICE_HELP) -> Decorator:
+    """Return a decorator that adds --device."""
+    return cloup.option("--device", default="auto", show_default=True, help=help_text)
+
+
+def cluster_options(command: Command) -> Command:
+    """Add --jobs, --backend and --scheduler to a command."""
+    return cloup.option_group(
+        "Processes",
+        cloup.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes."),
+        cloup.option(
+            "--backend",
+            type=click.Choice(["loky", "dask"]),
+            default="loky",
+            show_default=True,
+            help="loky: processes on this machine. dask: all workers of a Dask cluster, which must see the folders "
+            "under the same paths.",
+        ),
+        cloup.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, such as tcp://host:8786."),
+    )(command)
 
 
 def load_source(
     data: Path | None, manifest: Path | None, root: Path | None, seed: int = 0, *, split: str = "grouped"
 ) -> "tuple[Path, list[Record]]":
-    """Return the image root and the records: of a manifest as it stands, or of data indexed here."""
+    """Return the image root and the records: read from a manifest, or indexed from a folder or CSV file."""
     if data is not None and manifest is None:
         return _indexed(data, root, seed, split)
     if manifest is None or data is not None:
-        raise click.UsageError("give one of --data DIR and --manifest FILE --root DIR")
+        raise click.UsageError("give either --data DIR, or --manifest FILE with --root DIR")
     if root is None:
-        raise click.UsageError("--manifest needs --root: the folder that its paths are relative to")
+        raise click.UsageError("--manifest needs --root, the folder that its paths are relative to")
     from fxkit.data.manifest import read_manifest
     from fxkit.errors import DataError
 
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected the one that the paths of {manifest} are relative to")
+        raise DataError(f"{root}: no such folder; expected the folder that the paths in {manifest} are relative to")
     return root, read_manifest(manifest)
 
 
 def refuse_inside(out: Path, data: Path | None) -> None:
-    """Raise OutputError where out is, or lies in, the folder that data is indexed from: its files would be films next.
+    """Refuse an output folder inside the data folder: the next run would take its files for films.
 
     Args:
-        data: None where a manifest says which files are films.
+        data: folder that is indexed; None when a manifest lists the films.
+    Raises:
+        OutputError: `out` lies in `data`.
     """
     from preprocess.errors import OutputError
 
     if data is not None and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise OutputError(f"{out}: lies in the data folder {data}; choose a folder outside it")
+        raise OutputError(f"{out}: lies inside the data folder {data}; choose a folder outside it")
 
 
 def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
@@ -67,11 +122,11 @@ def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Pat
         click.echo(f"note: {one_line(note)}", err=True)
     unreadable = sum(r.status != "ok" for r in found.records)
     if unreadable:
-        click.echo(f"note: {unreadable} unreadable files are left out; `fxkit index` lists them", err=True)
+        click.echo(f"note: {unreadable} unreadable files are left out; run `fxkit index` to list them", err=True)
     return found.root, list(found.records)
 
 
-# option -> dotted key of the setting that it stands for
+# command-line option -> dotted key of the setting that it changes
 SETTINGS = {
     "backbone": "model.backbone",
     "weights": "model.weights",
@@ -100,17 +155,20 @@ SETTINGS = {
 }
 
 
-AS_YAML = ("devices",)  # a number or a word; the others are what click says they are
+AS_YAML = ("devices",)  # a number or a word, so the text is parsed as YAML
 
 
 def build_config(
     preset: str | None, settings: tuple[str, ...], epochs: str | None, no_pretrained: bool, **options: Any
 ) -> Any:
-    """Lay the options over the preset, and --set over both; --weights RUN brings that run's backbone and image size."""
+    """Build the training settings: the preset, then the options, then --set.
+
+    ``--weights RUN`` also takes over the backbone, normalisation and image size of that run.
+    """
     from fxkit.config import load_config
 
     given = {key: value for key, value in options.items() if value not in (None, ())}
-    texts = _of_source(given.get("weights"))
+    texts = _settings_of_weights(given.get("weights"))
     texts += [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
     if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
         raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")
@@ -121,8 +179,8 @@ def build_config(
     return load_config(preset, [*texts, *settings])
 
 
-def _of_source(weights: str | None) -> list[str]:
-    if weights is None or not Path(weights).is_dir():
+def _settings_of_weights(weights: str | None) -> list[str]:
+    if weights is None or not Path(weights).is_dir():  # not a run folder
         return []
     from fxkit.models.model_json import read_run_settings
 

@@ -5,28 +5,28 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH, TTA_HELP, device_option
 
 
-@click.command(short_help="Predict single images or folders.")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of a table.")
-@click.option("--raw", is_flag=True, help="Do not clean first, though the model was trained on cleaned films.")
-@click.option(
+@cloup.command(short_help="Predict single images or folders.")
+@cloup.argument("model", type=PATH)
+@cloup.argument("images", nargs=-1, required=True, type=PATH)
+@cloup.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+@cloup.option(
+    "--raw", is_flag=True, help="Do not clean the images first, although the model was trained on cleaned films."
+)
+@cloup.option(
     "--engine",
     type=click.Choice(["auto", "torch", "onnx", "openvino"]),
     default="auto",
     show_default=True,
-    help="What runs the network. auto: on a GPU torch; else the run's export, which training left or many films need; "
-    "else torch.",
+    help="What runs the network. auto: torch on a GPU, else the exported file of the run, else torch.",
 )
-@click.option(
-    "--tta",
-    type=click.Choice(["flips", "turns", "both"]),
-    help="Average over views of each film, of those alone that its training showed.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option("--max-pixels", type=int, help="Refuse larger images; 100,000,000 if not given.")
+@cloup.option("--tta", type=click.Choice(["flips", "turns", "both"]), help=TTA_HELP)
+@device_option()
+@cloup.option("--max-pixels", type=int, help="Refuse larger images.  [default: 100000000]")
 def predict(
     model: Path,
     images: tuple[Path, ...],
@@ -37,10 +37,10 @@ def predict(
     device: str,
     max_pixels: int | None,
 ) -> None:
-    """Predict single images or whole folders: probability and decision.
+    """Print the probability of each class and the decision, for single images or whole folders.
 
-    MODEL is a run folder, or a file that `fxkit export` made (.onnx or .xml).
-    A model trained on cleaned films gets each image cleaned in the same way first. No diagnosis.
+    MODEL is a run folder, or a file that `fxkit export` made (.onnx or .xml). If the model was trained on cleaned
+    films, each image is first cleaned in the same way. For research only. Do not use for diagnosis.
 
     Example: fxkit predict runs/resnet50-seed0 film.png
     """

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command(short_help="Take over a model that was passed on.")
-@click.argument("source")
-@click.argument("destination", type=click.Path(path_type=Path))
+@cloup.command(short_help="Copy a shared model into a run folder.")
+@cloup.argument("source")
+@cloup.argument("destination", type=PATH)
 def pull(source: str, destination: Path) -> None:
-    """Take over a model from a folder, or from hf://user/name, for predict, export and evaluate --data.
+    """Copy a shared model from a folder, or from hf://user/name. Use it with predict, export and evaluate --data.
 
     Example: fxkit pull shared/resnet50 runs/theirs
     """

@@ -3,24 +3,26 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command(short_help="Pass a model on, with its model card and nothing private.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("destination")
-@click.option("--public", is_flag=True, help="Of hf://: a new repository is for everybody, not for its owner alone.")
-@click.option(
+@cloup.command(short_help="Share a model with its model card, without private data.")
+@cloup.argument("run", type=PATH)
+@cloup.argument("destination")
+@cloup.option("--public", is_flag=True, help="Make a new hf:// repository public. Default: private.")
+@cloup.option(
     "--with-hashes",
     "hashes",
     is_flag=True,
-    help="Pass on the SHA-256 of each film's file, by which `fxkit evaluate`, and whoever holds a film, can tell that "
-    "it was in training.",
+    help="Include the SHA-256 of each training file, so that anyone who has a film can tell that it was used.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an earlier push in the folder.")
+@cloup.option("--overwrite", is_flag=True, help="Replace an earlier push in the folder.")
 def push(run: Path, destination: str, public: bool, hashes: bool, overwrite: bool) -> None:
-    """Write a run's model, settings, figures and model card to a folder, or to hf://user/name.
+    """Copy the model, settings, figures and model card of a run to a folder, or to hf://user/name.
 
-    Paths, names and hashes of films, patients and sites are left out.
+    Paths, hashes, and the names of films, patients and sites are left out.
 
     Example: fxkit push runs/resnet50-seed0 shared/resnet50
     """

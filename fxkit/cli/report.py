@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command(short_help="Write a run's report anew.")
-@click.argument("run", type=click.Path(path_type=Path))
+@cloup.command(short_help="Write the report of a run again.")
+@cloup.argument("run", type=PATH)
 def report(run: Path) -> None:
-    """Write RUN/report.html anew from what lies in the run folder, and print its path.
+    """Write RUN/report.html again from the files in the run folder, and print its path.
 
     Example: fxkit report runs/resnet50-seed0
     """

@@ -4,47 +4,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 
-from fxkit.cli.options import load_source, refuse_inside, source_options
+from fxkit.cli.options import (
+    PATH,
+    build_config,
+    device_option,
+    load_source,
+    model_options,
+    refuse_inside,
+    source_options,
+)
 
 if TYPE_CHECKING:
     from fxkit.config import Config
     from fxkit.training.search.results import SearchResult
 
 
-SHOWN = 5  # trials printed
+MAX_PRINTED_TRIALS = 5
 
 
-@click.command(short_help="Search for settings by folds; test films stay out.")
+@cloup.command(short_help="Search for settings on grouped folds, without the test films.")
 @source_options
-@click.option(
-    "--space",
-    default="default",
-    show_default=True,
-    help="What varies: YAML file, or a preset's name in configs/search.",
+@cloup.option_group(
+    "Search",
+    cloup.option(
+        "--space", default="default", show_default=True, help="Search space: YAML file, or preset in configs/search."
+    ),
+    cloup.option(
+        "--trials", type=click.IntRange(1), metavar="N", default=20, show_default=True, help="Number of trials."
+    ),
+    cloup.option("--folds", type=click.IntRange(3), metavar="K", default=5, show_default=True, help="Grouped folds."),
+    cloup.option(
+        "--objective",
+        type=click.Choice(["auroc", "log_loss"]),
+        default="auroc",
+        show_default=True,
+        help="Score on the held-out folds: auroc is maximised, log_loss is minimised.",
+    ),
 )
-@click.option("--trials", type=click.IntRange(1), metavar="N", default=20, show_default=True, help="Settings to try.")
-@click.option("--folds", type=click.IntRange(3), metavar="K", default=5, show_default=True, help="As for train.")
-@click.option(
-    "--objective",
-    type=click.Choice(["auroc", "log_loss"]),
-    default="auroc",
-    show_default=True,
-    help="Of the films held out; log_loss is least.",
+@model_options(cloup.option("--seed", type=int, help="Seed of the trials and of training."))
+@cloup.option_group(
+    "Run",
+    cloup.option("--out", type=PATH, default=Path("runs/search"), show_default=True, help="Output folder."),
+    cloup.option("--resume", is_flag=True, help="Continue the search in OUT; --trials counts finished trials."),
+    cloup.option("--overwrite", is_flag=True, help="Delete the search in OUT first."),
+    device_option("Device for testing: auto, cpu, cuda or mps."),
 )
-@click.option("--config", "preset", help="As for train: the settings that do not vary.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As for train.")
-@click.option("--backbone", help="As for train.")
-@click.option("--weights", type=click.Path(), help="As for train.")
-@click.option("--no-pretrained", is_flag=True, help="As for train.")
-@click.option("--epochs", metavar="HEAD,FINETUNE", help="As for train.")
-@click.option("--seed", type=int, help="As for train; also of what is tried.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/search"), show_default=True, help="Folder to make."
-)
-@click.option("--resume", is_flag=True, help="Go on with the search in OUT; --trials counts those done.")
-@click.option("--overwrite", is_flag=True, help="Delete the search in OUT first.")
-@click.option("--device", default="auto", show_default=True, help="For testing: auto, cpu, cuda or mps.")
 def search(
     data: Path | None,
     manifest: Path | None,
@@ -59,17 +65,16 @@ def search(
     device: str,
     **options: Any,
 ) -> None:
-    """Search for settings on grouped folds of train and val; test films are not read.
+    """Search for training settings on grouped folds of train and val. Test films are never read.
 
-    Optuna proposes settings (TPE), a model a fold answers, and hopeless trials are stopped after the fold that shows
-    it. Leaves best.yaml, which `fxkit train --config` takes, a table and a figure of the trials. Needs the extra
-    "search".
+    Optuna proposes settings (TPE sampler). Each trial trains one model per fold; a trial is stopped early if it falls
+    behind. Writes best.yaml for `fxkit train --config`, and a table and a figure of all trials. Needs the extra
+    `search`.
 
     Example: fxkit search --manifest manifest.csv --root xrays --trials 20
     """
     if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite exclude each other")
-    from fxkit.cli.options import build_config
+        raise click.UsageError("--resume and --overwrite cannot be combined")
     from preprocess.errors import one_line
 
     run_search, read_space, options_class = _load()
@@ -88,11 +93,11 @@ def search(
     )
     _print(result, config)
     if not any(r.split == "test" and r.status == "ok" for r in records):
-        click.echo("note: this manifest has no test films; evaluate on other data, or index with a test part")
+        click.echo("note: this manifest has no test films; evaluate on other data, or index again with a test split")
 
 
 def _load() -> Any:
-    """The search and what reads its space, where Optuna is there."""
+    """Import the search, which needs Optuna."""
     from fxkit.errors import ConfigError
 
     try:
@@ -114,14 +119,14 @@ def _print(result: "SearchResult", config: "Config") -> None:
 
     states = [trial.state for trial in result.trials]
     click.echo(f"{len(states)} trials: {states.count('pruned')} stopped early, {states.count('failed')} failed")
-    click.echo(f"{result.objective} by film, mean of folds out of fold:")
-    for trial in result.ranked[:SHOWN]:
+    click.echo(f"{result.objective} by film on held-out folds, mean over folds:")
+    for trial in result.ranked[:MAX_PRINTED_TRIALS]:
         stood = all(value == lookup(config, key) for key, value in trial.settings.items())
-        standing = "  (the settings as they stood)" if stood else ""
+        standing = "  (the current settings)" if stood else ""
         click.echo(f"  trial {trial.number + 1:>3}  {trial.score:.4f}  {describe(trial.settings)}{standing}")
     click.echo(f"table: {result.folder / 'trials.csv'}\nfigure: {result.folder / 'search.png'}")
     click.echo(
-        f"The best figure is optimistic: it is the best of {states.count('complete')}, chosen by the films that it is "
-        "measured on. For an honest one, train with best.yaml and test on films that had no part in the search:"
+        f"The best score is optimistic: it is the maximum of {states.count('complete')} trials, measured on the films "
+        "that chose it. For an honest score, train with best.yaml and test on films that the search did not use:"
     )
     click.echo(f"next: fxkit train --config {result.folder / 'best.yaml'}, then fxkit evaluate")

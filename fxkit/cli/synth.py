@@ -1,58 +1,69 @@
-"""`fxkit synth`: make radiograph-like films with known truth."""
+"""`fxkit synth`: make synthetic radiographs with known truth."""
 
 import sys
 from pathlib import Path
 
 import click
+import cloup
+
+from fxkit.cli.options import PATH
 
 
-@click.command("synth", short_help="Make radiograph-like films with known truth.")
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--films", type=click.IntRange(1), default=200, show_default=True, help="Films, copies not counted.")
-@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Turned copies of each film.")
-@click.option(
-    "--size",
-    "size_px",
-    type=click.IntRange(64, 4096),
-    default=384,
-    show_default=True,
-    help="Longer side of a film, px.",
+@cloup.command("synth", short_help="Make synthetic radiographs with known truth.")
+@cloup.argument("out", type=PATH)
+@cloup.option_group(
+    "Films",
+    cloup.option(
+        "--films", type=click.IntRange(1), default=200, show_default=True, help="Number of films, without copies."
+    ),
+    cloup.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Rotated copies of each film."),
+    cloup.option(
+        "--size",
+        "size_px",
+        type=click.IntRange(64, 4096),
+        default=384,
+        show_default=True,
+        help="Longer side of a film, px.",
+    ),
+    cloup.option(
+        "--copy-size",
+        "copy_px",
+        type=click.IntRange(32, 4096),
+        default=224,
+        show_default=True,
+        help="Side of a copy, px.",
+    ),
+    cloup.option("--jpeg", is_flag=True, help="Write JPEG instead of PNG."),
+    cloup.option("--sixteen-bit", is_flag=True, help="Write 16-bit PNG."),
 )
-@click.option(
-    "--copy-size",
-    "copy_px",
-    type=click.IntRange(32, 4096),
-    default=224,
-    show_default=True,
-    help="Sides of a copy, px.",
+@cloup.option_group(
+    "Content",
+    cloup.option(
+        "--marker-correlation",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        help="How strongly the marker style predicts the class: 0 not at all, 1 completely.",
+    ),
+    cloup.option(
+        "--fractured",
+        type=click.FloatRange(0, 1),
+        default=0.5,
+        show_default=True,
+        help="Fraction of fractured patients.",
+    ),
+    cloup.option(
+        "--min-severity",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        help="Mildest fracture: 0 includes the subtlest, 1 only the most obvious.",
+    ),
+    cloup.option("--no-markers", is_flag=True, help="Leave out the markers; everything else stays the same."),
+    cloup.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the films."),
 )
-@click.option(
-    "--marker-correlation",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="How strongly marker style tells the class: 0 not at all, 1 wholly.",
-)
-@click.option(
-    "--fractured",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Share of fractured patients.",
-)
-@click.option(
-    "--min-severity",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Of fractures: 0 includes the subtlest, 1 leaves the plainest only.",
-)
-@click.option("--no-markers", is_flag=True, help="The same films without any marker.")
-@click.option("--jpeg", is_flag=True, help="Write JPEG instead of PNG.")
-@click.option("--sixteen-bit", is_flag=True, help="Write PNG of 16 bits.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--overwrite", is_flag=True, help="Replace the films of an earlier run in OUT.")
+@cloup.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@cloup.option("--overwrite", is_flag=True, help="Replace the films of an earlier run in OUT.")
 def synth_command(
     out: Path,
     films: int,
@@ -62,10 +73,10 @@ def synth_command(
     sixteen_bit: bool,
     **settings: bool | float,
 ) -> None:
-    """Make radiograph-like forearm films in OUT/fractured and OUT/not_fractured.
+    """Make synthetic forearm radiographs in OUT/fractured and OUT/not_fractured.
 
-    The truth stands beside them: truth.csv (class, patient, film) and markers.json (COCO). The same seed
-    gives the same bytes.
+    The ground truth is written beside them: truth.csv (class, patient, film) and markers.json (COCO). The same seed
+    gives the same files, byte for byte.
 
     \b
     fxkit synth demo/raw --films 120 --copies 2 --marker-correlation 0.8

@@ -5,15 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 
-from fxkit.cli.options import build_config, load_source, refuse_inside, source_options
+from fxkit.cli.options import PATH, build_config, load_source, model_options, refuse_inside, source_options
 
 if TYPE_CHECKING:
     from fxkit.training.dry_run import DryRun
 
 
+FINETUNE_HELP = "First backbone stage to fine-tune.  [default: chosen for the architecture]"
+
+UNFREEZE_HELP = "Fine-tune the last stage first, then one more stage every so many epochs."
+
+LAYER_DECAY_HELP = "Multiply the learning rate by this factor for each layer further from the head."
+
+FOLDS_HELP = (
+    "Cross-validation by group: train K models on train and val, each with one fold held out. "
+    "The run's model averages their probabilities."
+)
+
+
 def export_trained(run: Path, form: str | None) -> None:
-    """Write what `fxkit predict` starts with beside a run that has just ended; where that fails, torch will predict."""
+    """Export a finished run for `fxkit predict`. A failed export is only a warning: torch predicts then."""
     if form is None:
         return
     from fxkit.models.export import export_model
@@ -22,74 +35,60 @@ def export_trained(run: Path, form: str | None) -> None:
     try:
         export_model(run, form)
     except KnownError as error:
-        click.echo(f"warning: no {form} export, `fxkit predict` starts torch: {one_line(str(error))}", err=True)
+        click.echo(f"warning: no {form} export, so `fxkit predict` will use torch: {one_line(str(error))}", err=True)
 
 
-@click.command(short_help="Train a classifier in two phases.")
+@cloup.command(short_help="Train a classifier in two phases.")
 @source_options
-@click.option("--backbone", help="Any timm backbone; resnet50 where nothing else is set.")
-@click.option(
-    "--weights",
-    type=click.Path(),
-    help="The backbone's weights: safetensors, a state dict of tensors, or the folder of a finished run.",
+@model_options(
+    cloup.option("--image-size", type=int, metavar="PX", help="Side of the network's input."),
+    cloup.option("--seed", type=int, help="Seed of weights, film order, augmentation and, with --data, of the split."),
 )
-@click.option("--no-pretrained", is_flag=True, help="Start from random weights instead of the hub's ImageNet ones.")
-@click.option(
-    "--config",
-    "preset",
-    help="YAML file, or a preset's name: default, probe, baseline (the published recipe), demo, tiny.",
+@cloup.option_group(
+    "Optimisation",
+    cloup.option("--batch-size", type=int, metavar="N", help="Films per batch."),
+    cloup.option("--accumulate", type=int, metavar="N", help="Batches per gradient step."),
+    cloup.option("--finetune-from", metavar="MODULE", help=FINETUNE_HELP),
+    cloup.option("--unfreeze-every", type=int, metavar="EPOCHS", help=UNFREEZE_HELP),
+    cloup.option("--layer-decay", type=float, metavar="X", help=LAYER_DECAY_HELP),
+    cloup.option(
+        "--loss", type=click.Choice(["cross-entropy", "focal"]), help="Training loss.  [default: cross-entropy]"
+    ),
+    cloup.option("--label-smoothing", type=float, metavar="X", help="Share of each target spread over all classes."),
+    cloup.option("--class-weights", type=click.Choice(["auto", "none"]), help="auto: weight classes by 1 / frequency."),
+    cloup.option("--mixup", type=float, metavar="ALPHA", help="Mixup: blend pairs of films. Try 0.2."),
+    cloup.option("--cutmix", type=float, metavar="ALPHA", help="CutMix: paste part of one film into another. Try 1."),
+    cloup.option("--ema", type=float, metavar="DECAY", help="Keep a moving average of the weights. Try 0.999."),
+    cloup.option("--clip", type=float, metavar="NORM", help="Clip gradients to this L2 norm. Try 1."),
+    cloup.option("--lr-find", is_flag=True, help="Find the learning rate of the head first, then train with it."),
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, such as optim.head_lr=3e-4.")
-@click.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases; 5,15 where nothing else is set.")
-@click.option("--finetune-from", help="Module from which on the backbone is fine-tuned; found by itself if not given.")
-@click.option("--unfreeze-every", type=int, metavar="EPOCHS", help="The last stage first, then one more each time.")
-@click.option("--layer-decay", type=float, metavar="X", help="Factor of the backbone's rate, layer by layer.")
-@click.option("--loss", type=click.Choice(["cross-entropy", "focal"]), help="Of training; cross-entropy if not given.")
-@click.option("--label-smoothing", type=float, metavar="X", help="Share of each target spread over all classes.")
-@click.option("--class-weights", type=click.Choice(["auto", "none"]), help="auto: rarer classes weigh more.")
-@click.option("--mixup", type=float, metavar="ALPHA", help="Mix films by pairs; such as 0.2.")
-@click.option("--cutmix", type=float, metavar="ALPHA", help="Paste a part of one film into another; such as 1.")
-@click.option("--ema", type=float, metavar="DECAY", help="Keep the moving average of the weights; such as 0.999.")
-@click.option("--clip", type=float, metavar="NORM", help="Shorten longer gradients to this norm; such as 1.")
-@click.option("--accumulate", type=int, metavar="N", help="Batches a step.")
-@click.option("--image-size", type=int, help="Side of the network's input, px.")
-@click.option("--batch-size", type=int, help="Films a step.")
-@click.option("--workers", type=int, help="Loader processes.")
-@click.option("--seed", type=int, help="Of weights, order, augmentation and (with --data) the split.")
-@click.option("--precision", help="Lightning's, such as 32-true, 16-mixed, bf16-mixed.")
-@click.option("--accelerator", help="Lightning's, such as auto, cpu, gpu.")
-@click.option("--devices", help="Lightning's: how many, or auto.")
-@click.option("--num-nodes", type=int, help="Machines.")
-@click.option("--strategy", help="Lightning's, such as auto, ddp.")
-@click.option(
-    "--deterministic", is_flag=True, default=None, help="Only operations that repeat to the last bit; slower."
+@cloup.option_group(
+    "Hardware (passed to Lightning)",
+    cloup.option("--accelerator", help="Such as auto, cpu, gpu."),
+    cloup.option("--devices", help="Number of devices, or auto."),
+    cloup.option("--num-nodes", type=int, help="Number of machines."),
+    cloup.option("--strategy", help="Such as auto, ddp."),
+    cloup.option("--precision", help="Such as 32-true, 16-mixed, bf16-mixed."),
+    cloup.option("--workers", type=int, metavar="N", help="Processes that load films."),
+    cloup.option("--deterministic", is_flag=True, default=None, help="Use bit-reproducible operations only. Slower."),
 )
-@click.option(
-    "--logger",
-    multiple=True,
-    type=click.Choice(["tensorboard", "csv", "wandb", "mlflow"]),
-    help="Repeatable; tensorboard if not given.",
+@cloup.option_group(
+    "Run folder",
+    cloup.option("--runs", type=PATH, default=Path("runs"), show_default=True, help="Folder that holds all runs."),
+    cloup.option("--name", help="Name of the run folder.  [default: BACKBONE-seedN]"),
+    cloup.option("--folds", type=click.IntRange(3), metavar="K", help=FOLDS_HELP),
+    cloup.option("--resume", is_flag=True, help="Continue the run of that name after its last finished epoch."),
+    cloup.option("--overwrite", is_flag=True, help="Delete the run of that name first."),
+    cloup.option("--allow-leaks", is_flag=True, help="Train on a leaking split anyway. Every figure will say so."),
+    cloup.option("--dry-run", is_flag=True, help="Print what would be trained and how long it takes. Trains nothing."),
+    cloup.option(
+        "--logger",
+        multiple=True,
+        type=click.Choice(["tensorboard", "csv", "wandb", "mlflow"]),
+        help="Experiment logger. Repeatable.  [default: tensorboard]",
+    ),
+    cloup.option("--quiet", is_flag=True, help="Hide the progress bar."),
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the runs.",
-)
-@click.option("--name", help="Of the run's folder; BACKBONE-seedN if not given.")
-@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of the run of that name.")
-@click.option("--overwrite", is_flag=True, help="Delete the run of that name first.")
-@click.option(
-    "--folds",
-    type=click.IntRange(3),
-    metavar="K",
-    help="Train K models on train and val, each with one fold held out; the run's model is their mean.",
-)
-@click.option("--allow-leaks", is_flag=True, help="Train on a leaking split all the same; every figure says so.")
-@click.option("--lr-find", is_flag=True, help="Search the head's learning rate first, and train with it.")
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and how long; leave no run folder.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(
     data: Path | None,
     manifest: Path | None,
@@ -105,21 +104,23 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train a classifier: its head first, then the backbone's later stages.
+    """Train a classifier: first the head, then the later stages of the backbone.
 
-    Leaves a run folder with the model, its settings and its history.
+    Writes a run folder with the model, its settings and its training history.
 
-    With --folds K, train and val are divided by group. Of each fold a model is tested that did not see it; the fold
-    after it chose that model's epoch. The test films are left alone, for `fxkit evaluate`.
+    With --folds K, the films of train and val are divided into K folds by group. Each fold is predicted by the model
+    that did not train on it. Test films stay untouched until `fxkit evaluate`.
 
     Example: fxkit train --data xrays --backbone resnet50
     """
     if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite exclude each other")
+        raise click.UsageError("--resume and --overwrite cannot be combined")
     if folds is not None and (lr_find or dry_run):
-        raise click.UsageError("--folds excludes --lr-find and --dry-run; try one training first, without --folds")
+        raise click.UsageError(
+            "--folds cannot be combined with --lr-find or --dry-run; use these without --folds first"
+        )
     if lr_find and dry_run:
-        raise click.UsageError("--lr-find and --dry-run exclude each other; a dry run searches nothing")
+        raise click.UsageError("--lr-find and --dry-run cannot be combined: a dry run trains nothing")
     config = build_config(**options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
@@ -135,7 +136,7 @@ def train(
         return
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
     if resume and not (folder / "config.yaml").is_file():
-        click.echo(f"note: there is no run {folder} to resume; it starts anew", err=True)
+        click.echo(f"note: no run {folder} to resume; training starts from the beginning", err=True)
     training = TrainOptions(resume, overwrite, allow_leaks, progress=not quiet, find_lr=lr_find)
     if folds is not None:
         train_and_print(config, image_root, records, folder, folds, training)
@@ -143,13 +144,13 @@ def train(
         return
     result = run_training(config, image_root, records, folder, training)
     if os.environ.get("LOCAL_RANK", "0") != "0":
-        return  # of several processes on one machine, the first speaks
+        return  # only the first of several processes prints
     stamp = leak_stamp(records)
     if stamp:
         click.echo(stamp)
     if lr_find:
         rate = open_run(folder).config.optim.head_lr
-        click.echo(f"learning rate of the head: {rate:.3g} (see {folder / 'figures' / 'lr_find.png'})")
+        click.echo(f"learning rate of the head: {rate:.3g} (curve: {folder / 'figures' / 'lr_find.png'})")
     export_trained(folder, config.trainer.export)
     stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
