@@ -8,30 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 from fxkit import __version__
+from fxkit.packages import OPTIONAL, install_command, installed_version, missing_by_command, requirements
 
 State = Literal["ok", "missing", "problem"]
 
-
-PACKAGES = (
-    "click",
-    "grad-cam",
-    "jinja2",
-    "joblib",
-    "lightning",
-    "matplotlib",
-    "numpy",
-    "pillow",
-    "pydantic",
-    "safetensors",
-    "scikit-learn",
-    "scipy",
-    "timm",
-)
 
 ALBUMENTATIONS = "2.0.8"
 
@@ -60,10 +44,9 @@ def examine() -> tuple[Finding, ...]:
     checks: tuple[Callable[[], Finding], ...] = (
         examine_python,
         examine_packages,
-        examine_albumentations,
+        examine_training_packages,
+        *((examine_albumentations, examine_torch, examine_devices) if installed_version("torch") else ()),
         examine_opencv,
-        examine_torch,
-        examine_devices,
         examine_processor,
         examine_memory,
         examine_disk,
@@ -95,24 +78,28 @@ def examine_python() -> Finding:
 
 
 def examine_packages() -> Finding:
-    """Check the required packages that have no check of their own."""
-    versions = {name: _version(name) for name in PACKAGES}
+    """Check the packages that every install needs."""
+    versions = {name: installed_version(name) for name in requirements() if name not in OPTIONAL.values()}
     missing = [name for name, number in versions.items() if number is None]
     if missing:
         return Finding("packages", "problem", f"not installed: {', '.join(missing)}", REINSTALL)
     return Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in versions.items()))
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def examine_training_packages() -> Finding:
+    """Check the packages that a light install leaves out, and name the commands that need them."""
+    missing = missing_by_command()
+    if not missing:
+        return Finding("training", "ok", "all packages of the whole install are there")
+    detail = "; ".join(f"{commands}: {', '.join(names)}" for commands, names in missing.items())
+    return Finding(
+        "training", "missing", f"light install, so these commands lack packages: {detail}", install_command()
+    )
 
 
 def examine_albumentations() -> Finding:
     """Check for the one supported version: the last one under the MIT licence."""
-    installed = _version("albumentations")
+    installed = installed_version("albumentations")
     if installed == ALBUMENTATIONS:
         return Finding("albumentations", "ok", installed)
     remedy = f"pip install albumentations=={ALBUMENTATIONS}"
@@ -124,7 +111,7 @@ def examine_albumentations() -> Finding:
 def examine_opencv() -> Finding:
     """Check that exactly one OpenCV package is installed: two overwrite each other's files."""
     names = ("opencv-python-headless", "opencv-contrib-python-headless", "opencv-python", "opencv-contrib-python")
-    installed = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
+    installed = [f"{name} {number}" for name in names if (number := installed_version(name)) is not None]
     if len(installed) == 1:
         importlib.import_module("cv2")
         return Finding("OpenCV", "ok", installed[0])
@@ -151,7 +138,7 @@ def examine_torch() -> Finding:
 def _explain_torch(error: Exception) -> str:
     text = _one_line(error)
     if "torchvision::nms" in text or "undefined symbol" in text or "partially initialized" in text:
-        pair = f"torch {_version('torch')} and torchvision {_version('torchvision')}"
+        pair = f"torch {installed_version('torch')} and torchvision {installed_version('torchvision')}"
         return f"{pair} are builds that do not match ({text})"
     return text
 
@@ -222,7 +209,7 @@ def examine_markernet() -> Finding:
 
 def examine_rapidocr() -> Finding:
     """List the models in rapidocr's wheel. It reads the text of the markers that markernet finds, and works offline."""
-    if _version("rapidocr") is None:
+    if installed_version("rapidocr") is None:
         return Finding(
             "rapidocr", "problem", "not installed; it reads the text of markers", "pip install 'rapidocr>=3.10'"
         )
@@ -235,7 +222,7 @@ def examine_rapidocr() -> Finding:
         remedy = "pip install --force-reinstall 'rapidocr>=3.10' (the models are part of its wheel)"
         detail = f"no detection model among its models ({', '.join(models) or 'none'})"
         return Finding("rapidocr", "problem", detail, remedy)
-    return Finding("rapidocr", "ok", f"{_version('rapidocr')}, works offline: {', '.join(models)}")
+    return Finding("rapidocr", "ok", f"{installed_version('rapidocr')}, works offline: {', '.join(models)}")
 
 
 def _package_folder(name: str) -> Path:
@@ -250,14 +237,14 @@ def examine_easyocr() -> Finding:
     """Check the two model files of the optional EasyOCR detector, in the folder where EasyOCR reads them."""
     from preprocess.detectors.easy import FILES, SOURCE, default_folder
 
-    if _version("easyocr") is None:
-        return Finding("easyocr", "problem", "not installed", "pip install easyocr")
+    if installed_version("easyocr") is None:
+        return Finding("easyocr", "missing", "not installed", "pip install easyocr")
     folder = default_folder()
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         remedy = f"unpack them there from {SOURCE}, or give --easyocr-models DIR; rapidocr needs no such files"
         return Finding("easyocr", "missing", f"{' and '.join(missing)} not in {folder}", remedy)
-    return Finding("easyocr", "ok", f"{_version('easyocr')}, {', '.join(FILES)} in {folder}")
+    return Finding("easyocr", "ok", f"{installed_version('easyocr')}, {', '.join(FILES)} in {folder}")
 
 
 def hub_folder() -> Path:
@@ -288,9 +275,9 @@ def _cached_backbones(folder: Path) -> Iterator[str]:
 def examine_dicom() -> Finding:
     """Check for pydicom and for the decoders of compressed DICOM files."""
     names = ("pydicom", "python-gdcm", "pyjpegls", "pylibjpeg")
-    installed = [f"{name} {number}" for name in names if (number := _version(name)) is not None]
+    installed = [f"{name} {number}" for name in names if (number := installed_version(name)) is not None]
     remedy = "pip install 'fxkit[dicom]'"
-    if _version("pydicom") is None:
+    if installed_version("pydicom") is None:
         return Finding("DICOM", "missing", "not installed; PNG, JPEG, TIFF, BMP and WebP work without it", remedy)
     if len(installed) == 1:
         return Finding(

@@ -1,3 +1,4 @@
+import re
 import sys
 import types
 from collections import namedtuple
@@ -5,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fxkit import doctor
+from fxkit import doctor, packages
 from fxkit.doctor import Finding, examine
+from fxkit.packages import installed_version
 
 
 @pytest.fixture
@@ -14,9 +16,13 @@ def versions(monkeypatch):
     """Pretend that packages have these versions; None means not installed."""
 
     def pretend(**numbers: "str | None") -> None:
-        real = doctor._version
         named = {key.replace("_", "-"): value for key, value in numbers.items()}
-        monkeypatch.setattr(doctor, "_version", lambda name: named.get(name, "x") if name in named else real(name))
+
+        def pretended(name: str) -> str | None:
+            return named[name] if name in named else installed_version(name)
+
+        monkeypatch.setattr(doctor, "installed_version", pretended)
+        monkeypatch.setattr(packages, "installed_version", pretended)
 
     return pretend
 
@@ -46,9 +52,25 @@ def test_the_python_version_is_reported():
 
 
 def test_a_missing_package_is_a_problem(versions):
-    versions(timm=None, scipy=None)
+    versions(scipy=None, pillow=None)
     finding = doctor.examine_packages()
-    assert (finding.state, finding.detail) == ("problem", "not installed: scipy, timm")
+    assert (finding.state, finding.detail) == ("problem", "not installed: pillow, scipy")
+
+
+def test_a_light_install_names_the_commands_that_lack_packages(versions):
+    versions(torch=None, grad_cam=None, onnxscript=None)
+    finding = doctor.examine_training_packages()
+    assert finding.state == "missing"
+    assert "cam: grad-cam, torch; export: onnxscript, torch; predict with torch: torch" in finding.detail
+    assert re.fullmatch(r"pip install 'grad-cam<2,>=[\d.]+' 'onnxscript>=[\d.]+' 'torch[<>=,.\d]+'", finding.remedy)
+
+
+def test_a_light_install_has_no_problem(versions):
+    names = {name.replace("-", "_"): None for name in packages.OPTIONAL.values()}
+    versions(**names)
+    findings = examine()
+    assert [f for f in findings if f.state == "problem"] == []
+    assert {"torch", "devices", "albumentations"}.isdisjoint(f.name for f in findings)
 
 
 @pytest.mark.parametrize(
@@ -210,9 +232,9 @@ def test_easyocr_models_are_expected_in_the_folder_of_easyocr(monkeypatch, tmp_p
     assert doctor.examine_easyocr().state == "ok"
 
 
-def test_a_missing_easyocr_is_a_problem(versions):
+def test_a_missing_easyocr_is_reported(versions):
     versions(easyocr=None)
-    assert doctor.examine_easyocr().remedy == "pip install easyocr"
+    assert doctor.examine_easyocr() == Finding("easyocr", "missing", "not installed", "pip install easyocr")
 
 
 def test_cached_backbone_weights_are_listed(monkeypatch, tmp_path):
