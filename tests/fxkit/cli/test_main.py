@@ -54,7 +54,7 @@ def test_an_error_of_the_system_is_1(command: dict[str, click.Command], capsys: 
 def test_a_full_disk_says_what_to_do(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
     command["fail"] = failing_with(OSError(28, "No space left on device", "last.ckpt"))
     assert run("fail") == 1
-    assert "free some space, then start again or go on with --resume" in capsys.readouterr().err
+    assert "free some space, then start again or continue with --resume" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
