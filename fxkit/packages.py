@@ -25,7 +25,7 @@ NEEDED_BY = {
     "train, search, ablate, evaluate, calibrate, markernet": TRAINING,
     "cam": ("albumentations", "grad-cam", "timm", "torch"),
     "export": ("onnxscript", "timm", "torch"),
-    "predict with torch": ("timm", "torch"),
+    "predict with torch, push, pull": ("timm", "torch"),
     "clean-labels --detector easyocr": ("easyocr", "torch"),
 }
 

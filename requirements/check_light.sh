@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 "$work/venv/bin/pip" install --quiet --no-deps "$checkout"/dist/*.whl
 cd "$work"
 fxkit="$work/venv/bin/fxkit"
-"$fxkit" synth films --films 12 --size 160
+"$fxkit" synth films --films 40 --size 160
 "$fxkit" index films/truth.csv --out manifest.csv
 "$fxkit" clean-labels films
 "$fxkit" doctor

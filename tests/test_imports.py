@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FXKIT = sorted((ROOT / "fxkit").rglob("*.py"))
 PREPROCESS = sorted((ROOT / "preprocess").rglob("*.py"))
-LIGHT = {"click", "fxkit", "preprocess", *sys.stdlib_module_names}
+LIGHT = {"click", "cloup", "fxkit", "preprocess", *sys.stdlib_module_names}
 LIGHT_OURS = ("fxkit.cli", "preprocess.errors", "fxkit.errors")
 DECODERS = {
     "preprocess.dicom.decode_dicom",

@@ -62,7 +62,7 @@ def train(
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     if missing := missing_fonts():
         click.echo(
-            f"warning: {len(missing)} font packages are missing, so fewer kinds of markers are drawn; "
+            f"warning: {len(missing)} font packages are missing, so the drawn markers and the network will differ; "
             "pip install 'fxkit[fonts]'",
             err=True,
         )

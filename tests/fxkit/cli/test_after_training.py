@@ -112,7 +112,7 @@ def test_ablate_prints_table_differences_and_verdict(made: Synthetic, tmp_path: 
     assert code == 0
     lines = out.splitlines()
     assert lines[0].split()[:6] == ["auroc", "by", "film", "tested", "on", "raw"]
-    assert lines[-4].startswith("quick: a linear head on the frozen backbone's features")
+    assert lines[-4].startswith("quick: linear head on frozen features")
     assert lines[-3].removeprefix("verdict: ") in ("reliance", "no evidence", "undecided")
     assert lines[-2].startswith("reason: ")
     assert lines[-1].startswith("limits: ")
@@ -146,8 +146,12 @@ def test_ablate_and_cam_print_the_stamp(made: Synthetic, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
-        (ablate, ["masked-vs-raw", "--data", "x", "--seeds", "0,0"], "--seeds 0,0: expected each seed once"),
-        (ablate, ["masked-vs-raw", "--data", "x", "--resume", "--overwrite"], "exclude each other"),
+        (
+            ablate,
+            ["masked-vs-raw", "--data", "x", "--seeds", "0,0"],
+            "--seeds 0,0: a seed is repeated; give each seed once",
+        ),
+        (ablate, ["masked-vs-raw", "--data", "x", "--resume", "--overwrite"], "cannot be combined"),
         (evaluate, ["x", "--raw"], "--raw needs --root or --data"),
         (cam, ["x", "--limit", "-1"], "-1 is not in the range"),
         (cam, ["x", "--method", "score-cam"], "'score-cam' is not one of 'grad-cam'"),
@@ -168,7 +172,7 @@ def test_pictures_of_an_earlier_cam_go(folder: Path) -> None:
 def test_seeds_that_are_no_numbers_are_wrong_usage(made: Synthetic) -> None:
     result = CliRunner().invoke(ablate, ["masked-vs-raw", "--seeds", "a,b", "--data", str(made.root)])
     assert result.exit_code == 2
-    assert "--seeds a,b: expected whole numbers with commas" in result.stderr
+    assert "--seeds a,b: expected whole numbers separated by commas" in result.stderr
 
 
 def test_cam_plays_the_pointing_game(folder: Path, made: Synthetic) -> None:
@@ -178,7 +182,7 @@ def test_cam_plays_the_pointing_game(folder: Path, made: Synthetic) -> None:
     assert "by chance" in out
     result = CliRunner().invoke(cam, [str(folder), "film.png", "--boxes", str(made.root / "markers.json")])
     assert result.exit_code == 2
-    assert "--boxes belongs to the run's test films" in result.stderr
+    assert "--boxes describes the run's test films" in result.stderr
 
 
 def test_views_are_averaged_and_named(trained: Run, folder: Path) -> None:

@@ -32,16 +32,16 @@ def films(tmp_path: Path) -> Path:
 
 def test_help_opens_with_what_it_does() -> None:
     text = run("--help").output
-    assert text.split("\n\n")[1].strip().startswith("Find and inpaint text markers")
+    assert text.split("\n\n")[1].strip().startswith("Find text markers on the films in DATA")
 
 
 def test_it_says_what_it_did(films: Path) -> None:
     result = run(films, "--markers", films.with_name("markers.json"))
     assert result.exit_code == 0, result.output
-    assert "2 files: 1 with 1 markers, 1 copied, 0 failed, 0 done before" in result.stdout
+    assert "2 files: 1 with 1 markers, 1 copied, 0 failed, 0 from an earlier run" in result.stdout
     assert "films-clean/review.html" in result.stdout.replace("\n", "")
     again = run(films, "--markers", films.with_name("markers.json"))
-    assert "2 done before" in again.stdout
+    assert "2 from an earlier run" in again.stdout
     assert result.stderr == again.stderr == ""  # no progress where no one watches
 
 
@@ -165,7 +165,7 @@ def test_another_network_does_not_go_on_where_the_first_was(films: Path, tmp_pat
     assert run(*options).exit_code == 0
     written = json.loads((out / "clean.json").read_text())
     assert written["weights_sha256"] == sha256_of(weights)
-    assert "2 done before" in run(*options).stdout
+    assert "2 from an earlier run" in run(*options).stdout
     weights.write_bytes(NETWORK.read_bytes() + b"\x72\x00")  # an ONNX file with an empty field more
     result = run(*options)
     assert isinstance(result.exception, KnownError)

@@ -74,7 +74,7 @@ def test_a_wrong_target_table_or_use_is_told(folder: Path, tmp_path: Path) -> No
         run(folder, "--subgroups", tmp_path / "nowhere.csv")
     done = CliRunner().invoke(evaluate, [str(folder), "--by", "site"])
     assert done.exit_code == 2
-    assert "--by needs --subgroups: the CSV file that the column is in" in done.stderr
+    assert "--by needs --subgroups, the CSV file with that column" in done.stderr
 
 
 def test_a_target_of_a_run_without_validation_films_is_told(trained: Run, tmp_path: Path) -> None:

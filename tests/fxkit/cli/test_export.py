@@ -77,7 +77,7 @@ def test_a_run_that_cannot_be_exported_is_warned_of(folder: Path, capsys: pytest
     (folder / "model.safetensors").write_bytes(b"x")
     export_trained(folder, "onnx")
     warning = capsys.readouterr().err
-    assert warning.startswith("warning: no onnx export, `fxkit predict` starts torch: ")
+    assert warning.startswith("warning: no onnx export, so `fxkit predict` will use torch: ")
     assert "does not fit model.json" in warning
 
 

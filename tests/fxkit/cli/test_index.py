@@ -157,7 +157,7 @@ def test_a_second_run_decodes_nothing_for_manifest_and_card(
     [
         (["--stratify", "site,age"], "'age'; expected site, marker, or site,marker"),
         (["--fractions", "a,b"], "'a,b'; expected three numbers such as 0.7,0.15,0.15"),
-        (["--keep-split", "--split", "random"], "--keep-split and --split random exclude each other"),
+        (["--keep-split", "--split", "random"], "--keep-split and --split random cannot be combined"),
     ],
 )
 def test_wrong_usage(made: Synthetic, arguments: list[str], text: str) -> None:

@@ -41,7 +41,7 @@ def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> Non
     result = run("tune", corrected, corrected.with_name("films"), "--out", out, "--steps", 1, "--aside", 0.25)
     assert result.exit_code == 0, result.output
     first, before, after, *_, last = result.stdout.splitlines()
-    assert first == "trained on 6 films; on 2 others with 2 markers:"
+    assert first == "trained on 6 films; on 2 held-out films with 2 markers:"
     assert before.startswith("before  ")
     assert after.startswith("after   ")
     assert before.endswith("% of a film beyond them")
@@ -130,7 +130,7 @@ def test_tune_warns_of_a_network_that_erases_more_beyond_the_markers(
     measured = Tuned(out, 6, ("0.png",), 1, Recall(0, before), Recall(1, after))
     monkeypatch.setattr("preprocess.markernet.tuning.tune", lambda *_, **__: measured)
     result = run("tune", corrected, corrected.with_name("films"), "--out", out)
-    assert ("warning: it erases more beyond the markers than before" in result.output) is warned
+    assert ("warning: the tuned network erases more beside the markers" in result.output) is warned
 
 
 def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,11 +138,11 @@ def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "a.png").write_bytes(b"x")
     result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx")
-    assert "packages of typefaces are missing" in result.output
+    assert "font packages are missing" in result.output
     assert "pip install 'fxkit[fonts]'" in result.output
 
 
 def test_help_names_both_commands() -> None:
     text = run("--help").output
-    assert "train  Train it anew" in text
+    assert "train  Train the network from films" in text
     assert "tune   Adapt it to a site" in text

@@ -26,7 +26,9 @@ def test_the_best_settings_train(made: Synthetic, tmp_path: Path) -> None:
     options = ["--space", str(tmp_path / "space.yaml"), "--trials", "2", "--folds", "3", "--out", str(out)]
     done = CliRunner().invoke(fxkit, ["search", *source, *SETTINGS, *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("2 trials: 0 stopped early, 0 failed\nauroc by film, mean of folds out of fold:\n")
+    assert done.stdout.startswith(
+        "2 trials: 0 stopped early, 0 failed\nauroc by film on held-out folds, mean over folds:\n"
+    )
     assert "optim.head_lr=0.003  (the settings as they stood)" in done.stdout
     assert "The best figure is optimistic: it is the best of 2, chosen by the films" in done.stdout
     assert done.stdout.splitlines()[-1] == f"next: fxkit train --config {out / 'best.yaml'}, then fxkit evaluate"
@@ -47,6 +49,6 @@ def test_a_missing_optuna_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_does_not_go_together_is_refused(made: Synthetic) -> None:
     both = CliRunner().invoke(fxkit, ["search", "--data", "a", "--resume", "--overwrite"])
-    assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
+    assert (both.exit_code, "cannot be combined" in both.stderr) == (2, True)
     inside = CliRunner().invoke(fxkit, ["search", "--data", str(made.root), "--out", str(made.root / "s")])
     assert isinstance(inside.exception, OutputError)

@@ -71,12 +71,12 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "give one of --data DIR and --manifest FILE --root DIR"),
-        (["--data", "a", "--manifest", "b"], "give one of --data DIR and --manifest"),
+        ([], "give either --data DIR, or --manifest FILE with --root DIR"),
+        (["--data", "a", "--manifest", "b"], "give either --data DIR, or --manifest"),
         (["--manifest", "b"], "--manifest needs --root"),
-        (["--data", "a", "--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
-        (["--data", "a", "--folds", "3", "--lr-find"], "--folds excludes --lr-find and --dry-run"),
-        (["--data", "a", "--lr-find", "--dry-run"], "--lr-find and --dry-run exclude each other; a dry run searches"),
+        (["--data", "a", "--resume", "--overwrite"], "--resume and --overwrite cannot be combined"),
+        (["--data", "a", "--folds", "3", "--lr-find"], "--folds cannot be combined with --lr-find or --dry-run"),
+        (["--data", "a", "--lr-find", "--dry-run"], "--lr-find and --dry-run cannot be combined"),
         (["--data", "a", "--epochs", "5"], "--epochs 5: expected HEAD,FINETUNE, such as 5,15"),
     ],
 )
@@ -97,14 +97,14 @@ def test_a_root_that_is_not_there_is_named_first(made: Synthetic, tmp_path: Path
 def test_resuming_nothing_says_so(made: Synthetic, tmp_path: Path) -> None:
     arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
     result = CliRunner().invoke(train, arguments, catch_exceptions=False)
-    assert "to resume; it starts anew" in result.stderr
+    assert "to resume; training starts from the beginning" in result.stderr
 
 
 def test_runs_inside_the_data_folder_are_refused(made: Synthetic) -> None:
     arguments = ["--data", str(made.root), *TINY, "--runs", str(made.root / "runs")]
     result = CliRunner().invoke(train, arguments)
     assert isinstance(result.exception, OutputError)
-    assert "lies in the data folder" in str(result.exception)
+    assert "lies inside the data folder" in str(result.exception)
     assert not (made.root / "runs").exists()
 
 
