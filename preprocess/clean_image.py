@@ -8,8 +8,8 @@ from preprocess.detectors.ocr import Detector
 from preprocess.detectors.reading import Grey
 from preprocess.errors import AreaError
 from preprocess.images import Array, to_grey8
-from preprocess.inpainting.inpaint import grey_of, inpaint
-from preprocess.inpainting.jpeg_blocks import blockiness, ringing
+from preprocess.inpainting.inpaint import inpaint, to_grey_levels
+from preprocess.inpainting.jpeg_blocks import blockiness, find_ringing
 from preprocess.inpainting.plain_fills import box_fill, flat_fill, noise_fill
 from preprocess.markers import Marker, lies_on
 from preprocess.mask import Mask, marker_mask
@@ -47,9 +47,9 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     """Erase the given markers, except those that the settings leave out; see `choose_markers` and `clean_image`."""
     chosen = choose_markers(markers, settings)
     mask = build_mask(image.shape, chosen, settings)
-    if mask.any() and blockiness(grey := grey_of(image)) > VISIBLE_BLOCKINESS:
+    if mask.any() and blockiness(grey := to_grey_levels(image)) > VISIBLE_BLOCKINESS:
         printed = [marker for marker in chosen if marker.style != "plate"]  # plates are too faint to cause ringing
-        mask |= ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
+        mask |= find_ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
     _check_area(float(mask.mean()), settings.max_fraction)
     return Cleaned(fill(image, mask, settings.mode), mask, tuple(chosen))
 

@@ -43,7 +43,7 @@ def write_coco(path: str | Path, images: Mapping[str, MarkedImage]) -> None:
 
 
 def _encode(sections: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[bytes]:
-    """Yield the file line by line, one row a line. The rows of 100,000 films would take hundreds of megabytes."""
+    """Yield the file line by line, so that memory stays small: the rows of 100,000 films take hundreds of megabytes."""
     yield b'{\n"info": {"description": "text markers on radiographs"}'
     for name, rows in sections.items():
         yield f',\n"{name}": ['.encode()
@@ -81,8 +81,8 @@ def read_coco(path: str | Path) -> dict[str, MarkedImage]:
     """Read a COCO file as a mapping from file_name to the size and markers of the image.
 
     An annotation without a polygon is read from its bbox, turned by `rotation` (degrees clockwise around the centre)
-    if it has this key. If such a box encloses the polygon of another annotation, the two are one marker. An image that
-    is listed twice under one name, as by two annotators, has the markers of both.
+    if it has this key. If such a box encloses the polygon of another annotation, the two are one marker. If two
+    images have the same name, as in files of two annotators, their markers are joined.
 
     Raises:
         MarkerFileError: the file cannot be read, is not JSON, or is not COCO.

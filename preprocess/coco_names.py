@@ -20,8 +20,8 @@ def name_films(images: Mapping[str, MarkedImage], paths: Sequence[str], where: s
     """Return the images by the paths of their films. A name that matches no film is kept.
 
     If any name is the path of a film, the file uses the films' own names, and all names are kept. Otherwise a name
-    matches a film if one of the two ends with the other, compared folder by folder. A name with Label Studio's prefix
-    also matches if the two names are equal without prefix and folders.
+    matches a film if the longer of the two paths ends with the shorter one, compared folder by folder. A name with
+    Label Studio's prefix also matches if the file names are equal without the prefix.
 
     Args:
         images: images of a COCO file, by file_name.

@@ -1,4 +1,4 @@
-"""Which files count as images, how large an image may be, and how its bytes are read. Decodes nothing."""
+"""Define which files count as images and how large they may be, and read their bytes. Nothing is decoded here."""
 
 import os
 from pathlib import Path

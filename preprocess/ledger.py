@@ -162,7 +162,7 @@ def read_ledger(source: str | Path) -> dict[str, LedgerRow]:
 
 
 def read_ledger_if_any(folder: str | Path) -> dict[str, LedgerRow]:
-    """Read the ledger of a cleaned folder into a dictionary from path to row. Any other folder gives an empty one.
+    """Read the ledger of a cleaned folder as a dictionary from path to row; empty if it has no ledger.
 
     Raises:
         OutputError: as `open_ledger`.

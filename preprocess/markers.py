@@ -22,7 +22,7 @@ STYLES = ("burned", "label", "lead", "symbol", "plate")
 
 SQUARE_RATIO = 1.2  # an upright box whose sides differ by no more than this factor counts as square
 
-UPRIGHT_AREA_RATIO = 1.05  # an upright box is preferred to a turned rectangle if it is larger by no more than this
+UPRIGHT_AREA_RATIO = 1.05  # an upright box is preferred to a turned rectangle if it is at most this many times as large
 
 
 @dataclass(frozen=True)

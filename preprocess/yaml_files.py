@@ -36,7 +36,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML file of keys and values; an empty file gives an empty dictionary.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or holds something else than keys and values.
+        ConfigError: the file cannot be read, is not YAML, or does not hold keys and values.
     """
     try:
         values = parse_yaml(Path(path).read_text(encoding="utf-8"))
@@ -67,10 +67,11 @@ def check_settings(model: type[Model], values: Mapping[str, Any], where: str) ->
 
 
 def did_you_mean(name: str, valid: Iterable[str], inside: str = "") -> str:
-    """Return "; did you mean ...?" with the valid name most like a wrong one, or "" if none is like it.
+    """Return "; did you mean 'x'?" with the valid name that is most similar to a wrong one, or "" if none is similar.
 
     Args:
-        inside: dotted key that the suggested name is shown below.
+        name: the wrong name.
+        inside: dotted key of the mapping that holds the name; it is prepended to the suggestion.
     """
     close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean {'.'.join(filter(None, (inside, close[0])))!r}?" if close else ""

@@ -29,9 +29,14 @@ CORE = -2.0  # a marker has a few pixels whose logit reaches this
 
 EDGE = -3.0  # adjoining pixels with a logit from here on belong to the marker too
 
-OUTLINE, FAINT_MARGIN = 0.0, 5.0  # logit from which a pixel counts for the quad; at most this far below the mean
+OUTLINE = 0.0  # pixels with a logit from here on count for the quad
 
-PLATE_CORE, PLATE_EDGE = 0.0, 1.5  # CORE and EDGE for plates, which are faint: doubtful pixels are left out
+FAINT_MARGIN = 5.0  # in faint markers, pixels count for the quad from this far below the mean logit
+
+PLATE_CORE, PLATE_EDGE = (
+    0.0,
+    1.5,
+)  # CORE and EDGE for plates; stricter, so that doubtful pixels are kept
 
 # added to the logits before they become a confidence: faint marks are often markers, but seldom lead
 STYLE_SHIFT = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}

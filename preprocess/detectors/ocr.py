@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from preprocess.detectors.reading import Grey, TextReader, read_from_all_sides
-from preprocess.detectors.tight_quads import label_box, tighten
+from preprocess.detectors.tight_quads import find_label_box, tighten
 from preprocess.detectors.views import views
 from preprocess.markers import Marker, Quad, as_quad, enclosing_quad, quad_area
 
 OVERLAP = 0.5  # two detections are the same marker if they share this fraction of the smaller quad
 
-MAX_AREA_FRACTION = 0.07  # of the film; larger detections are anatomy, such as a hand's bones taken for a line of text
+MAX_AREA_FRACTION = 0.07  # of the film; larger detections are anatomy, such as the bones of a hand
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class TurnedDetector:
         """Return the markers of an (H, W) uint8 image, with quads in pixels of that image."""
         detections = [replace(d, quad=tighten(image, d.quad)) for d in merge_detections(self._find(image))]
         if self.label_boxes:
-            boxes = [replace(d, quad=label_box(image, d.quad) or d.quad) for d in detections]
+            boxes = [replace(d, quad=find_label_box(image, d.quad) or d.quad) for d in detections]
             detections = merge_detections(boxes)
         return [self._read(image, detection) for detection in detections]
 

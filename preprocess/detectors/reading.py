@@ -20,7 +20,7 @@ LONG_RATIO = 1.6  # if the sides differ by more than this factor, text runs alon
 
 READ_HEIGHT_PX = 48  # the height to which the readers scale lines of text
 
-MIRRORED_PENALTY = 0.02  # the score of a mirrored reading must exceed that of an unmirrored one by this
+MIRRORED_PENALTY = 0.02  # a mirrored reading is chosen only if its score is higher than others by this
 
 MIN_READING_SCORE = 0.5  # text with a lower score is discarded
 
@@ -56,7 +56,7 @@ def read_from_all_sides(image: Grey, quad: Quad, reader: TextReader) -> Reading:
     """Read a quad from every side, unmirrored and mirrored, and return the reading with the best score."""
     best, chosen = Reading(quad), View()
     for view in _reading_views(quad):
-        line, confidence = reader.read(view.show(upright(image, quad)))
+        line, confidence = reader.read(view.show(cut_upright(image, quad)))
         score = confidence * _legible_fraction(line)
         if score > best.score + MIRRORED_PENALTY * (view.mirrored and not chosen.mirrored):
             best, chosen = Reading(quad, line.strip(), score), view
@@ -71,7 +71,7 @@ def read_markers(image: Grey, markers: Iterable[Marker], reader: TextReader) -> 
 def _read_marker(image: Grey, marker: Marker, reader: TextReader) -> Marker:
     if marker.style in ("symbol", "plate") or min(quad_sides(marker.quad)) < MIN_LETTER_PX:
         return marker
-    line, confidence = reader.read(upright(image, marker.quad))
+    line, confidence = reader.read(cut_upright(image, marker.quad))
     return replace(marker, text=line.strip() if confidence * _legible_fraction(line) >= MIN_READING_SCORE else "")
 
 
@@ -91,7 +91,7 @@ def _reading_views(quad: Quad) -> Sequence[View]:
     return every_view
 
 
-def upright(image: Grey, quad: Quad) -> Grey:
+def cut_upright(image: Grey, quad: Quad) -> Grey:
     """Cut a quad out of an image and warp it upright. Outside the image, the pixels of its border are repeated."""
     length, height = quad_sides(quad)
     scale = READ_HEIGHT_PX / max(min(length, height), 1.0)

@@ -27,7 +27,7 @@ FULL_FRACTION = 0.85  # a region that fills this fraction of its rectangle is on
 
 MIN_PART_FRACTION = 0.1  # of a region's pixels; smaller parts are not split off
 
-MAX_AREA_RATIO = 0.92  # split a region only if the parts' rectangles together are smaller than its own by this factor
+MAX_AREA_RATIO = 0.92  # a region is split only if the parts' rectangles together have less than this share of its own
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def split_region(logits: Logits, region: Region) -> list[Region]:
     """Split a region that holds several markers, such as a label and the letter below it.
 
     The region is split by style, or at pixels with lower logits, if the rectangles of the parts are clearly smaller
-    together than that of the region. So less of the film is erased.
+    together than that of the region. Then less of the film is erased.
 
     Returns:
         The parts, or the region alone if it is not split.

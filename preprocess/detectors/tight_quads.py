@@ -10,9 +10,9 @@ MIN_CONTRAST = 20  # grey levels; with less contrast, ink cannot be told from th
 
 INK_FRACTION = 0.25  # see `ink_fraction` of `tighten`
 
-MAX_EDGE_FRACTION = 0.08  # of the quad's outline may be ink; more means cut-off text or anatomy
+MAX_EDGE_FRACTION = 0.08  # if more of the quad's outline is ink, text is cut off, or the ink is anatomy
 
-SPECK_FRACTION = 0.002  # of the quad's area; smaller separate spots are noise
+SPECK_FRACTION = 0.002  # separate spots smaller than this fraction of the quad are noise
 
 
 def tighten(image: NDArray[np.uint8], quad: Quad, ink_fraction: float = INK_FRACTION) -> Quad:
@@ -73,14 +73,14 @@ REACH = 2.0  # the edge of a label is at most this many text heights away from i
 
 TOLERANCE = 6  # grey levels by which the fill of a label may vary
 
-MIN_EVEN_FRACTION = 0.25  # of the text's quad must be fill
+MIN_EVEN_FRACTION = 0.25  # at least this fraction of the text's quad must be fill
 
 RECTANGULAR_FRACTION = 0.85  # a label fills this fraction of its turned rectangle, text included
 
 MAX_LABEL_RATIO = 6.0  # a label is at most this many times as large as its text's quad
 
 
-def label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
+def find_label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
     """Return the quad of the filled box around a text, or None if the text lies on the film itself.
 
     A box is an even fill behind the text with rectangular edges nearby. The ground of a film continues beyond that.
@@ -100,7 +100,7 @@ def label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
 
 
 def _fill(window: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Return the connected area of the most common grey inside, with the holes of the text closed."""
+    """Return the connected area of the most common grey level inside the quad, with the text's holes closed."""
     values = window[inside]
     grey = int(np.bincount(values, minlength=256).argmax())
     even = np.abs(window.astype(np.int16) - grey) <= TOLERANCE

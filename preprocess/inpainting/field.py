@@ -11,7 +11,7 @@ DARK = 0.03  # of the grey range; pixels around a field are no brighter
 SPECK_PX = 5  # brighter spots around a field, such as JPEG ringing beside its edge, are narrower
 
 
-def field_of(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
+def find_field(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
     """Return two (H, W) masks of a film: the exposed field, and the known dark pixels around it.
 
     The field is taken as convex, and everything around it as dark, as in the corners of a turned film. Unknown pixels

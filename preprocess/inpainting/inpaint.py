@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.images import Array
-from preprocess.inpainting.field import field_of, split_by_field
+from preprocess.inpainting.field import find_field, split_by_field
 from preprocess.inpainting.jpeg_blocks import mend_blocks
 from preprocess.inpainting.seam import Values, blend_seam
 from preprocess.inpainting.source import POOR, Plane, Shift, Source, find_source
@@ -23,9 +23,9 @@ SEAM_PX = (14, 40)  # smallest and largest margin of surroundings that are used 
 
 GLOW = 0.1  # of the grey range; smaller differences at the seam are never outliers
 
-OUTLIER = 6  # differences this many times as far from the median as the median deviation are outliers
+OUTLIER = 6  # differences that deviate from the median by more than this many median deviations are outliers
 
-EVEN_CHANGE = 0.02  # of the grey range; even ground that would change by more replaces anatomy, and is not kept even
+EVEN_CHANGE = 0.02  # of the grey range; copied even ground that blending changes by more lies over anatomy
 
 EVEN_PX = 9  # a square of one value with this side is even ground
 
@@ -51,13 +51,13 @@ def inpaint(image: Array, mask: Mask) -> Array:
     """
     if mask.shape != image.shape[:2]:
         raise ValueError(f"the mask is {mask.shape}, the image {image.shape[:2]} (height, width)")
-    if image.ndim == 3 and (image == image[..., :1]).all():  # three equal channels: fill one, in a third of the time
+    if image.ndim == 3 and (image == image[..., :1]).all():  # grey: filling one channel takes a third of the time
         return np.repeat(inpaint(image[..., 0], mask)[..., None], image.shape[2], axis=2)
     filled: Array = image.copy()
     if mask.all():
         filled[:] = np.median(image, axis=(0, 1)).astype(image.dtype)
         return filled
-    field, dark = field_of(grey_of(image), mask)
+    field, dark = find_field(to_grey_levels(image), mask)
     for window, part in mask_parts(mask, lambda *lengths: max(REACH * max(lengths), MIN_REACH_PX)):
         for side in split_by_field(part, field[window], dark[window]):
             _fill_hole(filled[window], mask[window] | ~side, part & side)
@@ -68,7 +68,7 @@ def inpaint(image: Array, mask: Mask) -> Array:
 
 def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
     """Fill a hole in place. `unknown` is True on this hole and on all others."""
-    grey, min_pixels = grey_of(film), int(hole.sum()) // MAX_PARTS
+    grey, min_pixels = to_grey_levels(film), int(hole.sum()) // MAX_PARTS
     for part, source in _split_hole(grey, unknown, (hole, find_source(grey, unknown, hole)), min_pixels):
         _copy_source(film, unknown, part, None if source is None else source.shift)
         unknown = unknown & ~part
@@ -131,7 +131,7 @@ def _even(film: NDArray[np.generic]) -> Mask:
     return np.asarray(same.reshape(planes.shape).all(axis=2))
 
 
-def grey_of(film: Array) -> Plane:
+def to_grey_levels(film: Array) -> Plane:
     """Return the (H, W) grey levels of an image, scaled to 0 to 1."""
     values = film.mean(axis=2, dtype=np.float32) if film.ndim == 3 else film
     return np.asarray(np.divide(values, np.iinfo(film.dtype).max, dtype=np.float32))

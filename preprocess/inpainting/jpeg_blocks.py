@@ -61,7 +61,7 @@ def whole_blocks(mask: Mask) -> Mask:
     return _expand(_block_means(mask) > 0, mask.shape)
 
 
-def ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
+def find_ringing(grey: Plane, mask: Mask, printed: Mask) -> Mask:
     """Return the (H, W) mask of the JPEG blocks in which ringing of a marker remains.
 
     JPEG spreads the edge of a letter over its block, so the outline of an erased letter could be read from the waves.

@@ -185,6 +185,6 @@ def _corners(window: Window) -> NDArray[np.int64]:
     return np.array([[side.start for side in window], [side.stop - 1 for side in window]])
 
 
-def _within(moves: NDArray[np.int64], places: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    low, high = moves + places.min(axis=0), moves + places.max(axis=0)
+def _within(moves: NDArray[np.int64], pixels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    low, high = moves + pixels.min(axis=0), moves + pixels.max(axis=0)
     return np.asarray((low >= 0).all(axis=1) & (high < shape).all(axis=1))

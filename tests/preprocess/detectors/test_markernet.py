@@ -172,10 +172,10 @@ def detector() -> MarkerNetDetector:
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
 def test_typed_text_is_found_and_covered_in_every_view(detector: MarkerNetDetector, turns: int, mirrored: bool) -> None:
     image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
-    shown = View(turns, mirrored).show(image)
-    markers = [marker for marker in detector.detect(shown) if marker.confidence >= 0.4]
-    mask = marker_mask(shown.shape, markers)
-    assert mask[shown == 245].mean() > 0.99
+    turned = View(turns, mirrored).show(image)
+    markers = [marker for marker in detector.detect(turned) if marker.confidence >= 0.4]
+    mask = marker_mask(turned.shape, markers)
+    assert mask[turned == 245].mean() > 0.99
     assert mask.mean() < 0.1
     assert markers[0].text == ""
 

@@ -92,9 +92,9 @@ def detector() -> TurnedDetector:
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
 def test_text_is_found_and_read_in_every_view(detector: TurnedDetector, turns: int, mirrored: bool) -> None:
     image = write_text(film(shape=(448, 400)), "RB07", (200, 240), 1.8)
-    shown = np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, turns))
-    (marker,) = detector.detect(shown)
-    ink = shown == 245
+    turned = np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, turns))
+    (marker,) = detector.detect(turned)
+    ink = turned == 245
     x0, y0, x1, y1 = quad_box(marker.quad)
     rows, columns = np.nonzero(ink)
     inside = (rows >= y0 - 2) & (rows <= y1 + 2) & (columns >= x0 - 2) & (columns <= x1 + 2)

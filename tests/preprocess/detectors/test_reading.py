@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from preprocess.detectors.rapid import RapidReader
-from preprocess.detectors.reading import read_from_all_sides, read_markers, upright
+from preprocess.detectors.reading import cut_upright, read_from_all_sides, read_markers
 from preprocess.markers import Marker, Quad, as_quad, box_quad, is_mirrored
 
 from ..conftest import film, write_text
@@ -15,14 +15,14 @@ class CornerReader:
 
     def __init__(self, text: str = "L7", confidence: float = 0.9) -> None:
         self.text, self.confidence = text, confidence
-        self.shown: list[tuple[int, int]] = []
+        self.shapes: list[tuple[int, int]] = []
 
     def find(self, image: np.ndarray) -> list:
         return []
 
     def read(self, image: np.ndarray) -> tuple[str, float]:
         height, width = image.shape
-        self.shown.append((height, width))
+        self.shapes.append((height, width))
         y, x = np.unravel_index(image.argmax(), image.shape)
         return (self.text, self.confidence) if y < height / 2 and x < width / 2 else ("", 0.0)
 
@@ -48,13 +48,13 @@ def test_the_corners_follow_the_reading_order(corner: tuple[int, int], quad: Qua
     reader = CornerReader()
     read = read_from_all_sides(film_with_bright_corner(corner), BOX, reader)
     assert (read.quad, read.text, read.score) == (quad, "L7", 0.9)
-    assert set(reader.shown) == {(48, 144)}  # a long quad is read along its longer side only
+    assert set(reader.shapes) == {(48, 144)}  # a long quad is read along its longer side only
 
 
 def test_a_square_is_read_from_all_sides() -> None:
     reader = CornerReader(text="")
     read_from_all_sides(film_with_bright_corner((40, 30)), box_quad(40, 30, 60, 50), reader)
-    assert len(reader.shown) == 8
+    assert len(reader.shapes) == 8
 
 
 @pytest.mark.parametrize(("text", "score"), [("?!", 0.0), ("R ?", 0.3), ("", 0.0)])
@@ -69,7 +69,7 @@ def test_a_quad_is_warped_upright() -> None:
     image = np.zeros((100, 100), np.uint8)
     image[40:60, 30:70] = np.arange(40) * 5
     turned = as_quad([(30, 60), (30, 40), (70, 40), (70, 60)])  # text that reads from bottom to top
-    cut = upright(image, turned)
+    cut = cut_upright(image, turned)
     assert cut.shape == (96, 48)
     assert cut[5, 24] < cut[90, 24]
 
@@ -85,7 +85,7 @@ def test_a_quad_is_warped_upright() -> None:
 def test_symbols_plates_and_tiny_markers_are_not_read(unread: Marker) -> None:
     reader = CornerReader()
     assert read_markers(film_with_bright_corner((40, 30)), [unread], reader) == [unread]
-    assert reader.shown == []
+    assert reader.shapes == []
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ def test_a_box_in_a_view_converts_back_to_its_pixels(
 ) -> None:
     rng, view = np.random.default_rng(seed), View(turns, mirrored)
     image = np.arange(height * width).reshape(height, width)
-    shown = view.show(image)
-    x0, x1 = sorted(rng.integers(0, shown.shape[1] + 1, 2))
-    y0, y1 = sorted(rng.integers(0, shown.shape[0] + 1, 2))
+    seen = view.show(image)
+    x0, x1 = sorted(rng.integers(0, seen.shape[1] + 1, 2))
+    y0, y1 = sorted(rng.integers(0, seen.shape[0] + 1, 2))
     back = view.back([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], image.shape)
     (left, top), (right, bottom) = back.min(axis=0).astype(int), back.max(axis=0).astype(int)
-    assert sorted(image[top:bottom, left:right].ravel()) == sorted(shown[y0:y1, x0:x1].ravel())
+    assert sorted(image[top:bottom, left:right].ravel()) == sorted(seen[y0:y1, x0:x1].ravel())
 
 
 @given(st.integers(0, 3), st.booleans(), st.floats(0, 1), st.floats(0, 1))

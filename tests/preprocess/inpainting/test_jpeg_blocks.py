@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from preprocess.inpainting.jpeg_blocks import blockiness, mend_blocks, ringing, whole_blocks
+from preprocess.inpainting.jpeg_blocks import blockiness, find_ringing, mend_blocks, whole_blocks
 
 from ..conftest import block, jpeg
 
@@ -110,7 +110,7 @@ def ringing_beside_marker(waves: np.ndarray) -> np.ndarray:
     grey = np.random.default_rng(0).normal(0.4, 0.002, (96, 96)).astype(np.float32)
     grey[waves] += np.where(np.indices((96, 96)).sum(0) % 2, 0.03, -0.03)[waves].astype(np.float32)
     printed, mask = block((96, 96), slice(40, 44), slice(40, 44)), block((96, 96), slice(38, 46), slice(38, 46))
-    return ringing(grey, mask, printed)
+    return find_ringing(grey, mask, printed)
 
 
 def test_a_ringing_block_beside_a_marker_is_returned_whole() -> None:
