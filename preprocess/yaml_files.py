@@ -79,14 +79,14 @@ def did_you_mean(name: str, valid: Iterable[str], inside: str = "") -> str:
 
 def _explain(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors()[0]
-    *parents, name = (str(part) for part in first["loc"])
-    key = ".".join((*parents, name))
+    keys = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        valid = _fields_below(model, parents)
-        hint = did_you_mean(name, valid, ".".join(parents)) or f"; valid here: {', '.join(valid)}"
-        return f"unknown key {key!r}{hint}"
+        valid = _fields_below(model, keys[:-1])
+        hint = did_you_mean(keys[-1], valid, ".".join(keys[:-1])) or f"; valid here: {', '.join(valid)}"
+        return f"unknown key {'.'.join(keys)!r}{hint}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+    message = f"{message[0].lower()}{message[1:]}"
+    return f"{'.'.join(keys)} = {first['input']!r}: {message}" if keys else message
 
 
 def _fields_below(model: Any, keys: Iterable[str]) -> Mapping[str, Any]:

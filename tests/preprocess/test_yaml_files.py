@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from preprocess.errors import ConfigError
 from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
@@ -56,6 +56,14 @@ class Outer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     inner: Inner = Inner()
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> "Outer":
+        if self.low > self.high:
+            raise ValueError("Low is above high")
+        return self
 
 
 @pytest.mark.parametrize(
@@ -69,6 +77,15 @@ class Outer(BaseModel):
 def test_a_wrong_nested_key_is_named_with_dots(values: dict, reason: str) -> None:
     with pytest.raises(ConfigError, match=rf"^c\.yaml: {reason}"):
         check_settings(Outer, values, "c.yaml")
+
+
+def test_an_error_about_several_keys_names_no_single_key() -> None:
+    with pytest.raises(ConfigError, match=r"^c\.yaml: low is above high$"):
+        check_settings(Outer, {"low": 2}, "c.yaml")
+
+
+def test_a_valid_mapping_gives_the_model() -> None:
+    assert check_settings(Outer, {"inner": {"rate": 2}}, "c.yaml") == Outer(inner=Inner(rate=2.0))
 
 
 def test_the_most_similar_name_is_suggested() -> None:
