@@ -25,8 +25,8 @@ from fxkit.ablation.settings import read_ablation_settings
 from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config, load_config
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.synth.dataset import MARKERS, TRUTH, synth
-from fxkit.synth.stamps import burn, draw_stamps, draw_style, lead_absorption
+from fxkit.synth.dataset import MARKERS, TRUTH, SynthOptions, synth
+from fxkit.synth.markers import burn, draw_markers, draw_style, lead_absorption
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
@@ -140,7 +140,8 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
             plant(task, root, correlation, seed)
             clean_folder(root, folder / "clean", FolderOptions(jobs=task.jobs))
         else:
-            synth(root, films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation, jobs=task.jobs)
+            options = SynthOptions(films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation)
+            synth(root, options, jobs=task.jobs)
             clean_folder(root, folder / "clean", FolderOptions(markers=root / MARKERS, jobs=task.jobs))
         records = index_data(table, IndexOptions(copies=False)).records
         options = ArmOptions(folds=5, seeds=[seed], pasted=(), jobs=task.jobs)
@@ -188,9 +189,9 @@ def planted(image: np.ndarray, fractured: bool, correlation: float, seed: list[i
     level, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     limb = (blurred > level / 2).astype(np.float32)
     nothing = np.zeros_like(shown)
-    stamps = draw_stamps(rng, style, side, limb, nothing + 1, nothing)
-    shown = 1 - (1 - shown) * np.exp(-lead_absorption(stamps, image.shape))
-    return np.asarray(np.round(255 * np.clip(burn(shown, stamps), 0, 1)), np.uint8)
+    markers = draw_markers(rng, style, side, limb, nothing + 1, nothing)
+    shown = 1 - (1 - shown) * np.exp(-lead_absorption(markers, image.shape))
+    return np.asarray(np.round(255 * np.clip(burn(shown, markers), 0, 1)), np.uint8)
 
 
 if __name__ == "__main__":

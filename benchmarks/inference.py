@@ -39,7 +39,7 @@ from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_images import Floats, Network, predict_images
 from fxkit.models.predict_records import TorchNetwork
 from fxkit.models.saved import Model, save_model
-from fxkit.synth.dataset import Plan, make_film
+from fxkit.synth.synthetic_film import FilmPlan, SynthOptions, make_film
 from preprocess.images import read_image, to_grey8, write_image
 from preprocess.listing import image_paths
 
@@ -157,7 +157,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; films a second of processor (ratio to eager)")
     with tempfile.TemporaryDirectory() as aside:
         film = Path(aside) / "film.png"
-        write_image(film, make_film(Plan(1, 1, 0, True), size_px=1024).image)
+        write_image(film, make_film(FilmPlan(1, 1, 0, True), SynthOptions(size_px=1024)).image)
         for name in given.backbones.split(","):
             model = make_model(name)
             files = export_all(model, Path(aside) / name)

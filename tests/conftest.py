@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fxkit.synth.dataset import Synthetic, synth
+from fxkit.synth.dataset import Synthetic, SynthOptions, synth
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -22,7 +22,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
     """24 small made films with two copies each; read only."""
-    return synth(tmp_path_factory.mktemp("made") / "films", films=24, copies=2, size_px=160, copy_px=96)
+    return synth(tmp_path_factory.mktemp("made") / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96))
 
 
 @pytest.fixture

@@ -71,7 +71,9 @@ def synth_command(
     no_markers: bool,
     jpeg: bool,
     sixteen_bit: bool,
-    **settings: bool | float,
+    jobs: int,
+    overwrite: bool,
+    **settings: float,
 ) -> None:
     """Make synthetic forearm radiographs in OUT/fractured and OUT/not_fractured.
 
@@ -81,18 +83,17 @@ def synth_command(
     \b
     fxkit synth demo/raw --films 120 --copies 2 --marker-correlation 0.8
     """
-    from fxkit.synth.dataset import synth
+    from fxkit.synth.dataset import SynthOptions, synth
 
+    options = SynthOptions(
+        films=films,
+        fractured_fraction=fractured,
+        markers=not no_markers,
+        extension=".jpg" if jpeg else ".png",
+        bits=16 if sixteen_bit else 8,
+        **settings,  # type: ignore[arg-type]
+    )
     with click.progressbar(length=films, label="films", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        made = synth(
-            out,
-            films=films,
-            fractured_fraction=fractured,
-            markers=not no_markers,
-            extension=".jpg" if jpeg else ".png",
-            bits=16 if sixteen_bit else 8,
-            progress=bar.update,
-            **settings,  # type: ignore[arg-type]
-        )
+        made = synth(out, options, overwrite=overwrite, jobs=jobs, progress=bar.update)
     click.echo(f"{made.root}: {made.films} films of {made.patients} patients, {made.files} files with copies")
     click.echo(f"truth: {made.root / 'truth.csv'} and {made.root / 'markers.json'} ({made.markers} markers)")

@@ -32,7 +32,7 @@ from fxkit.models.exported import (
 from fxkit.models.predict_records import TorchNetwork
 from fxkit.models.run_folder import open_run, read_json
 from fxkit.models.saved import Model, load_model
-from fxkit.synth.dataset import make_film, plans
+from fxkit.synth.synthetic_film import make_film, plan_films
 from preprocess.errors import ImageError, OutputError
 from preprocess.images import read_image, to_grey8
 
@@ -160,7 +160,7 @@ def select_check_films(folder: Path, model: Model) -> tuple[Grey, bool]:
         films = _read_films(run.root, records, run.config.data.max_pixels)
     except (RunError, ImageError):
         films = []
-    images = films or [make_film(plan, seed=0).image for plan in plans(SYNTHETIC_CHECK_FILMS, 0, 0.5)]
+    images = films or [make_film(plan).image for plan in plan_films(SYNTHETIC_CHECK_FILMS, 0, 0.5)]
     return np.stack([resize(to_grey8(image), model.card.preprocessing) for image in images]), bool(films)
 
 

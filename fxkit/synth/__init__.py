@@ -1,5 +1,5 @@
-"""Make radiograph-like films with known truth: anatomy, exposure, markers, then the data set."""
+"""Make radiograph-like films with known ground truth: anatomy, exposure and markers."""
 
-from fxkit.synth.dataset import Synthetic, synth
+from fxkit.synth.dataset import Synthetic, SynthOptions, synth
 
-__all__ = ["Synthetic", "synth"]
+__all__ = ["SynthOptions", "Synthetic", "synth"]

@@ -1,9 +1,6 @@
-"""A made-up forearm: bones as tubes with cortex and marrow, their fractures, and the flesh around them.
+"""Draw the anatomy of a synthetic patient: forearm bones, hand, soft tissue, and fractures.
 
-Limb coordinates are millimetres: x across (towards the thumb), y along (0 at the wrist, the elbow positive),
-z depth. A film turned by `turn` about the limb's axis sees x cos(turn) + z sin(turn): 0 is postero-anterior,
-90 degrees lateral. What a ray meets is its length within cortex and marrow, so cortex brightens at the rims
-by itself, overlapping bones add up, and two films of one patient agree.
+The bones and the soft tissue are tubes; see `fxkit.synth.tubes` for their coordinates.
 """
 
 from collections.abc import Sequence
@@ -11,162 +8,55 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-
-Point = tuple[float, float, float]
-
-
-MU_CORTEX = 0.050  # per mm, in excess of flesh
-
-MU_SPONGY = 0.017
-
-MU_FLESH = 0.021
-
-
-@dataclass(frozen=True)
-class Fracture:
-    at: float  # where along the bone, 0 to 1
-    tilt: tuple[float, float]  # slope of the break across x and z
-    shift_mm: tuple[float, float]  # the distal part's displacement along x and z
-    gap_mm: float  # below 0: driven into one another
-    bend: tuple[float, float]  # the distal part's angulation in x and z, radians
-    jag: tuple[float, float, float]  # size in mm and two phases of the break's teeth
-
-
-@dataclass(frozen=True)
-class Tube:
-    """A bone or a piece of flesh from a (distal) to b (proximal)."""
-
-    a: Point
-    b: Point
-    half_mm: tuple[float, ...]  # half widths at equal steps from a to b
-    depth: float = 1.0  # depth : width
-    bow_mm: float = 0.0
-    round_mm: tuple[float, float] = (3.0, 3.0)  # how far the ends are rounded
-    cortex_mm: tuple[float, ...] = (0.0,)
-    spongy: tuple[float, ...] = (1.0,)  # density of the marrow space
-    fracture: Fracture | None = None
+from fxkit.synth.tubes import Fracture, Tube
 
 
 @dataclass(frozen=True)
 class Patient:
-    forearm: tuple[Tube, ...]  # radius and ulna first
+    """One synthetic forearm.
+
+    Args:
+        forearm: radius and ulna first, then the epiphyses of a child.
+        hand: carpal bones, metacarpals and phalanges.
+        arm_flesh: soft tissue of the forearm.
+        hand_flesh: soft tissue of the hand.
+        hand_follows: the fracture whose displacement moves the hand; None if the hand stays in place.
+        side: L or R.
+        fractured: the class.
+        severity: from 0 (subtle) to 1 (obvious); 0 without a fracture.
+    """
+
+    forearm: tuple[Tube, ...]
     hand: tuple[Tube, ...]
     arm_flesh: tuple[Tube, ...]
     hand_flesh: tuple[Tube, ...]
-    hand_follows: Fracture | None  # the fracture that carries the hand along
-    side: str  # L or R
+    hand_follows: Fracture | None
+    side: str
     fractured: bool
-    severity: float  # 0 subtle to 1 plain; 0 without a fracture
-
-
-def steps(values: Sequence[float], t: Array) -> Array:
-    """Interpolate values that stand at equal steps of t from 0 to 1."""
-    if len(values) == 1:
-        return np.full_like(t, values[0])
-    return np.interp(t, np.linspace(0, 1, len(values)), values).astype(np.float32)
-
-
-def axis(tube: Tube, turn: float) -> tuple[Array, Array, float]:
-    """Return the projected distal end, the unit direction to the proximal end, and the length."""
-    c, s = np.cos(turn), np.sin(turn)
-    a = np.array([tube.a[0] * c + tube.a[2] * s, tube.a[1]], np.float32)
-    b = np.array([tube.b[0] * c + tube.b[2] * s, tube.b[1]], np.float32)
-    length = max(float(np.hypot(*(b - a))), 1.0)
-    return a, (b - a) / length, length
-
-
-def rays(tube: Tube, x: Array, y: Array, turn: float) -> tuple[Array, Array, Array, Array]:
-    """Return, for the points (x, y) of the projection: length in cortex, length in marrow, t and s.
-
-    t runs from 0 to 1 along the tube, s in mm across it.
-    """
-    a, e, length = axis(tube, turn)
-    t = ((x - a[0]) * e[0] + (y - a[1]) * e[1]) / length
-    s = (x - a[0]) * -e[1] + (y - a[1]) * e[0]
-    s = s - tube.bow_mm * np.cos(turn) * 4 * t * (1 - t)
-    half = steps(tube.half_mm, t)
-    c2, s2 = np.cos(turn) ** 2, np.sin(turn) ** 2
-    width = half * np.sqrt(c2 + tube.depth**2 * s2)
-    depth = half * np.sqrt(s2 + tube.depth**2 * c2)
-    whole = _chord(t * length, (1 - t) * length, s, width, depth, tube.round_mm)
-    if tube.cortex_mm == (0.0,):
-        return whole, whole, t, s
-    shell = steps(tube.cortex_mm, t)
-    marrow = _chord(t * length - shell, (1 - t) * length - shell, s, width - shell, depth - shell, tube.round_mm)
-    return whole - marrow, marrow, t, s
-
-
-def _chord(from_a: Array, from_b: Array, s: Array, width: Array, depth: Array, ends: tuple[float, float]) -> Array:
-    """Length of a ray through an elliptic tube with rounded ends, at distances in mm."""
-    inside = 1 - (s / np.maximum(width, 1e-3)) ** 2
-    for distance, radius in ((from_a, ends[0]), (from_b, ends[1])):
-        inside = inside - np.square(np.clip((radius - distance) / radius, 0, 4))
-    return 2 * np.maximum(depth, 0) * np.sqrt(np.maximum(inside, 0))
-
-
-def absorption(tube: Tube, x: Array, y: Array, turn: float, texture: Array) -> Array:
-    """Return what a bone absorbs at the points (x, y), in two parts where it is broken."""
-    if tube.fracture is None:
-        return _absorption(tube, x, y, turn, texture)[0]
-    fracture = tube.fracture
-    upper, t, s = _absorption(tube, x, y, turn, texture)
-    total = upper * _proximal(tube, t, s, turn)
-    moved_x, moved_y = carry(tube, fracture, x, y, turn)
-    lower, t, s = _absorption(tube, moved_x, moved_y, turn, texture)
-    return np.asarray(total + lower * (1 - _proximal(tube, t, s, turn)), np.float32)
-
-
-def _absorption(tube: Tube, x: Array, y: Array, turn: float, texture: Array) -> tuple[Array, Array, Array]:
-    cortex, marrow, t, s = rays(tube, x, y, turn)
-    density = steps(tube.spongy, t) * (1 + texture)
-    return MU_CORTEX * cortex + MU_SPONGY * marrow * density, t, s
-
-
-def _proximal(tube: Tube, t: Array, s: Array, turn: float) -> Array:
-    """Share of the ray on the proximal side of the break: sharp where the beam runs along it."""
-    fracture, length = tube.fracture, axis(tube, turn)[2]
-    assert fracture is not None
-    slope = fracture.tilt[0] * np.cos(turn) + fracture.tilt[1] * np.sin(turn)
-    along = abs(fracture.tilt[1] * np.cos(turn) - fracture.tilt[0] * np.sin(turn))
-    size, first, second = fracture.jag
-    teeth = size * (np.sin(0.9 * s + first) + 0.6 * np.sin(2.3 * s + second))
-    beyond = (t - fracture.at) * length - slope * s - teeth
-    return np.asarray(np.clip(beyond / (0.5 + 3.0 * along) + 0.5, 0, 1))
-
-
-def carry(tube: Tube, fracture: Fracture, x: Array, y: Array, turn: float) -> tuple[Array, Array]:
-    """Return where points of the film lay before the distal part moved."""
-    a, e, length = axis(tube, turn)
-    pivot = a + e * length * fracture.at
-    c, s = np.cos(turn), np.sin(turn)
-    bend = fracture.bend[0] * c + fracture.bend[1] * s
-    shift = fracture.shift_mm[0] * c + fracture.shift_mm[1] * s
-    u, v = x - pivot[0] - shift, y - pivot[1] + fracture.gap_mm
-    cos, sin = np.cos(bend), np.sin(bend)
-    return pivot[0] + u * cos - v * sin, pivot[1] + u * sin + v * cos
-
-
-# ---- drawing a patient
+    severity: float
 
 
 def draw_patient(rng: np.random.Generator, fractured: bool, min_severity: float = 0.0) -> Patient:
-    """Draw one forearm. Everything but the fracture is drawn before it, so class tells nothing else."""
+    """Draw one forearm; the class determines nothing but the fracture, because the fracture is drawn last.
+
+    Args:
+        fractured: the class.
+        min_severity: lowest severity of a fracture, from 0 to 1.
+    """
     child = bool(rng.random() < 0.45)
     radius, ulna = _radius(rng), _ulna(rng)
     caps: tuple[Tube, ...] = ()
     if child:
-        radius, caps = _growth_plate(rng, radius)
+        radius, caps = _add_growth_plate(rng, radius)
     hand, fingers = _hand(rng, child)
     flesh = _arm_flesh(rng)
     side = "L" if rng.random() < 0.5 else "R"
     if not fractured:
         return Patient((radius, ulna, *caps), hand, flesh, fingers, None, side, False, 0.0)
     severity = float(min_severity + (1 - min_severity) * rng.beta(1.6, 1.4))
-    radius, ulna, follows = _break(rng, radius, ulna, severity)
-    return Patient((radius, ulna, *caps), hand, flesh, fingers, follows, side, True, severity)
+    radius, ulna, hand_follows = _break_bones(rng, radius, ulna, severity)
+    return Patient((radius, ulna, *caps), hand, flesh, fingers, hand_follows, side, True, severity)
 
 
 def _vary(rng: np.random.Generator, values: Sequence[float], share: float) -> tuple[float, ...]:
@@ -203,8 +93,8 @@ def _ulna(rng: np.random.Generator) -> Tube:
     )
 
 
-def _growth_plate(rng: np.random.Generator, radius: Tube) -> tuple[Tube, tuple[Tube, ...]]:
-    """Cut the radius short and set an epiphysis on it."""
+def _add_growth_plate(rng: np.random.Generator, radius: Tube) -> tuple[Tube, tuple[Tube, ...]]:
+    """Shorten the radius and add its distal epiphysis, which is separated by the growth plate."""
     x, y, z = radius.a
     thick, gap, half = rng.uniform(5, 8), rng.uniform(1.2, 2.4), radius.half_mm[0] * rng.uniform(0.8, 0.98)
     cap = Tube(
@@ -219,7 +109,7 @@ def _growth_plate(rng: np.random.Generator, radius: Tube) -> tuple[Tube, tuple[T
     return replace(radius, a=(x, y + thick + gap, z), round_mm=(2.2, 4.0)), (cap,)
 
 
-CARPALS = (  # x, y, z, half width, half height, depth : width
+CARPALS = (  # x, y, z, half width, half height, ratio of depth to width
     (14.5, -11, 4, 6.6, 9.0, 1.0),
     (4.0, -10, 0, 6.8, 7.2, 1.1),
     (-7.0, -12, -2, 6.2, 6.6, 1.1),
@@ -230,7 +120,7 @@ CARPALS = (  # x, y, z, half width, half height, depth : width
     (-9.0, -25, 1, 7.2, 8.2, 1.3),
 )
 
-RAYS = (  # base x, y, z; heading in degrees; lengths of the bones
+RAYS = (  # base x, y, z; direction in degrees; lengths of metacarpal and phalanges in mm
     (22.0, -31.0, 9.0, 42.0, (40, 29, 21)),
     (11.5, -34.5, 0.0, 8.0, (60, 38, 23)),
     (2.0, -36.0, 0.0, 1.0, (57, 42, 27)),
@@ -247,9 +137,9 @@ def _hand(rng: np.random.Generator, child: bool) -> tuple[tuple[Tube, ...], tupl
     ]
     spread, curl = rng.uniform(0.7, 1.7), rng.uniform(0.0, 0.35)
     for number, row in enumerate(RAYS):
-        more = _ray(rng, row, 1.0 if number == 0 else spread, 0.3 if number == 0 else curl)
-        bones += more
-        flesh += [_finger(bone) for bone in (more if number == 0 else more[1:])]
+        ray = _ray(rng, row, 1.0 if number == 0 else spread, 0.3 if number == 0 else curl)
+        bones += ray
+        flesh += [_finger_flesh(bone) for bone in (ray if number == 0 else ray[1:])]
     return tuple(bones), tuple(flesh)
 
 
@@ -270,16 +160,16 @@ def _carpal(rng: np.random.Generator, row: tuple[float, ...], child: bool) -> Tu
 
 
 def _ray(rng: np.random.Generator, row: tuple[Any, ...], spread: float, curl: float) -> list[Tube]:
-    """One finger: a metacarpal and two phalanges, each bent a little more towards the palm."""
+    """Draw a metacarpal and its two phalanges, each bent a little more towards the palm."""
     x, y, z, heading, lengths = row
     point, lift = np.array([x, y, z], float), rng.uniform(0.0, 0.1)
     heading = np.radians(heading * spread + rng.uniform(-2, 2))
     bones = []
     for number, length in enumerate(lengths):
-        way = np.array([np.sin(heading) * np.cos(lift), -np.cos(heading) * np.cos(lift), np.sin(lift)])
-        tip = point + way * length * rng.uniform(0.96, 1.04)
+        direction = np.array([np.sin(heading) * np.cos(lift), -np.cos(heading) * np.cos(lift), np.sin(lift)])
+        tip = point + direction * length * rng.uniform(0.96, 1.04)
         bones.append(_digit(rng, tip, point, (1.0, 0.88, 0.72)[number]))
-        point, lift = tip + way * 1.8, lift + curl
+        point, lift = tip + direction * 1.8, lift + curl
     return bones
 
 
@@ -296,7 +186,7 @@ def _digit(rng: np.random.Generator, tip: Any, base: Any, size: float) -> Tube:
     )
 
 
-def _finger(bone: Tube) -> Tube:
+def _finger_flesh(bone: Tube) -> Tube:
     return replace(
         bone, half_mm=tuple(h + 4.5 for h in bone.half_mm), depth=0.95, round_mm=(7.0, 7.0), cortex_mm=(0.0,)
     )
@@ -316,8 +206,10 @@ def _arm_flesh(rng: np.random.Generator) -> tuple[Tube, ...]:
     return (whole,)
 
 
-def _break(rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float) -> tuple[Tube, Tube, Fracture | None]:
-    """Break the radius, the ulna or both; return also the fracture that carries the hand along."""
+def _break_bones(
+    rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float
+) -> tuple[Tube, Tube, Fracture | None]:
+    """Return radius and ulna with a fracture in one or both, and the fracture whose displacement moves the hand."""
     distal, both = rng.random() < 0.6, rng.random() < 0.15 + 0.5 * severity
     at = rng.uniform(0.065, 0.15) if distal else rng.uniform(0.16, 0.27)
     fracture = _draw_fracture(rng, float(at), severity, 0.45 if distal or both else 0.12)
@@ -326,14 +218,14 @@ def _break(rng: np.random.Generator, radius: Tube, ulna: Tube, severity: float) 
         return replace(radius, fracture=fracture), replace(ulna, fracture=partner), fracture
     if distal:
         return replace(radius, fracture=fracture), ulna, fracture
-    splinted = _splint(fracture)
+    splinted = _limit_displacement(fracture)
     if rng.random() < 0.6:
         return replace(radius, fracture=splinted), ulna, None
     return radius, replace(ulna, fracture=splinted), None
 
 
-def _splint(fracture: Fracture) -> Fracture:
-    """Where one shaft is whole, it holds the other: the hand stays, and the parts move little."""
+def _limit_displacement(fracture: Fracture) -> Fracture:
+    """Return the fracture with a small displacement: an intact second bone holds the parts and the hand in place."""
     x, z = fracture.shift_mm
     return replace(fracture, shift_mm=(0.3 * x, 0.3 * z), gap_mm=float(np.clip(fracture.gap_mm, -0.8, 1.4)))
 

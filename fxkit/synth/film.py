@@ -1,51 +1,71 @@
-"""Expose a made-up forearm: projection, scatter, blur, quantum noise, collimation, and the display curve."""
+"""Simulate the exposure of a forearm: projection, scatter, blur, quantum noise, collimation and display curve."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from fxkit.synth.anatomy import MU_FLESH, Array, Patient, Tube, absorption, axis, carry, rays
+from fxkit.synth.anatomy import Patient
+from fxkit.synth.tubes import MU_FLESH, Array, Tube, absorb, project_axis, trace_rays, undo_displacement
 
-GRID = 8  # px between the points at which the reach of a tube is tried
+GRID = 8  # spacing in px of the points that decide which part of the film a tube covers
 
 
 @dataclass(frozen=True)
 class View:
-    """How one film was taken; lengths in pixels unless their name says otherwise."""
+    """How one film was taken.
+
+    Args:
+        width, height: size of the film in pixels.
+        turn_deg: rotation of the limb about its axis; 0 is postero-anterior, 90 lateral.
+        rotation_deg: rotation of the limb on the film, clockwise.
+        mirrored: whether the limb is mirrored, as for a right arm.
+        mm_per_px: pixel size on the limb.
+        wrist: position of the wrist, x and y in pixels.
+        field: corners of the collimated field in pixels.
+        dose: number of photons; more photons give less noise.
+        blur_px: sigma of the blur.
+        base_grey: grey of the unobstructed detector, from 0 to 1.
+        outside_grey: grey outside the collimated field, from 0 to 1.
+        wedge: over-exposed strip along a border, as x and y of its unit normal and its width in pixels; None without.
+        gamma: exponent of the display curve.
+        white: absorption that is shown as white, relative to the densest part of the film.
+        boost: enhancement of fine detail over broad differences, as in computed radiography.
+        fog: slope of scatter and heel effect across x and y.
+    """
 
     width: int
     height: int
-    turn_deg: float  # 0 postero-anterior, 90 lateral
-    rotation_deg: float  # of the limb on the film, clockwise
+    turn_deg: float
+    rotation_deg: float
     mirrored: bool
     mm_per_px: float
-    wrist: tuple[float, float]  # where the wrist lies, x and y
-    field: tuple[tuple[float, float], ...]  # corners of the collimated field
-    dose: float  # photons: higher is less noise
+    wrist: tuple[float, float]
+    field: tuple[tuple[float, float], ...]
+    dose: float
     blur_px: float
-    base_grey: float  # of the bare detector, 0 to 1
+    base_grey: float
     outside_grey: float
-    wedge: tuple[float, float, float] | None  # bare, over-exposed strip: unit normal x, y and its reach in px
+    wedge: tuple[float, float, float] | None
     gamma: float
-    white: float  # shown as white, as a share of the densest part of the film
-    boost: float  # of fine detail over broad differences, as computed radiography does
-    fog: tuple[float, float]  # slope of scatter and heel effect across x and y
+    white: float
+    boost: float
+    fog: tuple[float, float]
 
 
 def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: int) -> View:
-    """Draw how film `number` of a patient is taken: the first two are usually frontal and lateral."""
+    """Draw how film `number` of a patient is taken; the first two are usually frontal and lateral."""
     turn = (0, 90, 45)[(number + int(rng.random() < 0.25)) % 3] + rng.normal(0, 6)
     aspect = rng.uniform(0.58, 1.0)
     height, width = size_px, round(size_px * aspect)
-    turned = rng.random()
-    if turned < 0.12:
+    layout = rng.random()
+    if layout < 0.12:
         height, width = width, height
         rotation = rng.choice([-90.0, 90.0]) + rng.normal(0, 8)
     else:
-        rotation = rng.normal(0, 9) if turned < 0.85 else rng.uniform(-45, 45)
+        rotation = rng.normal(0, 9) if layout < 0.85 else rng.uniform(-45, 45)
     wrist = (width * rng.uniform(0.42, 0.58), height * rng.uniform(0.36, 0.52))
-    if turned < 0.12:
+    if layout < 0.12:
         wrist = (width * rng.uniform(0.42, 0.56), height * rng.uniform(0.42, 0.58))
     return View(
         width=width,
@@ -69,7 +89,7 @@ def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: 
 
 
 def _draw_field(rng: np.random.Generator, width: int, height: int) -> tuple[tuple[float, float], ...]:
-    """The collimated field: each side may lie inside the film, and the whole may be tilted."""
+    """Draw the corners of the collimated field: each side may lie inside the film, and the field may be tilted."""
     closed = rng.random(4) < 0.4
     margins = np.where(closed, rng.uniform(0.015, 0.13, 4), -0.2) * [width, height, width, height]
     left, top, right, bottom = margins
@@ -91,7 +111,7 @@ def _draw_wedge(rng: np.random.Generator, size_px: int) -> tuple[float, float, f
 
 
 def wedge_mask(view: View) -> Array:
-    """Return (H, W) float32: 1 on the over-exposed strip along one border, 0 elsewhere."""
+    """Return an (H, W) float32 mask: 1 on the over-exposed strip along one border, 0 elsewhere."""
     if view.wedge is None:
         return np.zeros((view.height, view.width), np.float32)
     y, x = np.mgrid[0 : view.height, 0 : view.width].astype(np.float32)
@@ -102,7 +122,7 @@ def wedge_mask(view: View) -> Array:
 
 
 def limb_points(view: View) -> tuple[Array, Array]:
-    """Return for every pixel where it lies on the limb, in mm: two (H, W) float32 arrays."""
+    """Return the limb coordinates x and y of every pixel in mm, as two (H, W) float32 arrays."""
     px, py = np.meshgrid(
         np.arange(view.width, dtype=np.float32) - view.wrist[0],
         np.arange(view.height, dtype=np.float32) - view.wrist[1],
@@ -114,42 +134,42 @@ def limb_points(view: View) -> tuple[Array, Array]:
 
 
 def project(patient: Patient, view: View, texture: Array) -> tuple[Array, Array]:
-    """Return what the bones and what the flesh absorb: two (H, W) float32 arrays."""
+    """Return the absorption of the bones and of the soft tissue, as two (H, W) float32 arrays."""
     turn = float(np.radians(view.turn_deg))
     x, y = limb_points(view)
     hand_x, hand_y, arm_x, arm_y = x, y, x, y
     if patient.hand_follows is not None:
-        hand_x, hand_y = carry(_carrier(patient), patient.hand_follows, x, y, turn)
-        arm_x, arm_y = _blend(_carrier(patient), x, y, hand_x, hand_y)
+        hand_x, hand_y = undo_displacement(_broken_tube(patient), patient.hand_follows, x, y, turn)
+        arm_x, arm_y = _bend_flesh(_broken_tube(patient), x, y, hand_x, hand_y)
     bones, flesh = np.zeros_like(x), np.zeros_like(x)
     for tubes, tx, ty in ((patient.forearm[:2], x, y), (patient.forearm[2:] + patient.hand, hand_x, hand_y)):
         for tube in tubes:
-            rows, columns = _window(tube, tx, ty, turn)
-            part = absorption(tube, tx[rows, columns], ty[rows, columns], turn, texture[rows, columns])
+            rows, columns = _covered_part(tube, tx, ty, turn)
+            part = absorb(tube, tx[rows, columns], ty[rows, columns], turn, texture[rows, columns])
             bones[rows, columns] += part
     for tubes, tx, ty in ((patient.arm_flesh, arm_x, arm_y), (patient.hand_flesh, hand_x, hand_y)):
         for tube in tubes:
-            rows, columns = _window(tube, tx, ty, turn)
-            part = rays(tube, tx[rows, columns], ty[rows, columns], turn)[0]
-            flesh[rows, columns] += part**4  # a smooth maximum joins fingers to the palm
+            rows, columns = _covered_part(tube, tx, ty, turn)
+            part = trace_rays(tube, tx[rows, columns], ty[rows, columns], turn)[0]
+            flesh[rows, columns] += part**4  # a smooth maximum, so that fingers and palm merge
     return bones, MU_FLESH * np.sqrt(np.sqrt(flesh))
 
 
-def _carrier(patient: Patient) -> Tube:
+def _broken_tube(patient: Patient) -> Tube:
     return next(tube for tube in patient.forearm if tube.fracture == patient.hand_follows)
 
 
-def _blend(tube: Tube, x: Array, y: Array, moved_x: Array, moved_y: Array) -> tuple[Array, Array]:
-    """Flesh bends over some centimetres where bone breaks sharply."""
+def _bend_flesh(tube: Tube, x: Array, y: Array, moved_x: Array, moved_y: Array) -> tuple[Array, Array]:
+    """Blend fixed and displaced coordinates: soft tissue bends over some centimetres where bone breaks sharply."""
     assert tube.fracture is not None
     pivot = tube.a[1] + (tube.b[1] - tube.a[1]) * tube.fracture.at
     share = np.clip((y - pivot) / 50 + 0.5, 0, 1)
     return x * share + moved_x * (1 - share), y * share + moved_y * (1 - share)
 
 
-def _window(tube: Tube, x: Array, y: Array, turn: float) -> tuple[slice, slice]:
-    """The part of the film on which a tube can lie, a margin for displacement included."""
-    a, e, length = axis(tube, turn)
+def _covered_part(tube: Tube, x: Array, y: Array, turn: float) -> tuple[slice, slice]:
+    """Return the rows and columns that a tube can cover, with a margin for displacement."""
+    a, e, length = project_axis(tube, turn)
     reach = max(tube.half_mm) * max(1.0, tube.depth) + abs(tube.bow_mm) + (25 if tube.fracture else 3)
     x, y = x[::GRID, ::GRID] - a[0], y[::GRID, ::GRID] - a[1]
     along, across = x * e[0] + y * e[1], y * e[0] - x * e[1]
@@ -161,32 +181,35 @@ def _window(tube: Tube, x: Array, y: Array, turn: float) -> tuple[slice, slice]:
 
 
 def field_mask(view: View) -> Array:
-    """Return (H, W) float32: 1 within the collimated field, 0 outside, with a thin penumbra."""
+    """Return an (H, W) float32 mask: 1 within the collimated field, 0 outside, with a thin penumbra."""
     mask = np.zeros((view.height, view.width), np.uint8)
     cv2.fillConvexPoly(mask, np.round(np.array(view.field) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.7))
 
 
 def draw_texture(rng: np.random.Generator, view: View) -> Array:
-    """Return (H, W) float32 of trabeculae: noise of about 1 mm, drawn out along the limb, of spread 0.15."""
+    """Return an (H, W) float32 texture of trabeculae.
+
+    The texture is noise with a scale of about 1 mm, elongated along the limb, and a standard deviation of 0.15.
+    """
     noise = rng.standard_normal((view.height, view.width), np.float32)
     fine = 0.35 / view.mm_per_px
     upright = abs(np.cos(np.radians(view.rotation_deg))) > 0.7
     along = (fine, 2.2 * fine) if upright else (2.2 * fine, fine)
-    drawn = cv2.GaussianBlur(noise, (0, 0), sigmaX=along[0], sigmaY=along[1])
+    stripes = cv2.GaussianBlur(noise, (0, 0), sigmaX=along[0], sigmaY=along[1])
     mesh = cv2.GaussianBlur(noise[::-1], (0, 0), 0.8 * fine)
-    return np.asarray(0.13 * drawn / drawn.std() + 0.08 * mesh / mesh.std(), np.float32)
+    return np.asarray(0.13 * stripes / stripes.std() + 0.08 * mesh / mesh.std(), np.float32)
 
 
 def expose(limb: Array, lead: Array, view: View, rng: np.random.Generator) -> Array:
-    """Turn absorption into the film that a reader sees.
+    """Convert absorption to the displayed film.
 
     Args:
-        limb: (H, W) float32, what flesh and bone absorb; not modified.
-        lead: (H, W) float32, what lead letters absorb; they do not set the display's window.
+        limb: (H, W) float32 absorption of bone and soft tissue; not modified.
+        lead: (H, W) float32 absorption of lead letters; they do not affect the display window.
 
     Returns:
-        (H, W) float32 from 0 to 1, before collimation.
+        (H, W) float32 from 0 to 1, not yet collimated.
     """
     soft = cv2.GaussianBlur(limb + lead, (0, 0), view.blur_px)
     y, x = np.mgrid[-0.5 : 0.5 : view.height * 1j, -0.5 : 0.5 : view.width * 1j].astype(np.float32)
@@ -194,16 +217,16 @@ def expose(limb: Array, lead: Array, view: View, rng: np.random.Generator) -> Ar
     quanta = np.sqrt(np.exp(np.minimum(soft, 4)) / view.dose)
     noise = rng.standard_normal(soft.shape, np.float32)
     noise = noise + 0.9 * cv2.GaussianBlur(noise, (0, 0), 0.8)
-    seen = soft - scatter + view.fog[0] * x + view.fog[1] * y + noise * quanta
+    signal = soft - scatter + view.fog[0] * x + view.fog[1] * y + noise * quanta
     broad = cv2.GaussianBlur(limb, (0, 0), view.height / 14)
-    seen = seen + view.boost * (seen - broad)
+    signal = signal + view.boost * (signal - broad)
     high = view.white * float(np.percentile((limb + view.boost * (limb - broad))[::4, ::4], 99.5))
-    shown = np.clip((seen - 0.02) / high, -0.05, None)
-    shown = np.sign(shown) * np.abs(shown) ** view.gamma
-    return np.asarray(np.clip(view.base_grey + (1 - view.base_grey) * _shoulder(shown), 0, 1), np.float32)
+    grey = np.clip((signal - 0.02) / high, -0.05, None)
+    grey = np.sign(grey) * np.abs(grey) ** view.gamma
+    return np.asarray(np.clip(view.base_grey + (1 - view.base_grey) * _compress_highlights(grey), 0, 1), np.float32)
 
 
-def _shoulder(values: Array) -> Array:
-    """Bend values above 0.75 towards 1, as film does, so that dense bone is not clipped flat."""
+def _compress_highlights(values: Array) -> Array:
+    """Compress values above 0.75 towards 1, as film does, so that dense bone is not clipped."""
     over = np.maximum(values - 0.75, 0)
     return np.asarray(np.minimum(values, 0.75) + 0.25 * np.tanh(over / 0.25), np.float32)

@@ -203,9 +203,9 @@ def test_a_test_split_without_a_class_is_refused(
 
 @pytest.mark.slow
 def test_films_that_are_not_cleaned_yet_are_cleaned(tmp_path: Path) -> None:
-    from fxkit.synth.dataset import synth
+    from fxkit.synth.dataset import SynthOptions, synth
 
-    made = synth(tmp_path / "films", films=6, size_px=160)
+    made = synth(tmp_path / "films", SynthOptions(films=6, size_px=160))
     index = index_data(made.root, IndexOptions(split="none"))
     out, records = clean_films(index.root, index.records)
     assert out == tmp_path / "films-clean"

@@ -38,4 +38,5 @@ def test_a_full_folder_is_refused_on_one_line(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(SystemExit) as exit_:
         main(["synth", str(tmp_path)])
     assert exit_.value.code == 1
-    assert "not empty; choose a new folder, or replace earlier made films with --overwrite" in capsys.readouterr().err
+    expected = "is not empty; choose a new folder, or replace the films of an earlier run with --overwrite"
+    assert expected in capsys.readouterr().err

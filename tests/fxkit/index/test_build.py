@@ -16,7 +16,7 @@ from fxkit.index.build import IndexOptions, index_data, write_index
 from fxkit.index.datacard.page import write_data_card
 from fxkit.index.find_copies import NO_COPIES
 from fxkit.index.pages.groups_page import write_groups
-from fxkit.synth.dataset import Synthetic, synth
+from fxkit.synth.dataset import Synthetic, SynthOptions, synth
 from preprocess.errors import OutputError
 from preprocess.images import write_image
 
@@ -70,7 +70,7 @@ def refuse(*_arguments: object, **_settings: object) -> None:
 def test_without_copies_no_features_are_computed_and_a_later_run_computes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = synth(tmp_path / "films", films=8, size_px=96, seed=3)
+    made = synth(tmp_path / "films", SynthOptions(films=8, size_px=96, seed=3))
     options = IndexOptions(split="none", copies=False, cache=tmp_path / "m.cache")
     with monkeypatch.context() as patched:
         patched.setattr(read_files, "features_of", refuse)

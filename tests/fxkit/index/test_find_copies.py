@@ -16,7 +16,7 @@ from fxkit.index.cache import Store, open_store
 from fxkit.index.copies.features import Features
 from fxkit.index.find_copies import Copies, Verdicts, compare_pairs, find_copies, read_verdicts
 from fxkit.index.read_files import read_files
-from fxkit.synth.dataset import synth
+from fxkit.synth.dataset import SynthOptions, synth
 from preprocess.images import write_image
 
 Film = NDArray[np.uint8]
@@ -72,7 +72,7 @@ def test_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]
 
 
 def test_small_made_films_of_one_generator_and_other_patients_stay_apart(tmp_path: Path) -> None:
-    made = synth(tmp_path / "films", films=24, copies=2, size_px=160, copy_px=96, seed=3)
+    made = synth(tmp_path / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96, seed=3))
     rows = list(csv.DictReader((made.root / "truth.csv").open(newline="")))
     with opened(made.root, {row["path"]: int(row["patient"][1:]) for row in rows}) as (store, patient):
         found = find_copies(store, patient)

@@ -22,7 +22,7 @@ from fxkit.models.training_films import (
     overlap_with_training,
     write_pretraining_films,
 )
-from fxkit.synth.dataset import Synthetic, synth
+from fxkit.synth.dataset import SynthOptions, Synthetic, synth
 from fxkit.training.train import TrainOptions, train
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
@@ -103,7 +103,7 @@ def test_weights_trained_on_test_films_are_refused(trained: Run, tmp_path: Path)
 
 
 def test_a_run_records_the_films_of_its_pretraining_run(trained: Run, tmp_path: Path) -> None:
-    other = index_data(synth(tmp_path / "films", films=18, size_px=96, seed=7).root)
+    other = index_data(synth(tmp_path / "films", SynthOptions(films=18, size_px=96, seed=7)).root)
     config = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]", f"model.weights={trained.folder}"])
     train(config, other.root, other.records, tmp_path / "run")
     run = open_run(tmp_path / "run")

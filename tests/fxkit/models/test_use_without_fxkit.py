@@ -15,7 +15,7 @@ from fxkit.models.exported import load_exported
 from fxkit.models.predict_images import predict_images
 from fxkit.models.run_folder import Run
 from fxkit.models.saved import Model, load_model
-from fxkit.synth.dataset import Plan, make_film
+from fxkit.synth.synthetic_film import FilmPlan, SynthOptions, make_film
 from preprocess.images import write_image
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
@@ -45,7 +45,9 @@ def test_the_lines_give_what_predict_gives(kind: str, tmp_path: Path, request: p
     model = request.getfixturevalue(kind)
     shutil.copy(model, tmp_path / "model.onnx")
     for number, size in enumerate((48, 97, 300)):  # smaller than the network's input, and larger
-        write_image(tmp_path / "film.png", make_film(Plan(number, number, 0, True), size_px=size).image)
+        write_image(
+            tmp_path / "film.png", make_film(FilmPlan(number, number, 0, True), SynthOptions(size_px=size)).image
+        )
         done = subprocess.run([sys.executable, "-c", block()], capture_output=True, text=True, check=True, cwd=tmp_path)
         own = predict_images(load_exported(model), [tmp_path / "film.png"])[0]
         found = ast.literal_eval(done.stdout)

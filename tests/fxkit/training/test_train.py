@@ -171,9 +171,9 @@ def test_two_processes_write_one_run(source: Source, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_learns_markers_that_reveal_the_class(tmp_path: Path) -> None:
-    from fxkit.synth.dataset import synth
+    from fxkit.synth.dataset import SynthOptions, synth
 
-    made = synth(tmp_path / "films", films=120, size_px=96, marker_correlation=1.0)
+    made = synth(tmp_path / "films", SynthOptions(films=120, size_px=96, marker_correlation=1.0))
     index = index_data(made.root)
     config = settings("optim.epochs=[2, 14]", "optim.finetune_backbone_lr=3e-3", "augment.enabled=false")
     result = train(config, index.root, index.records, tmp_path / "run")

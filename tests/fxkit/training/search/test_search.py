@@ -16,7 +16,7 @@ from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
-from fxkit.synth.dataset import Synthetic, synth
+from fxkit.synth.dataset import SynthOptions, Synthetic, synth
 from fxkit.training.search import search as module
 from fxkit.training.search.results import SearchResult
 from fxkit.training.search.search import SearchOptions, score, search
@@ -165,7 +165,7 @@ def test_failed_trials_are_listed_and_the_search_continues(
 
 
 def test_real_training_runs_without_the_test_films(tmp_path: Path) -> None:
-    films = synth(tmp_path / "films", films=24, size_px=96)
+    films = synth(tmp_path / "films", SynthOptions(films=24, size_px=96))
     records = list(index_data(films.root, IndexOptions(copies=False)).records)
     for record in usable(records, "test"):
         (films.root / record.path).unlink()
