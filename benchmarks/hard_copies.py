@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from preprocess.errors import ImageError
 from preprocess.images import encode_jpeg, read_image, to_grey8
 from preprocess.listing import image_paths
-from preprocess.markernet.stamps import Stand, draw_stamp
+from preprocess.markernet.marker_parts import FilmPose
+from preprocess.markernet.synthetic_markers import draw_marker
 
 Grey = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -83,7 +84,7 @@ def remarked(rng: Rng, film: Grey) -> Grey:
     patch = canvas[max(0, y - dy) : y + dy, max(0, x - dx) : x + dx]
     patch[:] = float(np.median(patch))
     if rng.random() < 0.5:
-        draw_stamp(rng, np.array([w, h]) * rng.uniform(0.15, 0.85, 2), Stand()).draw(canvas)
+        draw_marker(rng, np.array([w, h]) * rng.uniform(0.15, 0.85, 2), FilmPose()).draw(canvas)
     return np.asarray(np.round(np.clip(canvas, 0, 1) * 255), np.uint8)
 
 

@@ -51,7 +51,7 @@ def train(
     from preprocess.folder.sources import list_sources
     from preprocess.markernet.lettering import missing_fonts
     from preprocess.markernet.scene import read_films
-    from preprocess.markernet.training import Plan
+    from preprocess.markernet.training import TrainingPlan
     from preprocess.markernet.training import train as train_network
     from preprocess.markernet.weights import load_network, save_network
 
@@ -67,7 +67,7 @@ def train(
             err=True,
         )
     click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
-    save_network(train_network(films, Plan(**chosen), _folder(out), network, average=average), out)
+    save_network(train_network(films, TrainingPlan(**chosen), _folder(out), network, average=average), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
 
@@ -104,13 +104,13 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
     sources = list_sources(data, root)
     marked = name_films(read_coco(markers), sources.paths, str(markers))
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
-    tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), aside=aside)
+    tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), held_out_fraction=aside)
     click.echo(
-        f"trained on {tuned.trained_on} films; on {len(tuned.aside)} held-out films with {tuned.markers} markers:"
+        f"trained on {tuned.trained_on} films; on {len(tuned.held_out)} held-out films with {tuned.markers} markers:"
     )
     for name, recall in (("before", tuned.before), ("after", tuned.after)):
         click.echo(
-            f"{name:<7} {recall.found} of {tuned.markers} markers covered, "
+            f"{name:<7} {recall.covered} of {tuned.markers} markers covered, "
             f"{recall.beyond:.3%} of a film erased beside them"
         )
     if tuned.after.beyond > tuned.before.beyond + WORSE_FRACTION:

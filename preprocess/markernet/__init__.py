@@ -1,1 +1,1 @@
-"""The marker network: what it is trained on, how it is trained, and how it is adapted to a site."""
+"""The marker network: its training pictures, its training, and its tuning to a site."""

@@ -1,13 +1,13 @@
-"""Draw what is bright and no marker: borders, wires, rings, screws, zips, beads, clips, springs, tapes, scratches."""
+"""Draw distractors, bright objects that are no markers: borders, wires, rings, screws, zips, beads, clips, tape."""
 
 import cv2
 import numpy as np
 
-from preprocess.markernet.stamps import Grey, Points, absorb, soften
+from preprocess.markernet.laying import Grey, Points, absorb, soften
 
 
 def draw_distractor(rng: np.random.Generator, film: Grey) -> None:
-    """Draw one thing that is no marker on an (H, W) film, in place."""
+    """Draw one distractor on an (H, W) film, in place."""
     kinds = (
         *(_line, _border, _wedge, _ring, _screws, _plate, _zip, _chain, _clip, _disc, _blob, _scratch, _wire, _cast),
         *(_staples, _spring, _tube, _tape, _buckle),
@@ -22,35 +22,35 @@ def draw_distractor(rng: np.random.Generator, film: Grey) -> None:
         absorb(film, density * soft, float(rng.uniform(0.85, 1.0)))
 
 
-def _spot(rng: np.random.Generator, shape: Grey) -> Points:
+def _draw_point(rng: np.random.Generator, shape: Grey) -> Points:
     return rng.uniform(-0.05, 1.05, 2) * shape.shape[::-1]
 
 
-def _size(rng: np.random.Generator, low: float, high: float) -> float:
+def _draw_size(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _direction(rng: np.random.Generator) -> Points:
+def _draw_direction(rng: np.random.Generator) -> Points:
     angle = rng.uniform(0, 2 * np.pi)
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _fixed(points: Points) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
+def _to_fixed_point(points: Points) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
     return np.round(np.asarray(points) * 16).astype(np.int32)
 
 
 def _stroke(shape: Grey, points: Points, thick_px: float, value: float = 1.0, closed: bool = False) -> None:
-    cv2.polylines(shape, [_fixed(points)], closed, value, max(1, round(thick_px)), cv2.LINE_AA, 4)
+    cv2.polylines(shape, [_to_fixed_point(points)], closed, value, max(1, round(thick_px)), cv2.LINE_AA, 4)
 
 
 def _line(rng: np.random.Generator, shape: Grey) -> None:
-    start, along = _spot(rng, shape), _direction(rng) * _size(rng, 20, 500)
-    _stroke(shape, np.array([start, start + along]), _size(rng, 1, 12))
+    start, along = _draw_point(rng, shape), _draw_direction(rng) * _draw_size(rng, 20, 500)
+    _stroke(shape, np.array([start, start + along]), _draw_size(rng, 1, 12))
 
 
 def _border(rng: np.random.Generator, shape: Grey) -> None:
-    """A bright strip along a side, as beyond the collimated field or where the plate was not covered."""
-    reach = int(_size(rng, 2, 60))
+    """Draw a bright strip along a side, as outside the collimated field or on an uncovered part of the plate."""
+    reach = int(_draw_size(rng, 2, 60))
     turned = np.rot90(shape, int(rng.integers(4)))
     if rng.random() < 0.5:
         turned[:reach] = 1.0
@@ -61,17 +61,19 @@ def _border(rng: np.random.Generator, shape: Grey) -> None:
 
 def _wedge(rng: np.random.Generator, shape: Grey) -> None:
     corner = np.array(shape.shape[::-1]) * rng.integers(0, 2, 2)
-    reach = np.where(corner > 0, -1, 1) * [_size(rng, 10, 200), _size(rng, 10, 200)]
-    cv2.fillPoly(shape, [_fixed(corner + np.array([(0, 0), (reach[0], 0), (0, reach[1])]))], 1.0, cv2.LINE_AA, 4)
+    reach = np.where(corner > 0, -1, 1) * [_draw_size(rng, 10, 200), _draw_size(rng, 10, 200)]
+    cv2.fillPoly(
+        shape, [_to_fixed_point(corner + np.array([(0, 0), (reach[0], 0), (0, reach[1])]))], 1.0, cv2.LINE_AA, 4
+    )
 
 
 def _ring(rng: np.random.Generator, shape: Grey) -> None:
-    """A bangle or a ring, seen askew; often several."""
-    centre, wide, angle = _spot(rng, shape), _size(rng, 8, 120), float(rng.uniform(0, 180))
-    flat, thick = rng.uniform(0.1, 1.0), _size(rng, 1, 9)
+    """Draw one or several rings or bangles, seen at an angle."""
+    centre, wide, angle = _draw_point(rng, shape), _draw_size(rng, 8, 120), float(rng.uniform(0, 180))
+    flat, thick = rng.uniform(0.1, 1.0), _draw_size(rng, 1, 9)
     for number in range(int(rng.choice([1, 1, 2, 3]))):
-        spot = _fixed(centre + number * np.array([2, 1.5]) * thick)
-        axes = _fixed(np.array([wide, wide * flat]))
+        spot = _to_fixed_point(centre + number * np.array([2, 1.5]) * thick)
+        axes = _to_fixed_point(np.array([wide, wide * flat]))
         cv2.ellipse(shape, spot.tolist(), axes.tolist(), angle, 0, 360, 1.0, max(1, round(thick)), cv2.LINE_AA, 4)
 
 
@@ -85,33 +87,33 @@ def _screw(rng: np.random.Generator, shape: Grey, head: Points, along: Points, w
         for side in (1, -1)
         for s, e in zip(steps[::side], edge[::side], strict=True)
     ]
-    cv2.fillPoly(shape, [_fixed(np.array(sides))], 1.0, cv2.LINE_AA, 4)
+    cv2.fillPoly(shape, [_to_fixed_point(np.array(sides))], 1.0, cv2.LINE_AA, 4)
     cap = np.array([head - 0.2 * wide * along + s * wide * across * 0.6 for s in (-1, 1)])
     _stroke(shape, cap, wide * 0.4)
 
 
 def _screws(rng: np.random.Generator, shape: Grey) -> None:
-    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 3, 14)
+    start, along, wide = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 3, 14)
     for number in range(int(rng.integers(1, 6))):
         spot = start + np.array([-along[1], along[0]]) * number * wide * rng.uniform(1.6, 4)
         _screw(rng, shape, spot, along, wide, wide * rng.uniform(4, 12))
 
 
 def _plate(rng: np.random.Generator, shape: Grey) -> None:
-    """A bone plate with its holes, at times with screws through them."""
-    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 5, 26)
+    """Draw a bone plate with its holes, some with screws."""
+    start, along, wide = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 5, 26)
     count, gap = int(rng.integers(3, 9)), wide * rng.uniform(1.2, 2.0)
     _stroke(shape, np.array([start, start + along * gap * count]), wide, rng.uniform(0.6, 1.0))
     across = np.array([-along[1], along[0]])
     for number in range(count):
         hole = start + along * gap * (number + 0.5)
-        cv2.circle(shape, _fixed(hole).tolist(), int(wide * 16 * 0.28), 0.15, -1, cv2.LINE_AA, 4)
+        cv2.circle(shape, _to_fixed_point(hole).tolist(), int(wide * 16 * 0.28), 0.15, -1, cv2.LINE_AA, 4)
         if rng.random() < 0.4:
             _screw(rng, shape, hole, across, wide * 0.5, wide * rng.uniform(1, 4))
 
 
 def _zip(rng: np.random.Generator, shape: Grey) -> None:
-    start, along, tooth = _spot(rng, shape), _direction(rng), _size(rng, 2, 7)
+    start, along, tooth = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 2, 7)
     across = np.array([-along[1], along[0]])
     for number in range(int(rng.integers(8, 50))):
         spot = start + along * number * tooth * 1.5 + across * (number % 2 - 0.5) * tooth
@@ -119,26 +121,32 @@ def _zip(rng: np.random.Generator, shape: Grey) -> None:
 
 
 def _chain(rng: np.random.Generator, shape: Grey) -> None:
-    """Beads of a necklace along a bow."""
-    spot, along, bead = _spot(rng, shape), _direction(rng), _size(rng, 1.5, 8)
+    """Draw the beads of a necklace along a curve."""
+    spot, along, bead = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 1.5, 8)
     bend, ring = rng.normal(0, 0.12), rng.random() < 0.3
     turn = np.array([[np.cos(bend), -np.sin(bend)], [np.sin(bend), np.cos(bend)]])
     for _ in range(int(rng.integers(3, 40))):
         cv2.circle(
-            shape, _fixed(spot).tolist(), int(bead * 16), 1.0, max(1, int(bead / 3)) if ring else -1, cv2.LINE_AA, 4
+            shape,
+            _to_fixed_point(spot).tolist(),
+            int(bead * 16),
+            1.0,
+            max(1, int(bead / 3)) if ring else -1,
+            cv2.LINE_AA,
+            4,
         )
         along = turn @ along
         spot = spot + along * bead * 2.4
 
 
 def _clip(rng: np.random.Generator, shape: Grey) -> None:
-    """A buckle, a safety pin, a wristband's clip, a staple."""
-    centre, along, long = _spot(rng, shape), _direction(rng), _size(rng, 6, 50)
+    """Draw a buckle, a safety pin, the clip of a wristband or a staple."""
+    centre, along, long = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 6, 50)
     across = np.array([-along[1], along[0]]) * rng.uniform(0.2, 0.9)
     frame = np.array([centre + long * (a * along + b * across) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
     thick = max(1.0, long * rng.uniform(0.05, 0.25))
     if rng.random() < 0.3:
-        cv2.fillPoly(shape, [_fixed(frame)], 1.0, cv2.LINE_AA, 4)
+        cv2.fillPoly(shape, [_to_fixed_point(frame)], 1.0, cv2.LINE_AA, 4)
     else:
         _stroke(shape, frame, thick, closed=rng.random() < 0.8)
     if rng.random() < 0.5:
@@ -146,69 +154,71 @@ def _clip(rng: np.random.Generator, shape: Grey) -> None:
 
 
 def _disc(rng: np.random.Generator, shape: Grey) -> None:
-    """A button, an electrode, a coin, a bead alone; buttons have holes."""
-    centre, radius = _fixed(_spot(rng, shape)), _size(rng, 2, 30)
+    """Draw a button, an electrode, a coin or a single bead; buttons have holes."""
+    centre, radius = _to_fixed_point(_draw_point(rng, shape)), _draw_size(rng, 2, 30)
     cv2.circle(shape, centre.tolist(), int(radius * 16), 1.0, -1, cv2.LINE_AA, 4)
     if rng.random() < 0.4:
         for a in range(4):
-            hole = centre + _fixed(radius * 0.35 * np.array([np.cos(a * np.pi / 2), np.sin(a * np.pi / 2)]))
+            hole = centre + _to_fixed_point(radius * 0.35 * np.array([np.cos(a * np.pi / 2), np.sin(a * np.pi / 2)]))
             cv2.circle(shape, hole.tolist(), int(radius * 16 * 0.14), 0.1, -1, cv2.LINE_AA, 4)
     elif rng.random() < 0.3:
         cv2.circle(shape, centre.tolist(), int(radius * 16 * rng.uniform(0.3, 0.8)), 0.2, -1, cv2.LINE_AA, 4)
 
 
 def _blob(rng: np.random.Generator, shape: Grey) -> None:
-    """Rows of small bones: dense ends, brighter rims."""
-    spot, along, size = _spot(rng, shape), _direction(rng), _size(rng, 4, 30)
+    """Draw a row of small bones with dense ends and brighter rims."""
+    spot, along, size = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 4, 30)
     angle = float(np.degrees(np.arctan2(along[1], along[0])))
     for _ in range(int(rng.integers(1, 6))):
-        axes = _fixed(np.array([size, size * rng.uniform(0.4, 0.9)])).tolist()
-        cv2.ellipse(shape, _fixed(spot).tolist(), axes, angle, 0, 360, rng.uniform(0.3, 0.7), -1, cv2.LINE_AA, 4)
-        cv2.ellipse(shape, _fixed(spot).tolist(), axes, angle, 0, 360, 1.0, 1, cv2.LINE_AA, 4)
+        axes = _to_fixed_point(np.array([size, size * rng.uniform(0.4, 0.9)])).tolist()
+        cv2.ellipse(
+            shape, _to_fixed_point(spot).tolist(), axes, angle, 0, 360, rng.uniform(0.3, 0.7), -1, cv2.LINE_AA, 4
+        )
+        cv2.ellipse(shape, _to_fixed_point(spot).tolist(), axes, angle, 0, 360, 1.0, 1, cv2.LINE_AA, 4)
         spot = spot + along * size * rng.uniform(1.9, 2.6) + rng.normal(0, 1, 2)
 
 
 def _scratch(rng: np.random.Generator, shape: Grey) -> None:
-    steps = rng.normal(0, _size(rng, 2, 30), (int(rng.integers(2, 12)), 2))
-    _stroke(shape, _spot(rng, shape) + np.cumsum(steps, axis=0), 1)
+    steps = rng.normal(0, _draw_size(rng, 2, 30), (int(rng.integers(2, 12)), 2))
+    _stroke(shape, _draw_point(rng, shape) + np.cumsum(steps, axis=0), 1)
 
 
 def _wire(rng: np.random.Generator, shape: Grey) -> None:
-    """A lead or a tube: one long bow, or two side by side."""
-    ends = [_spot(rng, shape) for _ in range(3)]
+    """Draw an electrode lead or a tube: one long curve, or two side by side."""
+    ends = [_draw_point(rng, shape) for _ in range(3)]
     t = np.linspace(0, 1, 40)[:, None]
-    bow = (1 - t) ** 2 * ends[0] + 2 * t * (1 - t) * ends[1] + t**2 * ends[2]
-    thick = _size(rng, 1, 5)
-    _stroke(shape, bow, thick)
+    curve = (1 - t) ** 2 * ends[0] + 2 * t * (1 - t) * ends[1] + t**2 * ends[2]
+    thick = _draw_size(rng, 1, 5)
+    _stroke(shape, curve, thick)
     if rng.random() < 0.5:
-        _stroke(shape, bow + _direction(rng) * thick * 3, thick)
+        _stroke(shape, curve + _draw_direction(rng) * thick * 3, thick)
 
 
 def _cast(rng: np.random.Generator, shape: Grey) -> None:
-    """The edge of a cast or a splint: a broad, uneven band."""
-    points = np.linspace(_spot(rng, shape), _spot(rng, shape), 12) + rng.normal(0, 4, (12, 2))
-    _stroke(shape, points, _size(rng, 6, 40), rng.uniform(0.2, 0.7))
+    """Draw the edge of a cast or splint: a broad, uneven band."""
+    points = np.linspace(_draw_point(rng, shape), _draw_point(rng, shape), 12) + rng.normal(0, 4, (12, 2))
+    _stroke(shape, points, _draw_size(rng, 6, 40), rng.uniform(0.2, 0.7))
     if rng.random() < 0.5:
-        _stroke(shape, points + rng.normal(0, 1.5, (12, 2)), _size(rng, 1, 4))
+        _stroke(shape, points + rng.normal(0, 1.5, (12, 2)), _draw_size(rng, 1, 4))
 
 
 def _staples(rng: np.random.Generator, shape: Grey) -> None:
-    """A row of skin staples, each seen askew: short strokes, or flat loops."""
-    spot, along, long = _spot(rng, shape), _direction(rng), _size(rng, 4, 24)
+    """Draw a row of skin staples, each at its own angle: short strokes or flat loops."""
+    spot, along, long = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 4, 24)
     angle, bend = float(np.degrees(np.arctan2(along[1], along[0]))) + 90, rng.normal(0, 0.06)
     turn = np.array([[np.cos(bend), -np.sin(bend)], [np.sin(bend), np.cos(bend)]])
     flat, gap, thick = rng.uniform(0.0, 0.9), long * rng.uniform(0.7, 2.0), max(1, round(long * 0.12))
     for _ in range(int(rng.integers(3, 16))):
-        axes = _fixed(np.array([long, max(1.0, long * flat * rng.uniform(0.5, 1.0))]) / 2).tolist()
+        axes = _to_fixed_point(np.array([long, max(1.0, long * flat * rng.uniform(0.5, 1.0))]) / 2).tolist()
         tilt = angle + float(rng.normal(0, 12))
-        cv2.ellipse(shape, _fixed(spot).tolist(), axes, tilt, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
+        cv2.ellipse(shape, _to_fixed_point(spot).tolist(), axes, tilt, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
         along = turn @ along
         spot = spot + along * gap + rng.normal(0, 0.08 * long, 2)
 
 
 def _spring(rng: np.random.Generator, shape: Grey) -> None:
-    """A coil, at times on the body of a connector."""
-    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 5, 50)
+    """Draw a coil, sometimes on the body of a connector."""
+    start, along, wide = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 5, 50)
     across, turns = np.array([-along[1], along[0]]), int(rng.integers(3, 10))
     t = np.linspace(0, 2 * np.pi * turns, 24 * turns)[:, None]
     pitch = wide * rng.uniform(0.15, 0.5)
@@ -219,26 +229,26 @@ def _spring(rng: np.random.Generator, shape: Grey) -> None:
 
 
 def _tube(rng: np.random.Generator, shape: Grey) -> None:
-    """A tube or the handle of a tool: bright walls, an open or a round end."""
-    start, along, wide = _spot(rng, shape), _direction(rng), _size(rng, 6, 60)
+    """Draw a tube or the handle of a tool: bright walls and an open or round end."""
+    start, along, wide = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 6, 60)
     across, end = np.array([-along[1], along[0]]) * wide / 2, start + along * wide * rng.uniform(2, 12)
     _stroke(shape, np.array([start, end]), wide, rng.uniform(0.1, 0.5))
     for side in (-1, 1):
         _stroke(shape, np.array([start, end]) + side * across, wide * rng.uniform(0.05, 0.2))
-    axes = _fixed(np.array([wide / 2, wide / 2 * rng.uniform(0.4, 1.0)])).tolist()
+    axes = _to_fixed_point(np.array([wide / 2, wide / 2 * rng.uniform(0.4, 1.0)])).tolist()
     angle = float(np.degrees(np.arctan2(across[1], across[0])))
     thick = -1 if rng.random() < 0.2 else max(1, round(wide * rng.uniform(0.08, 0.25)))
-    cv2.ellipse(shape, _fixed(start).tolist(), axes, angle, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
+    cv2.ellipse(shape, _to_fixed_point(start).tolist(), axes, angle, 0, 360, 1.0, thick, cv2.LINE_AA, 4)
 
 
 def _tape(rng: np.random.Generator, shape: Grey) -> None:
-    """Tape or a sheet of plastic with nothing on it: faint panes with denser rims, like those under lead letters."""
-    centre, along, long = _spot(rng, shape), _direction(rng), _size(rng, 15, 160)
+    """Draw empty tape or plastic sheets: faint areas with denser rims, like the plates under lead letters."""
+    centre, along, long = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 15, 160)
     for _ in range(int(rng.integers(1, 4))):
         across = np.array([-along[1], along[0]]) * rng.uniform(0.15, 0.8)
         points = np.array([centre + long * (a * along + b * across) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
         pane = np.zeros_like(shape)
-        cv2.fillConvexPoly(pane, _fixed(points), float(rng.uniform(0.02, 0.12)), cv2.LINE_AA, 4)
+        cv2.fillConvexPoly(pane, _to_fixed_point(points), float(rng.uniform(0.02, 0.12)), cv2.LINE_AA, 4)
         if rng.random() < 0.6:
             _stroke(pane, points, 1, float(rng.uniform(0.05, 0.25)), closed=True)
         shape[:] = np.minimum(shape + pane, 1.0)
@@ -246,12 +256,12 @@ def _tape(rng: np.random.Generator, shape: Grey) -> None:
 
 
 def _buckle(rng: np.random.Generator, shape: Grey) -> None:
-    """A strap's slider or a snap: a rounded block, alone or in a pair, with holes or without."""
-    centre, along, long = _spot(rng, shape), _direction(rng), _size(rng, 5, 60)
+    """Draw the slider of a strap or a snap: one or two rounded blocks, with or without holes."""
+    centre, along, long = _draw_point(rng, shape), _draw_direction(rng), _draw_size(rng, 5, 60)
     across, wide = np.array([-along[1], along[0]]), long * rng.uniform(0.25, 0.7)
     for number in range(int(rng.choice([1, 1, 2]))):
         middle = centre + across * number * wide * 1.2 + along * number * long * rng.uniform(0, 0.8)
         _stroke(shape, np.array([middle - along * long / 2, middle + along * long / 2]), wide)
-        for place in rng.uniform(-0.4, 0.4, int(rng.integers(0, 4))):
-            hole = _fixed(middle + along * long * place).tolist()
+        for offset in rng.uniform(-0.4, 0.4, int(rng.integers(0, 4))):
+            hole = _to_fixed_point(middle + along * long * offset).tolist()
             cv2.circle(shape, hole, int(wide * 16 * rng.uniform(0.1, 0.3)), 0.15, -1, cv2.LINE_AA, 4)

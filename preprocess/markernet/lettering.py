@@ -1,4 +1,4 @@
-"""Draw made-up markers' ink: lines of text in many fonts, and icons."""
+"""Draw the text of synthetic markers as ink: short texts in many typefaces and weights."""
 
 import importlib.util
 import string
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Ink = NDArray[np.uint8]  # (h, w), 0 none to 255 full
+Ink = NDArray[np.uint8]  # (h, w), from 0 (no ink) to 255 (full ink)
 
-
-# packages of openly licensed typefaces; those that are not installed are left out
+# packages of openly licensed typefaces; missing packages are skipped
 FONT_PACKAGES = (
     "font_amatic_sc",
     "font_caladea",
@@ -30,7 +29,7 @@ FONT_PACKAGES = (
 
 PICTOGRAMS = "font_font_awesome"
 
-NOT_LETTERS = (
+SYMBOL_FONTS = (
     "STIXSiz",
     "STIXNonUni",
     "cmex",
@@ -39,9 +38,9 @@ NOT_LETTERS = (
     "DejaVuSansDisplay",
     "DejaVuSerifDisplay",
     "LastResort",
-)  # fonts of bare symbols
+)  # file names that start so hold symbols, not letters
 
-STROKED = (
+PLOTTER_FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_PLAIN,
     cv2.FONT_HERSHEY_DUPLEX,
@@ -49,8 +48,7 @@ STROKED = (
     cv2.FONT_HERSHEY_TRIPLEX,
 )
 
-HEIGHTS_PX = (16, 32, 64, 128)  # at which letters are drawn, before they are laid on a film
-
+HEIGHTS_PX = (16, 32, 64, 128)  # letter heights before the ink is scaled onto a film
 
 WORDS = (
     *("LEFT", "RIGHT", "AP", "PA", "LAT", "OBL", "ERECT", "SUPINE", "PRONE", "PORTABLE", "STANDING", "WB", "XTABLE"),
@@ -64,14 +62,19 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text or one icon as ink, upright; `text` is empty for icons."""
+    """One upright line of text or one icon.
+
+    Args:
+        ink: without empty borders.
+        text: empty for icons.
+    """
 
     ink: Ink
     text: str
 
 
 def draw_text(rng: np.random.Generator) -> str:
-    """Draw what a marker says: mostly a side's letter, with or without an operator's code."""
+    """Draw the text of a marker, mostly the letter of a side with or without the code of a technician."""
     kind = rng.random()
     side = str(rng.choice(list("LLRR")))
     if kind < 0.25:
@@ -106,21 +109,21 @@ def _number(rng: np.random.Generator) -> str:
 
 
 def missing_fonts() -> tuple[str, ...]:
-    """Return the packages of typefaces that are not installed; `pip install fxkit[fonts]` brings them."""
-    return tuple(name for name in (*FONT_PACKAGES, PICTOGRAMS) if not _fonts_of((name,)))
+    """Return the typeface packages that are not installed; `pip install fxkit[fonts]` installs them."""
+    return tuple(name for name in (*FONT_PACKAGES, PICTOGRAMS) if not list_fonts((name,)))
 
 
 @lru_cache
 def font_files() -> tuple[str, ...]:
-    """Return the typefaces at hand: those that matplotlib brings, and those of FONT_PACKAGES."""
-    own = map(str, Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
+    """Return the available typefaces: those of matplotlib and those of FONT_PACKAGES."""
+    bundled = map(str, Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
     return tuple(
-        file for file in (*sorted(own), *_fonts_of(FONT_PACKAGES)) if not Path(file).name.startswith(NOT_LETTERS)
+        file for file in (*sorted(bundled), *list_fonts(FONT_PACKAGES)) if not Path(file).name.startswith(SYMBOL_FONTS)
     )
 
 
 @lru_cache
-def _fonts_of(packages: tuple[str, ...]) -> tuple[str, ...]:
+def list_fonts(packages: tuple[str, ...]) -> tuple[str, ...]:
     specs = (importlib.util.find_spec(name) for name in packages)
     folders = (Path(spec.origin).parent for spec in specs if spec and spec.origin)
     return tuple(sorted(str(file) for folder in folders for file in folder.rglob("*.[ot]tf")))
@@ -132,19 +135,19 @@ def _font(file: str, height_px: int) -> ImageFont.FreeTypeFont:
 
 
 def draw_line(rng: np.random.Generator, text: str, height_px: float) -> Line:
-    """Draw a line of text, about as high as it will stand on the film, in a typeface and weight drawn by chance."""
+    """Draw a line of text, about as high as it will be on the film, in a random typeface and weight."""
     height = next((h for h in HEIGHTS_PX if h >= height_px), HEIGHTS_PX[-1])
     if rng.random() < 0.15:
-        ink = _stroked(rng, text, height)
+        ink = _plot_text(rng, text, height)
     else:
         files = font_files()
         ink = typeset(text, files[int(rng.integers(len(files)))], height)
-    ink = _stretch(rng, _weigh(rng, trim(ink)))
+    ink = _stretch(rng, _embolden(rng, trim(ink)))
     return Line(ink, text)
 
 
 def typeset(text: str, font_file: str, height_px: int) -> Ink:
-    """Return text in a typeface as (h, w) uint8 ink, its capitals about height_px high."""
+    """Return a text as (h, w) uint8 ink with capitals of about height_px."""
     font = _font(font_file, height_px)
     x0, y0, x1, y1 = font.getbbox(text)
     picture = Image.new("L", (int(x1 - x0) + 8, int(y1 - y0) + 8))
@@ -152,9 +155,9 @@ def typeset(text: str, font_file: str, height_px: int) -> Ink:
     return np.asarray(picture)
 
 
-def _stroked(rng: np.random.Generator, text: str, height_px: int) -> Ink:
-    """Plotter letters, as consoles and old digitisers draw them."""
-    face = STROKED[int(rng.integers(len(STROKED)))]
+def _plot_text(rng: np.random.Generator, text: str, height_px: int) -> Ink:
+    """Draw plotter letters, as consoles and old digitisers do."""
+    face = PLOTTER_FONTS[int(rng.integers(len(PLOTTER_FONTS)))]
     scale = height_px / cv2.getTextSize("H", face, 1, 1)[0][1]
     thick = max(1, round(height_px * rng.uniform(0.05, 0.22)))
     (width, height), below = cv2.getTextSize(text, face, scale, thick)
@@ -163,8 +166,8 @@ def _stroked(rng: np.random.Generator, text: str, height_px: int) -> Ink:
     return canvas
 
 
-def _weigh(rng: np.random.Generator, ink: Ink) -> Ink:
-    """Make letters bolder at times, as hand-cut lead is; spaced ones lie further apart."""
+def _embolden(rng: np.random.Generator, ink: Ink) -> Ink:
+    """Make a quarter of the texts bolder, like letters cut from lead by hand."""
     if rng.random() < 0.25:
         size = max(2, round(ink.shape[0] * rng.uniform(0.03, 0.12)))
         ink = np.asarray(cv2.dilate(np.pad(ink, size), np.ones((size, size), np.uint8)), np.uint8)
@@ -179,132 +182,8 @@ def _stretch(rng: np.random.Generator, ink: Ink) -> Ink:
 
 
 def trim(ink: Ink) -> Ink:
-    """Return the ink without its empty borders; where there is hardly any (a point, a space), a block of it."""
+    """Return the ink without empty borders; if there is almost no ink (a dot, a space), return a solid block."""
     rows, columns = np.flatnonzero(ink.max(1) > 64), np.flatnonzero(ink.max(0) > 64)
     if min(len(rows), len(columns)) < 3:
         return np.full((12, 12), 255, np.uint8)
     return np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-
-
-def draw_icon(rng: np.random.Generator) -> Line:
-    """Draw an arrow, a figure, a logo, a code of squares or a sign."""
-    kinds = (_arrow, _figure, _figure, _logo, _code, _sign, _pictogram, _pictogram, _pictogram)
-    ink = kinds[int(rng.integers(len(kinds)))](rng)
-    if rng.random() < 0.3:  # as a pixel font shows it
-        cells = int(rng.integers(9, 20))
-        small = cv2.resize(
-            ink, (cells, max(4, round(cells * ink.shape[0] / ink.shape[1]))), interpolation=cv2.INTER_AREA
-        )
-        ink = np.asarray(cv2.resize((small > 110).astype(np.uint8) * 255, ink.shape[::-1], interpolation=0), np.uint8)
-    return Line(trim(ink), "")
-
-
-def _pictogram(rng: np.random.Generator) -> Ink:
-    """A sign of the icon font, where it is installed."""
-    files = _fonts_of((PICTOGRAMS,))
-    if not files:
-        return _logo(rng)
-    for _ in range(8):
-        sign = typeset(chr(int(rng.integers(0xF000, 0xF2E0))), files[0], 96)
-        if not np.array_equal(sign, _lacking(files[0])):
-            return trim(sign)
-    return _logo(rng)
-
-
-@lru_cache
-def _lacking(font_file: str) -> Ink:
-    """What a typeface draws in the place of a sign that it lacks."""
-    return typeset(chr(0xFFFF), font_file, 96)
-
-
-def _canvas(width: int, height: int = 96) -> Ink:
-    return np.zeros((height, width), np.uint8)
-
-
-def _arrow(rng: np.random.Generator) -> Ink:
-    ink = _canvas(160)
-    thick, head = int(rng.integers(5, 26)), int(rng.integers(22, 45))
-    cv2.line(ink, (20, 48), (120, 48), 255, thick)
-    tip = np.array([(150, 48), (150 - 1.3 * head, 48 - head), (150 - 1.3 * head, 48 + head)]).astype(np.int32)
-    cv2.fillConvexPoly(ink, tip, 255)
-    if rng.random() < 0.3:
-        cv2.fillConvexPoly(ink, np.array([160, 0]) + np.array([-1, 1]) * tip, 255)
-    if rng.random() < 0.2:
-        cv2.line(ink, (80, 8), (80, 88), 255, thick)
-    return ink
-
-
-def _figure(rng: np.random.Generator) -> Ink:
-    """A head beside a trunk, seen from above or before: the signs for how a patient lies."""
-    ink = _canvas(190)
-    radius = int(rng.integers(16, 36))
-    x = int(rng.integers(60, 100))
-    trunk = str(rng.choice(["half", "box", "round", "wedge"]))
-    top, bottom = int(rng.integers(4, 24)), int(rng.integers(72, 92))
-    if trunk == "half":
-        cv2.rectangle(ink, (8, top), (x - 24, bottom), 255, -1)
-        cv2.ellipse(ink, (x - 24, (top + bottom) // 2), (24, (bottom - top) // 2), 0, -90, 90, 255, -1)
-    elif trunk == "box":
-        cv2.rectangle(ink, (8, top), (x, bottom), 255, -1)
-    elif trunk == "round":
-        cv2.ellipse(ink, (x // 2, 48), (x // 2 - 4, (bottom - top) // 2), 0, 0, 360, 255, -1)
-    else:
-        cv2.fillConvexPoly(ink, np.array([(8, top), (8, bottom), (x, 60), (x, 36)]), 255)
-    cv2.circle(ink, (x + radius + int(rng.integers(2, 14)), 48), radius, 255, -1)
-    if rng.random() < 0.35:  # half of it hollow
-        hollow = cv2.erode(ink, np.ones((9, 9), np.uint8))
-        row = int(rng.integers(10, 80))
-        ink[row:] -= hollow[row:]
-    return np.asarray(np.rot90(ink, int(rng.integers(4))))
-
-
-def _logo(rng: np.random.Generator) -> Ink:
-    """Some plain shapes on top of one another, one in ten with a frame around."""
-    ink = _canvas(int(rng.integers(80, 220)))
-    height, width = ink.shape
-    for number in range(int(rng.integers(2, 6))):
-        value = 255 if number == 0 or rng.random() < 0.6 else 0
-        centre = (int(rng.uniform(0.2, 0.8) * width), int(rng.uniform(0.25, 0.75) * height))
-        size = (int(rng.integers(8, 46)), int(rng.integers(8, 40)))
-        shape = int(rng.integers(4))
-        filled = -1 if rng.random() < 0.6 else int(rng.integers(3, 10))
-        if shape == 0:
-            cv2.ellipse(
-                ink, centre, size, float(rng.uniform(0, 180)), 0, float(rng.choice([180, 360, 360])), value, filled
-            )
-        elif shape == 1:
-            cv2.rectangle(ink, centre, (centre[0] + size[0], centre[1] + size[1]), value, filled)
-        elif shape == 2:
-            corners = np.array(centre) + rng.uniform(-44, 44, (int(rng.integers(3, 6)), 2))
-            cv2.fillPoly(ink, [corners.astype(np.int32)], value)
-        else:
-            cv2.line(ink, centre, (centre[0] + size[0], centre[1] - size[1]), value, int(rng.integers(3, 12)))
-    if rng.random() < 0.3:
-        cv2.rectangle(ink, (2, 2), (width - 3, height - 3), 255, int(rng.integers(2, 8)))
-    return ink
-
-
-def _code(rng: np.random.Generator) -> Ink:
-    if rng.random() < 0.5:
-        bars = rng.random(int(rng.integers(25, 70))) < 0.5
-        return np.asarray(np.kron(np.tile(bars, (14, 1)), np.ones((4, 3))) * 255, np.uint8)
-    cells = int(rng.integers(10, 26))
-    return np.asarray(np.kron(rng.random((cells, cells)) < 0.5, np.ones((4, 4))) * 255, np.uint8)
-
-
-def _sign(rng: np.random.Generator) -> Ink:
-    ink = _canvas(96)
-    thick = int(rng.integers(5, 18))
-    kind = int(rng.integers(4))
-    if kind == 0:  # cross
-        cv2.line(ink, (10, 48), (86, 48), 255, thick)
-        cv2.line(ink, (48, 10), (48, 86), 255, thick)
-    elif kind == 1:  # triangle
-        corners = np.array([(48, 8), (8, 84), (88, 84)])
-        cv2.polylines(ink, [corners], True, 255, thick) if rng.random() < 0.5 else cv2.fillPoly(ink, [corners], 255)
-    elif kind == 2:  # circled dot
-        cv2.circle(ink, (48, 48), 38, 255, thick // 2 + 2)
-        cv2.circle(ink, (48, 48), int(rng.integers(5, 16)), 255, -1)
-    else:  # sand-glass or bow tie
-        cv2.fillPoly(ink, [np.array([(8, 8), (88, 8), (8, 88), (88, 88)])], 255)
-    return ink

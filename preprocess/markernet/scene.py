@@ -1,8 +1,8 @@
-"""Make training pictures: windows of real films without markers, with made-up markers and distractors laid on.
+"""Make training pictures: windows of real films without markers, on which markers and distractors are drawn.
 
-The truth of a picture is at half its size, in six layers (`LAYERS`), int8:
-marker (0, 1), style (index into STYLES, -1 off markers), plate (0, 1), up_x and up_y (where the text's top points,
-as hundredths of a unit vector; 0 where there is no text), mirrored (0, 1; -1 where there is no text).
+The ground truth of a picture has half its size and six int8 layers (`LAYERS`): marker (0 or 1), style (index into
+STYLES; -1 outside markers), plate (0 or 1), up_x and up_y (direction of the top of the text, as hundredths of a unit
+vector; 0 without text), and mirrored (0 or 1; -1 without text).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,9 @@ from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor
-from preprocess.markernet.stamps import Area, Grey, Points, Stamp, Stand, draw_stamp
+from preprocess.markernet.laying import Grey, Points
+from preprocess.markernet.marker_parts import Area, FilmPose, SyntheticMarker
+from preprocess.markernet.synthetic_markers import draw_marker
 from preprocess.markers import Marker, as_quad, is_mirrored
 
 Picture = NDArray[np.uint8]
@@ -29,20 +31,25 @@ Truth = NDArray[np.int8]
 
 LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 
-MADE_GROUND = 0.1  # share of pictures without a real film under them
+SYNTHETIC_FRACTION = 0.1  # share of pictures with a synthetic background instead of a real film
 
-COPIES = 0.4  # share of pictures as of a film's reduced copy: a few hundred pixels large, shown enlarged
+COPY_FRACTION = 0.4  # share of pictures like those of small copies, a few hundred pixels wide, that are enlarged
 
-COPY_SIZE = 0.45  # of a marker on such a copy against a whole film's
+COPY_MARKER_SCALE = 0.45  # size of a marker on such a copy relative to a film of full size
 
-COUNTS = (0, 1, 2, 3, 4, 5)  # markers on a picture ...
+MARKER_COUNTS = (0, 1, 2, 3, 4, 5)  # number of markers on a picture
 
-COUNT_CHANCES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)  # ... and how often there are so many
+COUNT_PROBABILITIES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A film at the size at which the network sees it or less, and the markers that it bears."""
+    """A film, at most as large as the network sees it.
+
+    Args:
+        picture: (H, W) uint8.
+        areas: its own markers.
+    """
 
     picture: Picture
     areas: tuple[Area, ...] = ()
@@ -50,7 +57,12 @@ class Film:
 
 @dataclass(frozen=True)
 class Place:
-    """A point (x, y) on a film, to make a picture around."""
+    """A point on a film around which a picture is made.
+
+    Args:
+        film: index of the film.
+        x, y: pixels of the film.
+    """
 
     film: int
     x: float
@@ -58,7 +70,7 @@ class Place:
 
 
 def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list[Film]:
-    """Read films, given as path below root -> markers; those that cannot be read are left out."""
+    """Read films and their markers, given as path -> markers; files that cannot be read are skipped."""
     films = []
     for path, markers in marked.items():
         with suppress(ImageError):
@@ -67,7 +79,7 @@ def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list
 
 
 def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
-    """Make a Film of an (H, W) uint8 image and its markers, quads in its pixels."""
+    """Return a Film for an (H, W) uint8 image and its markers, whose quads are in pixels of the image."""
     scale = min(1.0, film_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     return Film(darken_bright_film(picture), tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
@@ -76,46 +88,52 @@ def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
 def make_scene(
     rng: np.random.Generator, films: Sequence[Film], side_px: int, around: Place | None = None
 ) -> tuple[Picture, Truth]:
-    """Make one picture, (side, side) uint8, and its truth, (6, side / 2, side / 2) int8.
+    """Make one (side, side) uint8 picture and its (6, side / 2, side / 2) int8 ground truth.
 
     Args:
-        around: a place to show as it is: nothing is laid on, and the scale is about that of the film as a whole.
+        around: show this place unchanged: nothing is drawn on it, and the scale is about that of the film.
     """
     truth = np.zeros((len(LAYERS), side_px // STRIDE, side_px // STRIDE), np.int8)
     truth[1], truth[5] = -1, -1
-    copy = around is None and rng.random() < COPIES
-    size = COPY_SIZE if copy else 1.0
-    if around is None and rng.random() < MADE_GROUND:
-        ground, stand, inside = _made_ground(rng, side_px), Stand(size=size), np.ones((side_px, side_px), np.uint8)
+    is_copy = around is None and rng.random() < COPY_FRACTION
+    scale = COPY_MARKER_SCALE if is_copy else 1.0
+    if around is None and rng.random() < SYNTHETIC_FRACTION:
+        background, pose = _draw_background(rng, side_px), FilmPose(marker_scale=scale)
+        inside = np.ones((side_px, side_px), np.uint8)
     else:
         film = films[int(rng.integers(len(films))) if around is None else around.film]
-        ground, stand, inside, areas = _window(rng, film, side_px, around, size)
+        background, pose, inside, areas = _window(rng, film, side_px, around, scale)
         for area in areas:
             _write_truth(truth, area)
-    picture = _expose(rng, ground.astype(np.float32) / np.float32(255))
-    stamps: list[Stamp] = []
+    picture = _expose(rng, background.astype(np.float32) / np.float32(255))
+    markers: list[SyntheticMarker] = []
     if around is None:
         _draw_distractors(rng, picture, truth)
-        stamps = _place_stamps(rng, inside, stand, truth)
-    _draw_stamps(rng, picture, stamps)
-    if around is None and rng.random() < (0.4 if copy else 0.05):
-        _cut(rng, picture, truth)
-    return _develop(rng, picture, copy), truth
+        markers = _place_markers(rng, inside, pose, truth)
+    _draw_markers(rng, picture, markers)
+    if around is None and rng.random() < (0.4 if is_copy else 0.05):
+        _cut_corner(rng, picture, truth)
+    return _store(rng, picture, is_copy), truth
 
 
 def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
-    """They must not hide the film's own markers."""
-    kept, own = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) > 0
+    """Draw distractors on the picture, in place, but not over the markers of the film itself."""
+    original, is_marker = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) > 0
     for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3, 5]))):
         draw_distractor(rng, picture)
-    picture[own] = kept[own]
+    picture[is_marker] = original[is_marker]
 
 
 def _window(
     rng: np.random.Generator, film: Film, side_px: int, around: Place | None, size: float = 1.0
-) -> tuple[Picture, Stand, Picture, list[Area]]:
-    """Show a part of a film, turned and scaled by chance, about `size` times as large as the network sees a film;
-    return it with how it stands, where the film is, and what markers of its own it bears there."""
+) -> tuple[Picture, FilmPose, Picture, list[Area]]:
+    """Show a part of a film, randomly rotated, mirrored and scaled.
+
+    Args:
+        size: mean scale relative to the scale at which the network sees the film.
+    Returns:
+        The (side, side) uint8 picture, the pose of the film, a mask of the film, and the areas of its own markers.
+    """
     picture = film.picture
     scale = film_scale(picture.shape)
     if around is None:
@@ -129,29 +147,29 @@ def _window(
         spot, off = np.array([around.x, around.y]), side_px * rng.uniform(0.15, 0.85, 2)
     angle = float(rng.uniform(-180, 180)) if rng.random() < 0.4 else float(rng.choice([0, 0, 0, 0, 90, 180, 270]))
     mirrored = rng.random() < 0.5
-    matrix = _about(spot, off, scale, angle, mirrored)
-    # warpAffine counts from the middle of pixels, quads from their edge
+    matrix = _window_matrix(spot, off, scale, angle, mirrored)
+    # warpAffine measures from pixel centres, quads from pixel corners
     areas = [replace(area, quad=(area.quad - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5) for area in film.areas]
     if scale < 0.6:
         picture = np.asarray(cv2.pyrDown(picture), np.uint8)
-        matrix = _about(spot / 2, off, scale * 2, angle, mirrored)
-    beyond = float(rng.choice([0, 0, 0, rng.uniform(0, 255)]))
-    shown = cv2.warpAffine(picture, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=beyond)
+        matrix = _window_matrix(spot / 2, off, scale * 2, angle, mirrored)
+    outside_grey = float(rng.choice([0, 0, 0, rng.uniform(0, 255)]))
+    window = cv2.warpAffine(picture, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=outside_grey)
     inside = cv2.warpAffine(np.ones_like(picture), matrix, (side_px, side_px), flags=cv2.INTER_NEAREST)
-    # a film shown mirrored is taken for one of the other side, whose own markers read as they should, mostly
-    stand = Stand(angle, mirrored and rng.random() < 0.2, size)
-    return np.asarray(shown, np.uint8), stand, np.asarray(inside, np.uint8), areas
+    # a mirrored film looks like one of the other side, whose markers are mostly not mirrored
+    pose = FilmPose(angle, mirrored and rng.random() < 0.2, size)
+    return np.asarray(window, np.uint8), pose, np.asarray(inside, np.uint8), areas
 
 
-def _about(spot: Points, off: Points, scale: float, angle_deg: float, mirrored: bool) -> Points:
+def _window_matrix(spot: Points, off: Points, scale: float, angle_deg: float, mirrored: bool) -> Points:
     angle = np.radians(angle_deg)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn = turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])
     return np.column_stack([turn, off - turn @ spot])
 
 
-def _made_ground(rng: np.random.Generator, side_px: int) -> Picture:
-    """Clouds, limbs as bright bows, and noise: for films unlike those at hand."""
+def _draw_background(rng: np.random.Generator, side_px: int) -> Picture:
+    """Draw clouds, bright ellipses for limbs, and noise, for films unlike those of the data set."""
     cells = int(rng.integers(2, 9))
     field = cv2.resize(rng.random((cells, cells)).astype(np.float32), (side_px, side_px), interpolation=cv2.INTER_CUBIC)
     field = field * rng.uniform(0.1, 0.9) + rng.uniform(-0.2, 0.5)
@@ -175,20 +193,20 @@ def _expose(rng: np.random.Generator, film: Grey) -> Grey:
     return np.clip(film, 0, 1).astype(np.float32)
 
 
-def _place_stamps(rng: np.random.Generator, inside: Picture, stand: Stand, truth: Truth) -> list[Stamp]:
-    """Draw markers for free places, and write them into the truth."""
-    stamps = []
-    for _ in range(int(rng.choice(COUNTS, p=COUNT_CHANCES))):
-        stamp = draw_stamp(rng, _centre(rng, inside), stand)
-        if _is_free(truth, stamp.areas):
-            stamps.append(stamp)
-            for area in stamp.areas:
+def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, truth: Truth) -> list[SyntheticMarker]:
+    """Draw markers at random positions, keep those that overlap no other, and write them into the ground truth."""
+    markers = []
+    for _ in range(int(rng.choice(MARKER_COUNTS, p=COUNT_PROBABILITIES))):
+        marker = draw_marker(rng, _draw_centre(rng, inside), pose)
+        if _is_free(truth, marker.areas):
+            markers.append(marker)
+            for area in marker.areas:
                 _write_truth(truth, area)
-    return stamps
+    return markers
 
 
-def _centre(rng: np.random.Generator, inside: Picture) -> Points:
-    """Mostly on the film, a little beyond its borders at times."""
+def _draw_centre(rng: np.random.Generator, inside: Picture) -> Points:
+    """Draw the centre of a marker, mostly on the film and sometimes just outside it."""
     for _ in range(8):
         x, y = rng.uniform(0.0, 1.0, 2) * inside.shape[::-1]
         if inside[int(y), int(x)]:
@@ -196,8 +214,8 @@ def _centre(rng: np.random.Generator, inside: Picture) -> Points:
     return np.array([x, y])
 
 
-def _filled(quad: Points, shape: tuple[int, ...], grow: float = 0.0) -> Picture:
-    """Pixels at half size that the quad touches."""
+def _fill_quad(quad: Points, shape: tuple[int, ...], grow: float = 0.0) -> Picture:
+    """Return a mask at half size of the pixels that a quad touches, optionally grown by some pixels."""
     canvas = np.zeros(shape, np.uint8)
     centre = quad.mean(0)
     points = quad / STRIDE - 0.5
@@ -210,12 +228,12 @@ def _filled(quad: Points, shape: tuple[int, ...], grow: float = 0.0) -> Picture:
 
 def _is_free(truth: Truth, areas: Iterable[Area]) -> bool:
     return not any(
-        (_filled(area.quad, truth.shape[1:], 3.0) & (truth[0] | truth[2]).astype(np.uint8)).any() for area in areas
+        (_fill_quad(area.quad, truth.shape[1:], 3.0) & (truth[0] | truth[2]).astype(np.uint8)).any() for area in areas
     )
 
 
 def _write_truth(truth: Truth, area: Area) -> None:
-    here = _filled(area.quad, truth.shape[1:]) > 0
+    here = _fill_quad(area.quad, truth.shape[1:]) > 0
     if area.style == "plate":
         truth[2][here] = 1
         return
@@ -228,26 +246,26 @@ def _write_truth(truth: Truth, area: Area) -> None:
         truth[5][here] = int(is_mirrored(as_quad(area.quad)))
 
 
-def _draw_stamps(rng: np.random.Generator, film: Grey, stamps: Iterable[Stamp]) -> None:
-    """Lead lies under the film's grain and sharpening, what is typed lies above."""
-    for stamp in stamps:
-        if _is_lead(stamp):
-            stamp.draw(film)
+def _draw_markers(rng: np.random.Generator, film: Grey, markers: Iterable[SyntheticMarker]) -> None:
+    """Draw lead before the grain and sharpening of the film, and typed markers after it."""
+    for marker in markers:
+        if _is_lead(marker):
+            marker.draw(film)
     if rng.random() < 0.5:
         film += rng.normal(0, rng.uniform(0.002, 0.03), film.shape).astype(np.float32)
     if rng.random() < 0.35:
         film += np.float32(rng.uniform(0.3, 1.5)) * (film - cv2.GaussianBlur(film, (0, 0), float(rng.uniform(0.8, 5))))
-    for stamp in stamps:
-        if not _is_lead(stamp):
-            stamp.draw(film)
+    for marker in markers:
+        if not _is_lead(marker):
+            marker.draw(film)
 
 
-def _is_lead(stamp: Stamp) -> bool:
-    return stamp.areas[-1].style == "lead"
+def _is_lead(marker: SyntheticMarker) -> bool:
+    return marker.areas[-1].style == "lead"
 
 
-def _cut(rng: np.random.Generator, film: Grey, truth: Truth) -> None:
-    """Make black what lies beyond a straight line, as in the corners of turned films; markers end there."""
+def _cut_corner(rng: np.random.Generator, film: Grey, truth: Truth) -> None:
+    """Blacken the film beyond a straight line, as in the corners of rotated films, and cut off its markers there."""
     side = film.shape[0]
     angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.8 else float(rng.integers(4)) * np.pi / 2
     rows, columns = np.mgrid[:side, :side] - side / 2
@@ -258,25 +276,25 @@ def _cut(rng: np.random.Generator, film: Grey, truth: Truth) -> None:
     truth[1, off], truth[5, off] = -1, -1
 
 
-def _develop(rng: np.random.Generator, film: Grey, copy: bool = False) -> Picture:
-    """Store the film as it comes to users: shrunk and enlarged again, blurred, compressed.
+def _store(rng: np.random.Generator, film: Grey, is_copy: bool = False) -> Picture:
+    """Return the film as users store films: reduced and enlarged again, blurred, compressed.
 
     Args:
-        copy: it is stored at half of the size at which the network sees it.
+        is_copy: the film was stored at half of the size at which the network sees it.
     """
     if rng.random() < 0.1:
         film = np.asarray(cv2.GaussianBlur(film, (0, 0), float(rng.uniform(0.4, 1.2))), np.float32)
     picture = np.asarray(np.round(np.clip(film, 0, 1) * 255), np.uint8)
-    small = copy or rng.random() < 0.2
+    reduced = is_copy or rng.random() < 0.2
     size = picture.shape[::-1]
-    if small:
-        half = [round(side * (0.5 if copy else rng.uniform(0.45, 0.8))) for side in size]
+    if reduced:
+        half = [round(side * (0.5 if is_copy else rng.uniform(0.45, 0.8))) for side in size]
         picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
-    if copy and rng.random() < 0.7:  # each turn blurs
+    if is_copy and rng.random() < 0.7:  # each rotation blurs
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.35, 0.9))), np.uint8)
     if rng.random() < 0.6:
         quality = int(rng.integers(40, 97))
         picture = decode_image("picture.jpg", encode_jpeg(picture, quality))
-    if small:
+    if reduced:
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     return np.asarray(picture, np.uint8)

@@ -1,4 +1,4 @@
-"""Adapt the marker network to a site, from a few dozen films whose markers a person has corrected."""
+"""Tune the marker network to a site with a few dozen films whose markers a person has corrected."""
 
 import random
 import tempfile
@@ -14,43 +14,52 @@ from preprocess.detectors.ocr import Detector
 from preprocess.errors import ImageError, MarkerFileError
 from preprocess.images import read_image, to_grey8
 from preprocess.markernet.scene import Film, Picture, Place, small_film
-from preprocess.markernet.training import Plan, false_finds, train
+from preprocess.markernet.training import TrainingPlan, find_false_positives, train
 from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import Mask, marker_mask
 from preprocess.settings import NETWORK, CleanSettings
 
-FEWEST = 8  # films
+MIN_FILMS = 8  # films with markers
 
-COVERED = 0.9  # share of a marker's quad that must lie under the mask
+COVERED = 0.9  # share of the area of a marker that the mask must cover
 
-SURE = 0.9  # confidence below which the shipped network doubts a marker
+CONFIDENT = 0.9  # the shipped network is uncertain about a marker below this confidence
 
-TIMES = 8  # as often as others, markers are shown that it misses or doubts, and what it falsely finds
+REPEATS = 8  # missed and uncertain markers and false positives are shown so many times as often as other markers
 
-PLAN = Plan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
+PLAN = TrainingPlan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
 
 
 @dataclass(frozen=True)
 class Recall:
-    """How a network does on the films kept aside.
+    """Result of a network on the held-out films.
 
     Args:
-        found: markers of which COVERED or more would be erased.
-        beyond: mean share of a film that would be erased beyond its markers' masks.
+        covered: number of markers of which at least the share COVERED would be erased.
+        beyond: mean share of a film that would be erased outside its markers.
     """
 
-    found: int
+    covered: int
     beyond: float
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning did; `aside` are the paths of the films kept aside, `markers` their number of markers."""
+    """Result of tuning.
+
+    Args:
+        weights: the ONNX file that was written.
+        trained_on: number of films for training.
+        held_out: paths of the held-out films.
+        markers: number of markers on the held-out films.
+        before: result of the shipped network on the held-out films.
+        after: result of the tuned network on the held-out films.
+    """
 
     weights: Path
     trained_on: int
-    aside: tuple[str, ...]
+    held_out: tuple[str, ...]
     markers: int
     before: Recall
     after: Recall
@@ -61,92 +70,103 @@ def tune(
     marked: Mapping[str, MarkedImage],
     out: str | Path,
     *,
-    plan: Plan = PLAN,
-    aside: float = 0.3,
+    plan: TrainingPlan = PLAN,
+    held_out_fraction: float = 0.3,
 ) -> Tuned:
-    """Go on training from the shipped network with these films; write OUT (ONNX) and its .safetensors.
+    """Train the shipped network further with these films, and write an ONNX file and its .safetensors file.
 
     Args:
-        marked: path below root -> its markers, all of them: what is not in it counts as no marker.
-        aside: share of the films that is kept aside, to measure recall before and after.
+        root: folder of the films.
+        marked: path below the root -> all markers of the film; anything else counts as no marker.
+        out: the ONNX file.
+        plan: settings of the training.
+        held_out_fraction: share of the films with markers that is held out, to measure recall before and after.
     Raises:
-        MarkerFileError: too few films with markers.
+        MarkerFileError: there are too few films with markers.
         ImageError: a film cannot be read, or has another size than the marker file says.
     """
-    kept, used = _parted(marked, aside, plan.seed)
-    films, doubted = _read_to_learn(root, used)
-    before = measure(root, kept, NETWORK)
+    held_out, used = _hold_out(marked, held_out_fraction, plan.seed)
+    films, uncertain = _read_for_training(root, used)
+    before = measure(root, held_out, NETWORK)
     start = load_network(NETWORK.with_suffix(".safetensors"))
-    places = places_of(films, doubted) + false_finds(start, films) * TIMES
+    places = places_to_show(films, uncertain) + find_false_positives(start, films) * REPEATS
     with tempfile.TemporaryDirectory(prefix="fxkit-") as folder:
         network = train(films, plan, Path(folder), start, places)
     save_network(network, out)
-    markers = sum(len(_counted(image)) for image in kept.values())
-    return Tuned(Path(out), len(used), tuple(sorted(kept)), markers, before, measure(root, kept, out))
+    n_markers = sum(len(_without_plates(image)) for image in held_out.values())
+    return Tuned(Path(out), len(used), tuple(sorted(held_out)), n_markers, before, measure(root, held_out, out))
 
 
-def _parted(
-    marked: Mapping[str, MarkedImage], aside: float, seed: int
+def _hold_out(
+    marked: Mapping[str, MarkedImage], fraction: float, seed: int
 ) -> tuple[dict[str, MarkedImage], dict[str, MarkedImage]]:
-    paths = sorted(path for path, image in marked.items() if _counted(image))
-    if len(paths) < FEWEST:
-        raise MarkerFileError(f"{len(paths)} films with markers; expected {FEWEST} or more, better 20 to 50")
+    paths = sorted(path for path, image in marked.items() if _without_plates(image))
+    if len(paths) < MIN_FILMS:
+        raise MarkerFileError(f"{len(paths)} films with markers; give at least {MIN_FILMS}, better 20 to 50")
     random.Random(seed).shuffle(paths)
-    kept = set(paths[: max(2, round(aside * len(paths)))])
-    return {path: marked[path] for path in kept}, {path: image for path, image in marked.items() if path not in kept}
+    held_out = set(paths[: max(2, round(fraction * len(paths)))])
+    used = {path: image for path, image in marked.items() if path not in held_out}
+    return {path: marked[path] for path in held_out}, used
 
 
-def _counted(image: MarkedImage) -> list[Marker]:
+def _without_plates(image: MarkedImage) -> list[Marker]:
     return [marker for marker in image.markers if marker.style != "plate"]
 
 
-def _to_learn(image: MarkedImage) -> list[Marker]:
-    """The markers, none with a style: another style has another least sureness, so that what is found could be lost."""
+def _training_markers(image: MarkedImage) -> list[Marker]:
+    """Return the markers without their styles, except plates.
+
+    Each style has its own confidence limit, so a marker whose style changes could be lost.
+    """
     return [marker if marker.style == "plate" else replace(marker, style="") for marker in image.markers]
 
 
-def places_of(films: Sequence[Film], doubted: Sequence[Sequence[bool]]) -> list[Place]:
-    """Return the middle of each marker, TIMES if it is doubted, and of each film without any."""
+def places_to_show(films: Sequence[Film], uncertain: Sequence[Sequence[bool]]) -> list[Place]:
+    """Return the places to show: the centres of markers, and of films without markers.
+
+    Args:
+        uncertain: for each film, whether each of its markers is uncertain; those are repeated REPEATS times.
+    """
     places = []
-    for number, (film, doubts) in enumerate(zip(films, doubted, strict=True)):
+    for number, (film, flags) in enumerate(zip(films, uncertain, strict=True)):
         spots = [area.quad.mean(0) for area in film.areas] or [np.array(film.picture.shape[::-1]) / 2]
-        for (x, y), doubt in zip(spots, doubts or [False], strict=True):
-            places += [Place(number, float(x), float(y))] * (TIMES if doubt else 1)
+        for (x, y), is_uncertain in zip(spots, flags or [False], strict=True):
+            places += [Place(number, float(x), float(y))] * (REPEATS if is_uncertain else 1)
     return places
 
 
-def _read_to_learn(root: str | Path, marked: Mapping[str, MarkedImage]) -> tuple[list[Film], list[list[bool]]]:
-    """Read films to train on; tell for each of their markers whether the shipped network misses or doubts it."""
-    detector, films, doubted = MarkerNetDetector(), [], []
+def _read_for_training(root: str | Path, marked: Mapping[str, MarkedImage]) -> tuple[list[Film], list[list[bool]]]:
+    """Read films to train on, and return for each marker whether the shipped network misses it or is uncertain."""
+    detector, films, uncertain = MarkerNetDetector(), [], []
     for path, image in marked.items():
         film = _read_film(root, path, image)
-        films.append(small_film(film, _to_learn(image)))
-        doubted.append(_doubts(film, image.markers, detector))
-    return films, doubted
+        films.append(small_film(film, _training_markers(image)))
+        uncertain.append(_find_uncertain(film, image.markers, detector))
+    return films, uncertain
 
 
-def _doubts(film: Picture, markers: Sequence[Marker], detector: Detector) -> list[bool]:
-    """Plates count as found; on a film without markers there is nothing to look for."""
+def _find_uncertain(film: Picture, markers: Sequence[Marker], detector: Detector) -> list[bool]:
+    """Return for each marker whether the network misses it or is uncertain; plates never count as uncertain."""
     if not markers:
         return []
-    mask = _erased(film, detector, SURE)
-    return [marker.style != "plate" and not _covered(mask, marker) for marker in markers]
+    mask = _predict_mask(film, detector, CONFIDENT)
+    return [marker.style != "plate" and not _is_covered(mask, marker) for marker in markers]
 
 
 def measure(root: str | Path, marked: Mapping[str, MarkedImage], weights: str | Path) -> Recall:
-    """Say how many of the markers of these films a network erases with the usual settings, and how much else."""
+    """Measure which markers of these films a network erases with the default settings, and how much else it erases."""
     detector = MarkerNetDetector(weights)
-    found, beyond = 0, []
+    covered, beyond = 0, []
     for path, image in marked.items():
         film = _read_film(root, path, image)
-        mask = _erased(film, detector)
+        mask = _predict_mask(film, detector)
         beyond.append(float((mask & ~marker_mask(film.shape, image.markers, grow_fraction=0.5)).mean()))
-        found += sum(_covered(mask, marker) for marker in _counted(image))
-    return Recall(found, float(np.mean(beyond)))
+        covered += sum(_is_covered(mask, marker) for marker in _without_plates(image))
+    return Recall(covered, float(np.mean(beyond)))
 
 
-def _erased(film: Picture, detector: Detector, least: float = CleanSettings().min_confidence) -> Mask:
-    settings = CleanSettings(min_confidence=least)
+def _predict_mask(film: Picture, detector: Detector, min_confidence: float = CleanSettings().min_confidence) -> Mask:
+    settings = CleanSettings(min_confidence=min_confidence)
     return build_mask(film.shape, find_markers(film, detector, settings), settings)
 
 
@@ -155,11 +175,11 @@ def _read_film(root: str | Path, path: str, image: MarkedImage) -> Picture:
     if film.shape != (image.height, image.width):
         raise ImageError(
             f"{path}: {film.shape[1]} x {film.shape[0]} px, but the marker file says {image.width} x "
-            f"{image.height}; annotate the image as it is now"
+            f"{image.height}; annotate the image at its current size"
         )
     return film
 
 
-def _covered(mask: Mask, marker: Marker) -> bool:
-    here = marker_mask(mask.shape, [marker], grow_fraction=0, grow_px=0)
-    return bool(here.any() and mask[here].mean() >= COVERED)
+def _is_covered(mask: Mask, marker: Marker) -> bool:
+    inside = marker_mask(mask.shape, [marker], grow_fraction=0, grow_px=0)
+    return bool(inside.any() and mask[inside].mean() >= COVERED)

@@ -1,4 +1,4 @@
-"""Keep the network's weights as safetensors, from which training goes on, and as ONNX, which detection runs."""
+"""Save and load the weights of the marker network: safetensors for further training, ONNX for detection."""
 
 import warnings
 from pathlib import Path
@@ -9,14 +9,14 @@ import torch
 from preprocess.errors import DetectorError
 from preprocess.markernet.network import MarkerNet
 
-LARGEST = 64  # sides of the film in an exported network's promises, in units of 32 px: 2,048 px
+MAX_SIDE = 64  # largest side of a film that the exported network accepts, in units of 32 px: 2,048 px
 
 
 def load_network(file: str | Path) -> MarkerNet:
-    """Load a network for training or tuning.
+    """Load a network to train or tune it.
 
     Raises:
-        DetectorError: the file cannot be read, or holds no weights of this network.
+        DetectorError: the file cannot be read, or does not hold weights of this network.
     """
     network = MarkerNet()
     try:
@@ -24,17 +24,18 @@ def load_network(file: str | Path) -> MarkerNet:
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise DetectorError(
-            f"{file}: not the marker network's weights ({reason}); expected its .safetensors"
+            f"{file}: does not hold weights of the marker network ({reason}); give the .safetensors file "
+            "next to its .onnx file"
         ) from error
     return network
 
 
 def save_network(network: MarkerNet, file: str | Path) -> None:
-    """Write the weights as FILE, which must end in .onnx, and beside it as .safetensors."""
+    """Write the weights to an .onnx file, and to a .safetensors file with the same stem next to it."""
     onnx = Path(file)
     onnx.parent.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(network.state_dict(), onnx.with_suffix(".safetensors"))
-    sides = {2: 32 * torch.export.Dim("h", min=1, max=LARGEST), 3: 32 * torch.export.Dim("w", min=1, max=LARGEST)}
+    sides = {2: 32 * torch.export.Dim("h", min=1, max=MAX_SIDE), 3: 32 * torch.export.Dim("w", min=1, max=MAX_SIDE)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -42,11 +43,11 @@ def save_network(network: MarkerNet, file: str | Path) -> None:
             (torch.zeros(1, 1, 96, 64),),
             dynamo=True,
             input_names=["film"],
-            output_names=["said"],
+            output_names=["said"],  # the name in networks that users already have
             dynamic_shapes=(sides,),
             verbose=False,
         )
     assert program is not None
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # where in whose folders the code lies
+        node.metadata_props.clear()  # they contain paths of this machine
     program.save(str(onnx), external_data=False)

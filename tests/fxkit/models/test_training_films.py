@@ -22,7 +22,7 @@ from fxkit.models.training_films import (
     overlap_with_training,
     write_pretraining_films,
 )
-from fxkit.synth.dataset import SynthOptions, Synthetic, synth
+from fxkit.synth.dataset import Synthetic, SynthOptions, synth
 from fxkit.training.train import TrainOptions, train
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 

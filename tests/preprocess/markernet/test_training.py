@@ -8,27 +8,34 @@ import pytest
 import torch
 
 from preprocess.errors import ImageError
+from preprocess.markernet.marker_parts import Area
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
-from preprocess.markernet.stamps import Area
-from preprocess.markernet.training import Plan, Scenes, false_finds, loss_of, settle, train
+from preprocess.markernet.training import (
+    TrainingPictures,
+    TrainingPlan,
+    find_false_positives,
+    loss_of,
+    train,
+    update_batch_norm,
+)
 
 from ..conftest import film
 
 FILMS = [Film(film(seed, (160, 120))) for seed in range(3)]
 MARKED = Film(film(3), (Area(np.array([(50.0, 10), (80, 10), (80, 25), (50, 25)]), "lead"),))
 MARKED.picture[10:25, 50:80] = 245
-PLAN = Plan(rounds=1, steps=15, batch=4, side_px=64, workers=0, threads=1)
+PLAN = TrainingPlan(rounds=1, steps=15, batch=4, side_px=64, workers=0, threads=1)
 SHORT = replace(PLAN, rounds=2, steps=2, batch=2)
 
 
 def truths(count: int = 6) -> torch.Tensor:
-    """Truths of which several have text, icons and plates."""
+    """Return ground truths, several with text, icons and plates."""
     return torch.from_numpy(np.stack([make_scene(np.random.default_rng(s), FILMS, 128)[1] for s in range(count)]))
 
 
 def perfect(truth: torch.Tensor) -> torch.Tensor:
-    """Logits that say just what is true, and are sure of it."""
+    """Return logits that predict the ground truth with high confidence."""
     logits = torch.zeros(len(truth), 9, *truth.shape[2:])
     logits[:, 0], logits[:, 5] = (30.0 * (truth[:, layer] > 0) - 15 for layer in (0, 2))
     for style in range(4):
@@ -42,31 +49,31 @@ def weights_of(network: MarkerNet) -> torch.Tensor:
     return torch.cat([value.flatten().double() for value in network.state_dict().values()])
 
 
-def test_what_is_right_costs_nothing() -> None:
+def test_correct_predictions_have_no_loss() -> None:
     truth = truths()
     assert float(loss_of(perfect(truth), truth)) < 0.01
 
 
 @pytest.mark.parametrize("channel", range(9))
-def test_every_channel_counts(channel: int) -> None:
+def test_every_channel_contributes_to_the_loss(channel: int) -> None:
     truth = truths(20)
     wrong = perfect(truth)
     wrong[:, channel] = 5 - wrong[:, channel]
     assert float(loss_of(wrong, truth)) > float(loss_of(perfect(truth), truth)) + 0.01
 
 
-def test_styles_that_are_not_known_do_not_count() -> None:
+def test_unknown_styles_do_not_contribute_to_the_loss() -> None:
     _, truth = make_scene(np.random.default_rng(0), [replace_style(MARKED, "")], 128, Place(0, 65, 17))
     known = torch.from_numpy(truth)[None]
-    said = perfect(known)
+    logits = perfect(known)
     assert (known[:, 0] > 0).any()
-    expected = float(loss_of(said, known))
-    said[:, 1:5] = torch.randn(said[:, 1:5].shape)
-    assert float(loss_of(said, known)) == pytest.approx(expected)
+    expected = float(loss_of(logits, known))
+    logits[:, 1:5] = torch.randn(logits[:, 1:5].shape)
+    assert float(loss_of(logits, known)) == pytest.approx(expected)
 
 
-def replace_style(bare: Film, style: str) -> Film:
-    return replace(bare, areas=tuple(replace(area, style=style) for area in bare.areas))
+def replace_style(marked: Film, style: str) -> Film:
+    return replace(marked, areas=tuple(replace(area, style=style) for area in marked.areas))
 
 
 def test_pictures_without_markers_have_a_loss() -> None:
@@ -76,104 +83,110 @@ def test_pictures_without_markers_have_a_loss() -> None:
     assert float(loss_of(quiet, truth)) < 0.01 < 1 < float(loss_of(loud, truth))
 
 
-def test_each_picture_of_a_round_is_its_own() -> None:
-    scenes = Scenes(FILMS, PLAN, 0)
-    assert len(scenes) == 60
-    picture, truth = scenes[7]
+def test_each_picture_of_a_round_is_different_and_reproducible() -> None:
+    made = TrainingPictures(FILMS, PLAN, 0)
+    assert len(made) == 60
+    picture, truth = made[7]
     assert (picture.shape, picture.dtype) == ((1, 64, 64), torch.uint8)
     assert (truth.shape, truth.dtype) == ((6, 32, 32), torch.int8)
-    assert torch.equal(picture, Scenes(FILMS, PLAN, 0)[7][0])
-    others = (scenes[8][0], Scenes(FILMS, PLAN, 1)[7][0], Scenes(FILMS, replace(PLAN, seed=1), 0)[7][0])
+    assert torch.equal(picture, TrainingPictures(FILMS, PLAN, 0)[7][0])
+    others = (
+        made[8][0],
+        TrainingPictures(FILMS, PLAN, 1)[7][0],
+        TrainingPictures(FILMS, replace(PLAN, seed=1), 0)[7][0],
+    )
     assert not any(torch.equal(picture, other) for other in others)
 
 
-def test_given_places_are_shown_as_they_are() -> None:
-    scenes = Scenes(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
-    assert not any(scenes[number][1][0].any() for number in range(10))
+def test_given_places_are_shown_unchanged() -> None:
+    made = TrainingPictures(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
+    assert not any(made[number][1][0].any() for number in range(10))
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     plan, places = replace(PLAN, place_share=1.0), [Place(0, 65, 17)]
-    shown = [Scenes([MARKED], replace(plan, seed=9), 0, places)[number] for number in range(8)]
-    pictures, truth = (torch.stack(part) for part in zip(*shown, strict=True))
+    samples = [TrainingPictures([MARKED], replace(plan, seed=9), 0, places)[number] for number in range(8)]
+    pictures, truth = (torch.stack(part) for part in zip(*samples, strict=True))
     new, trained = MarkerNet().eval(), train([MARKED], plan, tmp_path, places=places)
     with torch.inference_mode():
         before, after = (float(loss_of(network(pictures.float()), truth)) for network in (new, trained))
     assert after < 0.85 * before
 
 
-def test_batch_norm_statistics_become_those_of_the_weights_at_hand() -> None:
+def test_batch_norm_statistics_are_updated_for_the_current_weights() -> None:
     network, plan = MarkerNet().eval(), replace(PLAN, steps=4, batch=6)
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
-            torch.nn.init.constant_(layer.running_mean, 50.0)  # those of some other weights
-    settle(network, FILMS, plan)
-    pictures = torch.stack([Scenes(FILMS, replace(plan, seed=5), 0)[number][0] for number in range(24)]).float()
+            torch.nn.init.constant_(layer.running_mean, 50.0)  # of other weights
+    update_batch_norm(network, FILMS, plan)
+    pictures = torch.stack(
+        [TrainingPictures(FILMS, replace(plan, seed=5), 0)[number][0] for number in range(24)]
+    ).float()
     with torch.inference_mode():
-        settled = network(pictures)
-        own = network.train()(pictures)  # normalised by the statistics of just these pictures
-    assert float((settled - own).abs().mean()) < 0.3 * float(own.std())
+        updated = network(pictures)
+        expected = network.train()(pictures)  # uses the statistics of these pictures
+    assert float((updated - expected).abs().mean()) < 0.3 * float(expected.std())
 
 
-class Breaking(Sequence[Film]):
-    """Films on a disk that is lost after they were looked at so many times."""
+class FailingFilms(Sequence[Film]):
+    """Films on a disk that fails after a number of reads."""
 
-    def __init__(self, films: list[Film], looks: int) -> None:
-        self.films, self.looks = films, looks
+    def __init__(self, films: list[Film], reads: int) -> None:
+        self.films, self.reads = films, reads
 
     def __len__(self) -> int:
         return len(self.films)
 
     def __getitem__(self, index: int) -> Film:  # type: ignore[override]
-        self.looks -= 1
-        if self.looks < 0:
-            raise OSError("disk is lost")
+        self.reads -= 1
+        if self.reads < 0:
+            raise OSError("disk failed")
         return self.films[index]
 
 
-def test_a_run_can_be_repeated_and_one_that_was_stopped_goes_on(tmp_path: Path) -> None:
+def test_a_run_is_reproducible_and_a_stopped_run_continues(tmp_path: Path) -> None:
     whole = weights_of(train(FILMS, SHORT, tmp_path / "whole"))
     assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "again")))
-    with pytest.raises(OSError, match="disk is lost"):
-        train(Breaking(FILMS, SHORT.steps * SHORT.batch), SHORT, tmp_path / "stopped")
+    with pytest.raises(OSError, match="disk failed"):
+        train(FailingFilms(FILMS, SHORT.steps * SHORT.batch), SHORT, tmp_path / "stopped")
     assert (tmp_path / "stopped" / "checkpoints" / "last.ckpt").is_file()
     assert torch.allclose(whole, weights_of(train(FILMS, SHORT, tmp_path / "stopped")), atol=1e-5)
-    assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "whole")))  # it was done
+    assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "whole")))  # a finished run
     other = train(FILMS, replace(SHORT, seed=1), tmp_path / "other")
     assert not torch.allclose(whole, weights_of(other), atol=1e-3)
 
 
-def test_the_mean_of_the_weights_before_and_after_is_returned_where_asked(tmp_path: Path) -> None:
+def test_average_returns_the_mean_of_the_weights_before_and_after(tmp_path: Path) -> None:
     torch.manual_seed(0)
     start = MarkerNet()
     trained = train(FILMS, SHORT, tmp_path / "trained", deepcopy(start))
     mean = train(FILMS, SHORT, tmp_path / "mean", deepcopy(start), average=True)
-    for before, after, found in zip(start.parameters(), trained.parameters(), mean.parameters(), strict=True):
-        assert torch.allclose(found, (before + after) / 2, atol=1e-6)
+    for before, after, averaged in zip(start.parameters(), trained.parameters(), mean.parameters(), strict=True):
+        assert torch.allclose(averaged, (before + after) / 2, atol=1e-6)
     assert not torch.equal(start.head.weight, trained.head.weight)
 
 
 def always(bias: float) -> MarkerNet:
-    """A network that is equally sure of a marker everywhere."""
+    """Return a network that predicts the same marker logit everywhere."""
     network = MarkerNet()
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.constant_(network.head.bias, bias)
     return network.train()
 
 
-def test_films_without_markers_are_searched_for_false_finds() -> None:
+def test_films_without_markers_are_searched_for_false_positives() -> None:
     network = always(8.0)
-    found = false_finds(network, [FILMS[0], MARKED, FILMS[1]])
-    assert [place.film for place in found] == [0, 2]
-    for place in found:  # the middle of all that is found: of the film with what was added to its sides
+    places = find_false_positives(network, [FILMS[0], MARKED, FILMS[1]])
+    assert [place.film for place in places] == [0, 2]
+    for place in places:  # the centre of the whole padded film
         assert (place.x, place.y) == pytest.approx((64, 80), abs=2)
     assert network.training
 
 
-def test_a_network_that_sees_no_marker_has_no_false_finds() -> None:
-    assert false_finds(always(-8.0), FILMS) == []
+def test_a_network_that_predicts_no_marker_has_no_false_positives() -> None:
+    assert find_false_positives(always(-8.0), FILMS) == []
 
 
-def test_without_films_there_is_no_training(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="no film to train on: none could be read; expected images such as"):
+def test_training_without_films_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no film to train on: none could be read; give images such as"):
         train([], PLAN, tmp_path)

@@ -16,7 +16,7 @@ SHAPES = ((32, 32), (96, 160))
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MarkerNet]:
-    """A network as training leaves it: its memory ordered by pixel, its norms no longer those of a new one."""
+    """Return a network as after training: channels-last memory, and trained batch-norm statistics."""
     torch.manual_seed(3)
     network = MarkerNet().to(memory_format=torch.channels_last).train()
     for _ in range(3):
@@ -27,7 +27,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MarkerNet]:
 
 
 def difference(file: Path, network: MarkerNet, shape: tuple[int, int]) -> float:
-    """The largest difference between the logits of an ONNX file and a network's."""
+    """Return the largest difference between the logits of an ONNX file and of a network."""
     film = np.random.default_rng(0).integers(0, 256, (1, 1, *shape)).astype(np.float32)
     session = onnxruntime.InferenceSession(str(file))
     with torch.inference_mode():
@@ -36,19 +36,21 @@ def difference(file: Path, network: MarkerNet, shape: tuple[int, int]) -> float:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_both_files_say_the_same_of_films_of_any_size(saved: tuple[Path, MarkerNet], shape: tuple[int, int]) -> None:
+def test_both_files_give_the_same_logits_for_films_of_any_size(
+    saved: tuple[Path, MarkerNet], shape: tuple[int, int]
+) -> None:
     file, network = saved
     assert difference(file, network, shape) < 1e-3
     assert difference(file, load_network(file.with_suffix(".safetensors")), shape) < 1e-3
 
 
-def test_the_files_are_small_and_whole(saved: tuple[Path, MarkerNet]) -> None:
+def test_the_files_are_small_and_complete(saved: tuple[Path, MarkerNet]) -> None:
     file, _ = saved
     assert sorted(part.name for part in file.parent.iterdir()) == ["site.onnx", "site.safetensors"]
     assert file.stat().st_size < 4e6
 
 
-def test_neither_tells_where_the_code_lies(saved: tuple[Path, MarkerNet]) -> None:
+def test_no_file_contains_the_path_of_the_code(saved: tuple[Path, MarkerNet]) -> None:
     for file in (saved[0], NETWORK):
         assert b"network.py" not in file.read_bytes()
 
@@ -59,12 +61,12 @@ def test_the_two_files_of_the_package_agree(shape: tuple[int, int]) -> None:
     assert NETWORK.stat().st_size < 4e6
 
 
-def test_what_holds_no_weights_of_it_is_told(tmp_path: Path) -> None:
+def test_files_without_weights_of_the_network_are_refused(tmp_path: Path) -> None:
     safetensors.torch.save_file({"head.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     (tmp_path / "damaged.safetensors").write_bytes(b"x")
     for name in ("other", "damaged", "none"):
         with pytest.raises(
             DetectorError,
-            match=rf"{name}\.safetensors: not the marker network's weights \(.+\); expected its \.safetensors$",
+            match=rf"{name}\.safetensors: does not hold weights of the marker network \(.+\); give the \.safetensors",
         ):
             load_network(tmp_path / f"{name}.safetensors")

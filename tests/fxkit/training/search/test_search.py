@@ -16,7 +16,7 @@ from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
-from fxkit.synth.dataset import SynthOptions, Synthetic, synth
+from fxkit.synth.dataset import Synthetic, SynthOptions, synth
 from fxkit.training.search import search as module
 from fxkit.training.search.results import SearchResult
 from fxkit.training.search.search import SearchOptions, score, search
