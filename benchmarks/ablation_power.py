@@ -20,11 +20,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fxkit.ablation.masked_vs_raw import masked_vs_raw
-from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import read_ablation_settings
 from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config, load_config
 from fxkit.index.build import IndexOptions, index_data
+from fxkit.report.ablation import Ablation
 from fxkit.synth.dataset import MARKERS, TRUTH, SynthOptions, synth
 from fxkit.synth.markers import burn, draw_markers, draw_style, lead_absorption
 from preprocess.folder.clean_folder import FolderOptions, clean_folder

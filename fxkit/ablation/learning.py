@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fxkit.ablation.result import RESULT
 from fxkit.ablation.settings import AblationOptions, AblationSettings
 from fxkit.config import Config
 from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
@@ -23,6 +22,7 @@ from fxkit.models.backbones import build_backbone, build_preprocessing
 from fxkit.models.classifier import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
 from fxkit.models.saved import load_model
+from fxkit.report.ablation import RESULT
 from fxkit.training.feature_cache import extract
 from fxkit.training.films import check_records
 from fxkit.training.folds import hold_out_fold

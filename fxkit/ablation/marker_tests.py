@@ -7,10 +7,11 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import permutation_test
 
-from fxkit.ablation.result import Cell, Contrast, Flips, build_contrast, describe
+from fxkit.ablation.result import build_contrast, describe
 from fxkit.metrics.bootstrap import mean_interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats
+from fxkit.report.ablation import Cell, Contrast, Flips
 
 # name -> the arms before pasting, with markers pasted in, and with patches of background pasted in
 TESTS = {"inserted": ("raw", "inserted", "inserted-patch"), "swapped": ("raw", "swapped", "swapped-patch")}

@@ -1,7 +1,6 @@
 """The ablation masked-vs-raw: does the model rely on text markers?"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from fxkit.ablation.learning import (
@@ -15,7 +14,7 @@ from fxkit.ablation.learning import (
     predict_arms,
 )
 from fxkit.ablation.marker_tests import TESTS, Erased, count_flips, judge, measure_lost_log_odds
-from fxkit.ablation.result import Ablation, Tested, compare_scores, score_cells, write_result
+from fxkit.ablation.result import Tested, compare_scores, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config
 from fxkit.data.leaks import leak_stamp
@@ -23,6 +22,7 @@ from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import DataError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
+from fxkit.report.ablation import Ablation
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
 from preprocess.ledger import read_ledger, read_ledger_if_any
@@ -139,13 +139,13 @@ def masked_vs_raw(
     roots = {**roots, **{seed: arms for seed, arms in further.items() if seed not in roots}}
     tested = _test_arms(config, roots, good, folder, settings, options, on_step)
     n_erased = count_erased(first["cleaned"], [r for r in good if settings.folds or r.split == "test"])
-    result = replace(
-        conclude(tested, settings, options.mode, n_erased),
-        seeds=tuple(further),
-        stamp="" if settings.folds else leak_stamp(records),
-        backbone=config.model.backbone,
-        manifest=films_hash(good, split=not settings.folds),
-    )
+    origin = {
+        "seeds": tuple(further),
+        "stamp": "" if settings.folds else leak_stamp(records),
+        "backbone": config.model.backbone,
+        "manifest": films_hash(good, split=not settings.folds),
+    }
+    result = conclude(tested, settings, options.mode, n_erased).model_copy(update=origin)
     write_result(folder, result)
     return result
 

@@ -1,7 +1,6 @@
 """The result of an ablation: scores of each pair of arms, paired differences with intervals and p, and a verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fxkit.metrics.bootstrap import intervals, paired_difference
@@ -9,97 +8,10 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Metric, p_text, scored
 from fxkit.metrics.significance import permutation_p
-from fxkit.metrics.summary import as_json
 from fxkit.models.run_folder import write_json
-
-
-@dataclass(frozen=True)
-class Flips:
-    """What pasting does to the decisions of the models trained on raw films; means over seeds.
-
-    Attributes:
-        name: inserted (own markers stay) or swapped (they are erased).
-        by_marker, by_patch: share of films whose decision left their true class.
-        difference: of the two.
-        fall: of the true class's probability, by the marker minus by the patch.
-    """
-
-    name: str
-    by_marker: float
-    by_patch: float
-    difference: Interval
-    fall: Interval
-
-
-RESULT = "ablation.json"
-
+from fxkit.report.ablation import RESULT, Ablation, Cell, Contrast
 
 Tested = Mapping[tuple[str, str], Sequence[Predictions]]  # (trained, tested) -> one for each seed, of the same films
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One arm's model tested on one arm's films; the mean over seeds."""
-
-    trained: str
-    tested: str
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A paired difference of the figure.
-
-    Attributes:
-        key: for programs.
-        text: what minus what, in words.
-        p: two-sided, by exchanging the two within groups.
-    """
-
-    key: str
-    text: str
-    value: float
-    low: float
-    high: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """What was found; ablation.json holds the same.
-
-    Attributes:
-        mode: quick (a linear head on frozen features) or full (both phases of training).
-        folds: 0 where the records' own split was used.
-        contrasts: the first is what the verdict is about.
-        n_erased: of the tested files, those on which markers were found and erased; None where nothing was.
-        stamp: the line that the figures bear where the split leaks.
-        backbone: of all its models; "" where the arms differ in it.
-        manifest: `films_hash` of the manifest, so that a run's audit tells whether it is about the same films.
-    """
-
-    name: str
-    question: str
-    mode: str
-    seeds: tuple[int, ...]
-    folds: int
-    metric: str
-    margin: float
-    cells: tuple[Cell, ...]
-    contrasts: tuple[Contrast, ...]
-    flips: tuple[Flips, ...]
-    verdict: str
-    reason: str
-    limits: str
-    n_groups: int
-    n_films: int
-    n_files: int
-    n_erased: int | None = None
-    stamp: str = ""
-    backbone: str = ""
-    manifest: str = ""
 
 
 def score_cells(metric: Metric, tested: Tested) -> tuple[Cell, ...]:
@@ -107,7 +19,7 @@ def score_cells(metric: Metric, tested: Tested) -> tuple[Cell, ...]:
     cells = []
     for (trained, other), runs in tested.items():
         interval = intervals([metric], runs)[metric.name]
-        cells.append(Cell(trained, other, interval.value, interval.low, interval.high))
+        cells.append(Cell(trained=trained, tested=other, value=interval.value, low=interval.low, high=interval.high))
     return tuple(cells)
 
 
@@ -119,7 +31,7 @@ def compare_scores(metric: Metric, key: str, text: str, a: Sequence[Predictions]
 
 def build_contrast(key: str, text: str, interval: Interval, p: float) -> Contrast:
     """Return a difference with its interval and p as a contrast."""
-    return Contrast(key, text, interval.value, interval.low, interval.high, p)
+    return Contrast(key=key, text=text, value=interval.value, low=interval.low, high=interval.high, p=p)
 
 
 def describe(contrast: Contrast, number_format: str = ".3f", *, sides: str = "") -> str:
@@ -134,7 +46,7 @@ def describe(contrast: Contrast, number_format: str = ".3f", *, sides: str = "")
 
 def write_result(folder: Path, result: Ablation) -> None:
     """Write ablation.json."""
-    write_json(folder / RESULT, as_json(asdict(result)))
+    write_json(folder / RESULT, result.to_dict())
 
 
 def format_table(result: Ablation) -> list[tuple[str, ...]]:
@@ -142,7 +54,7 @@ def format_table(result: Ablation) -> list[tuple[str, ...]]:
 
     If each arm was tested only on its own films, there is a single column of scores.
     """
-    texts = {(c.trained, c.tested): f"{c.value:.3f} ({c.low:.3f} to {c.high:.3f})" for c in result.cells}
+    texts = {(c.trained, c.tested): f"{c.interval:.3f}" for c in result.cells}
     trained, tested = (tuple(dict.fromkeys(names)) for names in zip(*texts, strict=True))
     if len(texts) == len(trained) and trained == tested:
         return [(f"{result.metric} by film", ""), *((arm, texts[arm, arm]) for arm in trained)]

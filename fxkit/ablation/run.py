@@ -5,12 +5,12 @@ from pathlib import Path
 
 from fxkit.ablation.learning import check_start
 from fxkit.ablation.masked_vs_raw import clean_films, masked_vs_raw
-from fxkit.ablation.result import Ablation
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.ablation.variants import compare_variants
 from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config
 from fxkit.data.manifest import Record
+from fxkit.report.ablation import Ablation
 
 
 def run_ablation(

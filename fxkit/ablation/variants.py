@@ -13,7 +13,7 @@ from fxkit.ablation.learning import (
     extract_features,
     predict_arms,
 )
-from fxkit.ablation.result import Ablation, Contrast, Tested, compare_scores, describe, score_cells, write_result
+from fxkit.ablation.result import Tested, compare_scores, describe, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config, update_config
 from fxkit.data.leaks import leak_stamp
@@ -21,6 +21,7 @@ from fxkit.data.manifest import Record, films_hash, order_classes, usable
 from fxkit.errors import ConfigError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
+from fxkit.report.ablation import Ablation, Contrast
 
 ALPHA = 0.05
 
@@ -63,12 +64,12 @@ def compare_variants(
         for arm, arm_config in configs.items()
     }
     n_files = len(good) if settings.folds else len(usable(good, "test"))
-    result = replace(
-        conclude(name, tested, settings, options.mode, n_files=n_files),
-        stamp="" if settings.folds else leak_stamp(records),
-        backbone=_common_backbone(configs),
-        manifest=films_hash(good, split=not settings.folds),
-    )
+    origin = {
+        "stamp": "" if settings.folds else leak_stamp(records),
+        "backbone": _common_backbone(configs),
+        "manifest": films_hash(good, split=not settings.folds),
+    }
+    result = conclude(name, tested, settings, options.mode, n_files=n_files).model_copy(update=origin)
     write_result(folder, result)
     return result
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import Answer
 from fxkit.data.manifest import count_records, usable
+from fxkit.metrics.names import metric_name
 from fxkit.models.run_folder import read_json
+from fxkit.report.results import headline_text
 
 AUTHORS = "to be filled in by the authors"
 
@@ -160,7 +162,7 @@ def _describe_ensemble(evidence: Evidence) -> str:
 def _describe_metrics(evidence: Evidence) -> str:
     if evidence.scores is None:
         return ""
-    names = ", ".join(figure.name for figure in evidence.scores.film.figures)
+    names = ", ".join(map(metric_name, evidence.scores.metrics.film.figures))
     return f"{names}; by file, film and group."
 
 
@@ -171,30 +173,32 @@ def _describe_uncertainty(evidence: Evidence) -> str:
 
 
 def _describe_maps(evidence: Evidence) -> str:
-    if evidence.report.attention is None:
+    summary = evidence.report.attention.summary if evidence.report.attention else None
+    if summary is None:
         return ""
-    return f"Class activation maps of {evidence.report.attention.films} films (cam/). The maps were not validated."
+    return f"Class activation maps of {summary.n_films} films (cam/). The maps were not validated."
 
 
 def _describe_performance(evidence: Evidence) -> str:
     named = [(scores.name, scores) for scores in (*evidence.report.splits, *evidence.report.others)]
     named = ([("test", evidence.scores)] if evidence.scores else []) + named
-    lines = (f"{name}: {s.film.headline.name} {s.film.headline.text} by film" for name, s in named)
+    lines = (f"{name}: {headline_text(s)} by film" for name, s in named)
     return "; ".join(lines) + "." if named else ""
 
 
 def _describe_precision(evidence: Evidence) -> str:
-    names = ("sensitivity", "specificity", "PPV", "NPV")
-    all_figures = evidence.scores.film.figures if evidence.scores else ()
-    figures = [f for f in all_figures if f.name in names or f.name.startswith("recall")]
-    return "; ".join(f"{f.name} {f.text}" for f in figures) + "." if figures else ""
+    keys = ("sensitivity", "specificity", "ppv", "npv")
+    figures = evidence.scores.metrics.film.figures if evidence.scores else {}
+    texts = [f"{metric_name(k)} {f.text}" for k, f in figures.items() if k in keys or k.startswith("recall_")]
+    return "; ".join(texts) + "." if texts else ""
 
 
 def _describe_wrong_predictions(evidence: Evidence) -> str:
     if evidence.scores is None:
         return ""
-    wrong = sum(n for i, row in enumerate(evidence.scores.film.confusion) for j, n in enumerate(row) if i != j)
-    return f"{wrong} of {evidence.scores.n_films} films are classified wrongly; predictions.csv lists the predictions."
+    metrics = evidence.scores.metrics
+    wrong = sum(n for i, row in enumerate(metrics.film.confusion) for j, n in enumerate(row) if i != j)
+    return f"{wrong} of {metrics.n_films} films are classified wrongly; predictions.csv lists the predictions."
 
 
 FROM_RUN: dict[int, Callable[[Evidence], str]] = {

@@ -8,6 +8,7 @@ from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
 from fxkit.data.manifest import count_records, usable
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
+from fxkit.report.results import headline_text
 
 INDEX = "fxkit index DATA --out manifest.csv"
 
@@ -83,11 +84,10 @@ def ask_metadata(evidence: Evidence) -> Answer:
         command = f"{INDEX} && fxkit audit {evidence.quoted_folder} --data-card data.json"
         return replace(answer, reason=reason, command=command)
     strongest = baseline.strongest
-    figure = f"{strongest.name} {strongest.text}" if strongest else "no figure is defined"
+    figure = f"{baseline.kind} {strongest.text}" if strongest else "no figure is defined"
     facts = [("verdict", baseline.verdict), ("strongest figure, AUROC", figure)]
     if evidence.scores:
-        headline = evidence.scores.film.headline
-        facts.append(("the model's", f"{headline.name} {headline.text}"))
+        facts.append(("the model's", headline_text(evidence.scores)))
     facts.append(("files of this run that the card describes", f"{baseline.n_described} of {n_files}"))
     answer = replace(answer, facts=tuple(facts), files=(baseline.file,))
     if baseline.n_described < n_files:
@@ -100,7 +100,7 @@ def ask_metadata(evidence: Evidence) -> Answer:
     conclusions = {FAR_ABOVE: "Yes, far above chance", ABOVE: "Yes, above chance", NONE: "No evidence that they do"}
     auroc = "no AUROC is defined"
     if strongest:
-        auroc = f"the highest AUROC without the image is {strongest.text}, from {strongest.name}"
+        auroc = f"the highest AUROC without the image is {strongest.text}, from {baseline.kind}"
     reason = f"{conclusions.get(baseline.verdict, 'Undecided')}: {auroc}."
     return replace(answer, colour=colours.get(baseline.verdict, "amber"), reason=reason)
 

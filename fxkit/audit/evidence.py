@@ -1,20 +1,28 @@
 """Evidence of an audit: the files in the run folder and beside it. Nothing is trained or predicted."""
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.errors import RunError
 from fxkit.index.datacard.verdicts import ALL
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.json_result import read_optional_json
 from fxkit.models.run_folder import Run, open_run
+from fxkit.report.ablation import Ablation, read_ablation
 from fxkit.report.build import Report, read_report
-from fxkit.report.results import Ablation, Estimate, Scores, estimate, read_ablation, read_part
+from fxkit.report.results import Scores
 
 MARKERS = "masked-vs-raw"
+
+INTERVAL = TypeAdapter(Interval)
 
 
 @dataclass(frozen=True)
@@ -23,13 +31,15 @@ class MetadataBaseline:
 
     Attributes:
         verdict: "" if the card has no baseline.
-        strongest: AUROC of the set of metadata with the highest lower limit; None if no AUROC has an interval.
+        kind: the set of metadata whose AUROC has the highest lower limit.
+        strongest: that AUROC; None if no AUROC has an interval.
         n_described: number of this run's files that the card describes.
     """
 
     file: Path
     verdict: str
-    strongest: Estimate | None
+    kind: str
+    strongest: Interval | None
     n_described: int
 
 
@@ -72,7 +82,7 @@ class Evidence:
     @property
     def scores(self) -> Scores | None:
         """The run's own scores: on its test films, or else out of fold."""
-        return self.report.scores or (self.report.folds.scores if self.report.folds else None)
+        return self.report.scores or (self.report.folds.pooled if self.report.folds else None)
 
     @property
     def rarest_class(self) -> tuple[str, int]:
@@ -101,15 +111,16 @@ def read_evidence(
     report = read_report(run.folder)
     card = _resolve_file(data_card, run.folder / "data.json", "fxkit index")
     marker_ablation, ablation_file = _read_marker_ablation(run.folder, ablation)
+    metadata = None
+    if card:
+        metadata = read_optional_json(card, lambda values: _metadata_baseline(card, values, usable(run.records)))
     return Evidence(
         run=run,
         report=report,
         tested=tuple(_tested_records(run, report)),
         test_leaks=count_leaks(run.records, "test"),
         val_leaks=count_leaks(run.records, "val"),
-        metadata=read_part(card, lambda values: _metadata_baseline(card, values, usable(run.records)))
-        if card
-        else None,
+        metadata=metadata,
         ablation=marker_ablation,
         ablation_file=ablation_file,
         siblings=_find_siblings(run),
@@ -150,12 +161,14 @@ def _tested_records(run: Run, report: Report) -> Sequence[Record]:
 def _metadata_baseline(file: Path, values: dict[str, Any], records: Sequence[Record]) -> MetadataBaseline:
     described = {str(row["path"]) for row in values["files"]}
     baseline = values["baseline"]
-    figures = [estimate(str(f["kind"]), f["found"]) for f in baseline["figures"]] if baseline else []
-    with_interval = [figure for figure in figures if figure.low == figure.low]
+    figures = [(str(f["kind"]), INTERVAL.validate_python(f["found"])) for f in baseline["figures"]] if baseline else []
+    with_interval = [(kind, auroc) for kind, auroc in figures if not math.isnan(auroc.low)]
+    kind, strongest = max(with_interval, key=lambda pair: (pair[1].low, pair[0] == ALL), default=("", None))
     return MetadataBaseline(
         file=file,
         verdict=str(baseline["verdict"]) if baseline else "",
-        strongest=max(with_interval, key=lambda f: (f.low, f.name == ALL)) if with_interval else None,
+        kind=kind,
+        strongest=strongest,
         n_described=sum(record.path in described for record in records),
     )
 
@@ -164,7 +177,8 @@ def _find_siblings(run: Run) -> tuple[str, ...]:
     manifest, here = manifest_hash(run.records), run.folder.resolve()
     siblings = []
     for file in sorted(here.parent.glob("*/manifest.json")):
-        is_evaluated = (file.parent / "metrics.json").is_file()
-        if file.parent != here and is_evaluated and read_part(file, lambda values: values.get("sha256")) == manifest:
+        if file.parent == here or not (file.parent / "metrics.json").is_file():
+            continue
+        if read_optional_json(file, lambda values: values.get("sha256")) == manifest:
             siblings.append(file.parent.name)
     return tuple(siblings)

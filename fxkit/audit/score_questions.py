@@ -9,9 +9,15 @@ from pathlib import Path
 from fxkit.audit.evidence import MARKERS, Evidence
 from fxkit.audit.rules import CHANCE, DROP, FEW, GAP, MAX_CALIBRATION_ERROR, WIDE, Answer, Colour
 from fxkit.data.manifest import films_hash
-from fxkit.report.results import Ablation, Estimate, Part, Scores
+from fxkit.metrics.intervals import Interval
+from fxkit.metrics.names import metric_name
+from fxkit.metrics.scores import p_text
+from fxkit.metrics.subgroups import Subgroup
+from fxkit.report.ablation import Ablation
+from fxkit.report.build import CALIBRATION_LINES
+from fxkit.report.results import Scores, headline_text
 
-IDEAL_VALUES = {"calibration slope": 1.0, "calibration in the large": 0.0}
+IDEAL_VALUES = {"slope": 1.0, "intercept": 0.0}
 
 
 def ask_score(evidence: Evidence) -> Answer:
@@ -20,11 +26,11 @@ def ask_score(evidence: Evidence) -> Answer:
     if evidence.scores is None:
         command = f"fxkit evaluate {evidence.quoted_folder}"
         return replace(answer, reason="The run was not evaluated.", command=command)
-    film = evidence.scores.film
-    facts = tuple((figure.name, figure.text) for figure in film.figures)
+    film = evidence.scores.metrics.film
+    facts = tuple((metric_name(key), figure.text) for key, figure in film.figures.items())
     answer = replace(answer, facts=facts, files=_metrics_files(evidence))
     headline = film.headline
-    score = f"the {headline.name} by film is {headline.text}"
+    score = f"the {metric_name(film.headline_metric)} by film is {headline.text}"
     if math.isnan(headline.low):
         return replace(answer, colour="amber", reason=f"Not shown: {score}, without a defined interval.")
     if headline.low <= CHANCE:
@@ -53,9 +59,9 @@ def ask_markers(evidence: Evidence) -> Answer:
     if ablation.n_erased == 0:
         reason = "The ablation erased no marker on any test film, so it compared nothing."
         return replace(answer, reason=reason, command=command)
-    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(ablation.seeds))]
+    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(map(str, ablation.seeds)))]
     facts += [("test films", f"{ablation.n_films} of {ablation.n_groups} groups, {ablation.n_files} files")]
-    facts += [(difference.name, difference.signed) for difference in ablation.differences]
+    facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
     files = (evidence.ablation_file,) if evidence.ablation_file else ()
     answer = replace(answer, facts=tuple(facts), files=files)
     colours: dict[str, Colour] = {"reliance": "red", "no evidence": "green"}
@@ -92,13 +98,18 @@ def ask_calibration(evidence: Evidence) -> Answer:
     """Ask whether the predicted probabilities are calibrated."""
     command = f"fxkit calibrate {evidence.quoted_folder} && fxkit evaluate {evidence.quoted_folder}"
     answer = Answer("calibration", "Are the probabilities calibrated?", "grey", "", command=command)
-    details = evidence.scores.details if evidence.scores else None
-    if details is None or not details.lines:
+    calibration = evidence.scores.metrics.calibration.get("film") if evidence.scores else None
+    if calibration is None:
         return replace(answer, reason="The run's metrics contain no calibration.")
-    lines = {line.name: line for line, _ in details.lines}
-    error = lines["calibration error without chance"]
-    off = [name for name, ideal in IDEAL_VALUES.items() if name in lines and not _contains(lines[name], ideal)]
-    facts = tuple((line.name, f"{line.text}; {meaning}") for line, meaning in details.lines)
+    error = calibration.error
+    intervals = {key: getattr(calibration, key) for key in CALIBRATION_LINES if getattr(calibration, key)}
+    off = [
+        CALIBRATION_LINES[key][0]
+        for key, ideal in IDEAL_VALUES.items()
+        if key in intervals and not intervals[key].low <= ideal <= intervals[key].high
+    ]
+    lines = ((*CALIBRATION_LINES[key], interval) for key, interval in intervals.items())
+    facts = tuple((name, f"{interval.text}; {meaning}") for name, meaning, interval in lines)
     answer = replace(answer, facts=facts, files=_metrics_files(evidence))
     figure = f"the calibration error by film is {error.text}"
     if error.low > MAX_CALIBRATION_ERROR:
@@ -113,46 +124,45 @@ def ask_calibration(evidence: Evidence) -> Answer:
     return replace(answer, colour="amber", reason=f"Not shown: {figure}, and {doubt}.")
 
 
-def _contains(interval: Estimate, value: float) -> bool:
-    return interval.low <= value <= interval.high
-
-
 def ask_external(evidence: Evidence) -> Answer:
     """Ask how the model performs on data that training has not seen."""
     command = f"fxkit evaluate {evidence.quoted_folder} --data OTHER"
     answer = Answer("external", "Does the score hold on other data?", "grey", "", command=command)
-    others = [scores for scores in evidence.report.others if not (scores.seen_files or scores.seen_films)]
+    others = [scores for scores in evidence.report.others if not scores.was_seen]
     if not others:
         seen = ", ".join(scores.name for scores in evidence.report.others)
         reason = f"Training has seen films of {seen}." if seen else "The run was evaluated on no other data."
         return replace(answer, reason=reason)
-    own = evidence.scores.film.headline if evidence.scores else None
-    judged = [(judge_external(own, other), other) for other in others]
+    judged = [(judge_external(evidence.scores, other), other) for other in others]
     severity: Sequence[Colour] = ("red", "amber", "green")
-    (colour, judgement), worst = min(judged, key=lambda pair: (severity.index(pair[0][0]), pair[1].film.headline.value))
+    (colour, judgement), worst = min(
+        judged, key=lambda pair: (severity.index(pair[0][0]), pair[1].metrics.film.headline.value)
+    )
     facts = [(other.name, _describe_scores(other)) for other in others]
-    facts += [("own films", f"{own.name} {own.text}")] if own else []
+    facts += [("own films", headline_text(evidence.scores))] if evidence.scores else []
     files = tuple(evidence.run.folder / "evaluations" / other.name / "metrics.json" for other in others)
-    reason = f"On {worst.name}, the {worst.film.headline.name} is {worst.film.headline.text}: {judgement}."
+    level = worst.metrics.film
+    reason = f"On {worst.name}, the {metric_name(level.headline_metric)} is {level.headline.text}: {judgement}."
     return replace(answer, colour=colour, reason=reason, facts=tuple(facts), files=files)
 
 
 def _describe_scores(other: Scores) -> str:
-    headline = other.film.headline
-    return f"{headline.name} {headline.text}, {other.n_films} films of {other.n_groups} groups"
+    return f"{headline_text(other)}, {other.metrics.n_films} films of {other.metrics.n_groups} groups"
 
 
-def judge_external(own: Estimate | None, other: Scores) -> tuple[Colour, str]:
+def judge_external(scores: Scores | None, other: Scores) -> tuple[Colour, str]:
     """Compare the score on other data with the score on the run's own films; return the colour and why."""
-    headline = other.film.headline
-    if own is None or math.isnan(headline.low) or math.isnan(own.value) or headline.name != own.name:
+    level = other.metrics.film
+    headline, own = level.headline, scores.metrics.film.headline if scores else Interval(math.nan)
+    is_same_metric = scores is not None and level.headline_metric == scores.metrics.film.headline_metric
+    if not is_same_metric or math.isnan(headline.low) or math.isnan(own.value):
         return "amber", "it cannot be compared with the score on the run's own films"
     if headline.low <= CHANCE:
         return "red", "it is not clearly above chance"
     if headline.high < own.value - DROP:
         return "red", f"it is clearly more than {DROP} below {own.value:.2f}, the score on the run's own films"
-    if other.film.fewest < FEW:
-        return "amber", f"the rarest class has only {other.film.fewest} groups"
+    if level.fewest_groups < FEW:
+        return "amber", f"the rarest class has only {level.fewest_groups} groups"
     fall = f"a fall of {2 * DROP} from {own.value:.2f}, the score on the run's own films,"
     if headline.low >= own.value - 2 * DROP:
         return "green", f"{fall} is excluded"
@@ -163,28 +173,29 @@ def ask_subgroups(evidence: Evidence) -> Answer:
     """Ask whether the model performs worse on some subgroups."""
     command = f"fxkit evaluate {evidence.quoted_folder} --markers CLEANED --subgroups TABLE.csv"
     answer = Answer("subgroups", "Is the model worse on some subgroups?", "grey", "", command=command)
-    details = evidence.scores.details if evidence.scores else None
-    if details is None or not details.parts:
+    parts = evidence.scores.metrics.subgroups if evidence.scores else ()
+    if evidence.scores is None or not parts:
         return replace(answer, reason="The run's metrics contain no subgroups.")
-    gaps = [(part, gap) for part in details.parts for _, gap in part.figures if not math.isnan(gap.low)]
-    facts = tuple((f"{part.name}: {gap.name}", f"gap {gap.signed}{_few(part)}") for part, gap in gaps)
-    answer = replace(answer, facts=(*facts, ("by chance", details.multiplicity)), files=_metrics_files(evidence))
-    worse = [(part, gap) for part, gap in gaps if gap.high < -GAP and not part.few]
+    gaps = [(part, key, gap) for part in parts for key, gap in part.gaps.items() if not math.isnan(gap.low)]
+    facts = [(f"{part.name}: {key}", f"gap {gap.signed}{_few(part)}") for part, key, gap in gaps]
+    facts.append(("by chance", evidence.scores.metrics.multiplicity))
+    answer = replace(answer, facts=tuple(facts), files=_metrics_files(evidence))
+    worse = [(part, key, gap) for part, key, gap in gaps if gap.high < -GAP and not part.few]
     if worse:
-        part, gap = min(worse, key=lambda pair: pair[1].value)
-        reason = f"Yes: for {part.name}, the gap in {gap.name} to the other films is {gap.signed}."
+        part, key, gap = min(worse, key=lambda item: item[2].value)
+        reason = f"Yes: for {part.name}, the gap in {key} to the other films is {gap.signed}."
         return replace(answer, colour="red", reason=reason)
-    n_clear = sum(gap.low > 0 or gap.high < 0 for _, gap in gaps)
-    if gaps and not n_clear and not any(part.few for part, _ in gaps) and all(gap.low > -2 * GAP for _, gap in gaps):
-        reason = f"No: in all {len(details.parts)} subgroups a gap of {2 * GAP} is excluded, and no gap excludes 0."
+    n_clear = sum(gap.low > 0 or gap.high < 0 for *_, gap in gaps)
+    if gaps and not n_clear and not any(part.few for part, *_ in gaps) and all(gap.low > -2 * GAP for *_, gap in gaps):
+        reason = f"No: in all {len(parts)} subgroups a gap of {2 * GAP} is excluded, and no gap excludes 0."
         return replace(answer, colour="green", reason=reason, command="")
-    n_wide, n_few = sum(gap.low <= -2 * GAP for _, gap in gaps), sum(part.few for part in details.parts)
+    n_wide, n_few = sum(gap.low <= -2 * GAP for *_, gap in gaps), sum(part.few for part in parts)
     reason = (
         f"Undecided: of {len(gaps)} gaps, {n_clear} have an interval that excludes 0 and {n_wide} may be {-2 * GAP} or "
-        f"lower; {n_few} of {len(details.parts)} subgroups have few groups."
+        f"lower; {n_few} of {len(parts)} subgroups have few groups."
     )
     return replace(answer, colour="amber", reason=reason)
 
 
-def _few(part: Part) -> str:
+def _few(part: Subgroup) -> str:
     return " (few groups)" if part.few else ""

@@ -50,7 +50,7 @@ def cam(
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
-    from fxkit.explain.explain import ExplainOptions, describe_explanation, explain
+    from fxkit.explain.explain import ExplainOptions, describe_summary, explain
     from fxkit.explain.films import films_from_images, films_from_run
     from fxkit.models.predict_images import build_cleaner
     from fxkit.models.run_folder import open_run
@@ -77,6 +77,6 @@ def cam(
     explanation = explain(model, films, place, options)
     if opened.stamp:
         click.echo(opened.stamp)
-    for line in describe_explanation(explanation):
+    for line in describe_summary(explanation.summary):
         click.echo(line)
     click.echo(f"pictures: {place / 'sheet.png'}")

@@ -27,7 +27,7 @@ def compare(run_a: Path, run_b: Path, part: str, as_text: bool) -> None:
     from dataclasses import asdict
 
     from fxkit.evaluation.compare_runs import compare_runs
-    from fxkit.metrics.summary import as_json
+    from fxkit.metrics.json_result import as_json
 
     found = compare_runs(run_a, run_b, part=part)
     if as_text:

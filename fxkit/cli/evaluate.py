@@ -9,13 +9,12 @@ import cloup
 from fxkit.cli.options import PATH, TTA_HELP, device_option
 
 if TYPE_CHECKING:
-    from fxkit.evaluation.analyses import Analyses
+    from fxkit.metrics.analyses import Analyses
     from fxkit.metrics.summary import Level
 
 
 def print_analyses(analyses: "Analyses") -> None:
     """Print calibration, operating points and subgroups, by film."""
-    from fxkit.metrics.subgroups import multiplicity
     from preprocess.errors import one_line
 
     found = analyses.calibration["film"]
@@ -33,12 +32,12 @@ def print_analyses(analyses: "Analyses") -> None:
         click.echo("subgroups by film, and their gap to the other films:")
     for part in analyses.subgroups:
         few = ", few groups: read the interval" if part.few else ""
-        name = one_line(f"{part.attribute} = {part.value}")
+        name = one_line(part.name)
         click.echo(f"  {name}: {part.n_films} films, {part.n_groups} groups{few}")
         for metric, figure in part.figures.items():
             click.echo(f"    {metric:<18} {f'{figure:.3f}':<26} gap {part.gaps[metric]:+.3f}")
     if analyses.subgroups:
-        click.echo(f"  {multiplicity(analyses.subgroups)}")
+        click.echo(f"  {analyses.multiplicity}")
 
 
 @cloup.command(short_help="Compute figures with intervals, and write the report.")
@@ -163,7 +162,7 @@ def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
     width = max(20, *map(len, names.values()))
     click.echo(f"  {'class':<{width}} {'  '.join(f'{column:>9}' for column in columns)}  support")
     for name, shown in names.items():
-        row = level.report[name]
-        found = (f"{row[column]:.3f}" if row[column] == row[column] else "undefined" for column in columns)
-        figures = "  ".join(f"{text:>9}" for text in found)
-        click.echo(f"  {shown:<{width}} {figures}  {row['support']:>7.0f}")
+        scores = level.class_scores(name)
+        values = (scores.precision, scores.recall, scores.f1)
+        figures = "  ".join(f"{value:>9.3f}" if value == value else "undefined" for value in values)
+        click.echo(f"  {shown:<{width}} {figures}  {scores.support:>7.0f}")

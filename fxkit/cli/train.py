@@ -188,12 +188,12 @@ def train_and_print(*arguments: Any) -> None:
     found = result.out_of_fold
     for stamp in dict.fromkeys(filter(None, (result.stamp, found.stamp))):
         click.echo(stamp)
-    for fold in found.folds:
+    for fold in found.folds.each:
         click.echo(f"fold {fold.fold}: {fold.score:.3f}, {fold.n_films} films of {fold.score.n_groups} groups")
-    click.echo(f"out of fold: {found.metric} by film, 95 % intervals over groups")
-    click.echo(f"  mean of folds  {found.mean:.3f}, standard deviation of the folds {found.spread:.3f}")
+    click.echo(f"out of fold: {found.folds.metric} by film, 95 % intervals over groups")
+    click.echo(f"  mean of folds  {found.folds.mean:.3f}, standard deviation of the folds {found.folds.spread:.3f}")
     click.echo(f"  pooled         {found.headline:.3f}, fair only where the models' probabilities are calibrated")
     click.echo(f"figures: {result.folder / 'metrics_out_of_fold.json'}")
     other = "" if result.n_test else " --data OTHER, as there are no test films"
-    click.echo(f"run: {result.folder} (the mean of {len(found.folds)} models)")
+    click.echo(f"run: {result.folder} (the mean of {len(found.folds.each)} models)")
     click.echo(f"next: fxkit evaluate {result.folder}{other}")

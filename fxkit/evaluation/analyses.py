@@ -1,26 +1,24 @@
 """Analyses of predictions beside the summary metrics: calibration, operating points, decision curve and subgroups."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fxkit.data.manifest import Record
-from fxkit.metrics.calibration import Calibration, calibration
-from fxkit.metrics.decision_curve import DecisionCurve, decision_curve
+from fxkit.metrics.analyses import Analyses
+from fxkit.metrics.calibration import calibration
+from fxkit.metrics.decision_curve import decision_curve
 from fxkit.metrics.figures.probabilities import draw_decision_curve, draw_reliability
 from fxkit.metrics.operating_points import OperatingPoint, Target, operating_points
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.subgroups import (
     Attribute,
-    Subgroup,
     marker_attributes,
     multiplicity,
     read_attributes,
     record_attributes,
     subgroups,
 )
-from fxkit.metrics.summary import as_json
 from preprocess.files import write_atomic
 from preprocess.known_markers import read_known_markers
 
@@ -43,28 +41,6 @@ class AnalysisOptions:
     markers: Path | None = None
     table: Path | None = None
     columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Analyses:
-    """Results of the analyses.
-
-    Attributes:
-        calibration: by level ("file", "film", "group"); levels without a labelled row are missing.
-        operating_points: one for each target.
-        decision_curve: None for more than two classes.
-        subgroups: each with its figures and their gaps to the other films.
-    """
-
-    calibration: dict[str, Calibration]
-    operating_points: tuple[OperatingPoint, ...]
-    decision_curve: DecisionCurve | None
-    subgroups: tuple[Subgroup, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain lists, dicts and numbers for metrics.json; undefined figures are None."""
-        plain: dict[str, Any] = as_json(asdict(self))
-        return plain | {"multiplicity": multiplicity(self.subgroups) if self.subgroups else ""}
 
 
 def analyse(
@@ -94,11 +70,13 @@ def analyse(
         chosen_on = None if all(target.is_given for target in targets) else predict_validation()
         points = operating_points(predictions, targets, chosen_on, prevalence=options.prevalence)
     is_binary = len(predictions.classes) == 2
+    parts = subgroups(predictions, read_film_attributes(records, options), threshold=threshold)
     return Analyses(
         calibration={name: calibration(part) for name, part in levels.items() if len(part)},
         operating_points=points,
         decision_curve=decision_curve(levels["film"], prevalence=options.prevalence) if is_binary else None,
-        subgroups=subgroups(predictions, read_film_attributes(records, options), threshold=threshold),
+        subgroups=parts,
+        multiplicity=multiplicity(parts) if parts else "",
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from fxkit.data.leaks import TRAINING_SPLITS, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, order_classes, usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.analyses import Analyses, AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.evaluation.analyses import AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions

@@ -1,9 +1,8 @@
 """Out-of-fold metrics: each fold is predicted by the model that did not train on it. Pooled and by fold."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,54 +12,29 @@ from fxkit.metrics.bootstrap import intervals
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Metric, Scored, ranking_metric
-from fxkit.metrics.summary import Evaluation, as_json, evaluate_predictions
+from fxkit.metrics.summary import Evaluation, FoldScore, FoldScores, evaluate_predictions
 from fxkit.models.run_folder import write_json
 
 
 @dataclass(frozen=True)
-class FoldScore:
-    """Headline metric of one model on the fold held out from its training, by film."""
-
-    fold: int
-    score: Interval
-    n_files: int
-    n_films: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fold's entry in metrics_out_of_fold.json."""
-        return {
-            "fold": self.fold,
-            "found": asdict(self.score),
-            "n_files": self.n_files,
-            "n_films": self.n_films,
-        }
-
-
-@dataclass(frozen=True)
 class OutOfFold:
-    """Out-of-fold results: the headline metric by film, and all metrics of the pooled predictions.
+    """Out-of-fold results: all metrics of the pooled predictions, and the headline metric of each fold.
 
     Attributes:
-        metric: name of the headline metric: AUROC, or its mean over the classes if there are more than two.
         pooled: metrics of all folds together. They compare the probabilities of different models, which is fair only
             if all of them are calibrated.
-        mean: mean of the folds' headline metrics, which compare films within one fold only.
-        spread: standard deviation of the folds' headline metrics. It contains the variation by training and the
-            sampling error of the small folds.
+        folds: the headline metric of each fold, by film.
         stamp: the line that all figures bear; "" if nothing leaks.
     """
 
-    metric: str
     pooled: Evaluation
-    mean: Interval
-    spread: float
-    folds: tuple[FoldScore, ...]
+    folds: FoldScores
     stamp: str = ""
 
     @property
     def headline(self) -> Interval:
         """The pooled headline metric by film."""
-        return self.pooled.film.figures[self.metric]
+        return self.pooled.film.figures[self.folds.metric]
 
 
 def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions:
@@ -121,28 +95,21 @@ def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stam
     scores = [intervals([metric], part, threshold=threshold)[metric.name] for part in films]
     folds = np.repeat(np.arange(len(films)), [len(part) for part in films])
     mean = mean_over_folds(metric, folds)
-    return OutOfFold(
+    fold_scores = FoldScores(
         metric=metric.name,
-        pooled=evaluate_predictions(pool(parts), threshold=threshold),
         mean=intervals([mean], pool(films), threshold=threshold)[mean.name],
         spread=float(np.nanstd([score.value for score in scores], ddof=1)),
-        folds=tuple(
-            FoldScore(i, score, len(part.known()), len(films[i]))
+        each=tuple(
+            FoldScore(fold=i, score=score, n_files=len(part.known()), n_films=len(films[i]))
             for i, (score, part) in enumerate(zip(scores, parts, strict=True))
         ),
-        stamp=stamp,
     )
+    return OutOfFold(evaluate_predictions(pool(parts), threshold=threshold), fold_scores, stamp)
 
 
 def write_out_of_fold(folder: Path, predictions: Predictions, result: OutOfFold) -> None:
     """Write out_of_fold.csv, metrics_out_of_fold.json and the pictures in figures/out_of_fold/."""
     predictions.write_csv(folder / "out_of_fold.csv", threshold=result.pooled.threshold)
     write_pictures(folder / "figures" / "out_of_fold", result.pooled, predictions, result.stamp)
-    by_fold = {
-        "metric": result.metric,
-        "mean": asdict(result.mean),
-        "spread": result.spread,
-        "each": [fold.to_dict() for fold in result.folds],
-    }
     leaks = {"leaks": {"stamp": result.stamp}} if result.stamp else {}
-    write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | {"folds": as_json(by_fold)} | leaks)
+    write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | {"folds": result.folds.to_dict()} | leaks)

@@ -10,6 +10,7 @@ from fxkit.data.preprocessing import Preprocessing, resize
 from fxkit.metrics.bootstrap import ratio_interval
 from fxkit.metrics.intervals import LEVEL
 from fxkit.metrics.scores import Floats
+from fxkit.report.attention import Share
 
 N_POSITIONS = 100  # random positions of the markers for each film
 
@@ -38,37 +39,6 @@ class Attention:
     chance: Floats | None = None
     in_box: tuple[bool, bool] | None = None
     box_share: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Share:
-    """Attention on markers in a set of films.
-
-    Attributes:
-        name: of the set, such as a class.
-        area, attention: mean shares of the films' area and of the maps' mass.
-        ratio: attention divided by area; 1 for a uniform map.
-        low, high: limits of the ratio's 95 % interval over groups.
-        chance_low, chance_high: limits that contain 95 % of the ratios of the same shapes at random positions.
-    """
-
-    name: str
-    n_films: int
-    n_groups: int
-    area: float
-    attention: float
-    ratio: float
-    low: float
-    high: float
-    chance_low: float
-    chance_high: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether the ratio lies above, below or within the limits of chance."""
-        if self.ratio > self.chance_high:
-            return "more than by chance"
-        return "less than by chance" if self.ratio < self.chance_low else "as by chance"
 
 
 def resize_mask(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -152,5 +122,14 @@ def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
     low, high = (float(x) for x in np.percentile(chance_ratios, [tail, 100 - tail]))
     area, attention = (float(x) for x in both.mean(axis=0))
     return Share(
-        name, len(rows), ratio.n_groups, area, attention, ratio.value, max(0.0, ratio.low), ratio.high, low, high
+        name=name,
+        n_films=len(rows),
+        n_groups=ratio.n_groups,
+        area=area,
+        attention=attention,
+        ratio=ratio.value,
+        low=max(0.0, ratio.low),
+        high=ratio.high,
+        chance_low=low,
+        chance_high=high,
     )

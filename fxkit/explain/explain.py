@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from fxkit.data.dataset import mix_seed
 from fxkit.data.preprocessing import resize
 from fxkit.data.transforms import to_tensor
-from fxkit.explain.attention import Attention, Share, measure_marker_shares, sample_chance_shares, summarise_shares
+from fxkit.explain.attention import Attention, measure_marker_shares, sample_chance_shares, summarise_shares
 from fxkit.explain.films import Film
 from fxkit.explain.maps import (
     METHODS,
@@ -25,12 +25,12 @@ from fxkit.explain.maps import (
     shuffle_weights,
 )
 from fxkit.explain.pictures import Picture, draw_panel, draw_sheet, draw_stamp
-from fxkit.explain.pointing_game import PointingGame, check_peak, summarise_pointing
-from fxkit.metrics.summary import as_json
+from fxkit.explain.pointing_game import check_peak, describe_pointing, summarise_pointing
 from fxkit.models.predict_images import Cleaner, decide
 from fxkit.models.predict_records import choose_device, predict_tensor
 from fxkit.models.run_folder import write_json
 from fxkit.models.saved import Model
+from fxkit.report.attention import AttentionSummary, Share
 from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import Array, read_image, to_grey8, write_image
@@ -75,36 +75,10 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Results of `explain`. attention.json contains all of them but the rows.
+    """Results of `explain`: a row for each film, and their summary, which is the content of attention.json."""
 
-    Attributes:
-        method: one of METHODS.
-        layer: target layer of the maps; the first member's for an ensemble.
-        resolution: the true resolution of the maps, as text.
-        rows: one for each film.
-        shares: over all films, by class, and over correct and wrong predictions.
-        pointing: None without boxes.
-        sanity: mean rank correlation of the maps with those of the same network with shuffled weights; None if it was
-            not computed.
-    """
-
-    method: str
-    layer: str
-    resolution: str
     rows: tuple[Attention, ...]
-    shares: tuple[Share, ...]
-    pointing: PointingGame | None
-    sanity: float | None
-
-    @property
-    def marked(self) -> tuple[Attention, ...]:
-        """The films with known markers."""
-        return tuple(row for row in self.rows if row.marker_area_share)
-
-    @property
-    def n_empty(self) -> int:
-        """Number of films with known markers and an empty map."""
-        return sum(row.marker_attention_share is None for row in self.marked)
+    summary: AttentionSummary
 
 
 @dataclass(frozen=True)
@@ -146,56 +120,55 @@ def explain(
     if panels:
         write_image(out / "sheet.png", draw_sheet(panels))
     write_atomic(out / "attention.csv", _csv(rows))
-    explanation = _summarise(network, rows, correlations, options.method)
-    write_json(out / "attention.json", as_json(attention_json(explanation) | {"stamp": options.stamp}))
-    return explanation
+    defined = [value for value in correlations if value is not None]
+    layer, size = network.layers[0], model.card.preprocessing.image_size
+    summary = summarise_rows(
+        rows,
+        method=options.method,
+        layer=layer.name,
+        resolution=describe_resolution(layer, size),
+        sanity=float(np.mean(defined)) if defined else None,
+        stamp=options.stamp,
+    )
+    write_json(out / "attention.json", summary.to_dict())
+    return Explanation(tuple(rows), summary)
 
 
 def _add_layers(model: Model) -> _Network:
     return _Network(model, tuple(find_target_layer(member) for member in model.members))
 
 
-def attention_json(explanation: Explanation) -> dict[str, object]:
-    """Return the content of attention.json without the stamp."""
-    plain = {key: value for key, value in asdict(explanation).items() if key != "rows"}
-    shares = [asdict(share) | {"verdict": share.verdict} for share in explanation.shares]
-    counts = {
-        "n_films": len(explanation.rows),
-        "n_marked": len(explanation.marked),
-        "n_empty": explanation.n_empty,
-    }
-    is_trusted = explanation.sanity is None or explanation.sanity < MAX_CORRELATION
-    return plain | counts | {"shares": shares, "trusted": is_trusted}
-
-
-def _summarise(
-    network: _Network, rows: Sequence[Attention], correlations: Sequence[float | None], method: str
-) -> Explanation:
-    defined = [value for value in correlations if value is not None]
-    layer = network.layers[0]
-    return Explanation(
+def summarise_rows(
+    rows: Sequence[Attention], *, method: str, layer: str, resolution: str, sanity: float | None, stamp: str = ""
+) -> AttentionSummary:
+    """Summarise the rows as attention.json does."""
+    marked = [row for row in rows if row.marker_area_share]
+    return AttentionSummary(
         method=method,
-        layer=layer.name,
-        resolution=describe_resolution(layer, network.model.card.preprocessing.image_size),
-        rows=tuple(rows),
+        layer=layer,
+        resolution=resolution,
         shares=tuple(summarise_shares(rows)),
         pointing=summarise_pointing(rows),
-        sanity=float(np.mean(defined)) if defined else None,
+        sanity=sanity,
+        n_films=len(rows),
+        n_marked=len(marked),
+        n_empty=sum(row.marker_attention_share is None for row in marked),
+        trusted=sanity is None or sanity < MAX_CORRELATION,
+        stamp=stamp,
     )
 
 
-def describe_explanation(explanation: Explanation) -> list[str]:
-    """Return the results as lines of text."""
-    n_films, n_marked = len(explanation.rows), len(explanation.marked)
-    lines = [f"{n_films} films, {n_marked} with known markers; {explanation.method}, layer {explanation.layer}"]
-    lines.append(f"{explanation.resolution}; attention beside a marker counts partly as attention on it")
-    if explanation.n_empty:
-        lines.append(f"{explanation.n_empty} maps are empty: no region supports the predicted class")
-    lines += [_describe_share(share) for share in explanation.shares]
-    if explanation.pointing is not None:
-        lines += explanation.pointing.lines
-    if explanation.sanity is not None:
-        lines.append(_describe_sanity(explanation.sanity))
+def describe_summary(s: AttentionSummary) -> list[str]:
+    """Return the summary as lines of text."""
+    lines = [f"{s.n_films} films, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
+    lines.append(f"{s.resolution}; attention beside a marker counts partly as attention on it")
+    if s.n_empty:
+        lines.append(f"{s.n_empty} maps are empty: no region supports the predicted class")
+    lines += [_describe_share(share) for share in s.shares]
+    if s.pointing is not None:
+        lines += describe_pointing(s.pointing)
+    if s.sanity is not None:
+        lines.append(_describe_sanity(s.sanity))
     return lines
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention, film_coverage, resize_mask
 from fxkit.metrics.bootstrap import mean_interval
-from fxkit.metrics.intervals import Interval
+from fxkit.report.attention import PointingGame
 
 TOLERANCE_FRACTION = 15 / 224  # of the input's side, as in Zhang et al. 2018
 
@@ -26,34 +26,6 @@ class PeakHit:
 
     hits: tuple[bool, bool]
     shares: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class PointingGame:
-    """The pointing game over all films with boxes.
-
-    Attributes:
-        strict, tolerant: share of films whose peak lies in a box, without and with the tolerance.
-        strict_chance, tolerant_chance: the same shares for peaks at random positions.
-    """
-
-    n_films: int
-    strict: Interval
-    strict_chance: float
-    tolerant: Interval
-    tolerant_chance: float
-
-    @property
-    def lines(self) -> list[str]:
-        """The result as lines of text."""
-        return [
-            f"pointing game{rule} ({self.n_films} films with boxes): share of films whose peak lies in a box: "
-            f"{hits:.1%}; expected by chance: {chance:.1%}"
-            for rule, hits, chance in (
-                ("", self.strict, self.strict_chance),
-                (" with a tolerance of 15 of 224 px", self.tolerant, self.tolerant_chance),
-            )
-        ]
 
 
 def check_peak(
@@ -89,4 +61,22 @@ def summarise_pointing(rows: Sequence[Attention]) -> PointingGame | None:
     chance = np.array([r.box_share for r in boxed], float).mean(axis=0)
     groups = [r.group or r.path for r in boxed]
     strict, tolerant = (mean_interval(hits[:, column], groups) for column in (0, 1))
-    return PointingGame(len(boxed), strict, float(chance[0]), tolerant, float(chance[1]))
+    return PointingGame(
+        n_films=len(boxed),
+        strict=strict,
+        strict_chance=float(chance[0]),
+        tolerant=tolerant,
+        tolerant_chance=float(chance[1]),
+    )
+
+
+def describe_pointing(game: PointingGame) -> list[str]:
+    """Return the result of the pointing game as lines of text."""
+    return [
+        f"pointing game{rule} ({game.n_films} films with boxes): share of films whose peak lies in a box: "
+        f"{hits:.1%}; expected by chance: {chance:.1%}"
+        for rule, hits, chance in (
+            ("", game.strict, game.strict_chance),
+            (" with a tolerance of 15 of 224 px", game.tolerant, game.tolerant_chance),
+        )
+    ]

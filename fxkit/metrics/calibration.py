@@ -1,7 +1,6 @@
 """Calibration: do the probabilities mean what they say? Bins of equal mass, expected error, logistic recalibration."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from scipy.stats import ncx2
 from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
 from fxkit.metrics.intervals import LEVEL, Interval, build_interval, support_of_masks
+from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Ints, Mask
 
@@ -26,8 +26,7 @@ FARTHEST = 15.0  # a slope or intercept beyond it grows without end: the classes
 ANY = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True)
-class Bin:
+class Bin(JsonResult):
     """Rows of neighbouring probabilities.
 
     Attributes:
@@ -35,12 +34,11 @@ class Bin:
         share: how many of the rows are as predicted, with its interval over groups.
     """
 
-    mean: float
+    mean: Number
     share: Interval
 
 
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(JsonResult):
     """How well probabilities and shares agree.
 
     Attributes:
@@ -55,10 +53,10 @@ class Calibration:
     """
 
     of: str
-    ece: float
+    ece: Number
     error: Interval
-    slope: Interval | None
-    intercept: Interval | None
+    slope: Interval | None = None
+    intercept: Interval | None = None
     bins: tuple[Bin, ...]
 
 
@@ -111,7 +109,8 @@ def _spread(
 
 
 def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[np.str_]) -> Bin:
-    return Bin(float(p[member].mean()), build_interval(share, spread, support_of_masks([member], groups, 1, True)))
+    share_interval = build_interval(share, spread, support_of_masks([member], groups, 1, True))
+    return Bin(mean=float(p[member].mean()), share=share_interval)
 
 
 def predicted(known: Predictions) -> tuple[Floats, Mask]:

@@ -5,20 +5,19 @@ Source: Vickers and Elkin 2006, "Decision curve analysis: a novel method for eva
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
 from fxkit.metrics.intervals import Interval, build_interval, support_of_masks
+from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Mask
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
-@dataclass(frozen=True)
-class DecisionCurve:
+class DecisionCurve(JsonResult):
     """Net benefits in true positives a film: of the model, and of calling every film positive; of none it is 0.
 
     Attributes:
@@ -26,8 +25,8 @@ class DecisionCurve:
         prevalence: the stated one that the benefits hold for; None: the films' own.
     """
 
-    thresholds: tuple[float, ...]
-    prevalence: float | None
+    thresholds: tuple[Number, ...]
+    prevalence: float | None = None
     model: tuple[Interval, ...]
     everybody: tuple[Interval, ...]
 
@@ -61,10 +60,10 @@ def decision_curve(
         return _difference(hits[i], up, down * threshold / (1 - threshold), together[i])
 
     return DecisionCurve(
-        tuple(thresholds),
-        prevalence,
-        tuple(benefit(i, t) for i, t in enumerate(thresholds)),
-        tuple(benefit(len(thresholds), t) for t in thresholds),
+        thresholds=tuple(thresholds),
+        prevalence=prevalence,
+        model=tuple(benefit(i, t) for i, t in enumerate(thresholds)),
+        everybody=tuple(benefit(len(thresholds), t) for t in thresholds),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from fxkit.metrics.json_result import Number
 from fxkit.metrics.scores import Floats, Mask, Metric, Scored
 
 LEVEL = 0.95
@@ -30,9 +31,9 @@ class Interval:
         n: rows of the predictions (files, films or groups) behind the value.
     """
 
-    value: float
-    low: float = math.nan
-    high: float = math.nan
+    value: Number
+    low: Number = math.nan
+    high: Number = math.nan
     n_groups: int = 0
     left_out: int = 0
     n: int = 0

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
 from fxkit.errors import ConfigError, DataError
 from fxkit.metrics.bootstrap import RESAMPLES, intervals
 from fxkit.metrics.intervals import Interval
+from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import NPV, PPV, SENSITIVITY, SPECIFICITY, Floats
 
@@ -40,8 +42,7 @@ class Target:
         return self.kind == "threshold"
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
+class OperatingPoint(JsonResult):
     """A threshold, the films that chose it, and its figures on the films evaluated.
 
     Attributes:
@@ -53,12 +54,12 @@ class OperatingPoint:
     """
 
     target: str
-    threshold: float
-    chosen_on: str
-    chosen_films: int
-    chosen_groups: int
-    reached: dict[str, float]
-    prevalence: float | None
+    threshold: Number
+    chosen_on: str = ""
+    chosen_films: int = 0
+    chosen_groups: int = 0
+    reached: dict[str, Number] = Field({})
+    prevalence: float | None = None
     levels: dict[str, dict[str, Interval]]
 
 
@@ -221,9 +222,10 @@ def _point(
     prevalence: float | None,
     levels: dict[str, dict[str, Interval]],
 ) -> OperatingPoint:
+    point = OperatingPoint(target=target.text, threshold=threshold, prevalence=prevalence, levels=levels)
     if target.is_given or chosen_on is None:
-        return OperatingPoint(target.text, threshold, "", 0, 0, {}, prevalence, levels)
+        return point
     called, positive = chosen_on.predicted(threshold) == 1, chosen_on.labels == 1
     reached = {"sensitivity": float(called[positive].mean()), "specificity": float((~called)[~positive].mean())}
-    n_groups = len(set(chosen_on.groups))
-    return OperatingPoint(target.text, threshold, "val", len(chosen_on), n_groups, reached, prevalence, levels)
+    counts = {"chosen_films": len(chosen_on), "chosen_groups": len(set(chosen_on.groups))}
+    return point.model_copy(update={"chosen_on": "val", **counts, "reached": reached})

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from fxkit.data.manifest import COLUMNS, Record
 from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import RESAMPLES, Side, differences, intervals
 from fxkit.metrics.intervals import Interval
+from fxkit.metrics.json_result import JsonResult
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import MACRO_AUROC, SENSITIVITY, SPECIFICITY, Metric, ranking_metric, scored
 from preprocess.known_markers import KnownMarkers
@@ -27,8 +27,7 @@ PATH_COLUMNS = ("path", "image_id", "image", "file", "filename")
 Attribute = Mapping[str, str]  # path -> value; "" where it is not known
 
 
-@dataclass(frozen=True)
-class Subgroup:
+class Subgroup(JsonResult):
     """One part of the films, by film.
 
     Attributes:
@@ -45,6 +44,11 @@ class Subgroup:
     few: bool
     figures: dict[str, Interval]
     gaps: dict[str, Interval]
+
+    @property
+    def name(self) -> str:
+        """The attribute and its value, such as "site = east"."""
+        return f"{self.attribute} = {self.value}"
 
     @property
     def stands_out(self) -> bool:

@@ -3,62 +3,116 @@
 The formulas stand in `fxkit.metrics.scores`, the intervals in `fxkit.metrics.bootstrap`.
 """
 
-import math
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from fxkit.metrics.bootstrap import RESAMPLES, intervals
 from fxkit.metrics.intervals import Interval
+from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Ints, metrics_for
+from fxkit.metrics.scores import AUROC, MACRO_AUROC, Ints, metrics_for
+
+HEADLINES = (AUROC.name, MACRO_AUROC.name)
 
 
-@dataclass(frozen=True)
-class Level:
-    """The figures at one level: each file counted, or each film, or each group."""
+class ClassScores(JsonResult):
+    """Precision, recall and F1 of one class, without intervals; NaN where undefined."""
+
+    precision: Number
+    recall: Number
+    f1: Number = Field(alias="f1-score")
+    support: Number  # rows of the class
+
+
+class Level(JsonResult):
+    """The figures at one level: each file counts, or each film, or each group.
+
+    Attributes:
+        counts: rows of each class, and with two classes also tp, fp, tn and fn.
+        figures: metric -> value with interval.
+        confusion: (C, C) counts: truth by row, decision by column.
+        report: scikit-learn's classification report: class or mean -> scores; and the accuracy.
+    """
 
     n: int
-    n_groups: int
-    counts: dict[str, int]  # a class, and of two classes also tp, fp, tn, fn
+    n_groups: int = 0
+    counts: dict[str, int] = Field({})
     figures: dict[str, Interval]
-    confusion: tuple[tuple[int, ...], ...]  # rows: truth, columns: decision
-    report: dict[str, Any]  # scikit-learn's classification report
+    confusion: tuple[tuple[int, ...], ...]
+    report: dict[str, ClassScores | Number]
+
+    @property
+    def headline_metric(self) -> str:
+        """The metric that needs no threshold: auroc or macro_auroc."""
+        return next(name for name in HEADLINES if name in self.figures)
+
+    @property
+    def headline(self) -> Interval:
+        """The value of the headline metric."""
+        return self.figures[self.headline_metric]
+
+    @property
+    def fewest_groups(self) -> int:
+        """Groups of the rarest class."""
+        recalls = {"sensitivity", "specificity"} & set(self.figures)
+        recalls = recalls or {name for name in self.figures if name.startswith("recall_")}
+        return min((self.figures[name].n_groups for name in recalls), default=0)
+
+    def class_scores(self, name: str) -> ClassScores:
+        """Return the scores of a class, or of "macro avg" or "weighted avg"."""
+        scores = self.report[name]
+        if not isinstance(scores, ClassScores):
+            raise KeyError(name)
+        return scores
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """All figures of one set of predictions by file, film (mean over its copies) and group (mean over its films)."""
+class Evaluation(JsonResult):
+    """All figures of one set of predictions by file, by film (mean over its copies) and by group (mean over its films).
+
+    Attributes:
+        n_unknown: files of unknown class, which no figure counts.
+        group: None if no group has films of one class only.
+        n_mixed: groups with films of several classes, which no figure by group counts.
+    """
 
     classes: tuple[str, ...]
-    threshold: float
-    seed: int
-    resamples: int
+    threshold: Number
+    seed: int = 0
+    resamples: int = RESAMPLES
     n_files: int
     n_films: int
     n_groups: int
     n_unknown: int
     file: Level
     film: Level
-    group: Level | None  # None where no group has a class of its own
-    n_mixed: int  # groups with films of several classes, which no figure by group counts
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain lists, dicts and numbers for metrics.json; undefined figures are None."""
-        plain: dict[str, Any] = as_json(asdict(self))
-        return plain
+    group: Level | None = None
+    n_mixed: int = 0
 
 
-def as_json(value: Any) -> Any:
-    """Return nested values as plain dicts, lists and numbers, with None for what is undefined."""
-    if isinstance(value, dict):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
-    if isinstance(value, (int, str)) or value is None:
-        return value
-    return float(value) if math.isfinite(value) else None
+class FoldScore(JsonResult):
+    """The headline figure of one model on the fold that it did not train on, by film."""
+
+    fold: int
+    score: Interval = Field(alias="found")
+    n_files: int
+    n_films: int
+
+
+class FoldScores(JsonResult):
+    """The headline figure of each fold, by film.
+
+    Attributes:
+        metric: AUROC, or its mean over classes if there are more than two.
+        mean: over the folds, so that only films of one fold are compared with each other.
+        spread: standard deviation of the folds' figures. Few films and the randomness of training both add to it.
+    """
+
+    metric: str
+    mean: Interval
+    spread: Number
+    each: tuple[FoldScore, ...]
 
 
 def evaluate_predictions(

@@ -9,7 +9,7 @@ from typing import Any
 from fxkit.data.leaks import LeakCounts, count_leaks, leak_stamp
 from fxkit.data.manifest import PartCount, count_splits, order_classes, read_manifest, usable
 from fxkit.html import data_uri
-from fxkit.report.results import read_part
+from fxkit.metrics.json_result import read_optional_json
 from preprocess.errors import OutputError
 from preprocess.ledger import LedgerRow, read_ledger
 from preprocess.yaml_files import read_yaml
@@ -69,7 +69,7 @@ def read_data(run: Path) -> Data | None:
 
 def read_cleaning(run: Path) -> Cleaning | None:
     """Count the ledger of the image root for the files in use; None where the run's films were not cleaned."""
-    trained = read_part(run / "manifest.json", _cleaned_root)
+    trained = read_optional_json(run / "manifest.json", _cleaned_root)
     if trained is None:
         return None
     root, detector = trained
@@ -114,10 +114,10 @@ def read_training(run: Path, stamp: str = "") -> Training | None:
         return None
     config = read_yaml(run / "config.yaml")
     found = [(word, _lookup(config, key)) for key, word in SHOWN.items()]
-    environment = read_part(run / "environment.json", _versions) or ()
+    environment = read_optional_json(run / "environment.json", _versions) or ()
     return Training(
         settings=tuple((word, _plain(value)) for word, value in found if value is not None),
-        best=read_part(run / "phases.json", _best) or "",
+        best=read_optional_json(run / "phases.json", _best) or "",
         history=_history(run / "history.csv", stamp),
         environment=environment,
     )

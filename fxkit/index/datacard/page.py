@@ -16,8 +16,7 @@ from fxkit.index.datacard.baseline import Alone, Baseline
 from fxkit.index.datacard.card import QUANTILES, Card, Spread, build_card
 from fxkit.index.datacard.metadata import markings_of
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
-from fxkit.metrics.summary import as_json
-from fxkit.report.results import Estimate
+from fxkit.metrics.json_result import as_json
 from preprocess.files import write_atomic
 from preprocess.known_markers import KnownMarkers
 
@@ -95,12 +94,7 @@ def _above(found: Baseline) -> str:
 
 
 def _told(figure: Alone) -> str:
-    return f"{figure.kind} {_estimate(figure).text}"
-
-
-def _estimate(figure: Alone) -> Estimate:
-    found = figure.found
-    return Estimate(figure.kind, found.value, found.low, found.high, found.n_groups)
+    return f"{figure.kind} {figure.found.text}"
 
 
 def card_json(card: Card) -> Iterator[bytes]:
@@ -121,7 +115,7 @@ def render_card(card: Card) -> bytes:
         c=card,
         headline=headline(card.baseline),
         warning=is_warning(card.baseline),
-        figures=[(figure, _estimate(figure)) for figure in card.baseline.figures] if card.baseline else [],
+        figures=card.baseline.figures if card.baseline else (),
         groups="patients" if card.total.patients == card.total.groups else "groups",
         strips={spread.name: strip(spread) for spread in card.spreads},
         limits=limits,

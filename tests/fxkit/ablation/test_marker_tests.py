@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fxkit.ablation.marker_tests import Erased, count_flips, judge, measure_lost_log_odds
-from fxkit.ablation.result import Cell, Contrast
 from fxkit.metrics.predictions import Predictions
+from fxkit.report.ablation import Cell, Contrast
 
 
 def predicted(broken: list[float]) -> Predictions:

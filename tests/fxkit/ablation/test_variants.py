@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fxkit.ablation.result import Contrast, format_table
+from fxkit.ablation.result import format_table
 from fxkit.ablation.run import run_ablation
 from fxkit.ablation.settings import AblationOptions, AblationSettings, read_ablation_settings
 from fxkit.ablation.variants import judge
@@ -13,6 +13,7 @@ from fxkit.config import load_config
 from fxkit.data.manifest import films_hash
 from fxkit.errors import ConfigError
 from fxkit.index.build import IndexOptions, index_data
+from fxkit.report.ablation import Contrast
 from fxkit.synth.dataset import Synthetic
 
 TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
@@ -29,7 +30,10 @@ TINY = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
     ],
 )
 def test_the_verdict_follows_interval_and_p(figures: list[tuple[float, float, float, float]], verdict: str) -> None:
-    assert judge([Contrast("b", "a minus b", *values) for values in figures], 0.05)[0] == verdict
+    contrasts = [
+        Contrast(key="b", text="a minus b", value=value, low=low, high=high, p=p) for value, low, high, p in figures
+    ]
+    assert judge(contrasts, 0.05)[0] == verdict
 
 
 def test_a_split_by_file_is_compared_with_one_by_group(made: Synthetic, tmp_path: Path) -> None:

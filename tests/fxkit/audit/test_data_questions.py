@@ -64,7 +64,7 @@ def test_a_leaking_fold_fails(make_run, ask, write, metrics):
 def test_the_picture_shows_the_mean_of_folds_and_the_pooled_auroc(make_run, write, metrics):
     rows = collect_rows(read_evidence(fold_run(make_run, write, metrics)))
     assert [row.name for row in rows] == ["mean of folds", "out of fold, pooled"]
-    assert rows[0].estimate.low == 0.84
+    assert rows[0].interval.low == 0.84
 
 
 def test_folds_in_the_manifest_do_not_test_a_run_without_folds(make_run, ask):
@@ -114,7 +114,7 @@ def test_copies_do_not_count_as_cases(make_run, ask):
 
 
 def make_card(verdict, files=212):
-    figure = {"kind": "all metadata", "verdict": verdict}
+    figure = {"kind": "all metadata", "n_films": 212, "verdict": verdict}
     figures = [figure | {"found": {"value": 0.7, "low": 0.65, "high": 0.75}}]
     names = [f"{split}{i}.png" for split, n in (("train", 8), ("val", 4), ("test", 200)) for i in range(n)]
     baseline = {"figures": figures, "verdict": verdict} if verdict else None

@@ -128,7 +128,7 @@ def test_an_ablation_of_something_else_is_ignored_or_refused(make_run, ask, writ
 def make_calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
     names = {"error": error, "slope": slope, "intercept": large}
     intervals = {name: dict(zip(("value", "low", "high"), ends, strict=True)) for name, ends in names.items()}
-    return {"calibration": {"film": {"ece": 0.1, **intervals}}}
+    return {"calibration": {"film": {"of": "fractured", "ece": 0.1, "bins": [], **intervals}}}
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ POOR = make_part([0.2, 0.3, 0.2, 0.3], [0, 0, 1, 1], "c")
 
 def test_the_pooled_auroc_compares_films_of_different_folds_and_the_mean_does_not() -> None:
     result = evaluate_folds([GOOD, SHIFTED])
-    assert [fold.score.value for fold in result.folds] == [1.0, 1.0]
-    assert (result.mean.value, result.spread) == (1.0, 0.0)
+    assert [fold.score.value for fold in result.folds.each] == [1.0, 1.0]
+    assert (result.folds.mean.value, result.folds.spread) == (1.0, 0.0)
     assert result.headline.value == pytest.approx(
         0.75
     )  # 12 of the 16 pairs: the shifted "no" films rank above the other "yes" films
@@ -45,11 +45,11 @@ def test_the_pooled_auroc_compares_films_of_different_folds_and_the_mean_does_no
 
 def test_mean_and_spread_are_computed_over_the_folds() -> None:
     result = evaluate_folds([GOOD, POOR, SHIFTED])
-    assert [fold.score.value for fold in result.folds] == [1.0, 0.5, 1.0]
-    assert result.mean.value == pytest.approx(2.5 / 3)
-    assert result.mean.low < 2.5 / 3 < result.mean.high
-    assert result.spread == pytest.approx(np.std([1.0, 0.5, 1.0], ddof=1))
-    assert [(fold.n_films, fold.n_files) for fold in result.folds] == [(4, 8), (4, 4), (4, 4)]
+    assert [fold.score.value for fold in result.folds.each] == [1.0, 0.5, 1.0]
+    assert result.folds.mean.value == pytest.approx(2.5 / 3)
+    assert result.folds.mean.low < 2.5 / 3 < result.folds.mean.high
+    assert result.folds.spread == pytest.approx(np.std([1.0, 0.5, 1.0], ddof=1))
+    assert [(fold.n_films, fold.n_files) for fold in result.folds.each] == [(4, 8), (4, 4), (4, 4)]
 
 
 def test_a_fold_without_a_defined_metric_is_left_out() -> None:
@@ -81,7 +81,7 @@ def test_more_than_two_classes_use_the_mean_over_classes() -> None:
         for fold in range(3)
     ]
     result = evaluate_folds(parts)
-    assert (result.metric, result.mean.value, result.headline.value) == ("macro_auroc", 1.0, 1.0)
+    assert (result.folds.metric, result.folds.mean.value, result.headline.value) == ("macro_auroc", 1.0, 1.0)
 
 
 def test_pooled_rows_have_the_requested_order() -> None:

@@ -17,10 +17,10 @@ from fxkit.explain.explain import (
     COLUMNS,
     MAX_CORRELATION,
     ExplainOptions,
-    Explanation,
     correlate_maps,
-    describe_explanation,
+    describe_summary,
     explain,
+    summarise_rows,
 )
 from fxkit.explain.films import Film
 from fxkit.explain.maps import METHODS, describe_resolution, find_target_layer, heat_map, shuffle_weights
@@ -199,14 +199,11 @@ def test_explain_compares_maps_with_shuffled_weights_and_boxes(trained: Run, tmp
     boxes = np.ones(read_image(trained.root / record.path).shape[:2], bool)
     film = Film(trained.root / record.path, record.path, record.label, group=record.group, boxes=boxes)
     explanation = explain(build_model("test_resnet"), [film], tmp_path, ExplainOptions(sanity=True))
-    assert explanation.sanity is not None
-    assert -1 <= explanation.sanity <= 1
-    assert explanation.pointing is not None
-    assert (explanation.pointing.n_films, explanation.pointing.strict.value, explanation.pointing.strict_chance) == (
-        1,
-        1.0,
-        1.0,
-    )
+    summary = explanation.summary
+    assert summary.sanity is not None
+    assert -1 <= summary.sanity <= 1
+    assert summary.pointing is not None
+    assert (summary.pointing.n_films, summary.pointing.strict.value, summary.pointing.strict_chance) == (1, 1.0, 1.0)
     assert json.loads((tmp_path / "attention.json").read_text())["pointing"]["strict_chance"] == 1.0
 
 
@@ -252,8 +249,7 @@ CHANCE = np.tile([0.02, 0.02], (4, 1))
 
 
 def describe(rows: list[Attention], sanity: float | None = None) -> list[str]:
-    shares = tuple(summarise_shares(rows))
-    return describe_explanation(Explanation("grad-cam", "layer4", "7 x 7", tuple(rows), shares, None, sanity))
+    return describe_summary(summarise_rows(rows, method="grad-cam", layer="layer4", resolution="7 x 7", sanity=sanity))
 
 
 def test_the_text_compares_attention_with_area_and_chance() -> None:

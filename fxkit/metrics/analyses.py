@@ -1,0 +1,26 @@
+"""Analyses of predictions beyond the figures of `fxkit.metrics.summary`, as metrics.json holds them."""
+
+from pydantic import Field
+
+from fxkit.metrics.calibration import Calibration
+from fxkit.metrics.decision_curve import DecisionCurve
+from fxkit.metrics.json_result import JsonResult
+from fxkit.metrics.operating_points import OperatingPoint
+from fxkit.metrics.subgroups import Subgroup
+
+
+class Analyses(JsonResult):
+    """Calibration, operating points, decision curve and subgroups of one set of predictions.
+
+    Attributes:
+        calibration: by level: file, film or group.
+        decision_curve: by film; None for more than two classes.
+        subgroups: by film.
+        multiplicity: how many gaps between subgroups chance alone would make; "" without subgroups.
+    """
+
+    calibration: dict[str, Calibration] = Field({})
+    operating_points: tuple[OperatingPoint, ...] = ()
+    decision_curve: DecisionCurve | None = None
+    subgroups: tuple[Subgroup, ...] = ()
+    multiplicity: str = ""
