@@ -22,7 +22,7 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from fxkit.index.cache import open_store
-from fxkit.index.copies.candidates import candidates
+from fxkit.index.copies.candidates import find_candidates
 from fxkit.index.copies.features import POINTS
 from fxkit.index.find_copies import find_copies
 from fxkit.index.read_files import read_files
@@ -52,7 +52,7 @@ def _drawn(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def find_made(count: int) -> str:
     films = math.ceil(count / FILES_A_FILM)
-    found = candidates(made_descriptors(count), threads=2)
+    found = find_candidates(made_descriptors(count), threads=2)
     right = sum(low % films == high % films for low, high, _ in found)
     return f"{len(found)} candidates, {right / count:.1f} right ones a file"
 

@@ -9,12 +9,12 @@ from fxkit.data.groups import assign_groups, film_keys, join_all
 from fxkit.data.manifest import PartCount, Record, count_splits, manifest_text, order_classes, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store
-from fxkit.index.dicom import marks_of
+from fxkit.index.dicom import select_usable_ids
 from fxkit.index.facts import FileFacts
 from fxkit.index.find_copies import NO_COPIES, Copies, Verdicts, find_copies, read_verdicts
 from fxkit.index.notes import copy_notes, leak_notes, torn_names, twin_notes, unknown_patients
 from fxkit.index.read_files import read_files
-from fxkit.index.scan import Found, Scan, film_path, scan, scan_roots, some
+from fxkit.index.scan import Scan, ScannedFile, film_path, scan, scan_roots, some
 from fxkit.index.splits.assign import FRACTIONS
 from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
 from preprocess.errors import OutputError
@@ -115,15 +115,15 @@ def index_data(
     check_split_options(options.division)
     scanned, data_name = _scan(data, options.root)
     readings, copies = _read(scanned, options, progress)
-    records, group_notes = _group(scanned.found, readings, copies, options.dicom_ids)
+    records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
     notes = [*scanned.notes, *group_notes]
     if options.split != "none":
         _check_usable(data_name, records)
         notes += [*unknown_patients(records), *torn_names(records)]
-    if options.split == "grouped" and any(file.split for file in scanned.found):
+    if options.split == "grouped" and any(file.split for file in scanned.files):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
-        records, split_notes = divide_records(records, scanned.found, options.division)
+        records, split_notes = divide_records(records, scanned.files, options.division)
     except DataError as error:
         raise DataError(f"{data_name}: {error}") from error
     notes += split_notes
@@ -151,7 +151,7 @@ def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tu
 
     Without `options.copies`, only files of accepted pairs are compared: the user's verdict joins them.
     """
-    paths = [file.path for file in scanned.found]
+    paths = [file.path for file in scanned.files]
     on_files, on_copies = (progress and partial(progress, stage) for stage in ("files", "copies"))
     with open_store(options.cache) as store, open_workers(options.backend, options.jobs, options.scheduler) as jobs:
         read = partial(read_files, store, scanned.root, max_pixels=options.max_pixels, jobs=jobs)
@@ -168,14 +168,14 @@ def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tu
 
 
 def _group(
-    files: Sequence[Found], readings: Sequence[Reading], copies: Copies, dicom_ids: bool
+    files: Sequence[ScannedFile], readings: Sequence[Reading], copies: Copies, dicom_ids: bool
 ) -> tuple[list[Record], list[str]]:
     """Return a record with film and group for every file, and notes on copies and DICOM ids."""
     names = film_keys([film_path(file) for file in files])
     same_film = [[r.sha256 for r in readings], [copies.groups.get(r.sha256, "") for r in readings]]
-    marks = marks_of(files, [r.ids if dicom_ids else None for r in readings], join_all(names, same_film))
-    patients = [file.patient or patient for file, patient in zip(files, marks.patients, strict=True)]
-    films, groups = assign_groups(names, patients, [*same_film, marks.films], [marks.patients, marks.studies])
+    ids = select_usable_ids(files, [r.ids if dicom_ids else None for r in readings], join_all(names, same_film))
+    patients = [file.patient or patient for file, patient in zip(files, ids.patients, strict=True)]
+    films, groups = assign_groups(names, patients, [*same_film, ids.films], [ids.patients, ids.studies])
     records = [
         Record(
             path=file.path,
@@ -188,11 +188,11 @@ def _group(
             status=reading.status,
             film=films[n],
             patient=patients[n],
-            site=file.site or marks.sites[n],
+            site=file.site or ids.sites[n],
         )
         for n, (file, reading) in enumerate(zip(files, readings, strict=True))
     ]
-    return records, [*twin_notes(records), *copy_notes(records, files, copies, marks.patients), *marks.notes]
+    return records, [*twin_notes(records), *copy_notes(records, files, copies, ids.patients), *ids.notes]
 
 
 def _check_usable(data_name: str, records: Sequence[Record]) -> None:

@@ -1,4 +1,7 @@
-"""What was read of files and seen between films, kept in one SQLite file, so that a stopped run goes on."""
+"""The cache of `fxkit index`: one SQLite file with readings, features and comparisons.
+
+A run that was stopped goes on from there, and a later run reads only new and changed files.
+"""
 
 import json
 import sqlite3
@@ -20,11 +23,11 @@ from fxkit.index.dicom import DicomIds
 from fxkit.index.facts import FileFacts
 from preprocess.images import decode_image, encode_jpeg, to_grey8
 
-MAGIC, OURS = b"SQLite format 3\0", b"fxki"  # what a cache begins with, and its application_id
+MAGIC, APPLICATION_ID = b"SQLite format 3\0", b"fxki"  # in the header of a cache
 
-FORMAT = 6  # of the file; another is made anew
+FORMAT = 6  # of the tables; a cache of another format is deleted
 
-QUALITY = 95  # of the pictures, as JPEG: a film takes some 35 kB
+QUALITY = 95  # JPEG quality of the pictures; a film takes about 35 kB
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS files (
@@ -39,7 +42,7 @@ CREATE TABLE IF NOT EXISTS figures (data TEXT PRIMARY KEY, found TEXT);
 CREATE TABLE IF NOT EXISTS versions (filled TEXT PRIMARY KEY, versions TEXT);
 """
 
-# The algorithms whose output each table holds, by their versions. A cache that names none was filled by version 1.
+# Versions of the algorithms that fill each table. A cache that names no versions was filled by version 1.
 VERSIONS = {
     "features": (FEATURES_VERSION,),
     "candidates": (FEATURES_VERSION, CANDIDATES_VERSION),
@@ -47,31 +50,31 @@ VERSIONS = {
 }
 
 
-Hashes = tuple[str, str]
+Hashes = tuple[str, str]  # SHA-256 of two files
 
-Candidate = tuple[int, int, float]  # two films by their numbers, and the votes for them
+Candidate = tuple[int, int, float]  # two films, by their numbers, and their votes
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What reading a file gave."""
+    """What is known about a file after reading it."""
 
     sha256: str
     width: int
     height: int
-    status: str  # "ok", or why it cannot be read
-    facts: FileFacts | None = None  # None where it cannot be read
-    ids: DicomIds | None = None  # None where it is no DICOM
+    status: str  # "ok", or the reason why the file is unreadable
+    facts: FileFacts | None = None  # None for an unreadable file
+    ids: DicomIds | None = None  # None unless it is a DICOM file
 
 
 class Store:
-    """Readings by path and state (size and time of change), features by SHA-256, evidence by pairs of those."""
+    """An open cache: readings by path and file state, features by SHA-256, evidence by pairs of SHA-256."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def readings(self) -> dict[str, tuple[str, Reading]]:
-        """Return state and reading of every known path."""
+        """Return the file state and the reading of every known path."""
         rows = self._database.execute("SELECT path, state, sha256, width, height, status, facts, ids FROM files")
         return {
             _text(path): (state, Reading(sha256, width, height, _text(status), _facts(_text(path), facts), _ids(ids)))
@@ -79,7 +82,11 @@ class Store:
         }
 
     def add_file(self, path: str, state: str, reading: Reading, features: Features | None) -> None:
-        """Keep what was read of a file."""
+        """Keep the reading of a file, and its features unless they are None.
+
+        Args:
+            state: changes when the file changes.
+        """
         facts = reading.facts and {name: value for name, value in asdict(reading.facts).items() if name != "path"}
         ids = reading.ids and asdict(reading.ids)
         row = (_bytes(path), state, reading.sha256, reading.width, reading.height, _bytes(reading.status))
@@ -95,15 +102,15 @@ class Store:
             )
 
     def commit(self) -> None:
-        """Write to disk what was added."""
+        """Write all additions to disk."""
         self._database.commit()
 
     def known(self) -> set[str]:
-        """Return the hashes whose features are kept."""
+        """Return the SHA-256 of all files whose features are kept."""
         return {sha256 for (sha256,) in self._database.execute("SELECT sha256 FROM features")}
 
     def features(self, sha256: str) -> Features:
-        """Return the features of a file."""
+        """Return the features of a file that has some; the picture comes from a JPEG and is not exact."""
         wanted = "SELECT picture, points, descriptors, enlarged FROM features WHERE sha256 = ?"
         picture, points, descriptors, enlarged = self._database.execute(wanted, (sha256,)).fetchone()
         return Features(
@@ -114,59 +121,63 @@ class Store:
         )
 
     def descriptors(self, hashes: Iterable[str]) -> Iterator[NDArray[np.uint8]]:
-        """Yield the descriptors of files, (n, 128) uint8, in the order of the hashes."""
+        """Yield the descriptors of each file, (n, 128) uint8, in order."""
         for sha256 in hashes:
             (packed,) = self._database.execute(
                 "SELECT descriptors FROM features WHERE sha256 = ?", (sha256,)
             ).fetchone()
             yield _descriptors(packed)
 
-    def candidates(self, films: str) -> list[Candidate] | None:
-        """Return what `keep_candidates` kept under this name of a set of films; None where that was another."""
-        row = self._database.execute("SELECT pairs FROM candidates WHERE films = ?", (films,)).fetchone()
+    def candidates(self, key: str) -> list[Candidate] | None:
+        """Return the candidates that were kept under this key; None if the key is unknown.
+
+        Args:
+            key: the stage of the search, a space, and a hash of its inputs.
+        """
+        row = self._database.execute("SELECT pairs FROM candidates WHERE films = ?", (key,)).fetchone()
         if row is None:
             return None
         values = np.frombuffer(zlib.decompress(row[0]), np.float64).reshape(-1, 3)
         return [(int(low), int(high), weight) for low, high, weight in values.tolist()]
 
-    def keep_candidates(self, films: str, found: Sequence[Candidate]) -> None:
-        """Keep the candidates among a set of films in place of those of any other with the same first word."""
-        self._database.execute("DELETE FROM candidates WHERE films LIKE ?", (films.split()[0] + " %",))
-        packed = zlib.compress(np.array(found, np.float64).tobytes(), 1)
-        self._database.execute("INSERT INTO candidates VALUES (?, ?)", (films, packed))
+    def keep_candidates(self, key: str, candidates: Sequence[Candidate]) -> None:
+        """Keep candidates, and drop those of the same stage under another key."""
+        self._database.execute("DELETE FROM candidates WHERE films LIKE ?", (key.split()[0] + " %",))
+        packed = zlib.compress(np.array(candidates, np.float64).tobytes(), 1)
+        self._database.execute("INSERT INTO candidates VALUES (?, ?)", (key, packed))
 
-    def figures(self, data: str) -> Any:
-        """Return the values that `keep_figures` kept under this name of some data; None where that was another."""
-        row = self._database.execute("SELECT found FROM figures WHERE data = ?", (data,)).fetchone()
+    def figures(self, key: str) -> Any:
+        """Return the values that were kept under this key; None if the key is unknown."""
+        row = self._database.execute("SELECT found FROM figures WHERE data = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def keep_figures(self, data: str, found: Any) -> None:
-        """Keep values that JSON can hold, in place of those of any other data."""
+    def keep_figures(self, key: str, values: Any) -> None:
+        """Keep values that JSON can hold, and drop those under other keys."""
         self._database.execute("DELETE FROM figures")
-        self._database.execute("INSERT INTO figures VALUES (?, ?)", (data, json.dumps(found)))
+        self._database.execute("INSERT INTO figures VALUES (?, ?)", (key, json.dumps(values)))
 
     def evidence(self, pairs: Sequence[Hashes]) -> dict[Hashes, Evidence | None]:
-        """Return what is known of pairs; None where films were found to share too little."""
-        found: dict[Hashes, Evidence | None] = {}
+        """Return the evidence of the pairs that were compared; None for films that share too little."""
+        known: dict[Hashes, Evidence | None] = {}
         for pair in pairs:
             row = self._database.execute("SELECT found FROM evidence WHERE pair = ?", (" ".join(pair),)).fetchone()
             if row is not None:
-                found[pair] = _unpacked(json.loads(row[0]))
-        return found
+                known[pair] = _unpacked(json.loads(row[0]))
+        return known
 
-    def add_evidence(self, found: Mapping[Hashes, Evidence | None]) -> None:
-        """Keep what was seen between films."""
-        rows = [(" ".join(pair), json.dumps(seen and asdict(seen))) for pair, seen in found.items()]
+    def add_evidence(self, evidence: Mapping[Hashes, Evidence | None]) -> None:
+        """Keep the results of comparisons."""
+        rows = [(" ".join(pair), json.dumps(seen and asdict(seen))) for pair, seen in evidence.items()]
         self._database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
 
 
-def _facts(path: str, found: str) -> FileFacts | None:
-    values = json.loads(found)
+def _facts(path: str, text: str) -> FileFacts | None:
+    values = json.loads(text)
     return None if values is None else FileFacts(path, **values)
 
 
-def _ids(found: str) -> DicomIds | None:
-    values = json.loads(found)
+def _ids(text: str) -> DicomIds | None:
+    values = json.loads(text)
     return None if values is None else DicomIds(**values)
 
 
@@ -179,7 +190,7 @@ def _unpacked(values: dict[str, Any] | None) -> Evidence | None:
 
 
 def _bytes(name: str) -> bytes:
-    """Names of files need not be valid text, which SQLite wants."""
+    """Encode a file name, which may be invalid text; SQLite accepts only valid text."""
     return name.encode("utf-8", "surrogateescape")
 
 
@@ -189,17 +200,20 @@ def _text(name: bytes) -> str:
 
 @contextmanager
 def open_store(path: Path | None) -> Iterator[Store]:
-    """Open the file, made with its folder if need be; with None, all is kept in memory.
+    """Open a cache file; create it and its folder if they are missing.
+
+    Args:
+        path: None keeps everything in memory.
 
     Raises:
-        DataError: it cannot be opened, is no cache of ours, or fails while it is used.
+        DataError: the file cannot be opened, was not made by fxkit, or fails while it is used.
     """
     if path is not None:
         _prepare(path)
     try:
         with closing(sqlite3.connect(path or ":memory:")) as database:
-            marks = f"PRAGMA application_id = {int.from_bytes(OURS, 'big')}; PRAGMA user_version = {FORMAT};"
-            database.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+            header = f"PRAGMA application_id = {int.from_bytes(APPLICATION_ID, 'big')}; PRAGMA user_version = {FORMAT};"
+            database.executescript(f"BEGIN; {TABLES} {header} COMMIT;")
             _empty_outdated(database)
             yield Store(database)
             database.commit()
@@ -208,7 +222,7 @@ def open_store(path: Path | None) -> Iterator[Store]:
 
 
 def _empty_outdated(database: sqlite3.Connection) -> None:
-    """Empty the tables that another version of an algorithm filled."""
+    """Empty each table that other versions of its algorithms filled."""
     kept = dict(database.execute("SELECT filled, versions FROM versions"))
     for table, versions in VERSIONS.items():
         if kept.get(table, json.dumps([1] * len(versions))) != json.dumps(versions):
@@ -221,7 +235,7 @@ def _unusable(path: Path | None, error: Exception) -> DataError:
 
 
 def _prepare(path: Path) -> None:
-    """Make the folder; refuse another program's file, and remove a cache of another format."""
+    """Create the folder, refuse a file of another program, and delete a cache of another format."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and _format_of(path) not in (0, FORMAT):
@@ -231,16 +245,16 @@ def _prepare(path: Path) -> None:
 
 
 def _format_of(path: Path) -> int:
-    """Return the format of a cache, 0 of an empty file.
+    """Return the format of a cache, and 0 for an empty file.
 
-    Only the head is looked at, as SQLite itself may change a file, such as one that another program is at work on.
+    This reads the header itself, because SQLite may change a file that it opens and that another program is using.
 
     Source: "Database File Format" of SQLite, section 1.3.
     """
     with path.open("rb") as file:
         head = file.read(100)
-    if head and (head[:16] != MAGIC or head[68:72] != OURS):
+    if head and (head[:16] != MAGIC or head[68:72] != APPLICATION_ID):
         raise DataError(
-            f"{path}: not a cache that fxkit made, so it is left as it is; give the name of a new file with --cache"
+            f"{path}: not a cache of fxkit; it was left unchanged; give the name of a new file with --cache"
         )
-    return int.from_bytes(head[60:64], "big")
+    return int.from_bytes(head[60:64], "big")  # user_version

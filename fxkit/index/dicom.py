@@ -1,7 +1,7 @@
-"""Whose films DICOM files say that they are: which ids can be used, and where they contradict others.
+"""Read the patient, study and film ids of DICOM files, and decide which of them can be used to group films.
 
-Exports are anonymised in many ways: ids are emptied, replaced by a word, by the same id in all files, or by one made
-anew for each file. An id that groups films of several patients is as harmful as one that is missing.
+Exports are anonymised in many ways. An id may be emptied or replaced: by a word, by the same id in all files, or by a
+new id in each file. An id that groups films of several patients is as harmful as a missing id.
 """
 
 import re
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.index.scan import Found, some
+from fxkit.index.scan import ScannedFile, some
 from preprocess.dicom import is_dicom, open_dicom
 
 
 @dataclass(frozen=True)
 class DicomIds:
-    """Ids as they stand in a file, without space around them; "" where there is none.
+    """The ids in a file, without surrounding space; "" if missing.
 
     Source: DICOM PS3.3, modules Patient, General Study, General Equipment and SOP Common.
 
-    Args:
-        patient: PatientID (0010,0020); unique for its issuer only.
+    Attributes:
+        patient: PatientID (0010,0020); unique only within its issuer.
         issuer: IssuerOfPatientID (0010,0021).
-        study: StudyInstanceUID (0020,000D); a study is of one patient.
+        study: StudyInstanceUID (0020,000D); a study belongs to one patient.
         film: SOPInstanceUID (0008,0018).
         institution: InstitutionName (0008,0080).
     """
@@ -46,10 +46,15 @@ KEYWORDS = {
 
 
 def read_ids(path: str | Path, data: bytes) -> DicomIds | None:
-    """Return the ids of a file from its bytes; None where it is no DICOM.
+    """Return the ids of a DICOM file; None for other files.
+
+    Args:
+        path: of the file; its extension helps to recognise DICOM.
+        data: the bytes of the file.
 
     Raises:
-        ImageError: the extra is missing, or the file is not DICOM though its name or its preamble says so.
+        ImageError: the extra for DICOM is not installed, or the file is not DICOM although its name or preamble says
+            so.
     """
     if not is_dicom(path, data):
         return None
@@ -60,13 +65,13 @@ def read_ids(path: str | Path, data: bytes) -> DicomIds | None:
 def _text(dataset: Any, keyword: str) -> str:
     try:
         value = dataset.get(keyword)
-    except Exception:  # noqa: BLE001  one damaged element of a film that can be read
+    except Exception:  # noqa: BLE001  the element is damaged, but the film is readable
         return ""
-    values = [value] if isinstance(value, str) else value or []  # of several, which the standard forbids, all
+    values = [value] if isinstance(value, str) else value or []  # the standard forbids several values; keep all
     return " ".join("\\".join(map(str, values)).replace("\0", " ").split())
 
 
-# what stands for a patient or a place in anonymised files, in small letters and digits; "anon17" is a pseudonym
+# Words that replace a patient or an institution in anonymised files, in lower case; "anon17" is a pseudonym.
 PLACEHOLDER = re.compile(
     r"[0x]*|anon(ym(ous(patient)?|i[sz]ed?)?)?|de?id(entified)?|removed|redacted|deleted|cleared|hidden|masked|private"
     r"|none|null|nil|nan?|not(available|applicable)|unk(nown)?|undefined|missing|empty|blank|default|test"
@@ -75,19 +80,22 @@ PLACEHOLDER = re.compile(
 
 UID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}")
 
-SHORTEST_UID = 12  # characters: 1.2.3.4.5 and the like stand where a program had to write something
+SHORTEST_UID = 12  # characters; programs write shorter ones, such as 1.2.3.4.5, as placeholders
 
-MANY, SHARE = 50, 0.1  # films of one id, and their share of all films with ids, beyond which it is no patient's
+# An id is a placeholder if it is on more than MANY films and on more than this fraction of all films with such ids.
+MANY, COMMON_FRACTION = 50, 0.1
 
 
 @dataclass(frozen=True)
-class Marks:
-    """Usable ids of every file, "" where there is none; files that share one belong together.
+class UsableIds:
+    """The ids of every file that can be used, "" if none. Files that share an id belong together.
 
-    Args:
-        patients: PatientID, with its issuer where that is needed to tell patients apart.
-        studies, films: UIDs.
-        sites: institutions.
+    Attributes:
+        patients: PatientID, with the issuer if different patients have the same PatientID.
+        studies: StudyInstanceUID.
+        films: SOPInstanceUID.
+        sites: InstitutionName.
+        notes: messages for the user.
     """
 
     patients: tuple[str, ...]
@@ -97,18 +105,18 @@ class Marks:
     notes: tuple[str, ...] = ()
 
 
-def marks_of(files: Sequence[Found], ids: Sequence[DicomIds | None], films: Sequence[str]) -> Marks:
-    """Return the ids that can be used, and what a user should be told of them.
+def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | None], films: Sequence[str]) -> UsableIds:
+    """Drop placeholders and contradictory ids, and collect notes for the user.
 
     Args:
-        files: and the patients that a CSV file names.
-        ids: of each file; None where it is no DICOM.
-        films: of each file, by names, bytes and pixels.
+        files: with the patients that a CSV file names.
+        ids: ids of each file; None for a file that is not DICOM.
+        films: film of each file by names, bytes and pixels.
     """
     known = [one or DicomIds() for one in ids]
     if not any(ids):
         empty = ("",) * len(known)
-        return Marks(empty, empty, empty, empty)
+        return UsableIds(empty, empty, empty, empty)
     notes: list[str] = []
     patients = _with_issuers([replace_placeholder(one.patient) for one in known], known)
     patients = _without_common("PatientID", patients, films, notes)
@@ -118,15 +126,16 @@ def marks_of(files: Sequence[Found], ids: Sequence[DicomIds | None], films: Sequ
     uids = _without_common("SOPInstanceUID", [_uid(one.film) for one in known], films, notes)
     uids = _without_torn("SOPInstanceUIDs", uids, owners, notes)
     sites = [replace_placeholder(one.institution) for one in known]
-    marked = [number for number, one in enumerate(ids) if one]
+    dicom_files = [number for number, one in enumerate(ids) if one]
     given = any(file.patient for file in files)
-    told = _patient_notes([patients[n] for n in marked], [films[n] for n in marked], given)
-    notes = [*told, *notes, *_one_film(uids, films), *_at_odds(files, patients), *_site_notes(files, sites)]
-    return Marks(tuple(patients), tuple(studies), tuple(uids), tuple(sites), tuple(notes))
+    patient_notes = _patient_notes([patients[n] for n in dicom_files], [films[n] for n in dicom_files], given)
+    notes = [*patient_notes, *notes, *_note_joined_films(uids, films), *_warn_of_contradictions(files, patients)]
+    notes += _site_notes(files, sites)
+    return UsableIds(tuple(patients), tuple(studies), tuple(uids), tuple(sites), tuple(notes))
 
 
 def replace_placeholder(text: str) -> str:
-    """Return text, or "" where it names nobody: a word such as ANON, or only zeros, x or signs."""
+    """Return text, or "" if it is a placeholder: a word such as ANON, or only zeros, x and punctuation."""
     plain = "".join(sign for sign in text.casefold() if sign.isalnum())
     return "" if PLACEHOLDER.fullmatch(plain) else text
 
@@ -136,7 +145,7 @@ def _uid(text: str) -> str:
 
 
 def _with_issuers(patients: Sequence[str], ids: Sequence[DicomIds]) -> list[str]:
-    """Two hospitals number their patients alike: tell those apart where every file of a number names its issuer."""
+    """Add the issuer to a PatientID that several issuers use, if every file with that PatientID names its issuer."""
     issuers = defaultdict(set)
     for patient, one in zip(patients, ids, strict=True):
         issuers[patient].add(replace_placeholder(one.issuer))
@@ -148,91 +157,92 @@ def _with_issuers(patients: Sequence[str], ids: Sequence[DicomIds]) -> list[str]
 
 
 def _without_common(name: str, values: Sequence[str], films: Sequence[str], notes: list[str]) -> list[str]:
-    """Empty what stands on too many films to be one patient's, study's or film's."""
+    """Drop ids that are on too many films to belong to one patient, study or film."""
     having = _sets(values, films)
     total = len(set().union(*having.values()))
-    common = {value for value, own in having.items() if len(own) > max(MANY, SHARE * total)}
+    common = {value for value, own in having.items() if len(own) > max(MANY, COMMON_FRACTION * total)}
     notes += [
-        f"WARNING: the {name} {value} stands on {len(having[value])} of {total} films, too many for one: it is taken "
-        "for a placeholder and groups nothing"
+        f"WARNING: the {name} {value} is on {len(having[value])} of {total} films, too many to be real: it is ignored "
+        "as a placeholder"
         for value in sorted(common)
     ]
     return ["" if value in common else value for value in values]
 
 
 def _without_torn(name: str, uids: Sequence[str], patients: Sequence[str], notes: list[str]) -> list[str]:
-    """Empty UIDs that stand on films of several patients."""
+    """Drop UIDs that are on films of several patients."""
     torn = {uid: owners for uid, owners in _sets(uids, patients).items() if len(owners) > 1}
     if torn:
-        told = some(f"{uid} ({some(sorted(owners))})" for uid, owners in sorted(torn.items()))
+        listed = some(f"{uid} ({some(sorted(owners))})" for uid, owners in sorted(torn.items()))
         notes.append(
-            f"WARNING: {len(torn)} {name} stand on films of several patients: {told}; they group nothing; find out "
-            "how these files were anonymised"
+            f"WARNING: {len(torn)} {name} are on films of several patients: {listed}; they are ignored; find out how "
+            "these files were anonymised"
         )
     return ["" if uid in torn else uid for uid in uids]
 
 
 def _patient_notes(patients: Sequence[str], films: Sequence[str], given: bool) -> list[str]:
-    """Tell how many DICOM files name their patient, and whether they do so in earnest."""
+    """Report how many DICOM files name their patient, and whether the PatientIDs look real."""
     without = sum(not patient for patient in patients)
     notes = []
     if without < len(patients):
         notes.append(
-            f"{len(patients) - without} DICOM files are grouped by their PatientIDs, which stand in the manifest and "
-            "on the pages where no column patient names others: anonymise them before you pass these on"
+            f"{len(patients) - without} DICOM files are grouped by their PatientIDs. The manifest and the pages show "
+            "these unless a column patient gives others: anonymise them before you share these files"
         )
     if without:
+        remedy = "" if given else "; a CSV file with a column patient can name the patients"
         notes.append(
-            f"{without} of {len(patients)} DICOM files have no PatientID that can be used (none, a placeholder such as "
-            f"ANON, or one for too many films){'' if given else '; a CSV file with a column patient can name them'}"
+            f"{without} of {len(patients)} DICOM files have no usable PatientID (none, a placeholder such as ANON, or "
+            f"one that is on too many films){remedy}"
         )
     having = _sets(patients, films)
     if len(having) > 1 and all(len(own) == 1 for own in having.values()):
         notes.append(
-            f"each of the {len(having)} PatientIDs stands on one film alone: if they were made anew for each film, "
-            "films of one patient may stand in several splits"
+            f"each of the {len(having)} PatientIDs is on one film only: if each film got a new PatientID, films of one "
+            "patient may be in several splits"
         )
     return notes
 
 
-def _one_film(uids: Sequence[str], films: Sequence[str]) -> list[str]:
-    """Tell of films that SOPInstanceUIDs alone make one."""
+def _note_joined_films(uids: Sequence[str], films: Sequence[str]) -> list[str]:
+    """Report films that only their SOPInstanceUIDs show to be one."""
     shared = [sorted(own) for _, own in sorted(_sets(uids, films).items()) if len(own) > 1]
     if not shared:
         return []
-    told = some(" = ".join(own) for own in shared)
-    return [f"{len(shared)} SOPInstanceUIDs stand on films of different names, which count as one each: {told}"]
+    listed = some(" = ".join(names) for names in shared)
+    return [f"{len(shared)} SOPInstanceUIDs are on films with different names; each counts as one film: {listed}"]
 
 
-def _site_notes(files: Sequence[Found], sites: Sequence[str]) -> list[str]:
+def _site_notes(files: Sequence[ScannedFile], sites: Sequence[str]) -> list[str]:
     taken = [site for file, site in zip(files, sites, strict=True) if site and not file.site]
     if not taken:
         return []
     names = sorted(set(taken))
-    return [f"sites of {len(taken)} DICOM files are their institutions, {len(names)} in all: {some(names)}"]
+    return [f"the site of {len(taken)} DICOM files is their InstitutionName ({len(names)} sites): {some(names)}"]
 
 
-def _at_odds(files: Sequence[Found], patients: Sequence[str]) -> list[str]:
-    """Tell where the CSV's patients and the PatientIDs do not divide the files alike."""
+def _warn_of_contradictions(files: Sequence[ScannedFile], patients: Sequence[str]) -> list[str]:
+    """Warn if the column patient of the CSV file and the PatientIDs divide the files differently."""
     given = [file.patient for file in files]
     pairs = [
         ("patients in the column patient have several PatientIDs", _sets(given, patients)),
-        ("PatientIDs stand under several patients of the column patient", _sets(patients, given)),
+        ("PatientIDs belong to several patients of the column patient", _sets(patients, given)),
     ]
-    torn = [(told, {name: own for name, own in sets.items() if len(own) > 1}) for told, sets in pairs]
+    torn = [(text, {name: values for name, values in sets.items() if len(values) > 1}) for text, sets in pairs]
     return [
-        f"WARNING: {len(found)} {told}: "
-        f"{some(f'{name} ({some(sorted(own))})' for name, own in sorted(found.items()))}; the films of each are kept "
-        "in one group; correct the column patient, or leave the files' ids out with --no-dicom-ids"
-        for told, found in torn
-        if found
+        f"WARNING: {len(sets)} {text}: "
+        f"{some(f'{name} ({some(sorted(values))})' for name, values in sorted(sets.items()))}; all their films stay in "
+        "one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids"
+        for text, sets in torn
+        if sets
     ]
 
 
 def _sets(names: Sequence[str], values: Sequence[str]) -> dict[str, set[str]]:
-    """Return of each name the values that stand beside it; what is empty does not count."""
-    found = defaultdict(set)
+    """Return name -> its values; empty names and values are skipped."""
+    sets = defaultdict(set)
     for name, value in zip(names, values, strict=True):
         if name and value:
-            found[name].add(value)
-    return dict(found)
+            sets[name].add(value)
+    return dict(sets)

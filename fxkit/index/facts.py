@@ -1,4 +1,4 @@
-"""What can be said of an image file without looking at the film: its size, encoding, exposure and border."""
+"""Facts of an image file that do not depend on what the film shows: size, encoding, brightness and border."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from PIL import Image
 from preprocess.dicom import is_dicom, open_dicom
 from preprocess.images import open_picture, to_grey8
 
-FRAME = 0.02  # of the shorter side: how wide the frame is whose pixels are the border
+FRAME_FRACTION = 0.02  # width of the border, as a fraction of the shorter side
 
-CORNER = 0.08  # of the shorter side: legs of the corner triangles, which turning a film leaves black
+CORNER_FRACTION = 0.08  # legs of the corner triangles, as a fraction of the shorter side; turned films have them black
 
-BLACK, SATURATED = 5, 254  # of 255: JPEG moves a black or white pixel by a few steps
+BLACK, SATURATED = 5, 254  # grey values of 255 up to and from which a pixel counts; JPEG changes them by a few steps
 
-SOFTWARE = 305  # EXIF and TIFF tag
+SOFTWARE_TAG = 305  # of EXIF and TIFF
 
-# Luminance table of quality 50, sorted, as files differ in its order: ITU-T T.81 (1992), table K.1
+# Luminance table of quality 50: ITU-T T.81 (1992), table K.1. Sorted, because files differ in the order.
 LUMINANCE = np.sort([
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
     14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
@@ -30,16 +30,19 @@ LUMINANCE = np.sort([
 
 @dataclass(frozen=True)
 class FileFacts:
-    """Facts of one file; brightness is a fraction of the full scale, shares are of pixels, 0 to 1.
+    """The facts of one file. Brightness is a fraction of the full scale; shares are fractions of pixels.
 
-    Args:
-        bits: that the brightness takes: 8, 12 (in a file of 16, where none is above 4095) or 16; of DICOM what it says.
-        jpeg_quality: 1 to 100 on the scale of the Independent JPEG Group; None where the file is no JPEG.
-        p1: brightness of the 1st percentile, p99 of the 99th.
-        border_constant: share of the border that has the commonest brightness, give or take one step of 255.
+    Attributes:
+        bits: bit depth. DICOM files state it; other files have 8, 12 (16-bit files without a value above 4095) or 16.
+        jpeg_quality: 1 to 100 on the scale of the Independent JPEG Group; None if the file is not a JPEG.
+        mean, median: brightness.
+        p1, p99: 1st and 99th percentile of the brightness.
+        black, saturated: share of black and of saturated pixels.
+        border_black: black share of the border.
+        border_constant: share of the border with the most common grey value, within one step of 255.
         corner_black: black share of the four corner triangles.
-        tagged: whether the file has EXIF data, or names the software or device that wrote it.
-        software: that name.
+        tagged: whether the file has EXIF data or names the software or device that wrote it.
+        software: name of that software or device.
     """
 
     path: str
@@ -64,30 +67,36 @@ class FileFacts:
 
     @property
     def aspect(self) -> float:
-        """Width over height."""
+        """Width divided by height."""
         return self.width / self.height
 
 
 @dataclass(frozen=True)
 class _Head:
     format: str
-    bits: int | None  # None: as the pixels show
+    bits: int | None  # None if the pixels decide
     jpeg_quality: int | None
     tagged: bool
     software: str
 
 
 def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
-    """Return the facts of a file from its bytes and its decoded image (H, W) or (H, W, 3), uint8 or uint16."""
+    """Return the facts of a file.
+
+    Args:
+        path: of the file; its extension helps to recognise DICOM.
+        data: the bytes of the file.
+        image: the decoded image, (H, W) or (H, W, 3), uint8 or uint16.
+    """
     head = _dicom_head(path, data) if is_dicom(path, data) else _picture_head(path, data)
-    shown = 8 if image.dtype == np.uint8 else 12 if image.max() < 4096 else 16
+    pixel_bits = 8 if image.dtype == np.uint8 else 12 if image.max() < 4096 else 16
     return FileFacts(
         path=path,
         size_bytes=len(data),
         format=head.format,
         width=image.shape[1],
         height=image.shape[0],
-        bits=head.bits or shown,
+        bits=head.bits or pixel_bits,
         channels=1 if image.ndim == 2 else image.shape[2],
         jpeg_quality=head.jpeg_quality,
         **_pixel_facts(to_grey8(image)),
@@ -106,10 +115,10 @@ def _picture_head(path: str, data: bytes) -> _Head:
 
 def _software(picture: Image.Image) -> str:
     try:
-        told = picture.getexif().get(SOFTWARE) or picture.info.get("Software") or ""
-    except Exception:  # noqa: BLE001  damaged EXIF of a picture that is whole
-        told = ""
-    return " ".join(str(told).replace("\0", " ").split())
+        name = picture.getexif().get(SOFTWARE_TAG) or picture.info.get("Software") or ""
+    except Exception:  # noqa: BLE001  the EXIF data are damaged, but the picture is not
+        name = ""
+    return " ".join(str(name).replace("\0", " ").split())
 
 
 def _dicom_head(path: str, data: bytes) -> _Head:
@@ -120,16 +129,18 @@ def _dicom_head(path: str, data: bytes) -> _Head:
 
 
 def jpeg_quality(table: Sequence[int]) -> int:
-    """Return the quality, 1 to 100, whose luminance table is nearest to this one of 64 steps.
+    """Return the JPEG quality, 1 to 100, whose luminance table is nearest to a given table of 64 steps.
 
-    Other encoders' scales differ: of their files it says how coarse they are, not what was asked for.
+    Some encoders use another scale. For their files the value says how coarse the compression is, not which quality
+    was set.
+
     Source: jpeg_set_quality of libjpeg (Independent JPEG Group).
     """
     return int(np.abs(np.log(TABLES) - np.log(np.sort(np.maximum(table, 1)))).sum(axis=1).argmin()) + 1
 
 
 def _tables() -> NDArray[np.float64]:
-    """(100, 64): the sorted luminance table of each quality from 1 on."""
+    """Return the sorted luminance tables, (100, 64), of the qualities 1 to 100."""
     quality = np.arange(1, 101)[:, None]
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     return np.asarray(np.clip((LUMINANCE * scale + 50) // 100, 1, 255), float)
@@ -159,15 +170,16 @@ def _pixel_facts(grey: NDArray[np.uint8]) -> Mapping[str, float]:
 
 
 def _border(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(256,) shares of the frame's pixels at each brightness."""
-    wide = max(1, round(FRAME * min(grey.shape)))
+    """Return the share of the border, (256,), at each grey value."""
+    wide = max(1, round(FRAME_FRACTION * min(grey.shape)))
     sides = (grey[:wide], grey[-wide:], grey[wide:-wide, :wide], grey[wide:-wide, -wide:])
     frame = np.concatenate([side.ravel() for side in sides])
     return np.bincount(frame, minlength=256) / len(frame)
 
 
 def _corners(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    leg = max(1, math.ceil(CORNER * min(grey.shape)))
+    """Return the pixels of the four corner triangles."""
+    leg = max(1, math.ceil(CORNER_FRACTION * min(grey.shape)))
     inside = np.arange(leg)[:, None] + np.arange(leg) < leg
     views = (grey, grey[::-1], grey[:, ::-1], grey[::-1, ::-1])
     return np.concatenate([view[:leg, :leg][inside] for view in views])

@@ -1,9 +1,9 @@
-"""Find which of the films of a store are copies of each other."""
+"""Find copies among the films of a store: search candidates, compare them, and grow groups."""
 
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,30 +14,31 @@ from threadpoolctl import threadpool_limits
 
 from fxkit.errors import DataError
 from fxkit.index.cache import Candidate, Hashes, Store
-from fxkit.index.copies import candidates as votes
-from fxkit.index.copies.compare import Evidence, compare
+from fxkit.index.copies.candidates import find_candidates
+from fxkit.index.copies.compare import Evidence, compare_films
 from fxkit.index.copies.features import Features
-from fxkit.index.copies.grow import FEW, Pair, grow, score
+from fxkit.index.copies.grow import FEW, Pair, grow_groups, score
 
 COLUMNS = ("first", "second")
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Pairs of SHA-256 that are copies, and that are not."""
+    """The user's verdicts as pairs of SHA-256: pairs that are copies, and pairs that are not."""
 
-    accepted: tuple[tuple[str, str], ...] = ()
-    rejected: tuple[tuple[str, str], ...] = ()
+    accepted: tuple[Hashes, ...] = ()
+    rejected: tuple[Hashes, ...] = ()
 
 
 NO_VERDICTS = Verdicts()
 
 
-def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Read pairs of paths as pairs of SHA-256; none where path is None.
+def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[Hashes, ...]:
+    """Read a CSV file of pairs of paths; return pairs of SHA-256.
 
     Args:
-        hashes: of each known path; empty where the file is unreadable.
+        path: the CSV file, with the columns first and second. None gives no pairs.
+        hashes: SHA-256 of each path of the data set; "" for an unreadable file.
     Raises:
         DataError: the file cannot be read, a column is missing, or a path is unknown or unreadable.
     """
@@ -55,40 +56,47 @@ def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[tuple[s
         for column, name in zip(COLUMNS, names, strict=True):
             if not hashes.get(name):
                 raise DataError(
-                    f"{path}, row {line}: {column} {name!r} is no readable film of this data set; expected the columns "
-                    "first and second with paths as the manifest has them"
+                    f"{path}, row {line}: {column} {name!r} is not a readable film of this data set; expected the "
+                    "columns first and second with paths as they stand in the manifest"
                 )
         pairs.append((hashes[names[0]], hashes[names[1]]))
     return tuple(pairs)
 
 
-PART = 60  # comparisons handed out at once; each film's features are some 100 kB
+BATCH_PAIRS = 60  # comparisons that a process gets at once; the features of a film take about 100 kB
 
-MANY = 4  # films of a group, whose share in the votes each of them may be too few ...
+# A film with many copies has its votes divided among them, down to too few for each. Films that are still alone are
+# therefore compared with a few films of each large group, ...
+LARGE_GROUP = 4  # files from which a group is large
 
-SHOWN = 3  # ... so that lone films are compared with the likeliest of so many of each such group, ...
+FILMS_PER_GROUP = 3  # films of each large group that lone films are compared with
 
-TURNS = 2  # ... and once more with others
+TURNS = 2  # ... and then with the next few
 
 
 @dataclass(frozen=True)
 class Link:
-    """Two files, by their SHA-256, found to show one film, or nearly."""
+    """Two files, by their SHA-256, that show the same film or similar films."""
 
     first: str
     second: str
     evidence: Evidence
-    joined: bool  # it joined two groups; others were seen and did not suffice
+    joined: bool  # whether this link merged two groups
 
     @property
     def score(self) -> float:
-        """The log odds that they are copies."""
+        """Log odds that the two files are copies."""
         return score(self.evidence)
 
 
 @dataclass(frozen=True)
 class Copies:
-    """What pixels tell of files: the group of each SHA-256, and the links between them, least certain first."""
+    """The copies found by comparing pixels.
+
+    Attributes:
+        groups: SHA-256 of each file -> name of its group. Files of one group are copies.
+        links: links between files, the least certain first.
+    """
 
     groups: dict[str, str]
     links: tuple[Link, ...]
@@ -105,103 +113,119 @@ def find_copies(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Copies:
-    """Find the copies among files whose features are in the store; what was seen between pairs is kept there.
+    """Find the copies among files whose features are in the store. The store keeps the evidence of every comparison.
 
     Args:
-        hashes: SHA-256 of the files; those without features stand alone.
-        verdicts: pairs that are joined, and pairs that are kept apart, whatever their pixels say.
-        progress: called with the comparisons made, and those that there are at most.
+        hashes: SHA-256 of the files; files without features are left out.
+        verdicts: pairs that are joined, and pairs that are kept apart, whatever their pixels show.
+        progress: called with the number of comparisons that gave evidence and the expected number.
     """
-    known = store.known()
-    names = sorted({*hashes} & known)
+    names = sorted({*hashes} & store.known())
     threads = min(jobs, cpu_count())
-    possible = _candidates(store, "all", names, threads)
-    seen: dict[Pair, Evidence] = {}
+    candidates = _candidates(store, "all", names, threads)
+    n_candidates, evidence = len(candidates), dict[Pair, Evidence]()
 
-    def look(pairs: Sequence[Pair]) -> list[Evidence | None]:
-        found = compare_pairs(store, [(names[a], names[b]) for a, b in pairs], jobs)
-        seen.update((pair, evidence) for pair, evidence in zip(pairs, found, strict=True) if evidence)
+    def compare(pairs: Sequence[Pair]) -> list[Evidence | None]:
+        results = compare_pairs(store, [(names[a], names[b]) for a, b in pairs], jobs)
+        evidence.update((pair, seen) for pair, seen in zip(pairs, results, strict=True) if seen)
         if progress:
-            progress(len(seen), max(len(possible), len(seen)))  # second looks come on top
-        return found
+            progress(len(evidence), max(n_candidates, len(evidence)))  # later turns add to the first candidates
+        return results
 
-    number = {name: place for place, name in enumerate(names)}
-    accepted, rejected = (
-        {(min(pair), max(pair)) for a, b in pairs if a in number and b in number and (pair := (number[a], number[b]))}
-        for pairs in (verdicts.accepted, verdicts.rejected)
-    )
-    groups, joined = grow(len(names), possible, look, accepted, rejected)
+    accepted, rejected = _numbered(verdicts.accepted, names), _numbered(verdicts.rejected, names)
+    groups, joined = grow_groups(len(names), candidates, compare, accepted, rejected)
     for turn in range(TURNS):
-        more = _of_lone(store, names, groups, joined, turn, threads)
-        groups, new = grow(len(names), more, look, {*accepted, *joined}, rejected, patience=len(more))
-        joined += new
-    used = set(joined)
-    links = [Link(names[a], names[b], evidence, (a, b) in used) for (a, b), evidence in seen.items()]
+        candidates = _candidates_of_lone(store, names, groups, joined, turn, threads)
+        known = {*accepted, *joined}
+        groups, added = grow_groups(len(names), candidates, compare, known, rejected, patience=len(candidates))
+        joined += added
+    named = {name: names[group] for name, group in zip(names, groups, strict=True)}
+    return Copies(named, _links(names, evidence, {*joined}))
+
+
+def _numbered(pairs: Iterable[Hashes], names: Sequence[str]) -> set[Pair]:
+    """Return pairs of SHA-256 as pairs of numbers, the lower first; leave out pairs of unknown files."""
+    numbers = {name: number for number, name in enumerate(names)}
+    known = [(numbers[a], numbers[b]) for a, b in pairs if a in numbers and b in numbers]
+    return {(min(pair), max(pair)) for pair in known}
+
+
+def _links(names: Sequence[str], evidence: Mapping[Pair, Evidence], joined: Collection[Pair]) -> tuple[Link, ...]:
+    """Return the links that merged groups or are more likely copies than not, the least certain first."""
+    links = [Link(names[a], names[b], seen, (a, b) in joined) for (a, b), seen in evidence.items()]
     links = [link for link in links if link.joined or link.score >= 0]
-    return Copies(
-        {name: names[group] for name, group in zip(names, groups, strict=True)},
-        tuple(sorted(links, key=lambda link: (link.score, link.first, link.second))),
-    )
+    return tuple(sorted(links, key=lambda link: (link.score, link.first, link.second)))
 
 
-def _of_lone(
+def _candidates_of_lone(
     store: Store, names: Sequence[str], groups: Sequence[int], joined: Iterable[Pair], turn: int, threads: int
 ) -> list[Candidate]:
-    """Find candidates of lone films among a few films of each large group, those with the most links.
+    """Return candidates between films of very small groups and the best-linked films of each large group.
 
-    Many copies of a film share the votes for it, down to none that counts for each: so an original among 66 copies.
+    Many copies of a film divide its votes among them, down to too few for each. An example is an original with 66
+    copies.
     """
     films = defaultdict(list)
     for film, group in enumerate(groups):
         films[group].append(film)
-    links = Counter(film for pair in joined for film in pair)
-    lone = {film for own in films.values() if len(own) <= FEW for film in own}
-    shown = {
+    n_links = Counter(film for pair in joined for film in pair)
+    lone = {film for members in films.values() if len(members) <= FEW for film in members}
+    compared_with = {
         film
-        for own in films.values()
-        if len(own) >= MANY
-        for film in sorted(own, key=lambda film: (-links[film], film))[turn * SHOWN : (turn + 1) * SHOWN]
+        for members in films.values()
+        if len(members) >= LARGE_GROUP
+        for film in sorted(members, key=lambda film: (-n_links[film], film))[
+            turn * FILMS_PER_GROUP : (turn + 1) * FILMS_PER_GROUP
+        ]
     }
-    if not lone or not shown:
+    if not lone or not compared_with:
         return []
-    place = sorted(lone | shown)
-    asking = [number for number, film in enumerate(place) if film in lone]
-    found = _candidates(store, f"lone{turn}", [names[film] for film in place], threads, asking)
-    return [(place[a], place[b], weight) for a, b, weight in found]
+    chosen = sorted(lone | compared_with)
+    asking = [number for number, film in enumerate(chosen) if film in lone]
+    candidates = _candidates(store, f"lone{turn}", [names[film] for film in chosen], threads, asking)
+    return [(chosen[a], chosen[b], votes) for a, b, votes in candidates]
 
 
 def _candidates(
     store: Store, stage: str, names: Sequence[str], threads: int, asking: Sequence[int] = ()
 ) -> list[Candidate]:
     """Find candidates, or return those that the last run found at this stage among the same films."""
-    marks = [faiss.__version__, str(asking), *names]
-    key = f"{stage} {hashlib.sha256(chr(10).join(marks).encode()).hexdigest()}"
-    found = store.candidates(key)
-    if found is None:
-        found = votes.candidates(store.descriptors(names), threads, asking)  # hashes' order: by chance
-        store.keep_candidates(key, found)
+    inputs = [faiss.__version__, str(asking), *names]
+    key = f"{stage} {hashlib.sha256(chr(10).join(inputs).encode()).hexdigest()}"
+    candidates = store.candidates(key)
+    if candidates is None:
+        candidates = find_candidates(store.descriptors(names), threads, asking)  # hashes put films in random order
+        store.keep_candidates(key, candidates)
         store.commit()
-    return found
+    return candidates
 
 
 def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[Evidence | None]:
-    """Compare pairs of files, but for those whose evidence is known; keep it in the store."""
+    """Return the evidence of pairs of files; compare only pairs that the store does not know, and keep the results.
+
+    Args:
+        pairs: SHA-256 of the two files.
+        jobs: number of processes.
+    """
     known = store.evidence(pairs)
     new = [pair for pair in pairs if pair not in known]
-    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > PART else 1) as parallel:  # products are small
-        for first in range(0, len(new), PART * jobs):
-            parts = [new[start : start + PART] for start in range(first, min(first + PART * jobs, len(new)), PART)]
+    # the matrix products are small, so threads within a process only cost time
+    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > BATCH_PAIRS else 1) as parallel:
+        for first in range(0, len(new), BATCH_PAIRS * jobs):
+            last = min(first + BATCH_PAIRS * jobs, len(new))
+            batches = [new[start : start + BATCH_PAIRS] for start in range(first, last, BATCH_PAIRS)]
             tasks = (
-                delayed(_compare)({name: store.features(name) for p in part for name in p}, part) for part in parts
+                delayed(_compare)({name: store.features(name) for pair in batch for name in pair}, batch)
+                for batch in batches
             )
-            for part, found in zip(parts, parallel(tasks), strict=True):
-                fresh = dict(zip(part, found, strict=True))
-                store.add_evidence(fresh)
-                known |= fresh
+            for batch, results in zip(batches, parallel(tasks), strict=True):
+                evidence = dict(zip(batch, results, strict=True))
+                store.add_evidence(evidence)
+                known |= evidence
             store.commit()
     return [known[pair] for pair in pairs]
 
 
 def _compare(films: Mapping[str, Features], pairs: Sequence[Hashes]) -> list[Evidence | None]:
-    cv2.setNumThreads(1)  # films are many; threads within one would only get in each other's way
-    return [compare(films[first], films[second]) for first, second in pairs]
+    cv2.setNumThreads(1)  # many pairs are compared at once; threads within one would only wait for each other
+    return [compare_films(films[first], films[second]) for first, second in pairs]

@@ -1,4 +1,4 @@
-"""What a user should be told of a data set that was indexed: copies, patients and leaks."""
+"""Notes for the user on an indexed data set: copies, patients and leaks."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,39 +7,40 @@ from fxkit.data.groups import film_keys
 from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies
-from fxkit.index.scan import Found, film_path, some
+from fxkit.index.scan import ScannedFile, film_path, some
 
 
 def twin_notes(records: Sequence[Record]) -> list[str]:
-    """Tell of byte-identical files, above all of those under two classes."""
+    """Report byte-identical files, and warn if they have different classes."""
     twins = find_identical_files(records)
     notes = []
     if twins:
-        notes.append(f"{sum(map(len, twins))} files are byte-identical to another; each set is kept in one group")
+        notes.append(f"{sum(map(len, twins))} files are byte-identical to another file; each set stays in one group")
     torn = [files for files in twins if len({r.label for r in files}) > 1]
     if torn:
-        shown = some([" = ".join(r.path for r in files) for files in torn])
+        listed = some([" = ".join(r.path for r in files) for files in torn])
         notes.append(
-            f"WARNING: {sum(map(len, torn))} byte-identical files stand under different classes: "
-            f"{shown}; find out which label is right"
+            f"WARNING: {sum(map(len, torn))} byte-identical files have different classes: {listed}; find out which "
+            "label is correct"
         )
     return notes
 
 
 def unknown_patients(records: Sequence[Record]) -> list[str]:
+    """Report files without a known patient."""
     without = sum(not r.patient for r in records)
     if not without:
         return []
     if without == len(records):
         return [
-            "no patients are known: films of one patient may stand in several splits; a CSV file with a column "
-            "patient prevents that"
+            "no patients are known: films of one patient may be in several splits; to prevent that, index a CSV file "
+            "with a column patient"
         ]
-    return [f"{without} of {len(records)} files have no patient: they are grouped by film instead"]
+    return [f"{without} of {len(records)} files have no patient and are grouped by film instead"]
 
 
 def torn_names(records: Sequence[Record]) -> list[str]:
-    """Tell of copies, by their names, that `separate_films` had to part."""
+    """Report film names that `separate_films` had to divide among patients."""
     owners: dict[str, set[str]] = defaultdict(set)
     for record in records:
         name = record.film.removesuffix(f" of {record.group}")
@@ -49,18 +50,23 @@ def torn_names(records: Sequence[Record]) -> list[str]:
     if not torn:
         return []
     return [
-        f"{len(torn)} films have copies, by their names, of different patients: {some(torn)}; they count as different "
-        "films and may stand in different splits; correct the column patient if they are copies"
+        f"{len(torn)} film names belong to several patients: {some(torn)}; the files of each patient count as a film "
+        "of their own and may be in different splits; if they are copies, correct the column patient"
     ]
 
 
 def leak_notes(records: Sequence[Record], way: str) -> list[str]:
+    """Report how much of the test part leaks.
+
+    Args:
+        way: "keep" or "random", as in `IndexOptions.split`.
+    """
     found = count_leaks(records)
     if not found.files:
         return []
-    told = "the given split" if way == "keep" else "this random split of files"
+    split = "the given split" if way == "keep" else "this random split of files"
     text = (
-        f"{told}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
+        f"{split}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
         f"training; {_share(found.grouped_files, found.files)} share their group (patient or film); "
         f"{found.leaked_films} of {found.films} test films and {found.leaked_groups} of "
         f"{found.groups} test groups are affected"
@@ -74,11 +80,13 @@ def _share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100 * part / whole:.1f} %)"
 
 
-def copy_notes(records: Sequence[Record], files: Sequence[Found], copies: Copies, ids: Sequence[str] = ()) -> list[str]:
-    """Tell what was found by pixels alone, and where they contradict patients, classes or names.
+def copy_notes(
+    records: Sequence[Record], files: Sequence[ScannedFile], copies: Copies, ids: Sequence[str] = ()
+) -> list[str]:
+    """Report copies that only pixels show, and warn if copies contradict patients, classes or names.
 
     Args:
-        ids: of the patient that each DICOM file names.
+        ids: PatientID of each file; "" if it has none. Default: no file has one.
     """
     sets: dict[str, list[int]] = defaultdict(list)
     for number, record in enumerate(records):
@@ -86,23 +94,27 @@ def copy_notes(records: Sequence[Record], files: Sequence[Found], copies: Copies
             sets[copies.groups[record.sha256]].append(number)
     names = film_keys([film_path(file) for file in files])
     films = {group: sorted({names[number] for number in numbers}) for group, numbers in sets.items()}
-    by_pixels = {group: called for group, called in films.items() if len(called) > 1}
+    by_pixels = {group: film_names for group, film_names in films.items() if len(film_names) > 1}
     notes = []
     if by_pixels:
         notes.append(
-            f"{sum(map(len, by_pixels.values()))} films of different names are copies of each other by their pixels, "
-            f"in {len(by_pixels)} sets: {some(' = '.join(called) for called in by_pixels.values())}"
+            f"{sum(map(len, by_pixels.values()))} films with different names are copies by their pixels, in "
+            f"{len(by_pixels)} sets: {some(' = '.join(film_names) for film_names in by_pixels.values())}"
         )
-    for mend, called, values in (
+    for remedy, quantity, values in (
         ("correct the column patient", "patients", [file.patient for file in files]),
         ("find out how the files were anonymised", "PatientIDs", ids or [""] * len(files)),
         ("correct the column label", "classes", [record.label for record in records]),
     ):
-        notes += _at_odds(mend, called, [[values[n] for n in numbers] for numbers in sets.values()], films)
-    return notes + _names_alone(records, names, copies)
+        notes += _warn_of_contradictions(
+            remedy, quantity, [[values[n] for n in numbers] for numbers in sets.values()], films
+        )
+    return notes + _report_copies_by_name_only(records, names, copies)
 
 
-def _at_odds(mend: str, called: str, values: Sequence[Sequence[str]], films: dict[str, list[str]]) -> list[str]:
+def _warn_of_contradictions(
+    remedy: str, quantity: str, values: Sequence[Sequence[str]], films: dict[str, list[str]]
+) -> list[str]:
     torn = [
         f"{' = '.join(names[:2])} ({some(sorted({*known} - {''}))})"
         for known, names in zip(values, films.values(), strict=True)
@@ -111,13 +123,13 @@ def _at_odds(mend: str, called: str, values: Sequence[Sequence[str]], films: dic
     if not torn:
         return []
     return [
-        f"WARNING: {len(torn)} sets of copies, by their pixels, stand under different {called}: {some(torn)}; each set "
-        f"is kept in one group; look at groups.html and {mend}, or reject the pair"
+        f"WARNING: {len(torn)} sets of copies by pixels have different {quantity}: {some(torn)}; each set stays in one "
+        f"group; look at groups.html and {remedy}, or reject the pair"
     ]
 
 
-def _names_alone(records: Sequence[Record], names: Sequence[str], copies: Copies) -> list[str]:
-    """Tell of films whose files are copies by name while no pixels bear it out."""
+def _report_copies_by_name_only(records: Sequence[Record], names: Sequence[str], copies: Copies) -> list[str]:
+    """Report films whose files are copies by name but not by their pixels."""
     if not copies.groups:
         return []
     sets: dict[str, set[str]] = defaultdict(set)
@@ -128,6 +140,6 @@ def _names_alone(records: Sequence[Record], names: Sequence[str], copies: Copies
     if not apart:
         return []
     return [
-        f"{len(apart)} films have copies by their names that their pixels do not bear out: {some(apart)}; they "
-        "are kept together"
+        f"{len(apart)} films have files that are copies by name but not by their pixels: {some(apart)}; they stay "
+        "together"
     ]

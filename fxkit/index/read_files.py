@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -38,24 +38,18 @@ def read_files(
         max_pixels: larger images are unreadable.
         jobs: number of processes.
         progress: called with the number of files done and of all.
-        features: whether to compute the features by which copies are recognised. A file that was read without them
-            before is then read again.
+        features: compute the features to recognise copies by; files that were read without them are read again.
     Raises:
         WorkerError: a machine of a cluster does not see the folder.
     """
-    known = store.readings()
     states = {path: _state(root / path, max_pixels) for path in paths}
-    unchanged = {path: known[path][1] for path in paths if path in known and known[path][0] == states[path]}
-    if features:
-        with_features = store.known()
-        unchanged = {path: r for path, r in unchanged.items() if r.status != OK or r.sha256 in with_features}
-    new = [path for path in paths if path not in unchanged]
+    readings = _known_readings(store, states, features)
+    new = [path for path in paths if path not in readings]
     done = len(paths) - len(new)
     if progress and done:
         progress(done, len(paths))
     tasks = (delayed(read_file)(root.absolute(), path, max_pixels, features) for path in new)
-    results = iter(Parallel(n_jobs=jobs, return_as="generator")(tasks))
-    readings = dict(unchanged)
+    results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     for path, (reading, film_features) in zip(new, results, strict=True):
         store.add_file(path, states[path], reading, film_features)
         readings[path] = reading
@@ -66,6 +60,15 @@ def read_files(
             progress(done, len(paths))
     store.commit()
     return [readings[path] for path in paths]
+
+
+def _known_readings(store: Store, states: Mapping[str, str], features: bool) -> dict[str, Reading]:
+    """Return the readings of the files that need not be read again."""
+    known, with_features = store.readings(), store.known()
+    unchanged = {path: known[path][1] for path, state in states.items() if path in known and known[path][0] == state}
+    if not features:
+        return unchanged
+    return {path: r for path, r in unchanged.items() if r.status != OK or r.sha256 in with_features}
 
 
 def _state(path: Path, max_pixels: int) -> str:

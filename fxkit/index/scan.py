@@ -1,4 +1,4 @@
-"""Find the films of a data set: class folders, split/class folders, or a CSV file. Nothing is decoded."""
+"""List the files of a data set: class folders, split/class folders, or a CSV file. No image is decoded."""
 
 import csv
 import os
@@ -13,27 +13,29 @@ from preprocess.listing import image_paths, other_paths
 
 LAYOUTS = (
     "expected CLASS/image folders, SPLIT/CLASS/image folders (split: train, val, test, or training, valid, "
-    "testing and the like), or a CSV file with the columns path and label, and perhaps split, patient, site"
+    "testing and so on), or a CSV file with the columns path and label, and optionally split, patient, site"
 )
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file and what is said of it, before it is read."""
+class ScannedFile:
+    """A file with what its path or its CSV row says about it; the file was not read."""
 
     path: str  # relative to the root, with /
     label: str
-    split: str = ""  # train, val, test, or "" where nothing says it
+    split: str = ""  # train, val or test; "" if not given
     patient: str = ""
     site: str = ""
-    folder: str = ""  # below the root, of the data set among several that the file is of
+    folder: str = ""  # of several data sets, the folder of this one, relative to the root
 
 
 @dataclass(frozen=True)
 class Scan:
+    """The files of a data set."""
+
     root: Path
-    found: tuple[Found, ...]  # sorted by path
-    notes: tuple[str, ...]  # what was left out, and why
+    files: tuple[ScannedFile, ...]  # sorted by path
+    notes: tuple[str, ...]  # messages for the user: files that were left out, and suspicious layouts
 
 
 def scan(data: str | Path, root: str | Path | None = None) -> Scan:
@@ -41,10 +43,10 @@ def scan(data: str | Path, root: str | Path | None = None) -> Scan:
 
     Args:
         data: a folder of images, or a CSV file.
-        root: what a CSV's paths are relative to; the CSV's own folder when None.
+        root: folder that the paths in a CSV file are relative to. Default: the folder of the CSV file.
 
     Raises:
-        DataError: data is missing, of another layout, or a CSV row cannot be used.
+        DataError: the data is missing or has another layout, or a CSV row cannot be used.
     """
     data = Path(data)
     if data.is_dir():
@@ -56,8 +58,8 @@ def scan(data: str | Path, root: str | Path | None = None) -> Scan:
     return _scan_csv(data, data.parent if root is None else Path(root))
 
 
-def film_path(file: Found) -> str:
-    """Return the path without a split folder, which leads it or follows the data set's own folder."""
+def film_path(file: ScannedFile) -> str:
+    """Return the path without its split folder, which is the first folder below the folder of the data set."""
     inner = drop_split_folder(file.path.removeprefix(f"{file.folder}/") if file.folder else file.path)
     return f"{file.folder}/{inner}" if file.folder else inner
 
@@ -67,7 +69,7 @@ def film_path(file: Found) -> str:
 
 def _scan_folder(root: Path) -> Scan:
     notes: list[str] = []
-    paths = image_paths(root, on_error=lambda name, error: notes.append(f"{error}; nothing of it is indexed"))
+    paths = image_paths(root, on_error=lambda name, error: notes.append(f"{error}; its files are not indexed"))
     parts = [PurePosixPath(path).parts for path in paths]
     tops = sorted({part[0] for part in parts if len(part) > 1})
     splits = [top for top in tops if top.lower() in SPLIT_WORDS]
@@ -77,29 +79,29 @@ def _scan_folder(root: Path) -> Scan:
         others = ", ".join(top for top in tops if top not in splits)
         raise DataError(f"{root}: split folders ({', '.join(splits)}) beside others ({others}); {LAYOUTS}")
     depth = 1 if splits else 0
-    found = [
-        Found(path, part[depth], SPLIT_WORDS[part[0].lower()] if splits else "")
+    files = [
+        ScannedFile(path, part[depth], SPLIT_WORDS[part[0].lower()] if splits else "")
         for path, part in zip(paths, parts, strict=True)
         if len(part) > depth + 1
     ]
-    _check_classes(root, found)
+    _check_classes(root, files)
     stray = [path for path, part in zip(paths, parts, strict=True) if len(part) <= depth + 1]
     if stray:
-        notes.append(f"{len(stray)} images lie in no class folder and are left out: {some(stray)}")
-    notes += [*_not_looked_at(root, depth), *_wrong_level([part[depth:] for part in parts])]
-    return Scan(root, tuple(found), tuple(notes))
+        notes.append(f"{len(stray)} images lie outside the class folders and are left out: {some(stray)}")
+    notes += [*_note_other_files(root, depth), *_warn_of_wrong_level([part[depth:] for part in parts])]
+    return Scan(root, tuple(files), tuple(notes))
 
 
-def _not_looked_at(root: Path, depth: int) -> list[str]:
-    """Tell of files in class folders that are no images by their names."""
+def _note_other_files(root: Path, depth: int) -> list[str]:
+    """Report files in class folders whose names are not those of images."""
     names = [path for path in other_paths(root) if path.count("/") > depth]
     if not names:
         return []
-    return [f"{len(names)} files were not looked at, as their names are of no image format: {some(names)}"]
+    return [f"{len(names)} files are left out because their names have no image extension: {some(names)}"]
 
 
-def _wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
-    """Warn where all class folders hold the same folders: the classes may be those, below a site or the like."""
+def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
+    """Warn if all class folders hold the same folders: these may be the classes, and the upper ones sites."""
     inside: dict[str, set[str]] = {}
     for label, *rest in (part for part in parts if len(part) > 1):
         inside.setdefault(label, set()).update(rest[:1] if len(rest) > 1 else ())
@@ -108,22 +110,23 @@ def _wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
         return []
     return [
         f"WARNING: each class folder ({some(inside)}) holds the folders {some(sorted(folders))}: are these the "
-        "classes? If so, give a CSV file with the columns path, label and site, or index each folder alone"
+        "classes? If so, give a CSV file with the columns path, label and site, or index each folder separately"
     ]
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
-    """Name the first few, and how many more there are."""
+    """Return the first few names and the number of the others, as in "a, b, c and 4 more"."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def _check_classes(where: Path, found: Iterable[Found]) -> None:
-    labels = sorted({file.label for file in found})
+def _check_classes(data: Path, files: Iterable[ScannedFile]) -> None:
+    """Raise DataError unless there are two classes."""
+    labels = sorted({file.label for file in files})
     if len(labels) < 2:
-        named = f"one class only ({labels[0]!r})" if labels else "no class"
-        raise DataError(f"{where}: {named}; expected two or more; {LAYOUTS}")
+        problem = f"only one class ({labels[0]!r})" if labels else "no class"
+        raise DataError(f"{data}: {problem}; expected two or more; {LAYOUTS}")
 
 
 # ---- CSV
@@ -131,30 +134,30 @@ def _check_classes(where: Path, found: Iterable[Found]) -> None:
 
 def _scan_csv(path: Path, root: Path) -> Scan:
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected the one that the paths in {path} are relative to")
+        raise DataError(f"{root}: no such folder; expected the folder that the paths in {path} are relative to")
     rows = _read_rows(path)
-    found: dict[str, Found] = {}
-    again = 0
+    files: dict[str, ScannedFile] = {}
+    n_repeated = 0
     for line, row in rows:
-        file = _found(path, line, row, root)
-        known = found.setdefault(file.path, file)
-        if known != file:
+        file = _parse_row(path, line, row, root)
+        first = files.setdefault(file.path, file)
+        if first != file:
             raise DataError(
-                f"{path}, row {line}: {file.path} again, with other values ({_values(known)} before, "
-                f"{_values(file)} here); keep one of the two rows"
+                f"{path}, row {line}: {file.path} has other values than in an earlier row ({_values(file)} here, "
+                f"{_values(first)} before); keep one of the two rows"
             )
-        again += known is not file
-    _check_classes(path, found.values())
-    notes = (f"{path}: {again} rows repeat another row and count once",) if again else ()
-    return Scan(root, tuple(found[name] for name in sorted(found)), notes)
+        n_repeated += first is not file
+    _check_classes(path, files.values())
+    notes = (f"{path}: {n_repeated} rows repeat an earlier row and are ignored",) if n_repeated else ()
+    return Scan(root, tuple(files[name] for name in sorted(files)), notes)
 
 
-def _values(file: Found) -> str:
+def _values(file: ScannedFile) -> str:
     return ", ".join(value for value in (file.label, file.split, file.patient, file.site) if value)
 
 
 def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows with their numbers; the heading is row 1."""
+    """Return the rows of a CSV file with their row numbers; the heading is row 1."""
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             lines = list(csv.reader(file, strict=True))
@@ -168,8 +171,8 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     for line, values in enumerate(lines[1:], start=2):
         if len(values) > len(heading):
             raise DataError(
-                f"{path}, row {line}: {len(values)} values under {len(heading)} columns; put a value "
-                "that holds a comma in double quotes"
+                f"{path}, row {line}: {len(values)} values for {len(heading)} columns; put a value that contains a "
+                "comma in double quotes"
             )
         if any(values):
             rows.append((line, dict(zip(heading, (value.strip() for value in values), strict=False))))
@@ -184,12 +187,12 @@ def _check_heading(path: Path, heading: list[str]) -> None:
         return
     for name, separator in (("semicolons", ";"), ("tabs", "\t")):
         if len(heading) == 1 and separator in heading[0]:
-            raise DataError(f"{path}: its columns are separated by {name}; save it with commas")
+            raise DataError(f"{path}: the columns are separated by {name}; save the file with commas")
     shown = ", ".join(heading)[:200] or "nothing"
     raise DataError(f"{path}: no column {missing[0]!r}; its first line is: {shown}; {LAYOUTS}")
 
 
-def _found(path: Path, line: int, row: dict[str, str], root: Path) -> Found:
+def _parse_row(path: Path, line: int, row: dict[str, str], root: Path) -> ScannedFile:
     where = f"{path}, row {line}"
     split = row.get("split", "").lower()
     for name in ("path", "label"):
@@ -197,8 +200,8 @@ def _found(path: Path, line: int, row: dict[str, str], root: Path) -> Found:
             raise DataError(f"{where}: no {name}; fill it in or delete the row")
     if split and split not in SPLIT_WORDS:
         raise DataError(f"{where}: split {split!r}; expected one of {', '.join(SPLIT_WORDS)}, or nothing")
-    return Found(
-        _inside(where, row["path"], root),
+    return ScannedFile(
+        _relative_path(where, row["path"], root),
         row["label"],
         SPLIT_WORDS.get(split, "") if "split" in row else split_from_path(row["path"]),
         row.get("patient", ""),
@@ -206,76 +209,76 @@ def _found(path: Path, line: int, row: dict[str, str], root: Path) -> Found:
     )
 
 
-def _inside(where: str, name: str, root: Path) -> str:
-    """Return the path relative to root, and refuse one that leads out of it."""
+def _relative_path(where: str, name: str, root: Path) -> str:
+    """Return a path relative to root; raise DataError if it is outside of root."""
     if "\\" in name and not (root / name).exists():
         name = name.replace("\\", "/")  # written on Windows
     if os.path.isabs(name):
         name = os.path.relpath(name, root.absolute())
     relative = PurePosixPath(os.path.normpath(name))
     if relative.parts[:1] == ("..",) or not relative.parts:
-        raise DataError(f"{where}: {name} leads out of {root}; name the folder that holds all files with --root")
+        raise DataError(f"{where}: {name} is outside of {root}; give the folder that contains all files with --root")
     return str(relative)
 
 
 def scan_roots(roots: Sequence[Path]) -> Scan:
-    """List the files of several folders; paths are relative to the folder that holds them all.
+    """List the files of several folders, each of them a site. Paths are relative to their common parent folder.
 
     Raises:
-        DataError: one is no folder or lies in another, two have the same name, they share only the file system's
-            top, or one cannot be used by itself.
+        DataError: one is not a folder or lies inside another, two have the same name, their only common parent is the
+            root of the file system, or one of them cannot be indexed.
     """
     _check_roots(roots)
     parent = _parent(roots)
     scans = [(root, scan(root)) for root in sorted(roots, key=lambda root: root.absolute().as_posix())]
-    found = [
+    files = [
         replace(file, path=f"{folder}/{file.path}", site=root.resolve().name, folder=folder)
         for root, part in scans
         for folder in [os.path.relpath(root.resolve(), parent).replace(os.sep, "/")]
-        for file in part.found
+        for file in part.files
     ]
     notes = [f"{root.resolve().name}: {note}" for root, part in scans for note in part.notes]
-    found.sort(key=lambda file: file.path)
-    return Scan(parent, tuple(found), (*notes, *_other_classes(scans)))
+    files.sort(key=lambda file: file.path)
+    return Scan(parent, tuple(files), (*notes, *_warn_of_different_classes(scans)))
 
 
 def _check_roots(roots: Sequence[Path]) -> None:
     for root in roots:
         if not root.is_dir():
-            what = "a file" if root.exists() else "not there"
+            problem = "not a folder" if root.exists() else "no such folder"
             raise DataError(
-                f"{root}: {what}, among several to index; expected folders, each of one site; give a CSV file alone, "
+                f"{root}: {problem}; of several data sets, each must be the folder of one site; give a CSV file alone, "
                 "with a column site"
             )
     names = Counter(root.resolve().name for root in roots)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise DataError(
-            f"{some([str(root) for root in roots if root.resolve().name == twice[0]])}: folders of the same name "
-            f"{twice[0]!r}; expected another for each site; rename one"
+            f"{some([str(root) for root in roots if root.resolve().name == twice[0]])}: folders with the same name "
+            f"{twice[0]!r}; expected a different name for each site; rename one"
         )
     for inner in roots:
         for outer in roots:
             if inner is not outer and inner.resolve().is_relative_to(outer.resolve()):
-                raise DataError(f"{inner}: lies in {outer}; expected folders apart from each other; leave one out")
+                raise DataError(f"{inner}: lies inside {outer}; expected separate folders; leave one out")
 
 
 def _parent(roots: Sequence[Path]) -> Path:
     try:
         parent = Path(os.path.commonpath([root.resolve() for root in roots]))
-    except ValueError:  # on two drives
+    except ValueError:  # the folders are on two drives
         parent = Path(roots[0].resolve().anchor)
     if parent == Path(parent.anchor):
         raise DataError(
-            f"{some([str(root) for root in roots])}: no folder holds them all but {parent}; expected sites side by "
-            "side; move or link them into one folder"
+            f"{some([str(root) for root in roots])}: their only common parent is {parent}; expected sites in one "
+            "folder; move or link them into one"
         )
     return parent
 
 
-def _other_classes(scans: Sequence[tuple[Path, Scan]]) -> list[str]:
-    classes = {root.resolve().name: sorted({file.label for file in part.found}) for root, part in scans}
+def _warn_of_different_classes(scans: Sequence[tuple[Path, Scan]]) -> list[str]:
+    classes = {root.resolve().name: sorted({file.label for file in part.files}) for root, part in scans}
     if len({tuple(labels) for labels in classes.values()}) == 1:
         return []
-    told = "; ".join(f"{site}: {some(labels)}" for site, labels in classes.items())
-    return [f"WARNING: the sites have different classes ({told}); are some the same under two names?"]
+    listed = "; ".join(f"{site}: {some(labels)}" for site, labels in classes.items())
+    return [f"WARNING: the sites have different classes ({listed}); does one class have two names?"]

@@ -1,1 +1,1 @@
-"""Find the files that are copies of one film from their pixels alone: features, candidates, comparison, groups."""
+"""Find files that are copies of one film by their pixels alone: features, candidates, comparison, groups."""

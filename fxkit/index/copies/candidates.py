@@ -1,4 +1,4 @@
-"""Find the films that each film may be a copy of: those with points like its own, by votes."""
+"""Search candidates: pairs of films that may be copies because their descriptors are similar."""
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
@@ -9,48 +9,50 @@ from numpy.typing import NDArray
 
 CANDIDATES_VERSION = 1  # Raise this when `candidates` returns other pairs or votes: caches then drop theirs.
 
-VOTING = 250  # points of a film, the strongest, that vote and are voted for: more take their time
+VOTING = 250  # strongest keypoints of a film that take part; more would take longer
 
-DIMENSIONS = 32  # to which descriptors are reduced
+DIMENSIONS = 32  # of the reduced descriptors
 
-NEIGHBOURS = 12  # of each point that vote
+NEIGHBOURS = 12  # nearest neighbours of each keypoint that count as votes
 
-CANDIDATES = 24  # films kept of each film's
+CANDIDATES = 24  # most candidates of one film
 
-LEAST_VOTES = 1.5  # that a pair needs: half of the pairs of unlike films have fewer, and 1 in 400 copies has no more
+LEAST_VOTES = 1.5  # a pair with fewer is dropped: half of the unrelated pairs, and 1 in 400 pairs of copies
 
-SAMPLE = 60_000  # descriptors from which the reduction is learnt, and at least as many cells are
+SAMPLE = 60_000  # descriptors that the reduction is learnt from; the cells are learnt from at least as many
 
-CELL = 256  # descriptors to a cell of the index, about
+CELL = 256  # approximate number of descriptors in a cell of the index
 
 LARGEST_CELLS = 65_536
 
-PROBES = 6  # cells looked at
+PROBES = 6  # cells searched for each keypoint
 
-BLOCK = 50_000  # points asked for at once
-
-
-Reduced = NDArray[np.float16]  # halves suffice: the index keeps 8 bits
+BLOCK = 50_000  # keypoints searched for at once
 
 
-def candidates(
+Reduced = NDArray[np.float16]  # half precision suffices, as the index keeps 8 bits
+
+
+def find_candidates(
     descriptors: Iterable[NDArray[np.uint8]], threads: int = 1, asking: Collection[int] = ()
 ) -> list[tuple[int, int, float]]:
-    """Return pairs of films (lower number, higher number, votes) worth comparing, most votes first.
+    """Return pairs of films worth comparing, as (lower number, higher number, votes), most votes first.
 
-    Each point's nearest neighbours vote for their films, nearer ones more; of every film's voters and votees the
-    strongest CANDIDATES of LEAST_VOTES are kept. The index is an inverted file: time grows about as the films do.
+    The nearest neighbours of each keypoint vote for their films; nearer neighbours count more. Each film keeps the
+    CANDIDATES pairs with the most votes, if they have LEAST_VOTES. The index is an inverted file, so the time grows
+    about linearly with the number of films.
 
     Args:
-        descriptors: of each film, (n, 128) uint8, gone through once; the reduction is learnt from the first films, so
-            their order should have nothing to do with what they show.
-        asking: numbers of the films whose points vote, for the others alone; all vote, for all, if none is given.
+        descriptors: (n, 128) uint8 for each film; iterated once. The reduction is learnt from the first films, so
+            the order of the films should be random.
+        asking: numbers of films whose keypoints vote, and only for the other films. By default the keypoints of all
+            films vote for all films.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
-    reduced, counts = _reduced(own[:VOTING] for own in descriptors)
+    reduced, counts = _reduced(film[:VOTING] for film in descriptors)
     owner = np.repeat(np.arange(len(counts)), counts)
     chosen = np.isin(owner, list(asking))
-    asks, held = (chosen, ~chosen) if asking else (slice(None), slice(None))  # masks would copy all
+    asks, held = (chosen, ~chosen) if asking else (slice(None), slice(None))  # a mask would copy the arrays
     if len(owner[held]) <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)
@@ -74,23 +76,23 @@ def candidates(
 
 
 def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
-    """Reduce descriptors to their DIMENSIONS main components, a film at a time so that memory stays small.
+    """Reduce descriptors to their DIMENSIONS principal components, one film at a time to save memory.
 
     Returns:
-        all films' descriptors one after the other, and how many each has.
+        The reduced descriptors of all films in one array, and the number of descriptors of each film.
     """
     first: list[NDArray[np.uint8]] = []
-    while sum(map(len, first)) < SAMPLE and (own := next(films, None)) is not None:
-        first.append(own)
+    while sum(map(len, first)) < SAMPLE and (film := next(films, None)) is not None:
+        first.append(film)
     if not first or sum(map(len, first)) < 2:
         return np.zeros((0, DIMENSIONS), np.float16), []
     sample = np.concatenate(first).astype(np.float32)
     mean = sample.mean(0)
     axes = np.linalg.eigh(np.cov((sample - mean).T))[1][:, ::-1][:, :DIMENSIONS]
     packed, counts = bytearray(), []
-    for own in chain(first, films):
-        packed += ((own.astype(np.float32) - mean) @ axes).astype(np.float16).tobytes()
-        counts.append(len(own))
+    for film in chain(first, films):
+        packed += ((film.astype(np.float32) - mean) @ axes).astype(np.float16).tobytes()
+        counts.append(len(film))
     return np.frombuffer(packed, np.float16).reshape(-1, DIMENSIONS), counts
 
 
@@ -109,11 +111,13 @@ def _index(reduced: Reduced) -> "faiss.Index":
 def _votes(
     index: "faiss.Index", held: NDArray[np.int64], reduced: Reduced, owner: NDArray[np.int64]
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-    """Yield of each film the films that its points vote for.
+    """Yield for each film the films that its keypoints vote for.
 
     Args:
-        held: the film of each point in the index.
-        reduced, owner: the points that vote, and the film of each.
+        index: holds the keypoints that receive votes.
+        held: film of each keypoint in the index.
+        reduced: descriptors of the keypoints that vote.
+        owner: film of each keypoint that votes.
     """
     starts = np.searchsorted(owner, np.unique(owner))
     ends = [*starts[1:].tolist(), len(owner)]
@@ -124,21 +128,22 @@ def _votes(
         while last < len(films) and ends[last] - starts[first] <= BLOCK:
             last += 1
         last = max(last, first + 1)
-        here = slice(int(starts[first]), ends[last - 1])
-        distances, found = index.search(reduced[here].astype(np.float32), NEIGHBOURS + 1)
-        others = np.where(found >= 0, held[found], -1)
+        block = slice(int(starts[first]), ends[last - 1])
+        distances, neighbours = index.search(reduced[block].astype(np.float32), NEIGHBOURS + 1)
+        others = np.where(neighbours >= 0, held[neighbours], -1)
         weights = np.where(
-            (others >= 0) & (others != owner[here][:, None]),
+            (others >= 0) & (others != owner[block][:, None]),
             1 - distances / np.maximum(distances[:, -1:], 1e-9),
             0,
         )
         for number in range(first, last):
-            own = slice(int(starts[number]) - here.start, ends[number] - here.start)
-            yield films[number], _strongest(others[own].ravel(), weights[own].ravel())
+            rows = slice(int(starts[number]) - block.start, ends[number] - block.start)
+            yield films[number], _strongest(others[rows].ravel(), weights[rows].ravel())
         first = last
 
 
 def _strongest(films: NDArray[np.int64], weights: NDArray[np.float32]) -> list[tuple[int, float]]:
+    """Return the CANDIDATES films with the most votes, and their votes."""
     voted, place = np.unique(films[weights > 0], return_inverse=True)
     sums = np.bincount(place, weights[weights > 0], minlength=len(voted))
     order = np.argsort(-sums, kind="stable")[:CANDIDATES]

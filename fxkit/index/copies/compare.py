@@ -1,4 +1,4 @@
-"""Compare two films: lay one on the other by their common points, and tell how alike they are where both show."""
+"""Compare two films: register one to the other by their keypoints, and measure how similar they are in the overlap."""
 
 from dataclasses import dataclass
 
@@ -11,43 +11,44 @@ from fxkit.index.copies.likeness import Matrix, band, likeness, ranks_of, shown_
 # Raise this when `compare` returns other evidence, also where the cause lies in likeness.py: caches then drop theirs.
 EVIDENCE_VERSION = 1
 
-LEAST_POINTS = 6  # common ones: an affine map takes three
+LEAST_POINTS = 6  # common keypoints; an affine map needs three
 
-RATIO = 0.9  # of a point's best to its second best match, for those that the map is sought by
+RATIO = 0.9  # a match is clear if its distance is below this fraction of the distance to the second best match
 
-NEAR_PX = (6.0, 4.0, 3.0)  # within which points count as common, from the first map to the last
+NEAR_PX = (6.0, 4.0, 3.0)  # distance within which keypoints count as common, for each refinement of the map
 
-NARROWEST = 0.4  # least ratio of the map's scales along its two axes, ...
+NARROWEST = 0.4  # least ratio of the two scales of the map
 
-SCALES = (0.25, 4.0)  # ... and their range
+SCALES = (0.25, 4.0)  # range of the two scales of the map
 
-FINE_PX = (0.6, 6.0)  # the detail that finer registration goes by, at half size
+FINE_PX = (0.6, 6.0)  # widths of the blurs whose difference is registered, at half size
 
-PLAIN, HOPELESS = 0.9, 0.1  # detail's correlation, beyond which finer registration is needless, or, with ...
+PLAIN = 0.9  # correlation of detail above which no finer registration is needed
 
-FEW_POINTS = 12  # ... fewer common points than these, idle
+# Films with a lower correlation of detail than HOPELESS and fewer common keypoints than FEW_POINTS are not similar.
+HOPELESS, FEW_POINTS = 0.1, 12
 
-SHIFT_PX = 40  # by which the fine registration may move a corner: more is another place
+SHIFT_PX = 40  # most that the finer registration may move a corner; more means that it found another place
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How alike two films are.
+    """How similar two films are. A place is a square of the picture, 16 px wide; see likeness.py.
 
-    Args:
-        points: common points that agree with one affine map.
-        share: of the clear matches of points, those that agree with the map.
-        rank: Spearman's correlation of the grey values where both show structure, by its amount: 1 for any change of
-            contrast.
-        detail: correlation of the finer detail in the median place, places weighed by their structure: likeness of
-            anatomy alone leaves it lower, and a marker laid on speaks for its own place alone.
-        agreeing: share of the structure of either film, where both show, that agrees: edges of plates alone are little.
-        places: how many places hold structure.
-        overlap: share of the smaller film that both show.
-        inverted: one is the negative of the other.
-        matrix: from pixels of the first film's picture to those of the second's.
-        enlarged: how many times larger than the films the pictures are, that of the smaller film: what looks like
-            detail of a much enlarged one is coarse, and alike on more films.
+    Attributes:
+        points: number of common keypoints, which agree with one affine map.
+        share: fraction of the clear keypoint matches that agree with the map.
+        rank: absolute Spearman correlation of the grey values in places with structure; any change of contrast
+            leaves it at 1.
+        detail: correlation of fine detail in the median place, with places weighted by their structure. Films of the
+            same anatomy have a lower value than copies, and a marker affects only its own places.
+        agreeing: fraction of the structure in the overlap that agrees; small if only the edges of plates agree.
+        places: number of places with structure, as a sum of weights.
+        overlap: fraction of the smaller film that lies in the overlap.
+        inverted: whether one film is the negative of the other.
+        matrix: affine map from pixels of the first picture to pixels of the second.
+        enlarged: side of the picture divided by the side of the film, for the smaller film. A much enlarged film has
+            only coarse detail, which is similar on more films.
     """
 
     points: int
@@ -63,18 +64,22 @@ class Evidence:
 
     @property
     def mirrored(self) -> bool:
-        """One is the mirror image of the other."""
+        """Whether one film is the mirror image of the other."""
         (a, b, _), (c, d, _) = self.matrix
         return a * d - b * c < 0
 
 
-def compare(first: Features, second: Features) -> Evidence | None:
-    """Lay the first film on the second; None where they share too few points or too little of the picture."""
-    found = _map_between(first, second)
-    if found is None:
+def compare_films(first: Features, second: Features) -> Evidence | None:
+    """Register the first film to the second and measure their similarity.
+
+    Returns:
+        None if they share too few keypoints or overlap too little.
+    """
+    registered = _register_points(first, second)
+    if registered is None:
         return None
-    matrix, points, share = found
-    shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # the larger view is brought to the smaller: nothing is made up
+    matrix, points, share = registered
+    shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # always scale down, as scaling up would invent detail
     one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
     there = matrix if shrinks else cv2.invertAffineTransform(matrix)
     seen = likeness(one, other, there)
@@ -102,8 +107,8 @@ def compare(first: Features, second: Features) -> Evidence | None:
     )
 
 
-def _map_between(first: Features, second: Features) -> tuple[Matrix, int, float] | None:
-    """Return the affine map by the common points, how many they are, and their share of the clear matches."""
+def _register_points(first: Features, second: Features) -> tuple[Matrix, int, float] | None:
+    """Return the affine map, the number of common keypoints, and the fraction of clear matches that agree with it."""
     if min(len(first.points), len(second.points)) < LEAST_POINTS:
         return None
     alike = first.descriptors.astype(np.float32) @ second.descriptors.T.astype(np.float32) / np.float32(255**2)
@@ -133,7 +138,11 @@ def _map_between(first: Features, second: Features) -> tuple[Matrix, int, float]
 
 
 def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Matrix | None:
-    """Register more finely, on detail, at half size; None where that fails or leads elsewhere.
+    """Refine the registration on fine detail, at half size.
+
+    Returns:
+        None if the refinement fails or moves a corner by more than SHIFT_PX.
+
 
     Source: Evangelidis and Psarakis 2008, "Parametric image alignment using enhanced correlation coefficient".
     """
@@ -152,9 +161,9 @@ def _refine(one: Picture, other: Picture, matrix: Matrix, inverted: bool) -> Mat
         )
     except cv2.error:
         return None  # it did not converge
-    found = np.column_stack([warp[:, :2], warp[:, 2] * 2]).astype(np.float64)
+    refined = np.column_stack([warp[:, :2], warp[:, 2] * 2]).astype(np.float64)
     h, w = other.shape
     corners = np.array([(0, 0, 1), (w, 0, 1), (w, h, 1), (0, h, 1)], np.float64)
-    if np.abs(corners @ (found - start).T).max() > SHIFT_PX:
+    if np.abs(corners @ (refined - start).T).max() > SHIFT_PX:
         return None
-    return np.asarray(cv2.invertAffineTransform(found), np.float64)
+    return np.asarray(cv2.invertAffineTransform(refined), np.float64)

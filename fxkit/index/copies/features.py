@@ -1,4 +1,7 @@
-"""What a film is recognised by: a small picture, and points whose descriptors no turn, flip or inversion alters."""
+"""Features to recognise copies of a film by: a small picture, and keypoints with invariant descriptors.
+
+The descriptors stay the same when a film is turned, mirrored or inverted.
+"""
 
 from dataclasses import dataclass
 
@@ -12,11 +15,11 @@ FEATURES_VERSION = 1
 
 SIDE_PX = 320  # longest side of the picture
 
-POINTS = 400  # the strongest
+POINTS = 400  # the strongest keypoints are kept
 
-LEAST_CONTRAST = 0.01  # of a point; films are faint, and contrast is evened first
+LEAST_CONTRAST = 0.01  # contrast threshold of SIFT; low, as films are faint even after equalisation
 
-CLIP, TILES = 3.0, (6, 6)  # of the evening
+CLIP, TILES = 3.0, (6, 6)  # of the contrast-limited histogram equalisation (CLAHE)
 
 
 Picture = NDArray[np.uint8]
@@ -24,13 +27,13 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Features:
-    """A film as it is compared.
+    """The features of one film.
 
-    Args:
-        picture: (h, w) uint8, its longest side SIDE_PX.
-        points: (n, 2) float32, x and y in pixels of the picture, the strongest first.
-        descriptors: (n, 128) uint8, square roots of SIFT's, in the form of `canonical`.
-        enlarged: how many times larger than the film the picture is.
+    Attributes:
+        picture: (h, w) uint8; the longest side is SIDE_PX.
+        points: (n, 2) float32, x and y of the keypoints in pixels of the picture, the strongest first.
+        descriptors: (n, 128) uint8, square roots of SIFT descriptors, in the form that `canonical` returns.
+        enlarged: side of the picture divided by the side of the film.
     """
 
     picture: Picture
@@ -40,26 +43,26 @@ class Features:
 
 
 def features_of(image: Picture) -> Features:
-    """Take the features of an (H, W) uint8 film.
+    """Compute the features of a film, (H, W) uint8.
 
     Source: Lowe 2004, "Distinctive image features from scale-invariant keypoints"; Arandjelovic and Zisserman 2012,
     "Three things everyone should know to improve object retrieval" (square roots).
     """
     picture, enlarged = picture_of(image), _enlargement(image)
-    even = cv2.createCLAHE(CLIP, TILES).apply(picture)
+    equalised = cv2.createCLAHE(CLIP, TILES).apply(picture)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=LEAST_CONTRAST, edgeThreshold=12)
-    found, raw = sift.detectAndCompute(even, None)
+    keypoints, raw = sift.detectAndCompute(equalised, None)
     if raw is None:
         return Features(picture, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8), enlarged)
-    order = np.argsort([-point.response for point in found], kind="stable")[:POINTS]
-    points = np.array([found[index].pt for index in order], np.float32)
+    order = np.argsort([-point.response for point in keypoints], kind="stable")[:POINTS]
+    points = np.array([keypoints[index].pt for index in order], np.float32)
     raw = raw[order]
     rooted = np.sqrt(raw / np.maximum(raw.sum(1, keepdims=True), 1e-9))
     return Features(picture, points, np.round(255 * canonical(rooted)).astype(np.uint8), enlarged)
 
 
 def picture_of(image: Picture) -> Picture:
-    """Scale an (H, W) uint8 film so that its longer side is SIDE_PX."""
+    """Scale a film, (H, W) uint8, so that its longer side is SIDE_PX."""
     scale = _enlargement(image)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = [max(8, round(side * scale)) for side in image.shape[::-1]]
@@ -71,12 +74,12 @@ def _enlargement(image: Picture) -> float:
 
 
 def canonical(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring (n, 128) SIFT descriptors into the one of four forms that the film, its mirror image, its negative and
-    the mirrored negative share.
+    """Bring SIFT descriptors, (n, 128), into a form that a film shares with its mirror image and its negative.
 
-    A descriptor is 4 rows x 4 columns x 8 directions about the point's own direction. A negative reverses that
-    direction and so both rows and columns; a mirror image reverses the rows and the directions' sense. Of the four
-    forms the one is taken whose mass lies in the left columns and the upper rows.
+    A descriptor has 4 rows, 4 columns and 8 directions, relative to the direction of its keypoint. In a negative the
+    keypoint points the opposite way, so rows and columns are reversed. In a mirror image the rows and the order of the
+    directions are reversed. Together that makes four forms. This function returns the form with most of its mass in
+    the left columns and the upper rows.
     """
     cells = descriptors.reshape(-1, 4, 4, 8).copy()
     right = cells[:, :, 2:].sum((1, 2, 3)) > cells[:, :, :2].sum((1, 2, 3))

@@ -1,4 +1,7 @@
-"""Tell how alike two films are where one lies on the other: grey values by their ranks, detail place by place."""
+"""Measure how similar two registered films are: grey values by their ranks, fine detail place by place.
+
+A place is a square of the picture with sides of PLACE_PX.
+"""
 
 from dataclasses import dataclass
 
@@ -8,37 +11,39 @@ from numpy.typing import NDArray
 
 from fxkit.index.copies.features import Picture
 
-Matrix = NDArray[np.float64]  # (2, 3), from pixels of one picture to those of another
+Matrix = NDArray[np.float64]  # (2, 3), from pixels of one picture to pixels of another
 
 Values = NDArray[np.float32]
 
 
-LEAST_OVERLAP_PX = 2000  # pixels that both films show
+LEAST_OVERLAP_PX = 2000  # area, in pixels, that both films must show
 
-CUT = (3, 252)  # grey values beyond are the black (or, inverted, white) that fills turned films' corners
+CUT = (3, 252)  # grey values up to 3 and from 252 are the fill in the corners of turned films, black or inverted
 
-BAND_PX = (1.5, 5.0)  # detail: what a blur of the second width takes away after the first
+BAND_PX = (1.5, 5.0)  # detail is the difference of two blurs with these widths
 
-PLACE_PX = 16  # side of the squares in each of which the detail's correlation is taken
+PLACE_PX = 16  # side of the squares in which detail is correlated
 
-LEAST_SHOWN = 0.3  # share of such a square that both films show
+LEAST_SHOWN = 0.3  # fraction of a place that both films must show
 
-LEAST_WEIGHT = 0.25  # of places whose grey values are ranked: those of bare ground rank by chance, or by a marker
+LEAST_WEIGHT = 0.25  # only places above it are ranked; an empty background ranks by chance, or by a marker on it
 
-TURNING = 8.0  # an eighth of the gradient along the edges counts in full
+TURNING = 8.0  # a place counts fully if an eighth of its gradient energy lies along its edges
 
-AGREES = 0.5  # detail's correlation where films agree: grey values are ranked there, if the median place is such
+AGREES = 0.5  # correlation of detail above which a place agrees
 
-FLOOR, NOISE = 0.25, 4.0  # variance of detail, in grey values squared: no less is told; half a place's weight is lost
+FLOOR = 0.25  # added to the variance of detail, in squared grey values, so that flat places do not correlate
 
-STRANGE = 3.0  # times the films' usual ratio of detail's variance, from which on places are taken for a marker's
+NOISE = 4.0  # variance of detail, in squared grey values, at which a place has half its weight
 
-NARROW = 0.5  # places, by which those that agree spread least: a row of them is an edge
+STRANGE = 3.0  # a place where the variance ratio of the films is so many times their usual ratio may hold a marker
+
+NARROW = 0.5  # least spread of the agreeing places, in places; a single row of them is an edge
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What two films laid on each other show, as in `Evidence`; rank is below 0 where one is the other's negative."""
+    """The similarity of two registered films; fields as in `Evidence`. A negative has a rank below 0."""
 
     rank: float
     detail: float
@@ -48,37 +53,39 @@ class Likeness:
 
 
 def likeness(one: Picture, other: Picture, matrix: Matrix) -> Likeness | None:
-    """Tell how alike the films, (h, w) uint8, are where both show; None if that is small.
+    """Measure how similar two films, (h, w) uint8, are where they overlap.
 
     Args:
-        matrix: from pixels of the one to those of the other.
+        matrix: affine map from pixels of `one` to pixels of `other`.
+    Returns:
+        None if the overlap is smaller than LEAST_OVERLAP_PX.
     """
     size = other.shape[::-1]
-    laid = cv2.warpAffine(one, matrix, size, flags=cv2.INTER_LINEAR)
-    own = cv2.warpAffine(shown_of(one).astype(np.float32), matrix, size)
-    both = np.asarray(cv2.erode(((own > 0.95) & shown_of(other)).astype(np.uint8), np.ones((3, 3))), bool)
+    registered = cv2.warpAffine(one, matrix, size, flags=cv2.INTER_LINEAR)
+    one_shown = cv2.warpAffine(shown_of(one).astype(np.float32), matrix, size)
+    both = np.asarray(cv2.erode(((one_shown > 0.95) & shown_of(other)).astype(np.uint8), np.ones((3, 3))), bool)
     if both.sum() < LEAST_OVERLAP_PX:
         return None
-    laid = np.asarray(laid, np.uint8)
-    detail, others = (band(picture.astype(np.float32), both, BAND_PX) for picture in (laid, other))
+    registered = np.asarray(registered, np.uint8)
+    detail, others = (band(picture.astype(np.float32), both, BAND_PX) for picture in (registered, other))
     alike, weights, structure = _in_places(detail, others, both)
-    rank = _rank(laid, other, both, weights > LEAST_WEIGHT)
+    rank = _rank(registered, other, both, weights > LEAST_WEIGHT)
     middle = _median(alike, weights)
     sign = -1.0 if (middle if abs(middle) > AGREES else rank) < 0 else 1.0
-    if sign * middle > AGREES:  # a marker over the anatomy has grey values of its own, and its places do not agree
-        rank = sign * abs(_rank(laid, other, both, (weights > LEAST_WEIGHT) & (sign * alike > AGREES)))
-    smaller = min(float(shown_of(other).sum()), float(own.sum()))
+    if sign * middle > AGREES:  # leave out markers: their places do not agree
+        rank = sign * abs(_rank(registered, other, both, (weights > LEAST_WEIGHT) & (sign * alike > AGREES)))
+    smaller = min(float(shown_of(other).sum()), float(one_shown.sum()))
     agreeing = agreeing_share(np.where(sign * alike > AGREES, weights, 0), structure)
     overlap = float(both.sum() / max(smaller, 1.0))
     return Likeness(rank, sign * middle, agreeing, float(weights.sum()), overlap)
 
 
 def agreeing_share(weights: Values, structure: float) -> float:
-    """Return the share of the films' structure that lies in the places that agree; 0 if those lie in one row.
+    """Return the fraction of the structure that lies in places that agree; 0 if these places form a single row.
 
     Args:
-        weights: (h, w) weights of the places, 0 for those that do not agree.
-        structure: what all places would weigh.
+        weights: (h, w) weight of each place; 0 for a place that does not agree.
+        structure: the weight of all places together.
     """
     if not weights.any():
         return 0.0
@@ -88,17 +95,19 @@ def agreeing_share(weights: Values, structure: float) -> float:
 
 
 def _rank(one: Picture, other: Picture, both: NDArray[np.bool_], places: NDArray[np.bool_]) -> float:
-    """Return Spearman's correlation of grey values in these places, or in all where they are too few."""
+    """Return Spearman's correlation of the grey values in some places, or in the whole overlap if they are too few."""
     shown = both & _pixels(places, both.shape)
     shown = shown if shown.sum() >= LEAST_OVERLAP_PX else both
     return correlation(ranks_of(one, shown)[shown], ranks_of(other, shown)[shown])
 
 
 def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Values, Values, float]:
-    """Return the correlation of two films' detail in each place, the place's weight, 0 to 1, and what the places would
-    weigh together if both films had the structure of either.
+    """Correlate the detail of two films in each place.
 
-    Places weigh by how far their detail stands above noise in both films: bone counts, and empty ground does not.
+    Returns:
+        For each place, the correlation and the weight, 0 to 1. The weight says how far the detail of both films is
+        above noise, so that bone counts and an empty background does not. Third, the sum of the weights if each place
+        had the structure of the film that shows more of it.
     """
     inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
     one, other = one * inner, other * inner
@@ -117,16 +126,16 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
 
 
 def _strange(first: Values, second: Values, weights: Values) -> Values:
-    """Return of each place, 0 to 1, how far one film has more detail there than is usual between the two: a marker."""
+    """Return for each place, 0 to 1, how much it looks like a marker: one film has unusually more detail there."""
     ratio = np.log((first + FLOOR) / (second + FLOOR))
     beyond = np.exp(np.abs(ratio - np.float32(_median(ratio, weights))))
     return np.asarray(1 - np.minimum(1, STRANGE / beyond) ** 2, np.float32)
 
 
 def _turning(detail: Values) -> Values:
-    """Return of each place, 0 to 1, how far its detail varies along its edges too.
+    """Return for each place, 0 to 1, how much its detail varies along its edges.
 
-    A straight edge is like any other, and plates' edges lie on all films of a scanner.
+    Straight edges do not: all straight edges are similar, and the edges of plates are on every film of a scanner.
     """
     across, down = cv2.Sobel(detail, cv2.CV_32F, 1, 0), cv2.Sobel(detail, cv2.CV_32F, 0, 1)
     xx, yy, xy = _means(across * across), _means(down * down), _means(across * down)
@@ -142,12 +151,12 @@ def _median(values: Values, weights: Values) -> float:
 
 
 def _pixels(places: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Give every pixel of an array of this shape the value of its place."""
+    """Return an array of a given shape in which every pixel has the value of its place."""
     return places.repeat(PLACE_PX, 0).repeat(PLACE_PX, 1)[: shape[0], : shape[1]]
 
 
 def _means(values: Values) -> Values:
-    """Take the mean of each place of an (H, W) array; what is missing of the last ones counts as 0."""
+    """Return the mean of each place of an (H, W) array; beyond the border the values count as 0."""
     h, w = values.shape
     whole = cv2.copyMakeBorder(values, 0, -h % PLACE_PX, 0, -w % PLACE_PX, cv2.BORDER_CONSTANT, value=0)
     size = (whole.shape[1] // PLACE_PX, whole.shape[0] // PLACE_PX)
@@ -155,20 +164,20 @@ def _means(values: Values) -> Values:
 
 
 def shown_of(picture: Picture) -> NDArray[np.bool_]:
-    """Return, (h, w), where a picture shows the film, and no corner filled with black or white."""
+    """Return a mask, (h, w), of the pixels that show the film and not a corner filled with black or white."""
     return (picture > CUT[0]) & (picture < CUT[1])
 
 
 def ranks_of(picture: Picture, shown: NDArray[np.bool_]) -> Values:
-    """Replace each grey value of (h, w) by its rank among those shown, 0 to 1."""
+    """Replace each grey value of a picture, (h, w), by its rank among the shown pixels, 0 to 1."""
     counts = np.bincount(picture[shown], minlength=256)
     ranks = (np.cumsum(counts) - counts / 2) / max(1, counts.sum())
     return np.asarray(ranks[picture], np.float32)
 
 
 def band(values: Values, shown: NDArray[np.bool_], widths_px: tuple[float, float]) -> Values:
-    """Take the detail of (h, w) grey values between blurs of two widths, of what is shown alone."""
-    both = np.dstack([values * shown, shown.astype(np.float32)])  # one blur for both
+    """Return the detail of grey values, (h, w): the difference of two blurs. Only shown pixels enter the blurs."""
+    both = np.dstack([values * shown, shown.astype(np.float32)])  # so that one call blurs both
     finer, coarser = (cv2.GaussianBlur(both, (0, 0), width) for width in widths_px)
     return _over(finer) - _over(coarser)
 
@@ -178,7 +187,7 @@ def _over(blurred: Values) -> Values:
 
 
 def correlation(a: Values, b: Values) -> float:
-    """Return Pearson's correlation of two (n,) arrays; 0 where one of them is constant."""
+    """Return Pearson's correlation of two arrays, (n,); 0 if one of them is constant."""
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / spread) if spread > 1e-9 else 0.0

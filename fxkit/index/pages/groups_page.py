@@ -1,4 +1,4 @@
-"""groups.html: the copies that pixels alone tell, laid on each other with their evidence, the least certain first."""
+"""Write groups.html and groups.json: copies found by pixels, overlaid, with their evidence, the least certain first."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,14 +19,14 @@ from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import read_image, thumbnail_uri, to_grey8
 
-JOINED, ALIKE = 150, 60  # pairs with pictures, about 60 kB each; groups.json lists all
+JOINED, ALIKE = 150, 60  # most pairs with pictures, of about 60 kB each; groups.json lists all pairs
 
-MARKED = 200  # pairs of films by marker text
+TEXTS = 200  # most marker texts that are listed
 
 
 @dataclass(frozen=True)
-class PairShown:
-    """Two films laid on each other."""
+class PairView:
+    """A pair of films as the page shows it."""
 
     first: str
     second: str
@@ -34,15 +34,15 @@ class PairShown:
     patients: tuple[str, str]
     score: float
     evidence: Evidence
-    uris: tuple[str, ...]  # first as it lies on the second, second, both; empty where one cannot be read
+    uris: tuple[str, ...]  # the first film in the frame of the second, the second, both; empty if one is unreadable
 
 
 @dataclass(frozen=True)
-class Suspicion:
-    """Films that may be of one patient: the same text stands on them."""
+class SharedText:
+    """A marker text on films of several groups, which may belong to one patient."""
 
     text: str
-    films: tuple[str, ...]
+    films: tuple[str, ...]  # path of one film of each group
 
 
 def write_groups(
@@ -54,58 +54,65 @@ def write_groups(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Path:
-    """Write groups.html, a page that needs nothing else, and groups.json into folder; return the page's path.
+    """Write groups.html, a page without other files, and groups.json into a folder; return the path of the page.
 
     Args:
-        copies: what `find_copies` found among the records' SHA-256.
-        texts: of the markers on each path, such as an operator's code; for films that may be of one patient.
-        max_pixels: larger films have no picture.
+        folder: of the manifest.
+        records: all records of the manifest.
+        root: folder that the paths of the records are relative to.
+        copies: the copies that `find_copies` found among the files of the records.
+        texts: path -> texts of the markers on the film. Films that share a text may belong to one patient.
+        max_pixels: larger films are shown without a picture.
     Raises:
         OutputError: the folder cannot be written.
     """
-    folder, good = Path(folder), usable(records)
-    by_hash = {record.sha256: record for record in reversed(good)}
-    joined = [link for link in _by_pixels_alone(copies.links, good) if link.joined]
+    folder, readable = Path(folder), usable(records)
+    by_hash = {record.sha256: record for record in reversed(readable)}
+    joined = [link for link in _only_by_pixels(copies.links, readable) if link.joined]
     alike = [
         link for link in copies.links if not link.joined and copies.groups[link.first] != copies.groups[link.second]
     ]
     alike = alike[::-1]  # the likeliest first
-    suspected = possible_patients(good, texts or {})
+    shared_texts = find_shared_texts(readable, texts or {})
     write_atomic(folder / "groups.json", json.dumps(_as_json(joined, alike, by_hash), indent=1) + "\n")
     page = load_template("index/pages/groups.html").render(
         n_joined=len(joined),
-        joined=_shown(joined[:JOINED], by_hash, Path(root), max_pixels),
+        joined=_views(joined[:JOINED], by_hash, Path(root), max_pixels),
         n_alike=len(alike),
-        alike=_shown(_once_a_pair(alike, copies)[:ALIKE], by_hash, Path(root), max_pixels),
-        suspected=suspected[:MARKED],
-        n_suspected=len(suspected),
-        n_files=len(good),
-        n_groups=len({record.group for record in good}),
+        alike=_views(_one_per_group_pair(alike, copies)[:ALIKE], by_hash, Path(root), max_pixels),
+        shared_texts=shared_texts[:TEXTS],
+        n_shared_texts=len(shared_texts),
+        n_files=len(readable),
+        n_groups=len({record.group for record in readable}),
         compared=bool(copies.groups),
     )
     write_atomic(folder / "groups.html", page + "\n")
     return folder / "groups.html"
 
 
-def _by_pixels_alone(links: Iterable[Link], records: Sequence[Record]) -> list[Link]:
-    """Leave out links of files that their names tell already."""
+def _only_by_pixels(links: Iterable[Link], records: Sequence[Record]) -> list[Link]:
+    """Leave out links between files whose names already say that they are copies."""
     keys = film_keys([record.path for record in records])
     names = {record.sha256: key for record, key in zip(records, keys, strict=True)}
     return [link for link in links if names[link.first] != names[link.second]]
 
 
-def _once_a_pair(links: Iterable[Link], copies: Copies) -> list[Link]:
-    """Keep the first link between any two groups."""
+def _one_per_group_pair(links: Iterable[Link], copies: Copies) -> list[Link]:
+    """Keep only the first link between any two groups."""
     first: dict[frozenset[str], Link] = {}
     for link in links:
         first.setdefault(frozenset((copies.groups[link.first], copies.groups[link.second])), link)
     return list(first.values())
 
 
-def possible_patients(records: Sequence[Record], texts: Mapping[str, Sequence[str]]) -> list[Suspicion]:
-    """Return films of different groups that bear the same longer text, such as an operator's code with a number.
+def find_shared_texts(records: Sequence[Record], texts: Mapping[str, Sequence[str]]) -> list[SharedText]:
+    """Return the marker texts that are on films of several groups, the rarest first.
 
-    A letter alone, such as L or R, stands on every film; nothing is joined by this.
+    Only texts of three or more characters with a digit count, such as "AB12": single letters, such as L or R, are on
+    every film. Films are not joined by their texts.
+
+    Args:
+        texts: path -> texts of the markers on the film.
     """
     films: dict[str, dict[str, str]] = {}
     for record in records:
@@ -113,16 +120,16 @@ def possible_patients(records: Sequence[Record], texts: Mapping[str, Sequence[st
             code = "".join(text.upper().split())
             if len(code) > 2 and any(sign.isdigit() for sign in code):
                 films.setdefault(code, {}).setdefault(record.group, record.path)
-    found = [Suspicion(code, tuple(groups.values())) for code, groups in films.items() if len(groups) > 1]
-    return sorted(found, key=lambda suspicion: (len(suspicion.films), suspicion.text))
+    shared = [SharedText(code, tuple(groups.values())) for code, groups in films.items() if len(groups) > 1]
+    return sorted(shared, key=lambda text: (len(text.films), text.text))
 
 
-def _shown(links: Iterable[Link], by_hash: Mapping[str, Record], root: Path, max_pixels: int) -> list[PairShown]:
-    pairs = []
+def _views(links: Iterable[Link], by_hash: Mapping[str, Record], root: Path, max_pixels: int) -> list[PairView]:
+    views = []
     for link in links:
         one, other = by_hash[link.first], by_hash[link.second]
-        pairs.append(
-            PairShown(
+        views.append(
+            PairView(
                 one_line(one.path),
                 one_line(other.path),
                 (one.label, other.label),
@@ -132,7 +139,7 @@ def _shown(links: Iterable[Link], by_hash: Mapping[str, Record], root: Path, max
                 _pictures(root / one.path, root / other.path, link.evidence, max_pixels),
             )
         )
-    return pairs
+    return views
 
 
 def _pictures(first: Path, second: Path, evidence: Evidence, max_pixels: int) -> tuple[str, ...]:
@@ -144,13 +151,17 @@ def _pictures(first: Path, second: Path, evidence: Evidence, max_pixels: int) ->
 
 
 def overlay(one: Picture, other: Picture, evidence: Evidence) -> tuple[Picture, Picture, Picture]:
-    """Return the first film as it lies on the second, the second, and both: (h, w, 3) uint8, blue-green where only
-    the second is bright, red where only the first is; copies come out grey."""
+    """Overlay two pictures, (h, w) uint8, by the affine map of their evidence.
+
+    Returns:
+        The first picture in the frame of the second, the second picture, and both as colours, (h, w, 3) uint8. In the
+        colours, copies are grey; red is bright only in the first picture, blue-green only in the second.
+    """
     size = other.shape[::-1]
-    laid = cv2.warpAffine(255 - one if evidence.inverted else one, np.array(evidence.matrix), size)
-    even = cv2.createCLAHE(2.0, (4, 4))
-    red, rest = even.apply(np.asarray(laid, np.uint8)), even.apply(other)
-    return np.asarray(laid, np.uint8), other, np.dstack([red, rest, rest])
+    registered = cv2.warpAffine(255 - one if evidence.inverted else one, np.array(evidence.matrix), size)
+    equalise = cv2.createCLAHE(2.0, (4, 4)).apply
+    red, blue_green = equalise(np.asarray(registered, np.uint8)), equalise(other)
+    return np.asarray(registered, np.uint8), other, np.dstack([red, blue_green, blue_green])
 
 
 def _as_json(joined: Sequence[Link], alike: Sequence[Link], by_hash: Mapping[str, Record]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""leaks.html and leaks.json: what leaks in a split, examples side by side, and what the split is worth."""
+"""Write leaks.html and leaks.json: the leaks of a split, examples side by side, and the size of each part."""
 
 import json
 from collections import defaultdict
@@ -17,26 +17,26 @@ from preprocess.files import sha256_of, write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import read_image, thumbnail_uri
 
-PAIRS = 60  # examples with pictures, about 20 kB each,
+PAIRS = 60  # examples with pictures, of about 20 kB each
 
-A_FILM = 6  # of them of one film at most
+PAIRS_PER_FILM = 6  # most examples of one film
 
-ROWS = 1_000  # films in the table; leaks.json lists every file
+ROWS = 1_000  # most films in the table; leaks.json lists every file
 
-SIDE_PX = 256
+SIDE_PX = 256  # longer side of a thumbnail
 
 
 KNOWN_BY = {
     "bytes": "the same bytes",
     "name": "the same film by name",
-    "film": "the same film by the manifest: by its pixels, or through other copies",
+    "film": "the same film by the manifest: by pixels, or linked through other copies",
     "group": "another film of the same {unit}",
 }
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a part of the split holds."""
+    """The size of a part of the split."""
 
     name: str
     files: int
@@ -46,55 +46,60 @@ class Size:
 
 @dataclass(frozen=True)
 class Picture:
+    """A film as an example shows it."""
+
     name: str
     label: str
     part: str
-    uri: str  # "" where the file cannot be read
+    uri: str  # "" if the file cannot be read
 
 
 @dataclass(frozen=True)
 class Pair:
-    own: Picture
-    seen: Picture
-    known_by: str
+    """A leaking file beside the training file that it leaks from."""
+
+    leaking: Picture
+    training: Picture
+    known_by: str  # the evidence in words
 
 
 @dataclass(frozen=True)
 class FilmRow:
-    """One leaking film of the table."""
+    """A row of the table: one leaking film."""
 
     part: str
     film: str
     group: str
     files: int
-    first: Leak
-    known_by: str
+    first: Leak  # the leak of its first file
+    known_by: str  # the evidence of that leak in words
 
 
 def write_leaks(
     folder: str | Path, records: Sequence[Record], root: str | Path, *, max_pixels: int = MAX_PIXELS
 ) -> Path:
-    """Write leaks.html, a page that needs nothing else, and leaks.json into folder; return the page's path.
+    """Write leaks.html, a page without other files, and leaks.json into a folder; return the path of the page.
 
     Args:
-        records: with splits.
-        root: folder that their paths are relative to.
-        max_pixels: larger films have no picture.
+        folder: of the manifest.
+        records: records with splits.
+        root: folder that the paths of the records are relative to.
+        max_pixels: larger films are shown without a picture.
     Raises:
         OutputError: the folder cannot be written.
     """
     by_part = {part: find_leaks(records, part) for part in TRAINING_SPLITS}
-    counts = [count_leaks(records, part, own) for part, own in by_part.items()]
+    counts = [count_leaks(records, part, part_leaks) for part, part_leaks in by_part.items()]
     units = {count.part: count.unit for count in counts}
-    found = [leak for own in by_part.values() for leak in own]
+    leaks = [leak for part_leaks in by_part.values() for leak in part_leaks]
     folder = Path(folder)
-    write_atomic(folder / "leaks.json", json.dumps(_as_json(records, counts, found), indent=1) + "\n")
-    rows = _film_rows(found, units)
+    write_atomic(folder / "leaks.json", json.dumps(_as_json(records, counts, leaks), indent=1) + "\n")
+    rows = _film_rows(leaks, units)
     page = load_template("index/pages/leaks.html").render(
         counts=counts,
         verdicts=[verdict(count) for count in counts if count.files or count.part == "test"],
-        sizes=sizes(records, counts),
-        pairs=_pairs(choose(found, PAIRS), Path(root), units, max_pixels),
+        sizes=part_sizes(records, counts),
+        pairs=_pairs(choose_examples(leaks, PAIRS), Path(root), units, max_pixels),
         rows=rows[:ROWS],
         n_rows=len(rows),
         manifest=manifest_hash(records),
@@ -105,19 +110,19 @@ def write_leaks(
 
 
 def remove_old_leaks(folder: str | Path) -> None:
-    """Remove the two files where no manifest beside them is the one that they are of."""
+    """Remove leaks.html and leaks.json if no manifest in the folder is the one that they describe."""
     page, figures = Path(folder, "leaks.html"), Path(folder, "leaks.json")
     try:
         known = json.loads(figures.read_bytes())["manifest_sha256"]
     except (OSError, ValueError, KeyError, TypeError):
-        return  # there is none, or another program's
+        return  # there is no such file, or it belongs to another program
     if known not in {sha256_of(path) for path in Path(folder).glob("*.csv") if path.is_file()}:
         page.unlink(missing_ok=True)
         figures.unlink()
 
 
 def verdict(count: LeakCounts) -> str:
-    """Say in plain words how much of a part leaks, and what the part is worth."""
+    """Say how much of a part leaks, and how many films and patients the part has."""
     if not count.files:
         return f"There is no {count.part} part."
     worth = f"The {count.part} part is worth {_size(count.films, count.groups, count.unit)}"
@@ -127,55 +132,55 @@ def verdict(count: LeakCounts) -> str:
             f"its {count.unit}, in training, as far as the manifest tells. {worth}."
         )
     copies, others = count.leaked_files, count.grouped_files - count.leaked_files
-    more = f"; {others:,} more ({percent(others, count.files)}) show another film of a training {count.unit}"
+    other_films = f"; {others:,} more ({percent(others, count.files)}) show another film of a training {count.unit}"
     new = _size(count.new_films, count.new_groups, count.unit) if count.new_films else "none"
     return (
         f"{copies:,} of {count.files:,} {count.part} files ({percent(copies, count.files)}) have a copy of the same "
-        f"film in training{more if others else ''}. {worth}, not {_many(count.files, 'file')}; {new} of these "
-        f"{'is' if count.new_films < 2 else 'are'} new to the training."
+        f"film in training{other_films if others else ''}. {worth}, not {_counted(count.files, 'file')}; {new} of "
+        f"these {'is' if count.new_films < 2 else 'are'} new to the training."
     )
 
 
 def _size(films: int, groups: int, unit: str) -> str:
-    """A group that is no patient is told only where it is more than a film."""
-    told = f" of {_many(groups, unit)}" if unit == "patient" or films != groups else ""
-    return _many(films, "film") + told
+    """Return the number of films, and of groups if these are patients or contain several films."""
+    in_groups = f" of {_counted(groups, unit)}" if unit == "patient" or films != groups else ""
+    return _counted(films, "film") + in_groups
 
 
-def _many(n: int, word: str) -> str:
+def _counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
-def sizes(records: Sequence[Record], counts: Sequence[LeakCounts]) -> list[Size]:
-    """Return what each part holds, and below it what is left of a leaking part without its leaking films and groups."""
+def part_sizes(records: Sequence[Record], counts: Sequence[LeakCounts]) -> list[Size]:
+    """Return the size of each part; a leaking part is followed by its size without the leaking films and groups."""
     leaking = {count.part: count for count in counts if count.grouped_files}
-    found = []
+    sizes = []
     for name in SPLITS:
         whole = count_records(usable(records, name))
-        found.append(Size(name, whole.files, whole.films, whole.groups))
+        sizes.append(Size(name, whole.files, whole.films, whole.groups))
         if name in leaking:
             left = leaking[name]
-            found.append(Size(f"{name} without leaks", left.new_files, left.new_films, left.new_groups))
-    return found
+            sizes.append(Size(f"{name} without leaks", left.new_files, left.new_films, left.new_groups))
+    return sizes
 
 
-def choose(found: Sequence[Leak], most: int) -> list[Leak]:
-    """Take leaks by turns over their films, and few of each, so that no film fills the page."""
-    turns = zip_longest(*(own[:A_FILM] for own in _by_film(found).values()))
+def choose_examples(leaks: Sequence[Leak], most: int) -> list[Leak]:
+    """Choose leaks from all films in turn, and few of each film, so that no film fills the page."""
+    turns = zip_longest(*(film_leaks[:PAIRS_PER_FILM] for film_leaks in _by_film(leaks).values()))
     return [leak for turn in turns for leak in turn if leak][:most]
 
 
-def _by_film(found: Sequence[Leak]) -> dict[tuple[str, str], list[Leak]]:
+def _by_film(leaks: Sequence[Leak]) -> dict[tuple[str, str], list[Leak]]:
     films = defaultdict(list)
-    for leak in found:
+    for leak in leaks:
         films[leak.record.split, leak.record.film].append(leak)
     return films
 
 
-def _film_rows(found: Sequence[Leak], units: dict[str, str]) -> list[FilmRow]:
+def _film_rows(leaks: Sequence[Leak], units: dict[str, str]) -> list[FilmRow]:
     return [
-        FilmRow(part, one_line(film), one_line(own[0].record.group), len(own), own[0], _known_by(own[0], units))
-        for (part, film), own in _by_film(found).items()
+        FilmRow(part, one_line(film), one_line(first.record.group), 1 + len(others), first, _known_by(first, units))
+        for (part, film), (first, *others) in _by_film(leaks).items()
     ]
 
 
@@ -184,9 +189,8 @@ def _known_by(leak: Leak, units: dict[str, str]) -> str:
 
 
 def _pairs(chosen: Sequence[Leak], root: Path, units: dict[str, str], max_pixels: int) -> list[Pair]:
-    paths = dict.fromkeys(
-        r.path for leak in chosen for r in (leak.record, leak.training_record)
-    )  # many share a training file
+    # many leaks share a training file, so each file is read once
+    paths = dict.fromkeys(r.path for leak in chosen for r in (leak.record, leak.training_record))
     uris = {path: _uri(root / path, max_pixels) for path in paths}
 
     def picture(record: Record) -> Picture:
@@ -199,16 +203,16 @@ def _uri(path: Path, max_pixels: int) -> str:
     try:
         return thumbnail_uri(read_image(path, max_pixels=max_pixels), SIDE_PX)
     except KnownError:
-        return ""  # it went away since it was indexed
+        return ""  # the file is gone or was changed since it was indexed
 
 
-def _as_json(records: Sequence[Record], counts: Sequence[LeakCounts], found: Sequence[Leak]) -> dict[str, Any]:
+def _as_json(records: Sequence[Record], counts: Sequence[LeakCounts], leaks: Sequence[Leak]) -> dict[str, Any]:
     return {
         "manifest_sha256": manifest_hash(records),
         "stamp": stamp_text(counts),
         "verdict": " ".join(verdict(count) for count in counts if count.files or count.part == "test"),
         "parts": [asdict(count) for count in counts],
-        "sizes": [asdict(size) for size in sizes(records, counts)],
+        "sizes": [asdict(size) for size in part_sizes(records, counts)],
         "leaks": [
             {
                 "file": leak.record.path,
@@ -220,6 +224,6 @@ def _as_json(records: Sequence[Record], counts: Sequence[LeakCounts], found: Seq
                 "training_film": leak.training_record.film,
                 "known_by": leak.evidence,
             }
-            for leak in found
+            for leak in leaks
         ],
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from fxkit.data.manifest import OK, SPLITS, Record, usable
 from fxkit.errors import ConfigError, DataError
-from fxkit.index.scan import Found, some
+from fxkit.index.scan import ScannedFile, some
 from fxkit.index.splits.assign import FRACTIONS, assign_parts, assign_splits, check_fractions
 from fxkit.index.splits.balance import SplitFiles, group_shares, imbalances
 from fxkit.index.splits.frozen import Frozen, read_frozen
@@ -76,7 +76,7 @@ def check_split_options(how: SplitOptions) -> None:
         raise ConfigError("--hold-out with fractions 0 of train and val; expected some for the films of other sites")
 
 
-def divide_records(records: Sequence[Record], files: Sequence[Found], how: SplitOptions) -> Divided:
+def divide_records(records: Sequence[Record], files: Sequence[ScannedFile], how: SplitOptions) -> Divided:
     """Return the records with split and fold, and what a user should be told.
 
     Files that cannot be read get neither.
@@ -192,7 +192,7 @@ def _balance(
     return [f"balance of the {what}, farthest of a part from its fraction in points of the class: {'; '.join(told)}"]
 
 
-def _keep(records: Sequence[Record], files: Sequence[Found], how: SplitOptions) -> Divided:
+def _keep(records: Sequence[Record], files: Sequence[ScannedFile], how: SplitOptions) -> Divided:
     """Take the split that folders or CSV give; without a val, carve one out of train by group."""
     without = [file.path for file in files if not file.split]
     if without:

@@ -141,7 +141,7 @@ def test_identical_bytes_under_two_classes_are_told_of_loudly(tmp_path: Path) ->
     shutil.copy(root / "a" / "a0.png", root / "b" / "again.png")
     found = index_data(root)
     assert any(
-        note.startswith("WARNING: 2 byte-identical files stand under different classes: a/a0.png = b/again.png")
+        note.startswith("WARNING: 2 byte-identical files have different classes: a/a0.png = b/again.png")
         for note in found.notes
     )
     groups = {r.path: r.group for r in found.records}
@@ -153,9 +153,7 @@ def test_some_patients_unknown_are_told_of(tmp_path: Path) -> None:
     paths = sorted(tmp_path.glob("*/*.png"))
     rows = [f"{path.relative_to(tmp_path)},{path.parent.name},{'p1' if n == 0 else ''}" for n, path in enumerate(paths)]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
-    assert (
-        "15 of 16 files have no patient: they are grouped by film instead" in index_data(tmp_path / "films.csv").notes
-    )
+    assert "15 of 16 files have no patient and are grouped by film instead" in index_data(tmp_path / "films.csv").notes
 
 
 def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
@@ -164,7 +162,9 @@ def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
     rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
     note, _balance = index_data(tmp_path / "films.csv", IndexOptions(copies=False)).notes
-    assert note.startswith("1 films have copies, by their names, of different patients: a/a0 (P9, a/a0); they count as")
+    assert note.startswith(
+        "1 film names belong to several patients: a/a0 (P9, a/a0); the files of each patient count as"
+    )
 
 
 def test_a_split_that_is_not_kept_is_told_of(tmp_path: Path) -> None:

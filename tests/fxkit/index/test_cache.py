@@ -150,7 +150,7 @@ def test_a_cache_from_before_versions_were_kept_is_used(tmp_path: Path, features
 def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "manifest.csv"
     place.write_text("path,label\n" * 100)
-    text = r"manifest\.csv: not a cache that fxkit made, so it is left as it is; give the name of a new file"
+    text = r"manifest\.csv: not a cache of fxkit; it was left unchanged; give the name of a new file"
     with pytest.raises(DataError, match=text), open_store(place):
         pass
     assert place.read_text() == "path,label\n" * 100
@@ -179,7 +179,7 @@ def test_another_program_s_database_is_refused(tmp_path: Path, version: int) -> 
     with closing(sqlite3.connect(place)) as database:
         database.executescript(f"PRAGMA journal_mode = WAL; CREATE TABLE files (x); PRAGMA user_version = {version};")
         before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-        with pytest.raises(DataError, match=r"other\.db: not a cache that fxkit made"), open_store(place):
+        with pytest.raises(DataError, match=r"other\.db: not a cache of fxkit"), open_store(place):
             pass
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from fxkit.index.build import Index, IndexOptions, index_data
-from fxkit.index.dicom import MANY, DicomIds, Marks, marks_of, read_ids, replace_placeholder
-from fxkit.index.scan import Found
+from fxkit.index.dicom import MANY, DicomIds, UsableIds, read_ids, replace_placeholder, select_usable_ids
+from fxkit.index.scan import ScannedFile
 from preprocess.errors import ImageError
 from preprocess.images import encode_image
 
 STUDY, FILM = "1.2.840.99999.1.", "1.2.840.99999.2."
 
 
-def marks(*ids: DicomIds | None, patients: tuple[str, ...] = (), films: tuple[str, ...] = ()) -> Marks:
+def marks(*ids: DicomIds | None, patients: tuple[str, ...] = (), films: tuple[str, ...] = ()) -> UsableIds:
     """Mark files with these ids; each is a film unless films are given."""
     given = patients or ("",) * len(ids)
-    files = [Found(f"a/{n}.dcm", "a", "", patient) for n, patient in enumerate(given)]
-    return marks_of(files, ids, films or tuple(f"a/{n}" for n in range(len(ids))))
+    files = [ScannedFile(f"a/{n}.dcm", "a", "", patient) for n, patient in enumerate(given)]
+    return select_usable_ids(files, ids, films or tuple(f"a/{n}" for n in range(len(ids))))
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,16 @@ def test_pseudonyms_are_patients(text: str) -> None:
 
 
 def test_without_dicom_nothing_is_marked() -> None:
-    assert marks(None, None) == Marks(("", ""), ("", ""), ("", ""), ("", ""))
+    assert marks(None, None) == UsableIds(("", ""), ("", ""), ("", ""), ("", ""))
 
 
 def test_the_number_of_files_without_a_patient_is_told() -> None:
     found = marks(DicomIds("7"), DicomIds("7"), DicomIds("ANON"), DicomIds(), None)
     assert found.patients == ("7", "7", "", "", "")
-    assert found.notes[0].startswith("2 DICOM files are grouped by their PatientIDs, which stand in the manifest")
+    assert found.notes[0].startswith("2 DICOM files are grouped by their PatientIDs. The manifest")
     assert found.notes[1] == (
-        "2 of 4 DICOM files have no PatientID that can be used (none, a placeholder such as ANON, or one for too many "
-        "films); a CSV file with a column patient can name them"
+        "2 of 4 DICOM files have no usable PatientID (none, a placeholder such as ANON, or one that is on too many "
+        "films); a CSV file with a column patient can name the patients"
     )
 
 
@@ -65,8 +65,8 @@ def test_an_id_on_too_many_films_is_a_placeholder() -> None:
     assert set(found.studies) == set(found.films) == {""}
     for name, value in (("PatientID", "TRIAL-7"), ("StudyInstanceUID", STUDY + "1"), ("SOPInstanceUID", FILM + "1")):
         assert any(
-            note.startswith(f"WARNING: the {name} {value} stands on {MANY + 1} of ")
-            and note.endswith("too many for one: it is taken for a placeholder and groups nothing")
+            note.startswith(f"WARNING: the {name} {value} is on {MANY + 1} of ")
+            and note.endswith("too many to be real: it is ignored as a placeholder")
             for note in found.notes
         )
 
@@ -88,8 +88,8 @@ def test_uids_of_several_patients_group_nothing() -> None:
     found = marks(one, other)
     assert (found.studies, found.films) == (("", ""), ("", ""))
     assert (
-        f"WARNING: 1 SOPInstanceUIDs stand on films of several patients: {FILM}1 (7, 8); they group nothing; find out "
-        "how these files were anonymised"
+        f"WARNING: 1 SOPInstanceUIDs are on films of several patients: {FILM}1 (7, 8); they are ignored; find out how "
+        "these files were anonymised"
     ) in found.notes
     blank = DicomIds(study=STUDY + "1", film=FILM + "1")
     assert marks(blank, blank, patients=("p1", "p2")).films == ("", "")
@@ -99,18 +99,18 @@ def test_uids_of_several_patients_group_nothing() -> None:
 def test_patients_that_the_csv_divides_otherwise_are_warned_of() -> None:
     found = marks(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p2", "p2"))
     assert [note for note in found.notes if note.startswith("WARNING")] == [
-        "WARNING: 1 patients in the column patient have several PatientIDs: p2 (7, 8); the films of each are kept in "
-        "one group; correct the column patient, or leave the files' ids out with --no-dicom-ids",
-        "WARNING: 1 PatientIDs stand under several patients of the column patient: 7 (p1, p2); the films of each are "
-        "kept in one group; correct the column patient, or leave the files' ids out with --no-dicom-ids",
+        "WARNING: 1 patients in the column patient have several PatientIDs: p2 (7, 8); all their films stay in one "
+        "group; correct the column patient, or ignore the ids of the files with --no-dicom-ids",
+        "WARNING: 1 PatientIDs belong to several patients of the column patient: 7 (p1, p2); all their films stay in "
+        "one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids",
     ]
     agreed = marks(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p1", "p2"))
     assert not any(note.startswith("WARNING") for note in agreed.notes)
 
 
 def test_ids_made_anew_for_each_film_are_told_of() -> None:
-    told = "each of the 2 PatientIDs stands on one film alone: if they were made anew for each film"
-    assert any(note.startswith(told) for note in marks(DicomIds("7"), DicomIds("8")).notes)
+    text = "each of the 2 PatientIDs is on one film only: if each film got a new PatientID"
+    assert any(note.startswith(text) for note in marks(DicomIds("7"), DicomIds("8")).notes)
     assert not any(note.startswith("each of") for note in marks(DicomIds("7"), DicomIds("8"), DicomIds("8")).notes)
 
 
@@ -157,8 +157,8 @@ def test_patients_studies_and_films_make_the_groups(tmp_path: Path) -> None:
     assert (by_path["a/1.dcm"].patient, by_path["a/1.dcm"].site, by_path["b/2.dcm"].group) == ("7", "East", "7")
     assert by_path["b/5.dcm"].film == by_path["b/6.dcm"].film == "b/5"
     assert by_path["a/3.dcm"].film != by_path["a/4.dcm"].film
-    assert ("1 SOPInstanceUIDs stand on films of different names, which count as one each: b/5 = b/6") in found.notes
-    assert "sites of 1 DICOM files are their institutions, 1 in all: East" in found.notes
+    assert "1 SOPInstanceUIDs are on films with different names; each counts as one film: b/5 = b/6" in found.notes
+    assert "the site of 1 DICOM files is their InstitutionName (1 sites): East" in found.notes
     assert len(groups(index_data(tmp_path, IndexOptions(split="none", dicom_ids=False)))) == 6
 
 

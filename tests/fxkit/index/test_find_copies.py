@@ -85,17 +85,17 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
     with opened(*scrambled) as (store, owner):
         first = find_copies(store, owner)
     calls: list[tuple[Features, Features]] = []
-    compare = module.compare
-    monkeypatch.setattr(module, "compare", lambda a, b: calls.append((a, b)) or compare(a, b))
+    compare = module.compare_films
+    monkeypatch.setattr(module, "compare_films", lambda a, b: calls.append((a, b)) or compare(a, b))
     counted: list[int] = []
-    candidates = module.votes.candidates
+    candidates = module.find_candidates
 
     def count(found: Iterable[NDArray[np.uint8]], *args: Any) -> list[tuple[int, int, float]]:
         films = list(found)
         counted.append(len(films))
         return candidates(films, *args)
 
-    monkeypatch.setattr(module.votes, "candidates", count)
+    monkeypatch.setattr(module, "find_candidates", count)
     with opened(*scrambled) as (store, owner):
         assert find_copies(store, owner) == first
         assert not calls
@@ -114,7 +114,7 @@ def test_an_original_is_found_among_copies_that_share_the_votes(
     scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no candidate in the first round, a lone film is compared with a few films of each large group."""
-    candidates = module.votes.candidates
+    candidates = module.find_candidates
     with opened(*scrambled) as (store, owner):
         names = sorted(owner)
         original = names.index(next(name for name, film in owner.items() if film == 0))
@@ -123,7 +123,7 @@ def test_an_original_is_found_among_copies_that_share_the_votes(
             pairs = candidates(found, threads, asking)
             return pairs if asking else [pair for pair in pairs if original not in pair[:2]]
 
-        monkeypatch.setattr(module.votes, "candidates", without)
+        monkeypatch.setattr(module, "find_candidates", without)
         assert sets(find_copies(store, owner)) == by_film(owner)
         monkeypatch.setattr(module, "TURNS", 0)
         assert frozenset([names[original]]) in sets(find_copies(store, owner))
@@ -171,13 +171,13 @@ def test_no_file_and_no_rows_are_no_verdicts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("first,second\na/1.png,a/gone.png\n", "row 2: second 'a/gone.png' is no readable film of this data set"),
-        ("first,second\na/bad.png,a/1.png\n", "row 2: first 'a/bad.png' is no readable film of this data set"),
+        ("first,second\na/1.png,a/gone.png\n", "row 2: second 'a/gone.png' is not a readable film of this data set"),
+        ("first,second\na/bad.png,a/1.png\n", "row 2: first 'a/bad.png' is not a readable film of this data set"),
         (
             "first,other\na/1.png,a/1.png\n",
-            "row 2: second '' is no readable film of this data set; expected the columns",
+            "row 2: second '' is not a readable film of this data set; expected the columns",
         ),
-        ("first,second\na/1.png\n", "row 2: second '' is no readable film"),
+        ("first,second\na/1.png\n", "row 2: second '' is not a readable film"),
     ],
 )
 def test_wrong_rows_are_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -185,7 +185,7 @@ def test_wrong_rows_are_refused(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(DataError) as refused:
         read_verdicts(tmp_path / "reject.csv", HASHES)
     assert str(refused.value).startswith(f"{tmp_path / 'reject.csv'}, {told}")
-    assert str(refused.value).endswith("with paths as the manifest has them")
+    assert str(refused.value).endswith("with paths as they stand in the manifest")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

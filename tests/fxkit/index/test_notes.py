@@ -3,7 +3,7 @@
 from fxkit.data.manifest import Record
 from fxkit.index.find_copies import NO_COPIES, Copies
 from fxkit.index.notes import copy_notes
-from fxkit.index.scan import Found
+from fxkit.index.scan import ScannedFile
 
 
 def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -> list[str]:
@@ -24,22 +24,22 @@ def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -
         )
         for path, patient, sha256, _ in rows
     ]
-    files = [Found(record.path, record.label, "", record.patient) for record in records]
+    files = [ScannedFile(record.path, record.label, "", record.patient) for record in records]
     groups = {sha256: group for _, _, sha256, group in rows if sha256}
     return copy_notes(records, files, Copies(groups, ()) if copies is None else copies)
 
 
 def test_copies_under_other_names_are_told_of() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/7.png", "", "bb", "aa"), ("a/3.png", "", "cc", "cc")]) == [
-        "2 films of different names are copies of each other by their pixels, in 1 sets: a/1 = a/7"
+        "2 films with different names are copies by their pixels, in 1 sets: a/1 = a/7"
     ]
 
 
 def test_copies_of_other_patients_are_warned_of() -> None:
     _, note = notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "p2", "bb", "aa")])
     assert note == (
-        "WARNING: 1 sets of copies, by their pixels, stand under different patients: a/1 = a/7 (p1, p2); each set is "
-        "kept in one group; look at groups.html and correct the column patient, or reject the pair"
+        "WARNING: 1 sets of copies by pixels have different patients: a/1 = a/7 (p1, p2); each set stays in one group; "
+        "look at groups.html and correct the column patient, or reject the pair"
     )
 
 
@@ -49,15 +49,13 @@ def test_an_unknown_patient_is_no_other() -> None:
 
 def test_copies_under_other_classes_are_warned_of() -> None:
     _, note = notes([("a/1.png", "", "aa", "aa"), ("b/1.png", "", "bb", "aa")])
-    assert note.startswith(
-        "WARNING: 1 sets of copies, by their pixels, stand under different classes: a/1 = b/1 (a, b)"
-    )
+    assert note.startswith("WARNING: 1 sets of copies by pixels have different classes: a/1 = b/1 (a, b)")
     assert "correct the column label, or reject the pair" in note
 
 
 def test_names_that_pixels_do_not_bear_out_are_told_of() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/1-rotated1.png", "", "bb", "bb")]) == [
-        "1 films have copies by their names that their pixels do not bear out: a/1; they are kept together"
+        "1 films have files that are copies by name but not by their pixels: a/1; they stay together"
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fxkit.errors import DataError
-from fxkit.index.scan import Found, film_path, scan, scan_roots
+from fxkit.index.scan import ScannedFile, film_path, scan, scan_roots
 
 
 def touch(root: Path, *paths: str) -> Path:
@@ -24,17 +24,17 @@ def table(root: Path, text: str, name: str = "films.csv") -> Path:
 
 
 def test_class_folders_nested_deeper(tmp_path: Path) -> None:
-    found = scan(touch(tmp_path, "broken/1.png", "whole/a/b/2.jpg", "readme.txt", "whole/.hidden"))
-    assert found.found == (Found("broken/1.png", "broken"), Found("whole/a/b/2.jpg", "whole"))
-    assert found.notes == ()
+    scanned = scan(touch(tmp_path, "broken/1.png", "whole/a/b/2.jpg", "readme.txt", "whole/.hidden"))
+    assert scanned.files == (ScannedFile("broken/1.png", "broken"), ScannedFile("whole/a/b/2.jpg", "whole"))
+    assert scanned.notes == ()
 
 
 def test_files_of_other_names_in_class_folders_are_told_of(tmp_path: Path) -> None:
     others = [f"a/IM{n}" for n in range(4)]
     root = touch(tmp_path, "train/a/1.png", "train/b/2.png", "train/truth.csv", *(f"train/{name}" for name in others))
     assert scan(root).notes == (
-        "4 files were not looked at, as their names are of no image format: train/a/IM0, train/a/IM1, train/a/IM2 "
-        "and 1 more",
+        "4 files are left out because their names have no image extension: train/a/IM0, train/a/IM1, train/a/IM2 and "
+        "1 more",
     )
 
 
@@ -51,13 +51,13 @@ def test_the_same_folders_in_each_class_folder_may_be_the_classes(tmp_path: Path
     [("training", "train"), ("Train", "train"), ("VALID", "val"), ("validation", "val"), ("testing", "test")],
 )
 def test_split_folders(tmp_path: Path, word: str, split: str) -> None:
-    found = scan(touch(tmp_path, f"{word}/a/1.png", f"{word}/b/2.png"))
-    assert [(file.label, file.split) for file in found.found] == [("a", split), ("b", split)]
+    scanned = scan(touch(tmp_path, f"{word}/a/1.png", f"{word}/b/2.png"))
+    assert [(file.label, file.split) for file in scanned.files] == [("a", split), ("b", split)]
 
 
 def test_files_outside_of_class_folders_are_told_of(tmp_path: Path) -> None:
     notes = scan(touch(tmp_path, "0.png", "a/1.png", "b/2.png")).notes
-    assert notes == ("1 images lie in no class folder and are left out: 0.png",)
+    assert notes == ("1 images lie outside the class folders and are left out: 0.png",)
     notes = scan(
         touch(tmp_path / "more", *(f"train/{n}.png" for n in range(5)), "train/a/1.png", "train/b/2.png")
     ).notes
@@ -69,10 +69,10 @@ def test_files_outside_of_class_folders_are_told_of(tmp_path: Path) -> None:
     [
         (["1.png", "2.png"], r"2 images, none in a folder; expected CLASS/image folders, SPLIT/CLASS/image"),
         ([], "0 images, none in a folder; expected CLASS/image"),
-        (["a/1.png"], r"one class only \('a'\); expected two or more; expected CLASS"),
+        (["a/1.png"], r"only one class \('a'\); expected two or more; expected CLASS"),
         (["train/a/1.png", "extra/1.png"], r"split folders \(train\) beside others \(extra\); expected CLASS"),
         (["train/1.png"], "no class; expected two or more"),
-        (["archive/train/a/1.png", "archive/train/b/1.png"], r"one class only \('archive'\)"),
+        (["archive/train/a/1.png", "archive/train/b/1.png"], r"only one class \('archive'\)"),
     ],
 )
 def test_other_layouts_are_refused(tmp_path: Path, paths: list[str], text: str) -> None:
@@ -92,56 +92,62 @@ def test_a_root_for_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_csv_with_all_columns_a_bom_and_more(tmp_path: Path) -> None:
     text = "\ufeffPath, label,split,patient,site,note\nx/1.png,a,Training,p1,s1,hello\r\n\nx/2.png,b,test,,,\n"
-    found = scan(table(tmp_path, text))
-    assert found.root == tmp_path
-    assert found.found == (Found("x/1.png", "a", "train", "p1", "s1"), Found("x/2.png", "b", "test"))
+    scanned = scan(table(tmp_path, text))
+    assert scanned.root == tmp_path
+    assert scanned.files == (ScannedFile("x/1.png", "a", "train", "p1", "s1"), ScannedFile("x/2.png", "b", "test"))
 
 
 def test_csv_paths_may_name_the_split(tmp_path: Path) -> None:
-    found = scan(table(tmp_path, "path,label\ntesting/a/1.png,a\nb/2.png,b\n"))
-    assert {file.path: file.split for file in found.found} == {"testing/a/1.png": "test", "b/2.png": ""}
+    scanned = scan(table(tmp_path, "path,label\ntesting/a/1.png,a\nb/2.png,b\n"))
+    assert {file.path: file.split for file in scanned.files} == {"testing/a/1.png": "test", "b/2.png": ""}
 
 
 def test_csv_paths_relative_to_a_root(tmp_path: Path) -> None:
     data = table(tmp_path / "tables", "path,label\n./1.png,a\nx/../2.png,b\n")
-    found = scan(data, touch(tmp_path / "images", "1.png"))
-    assert found.root == tmp_path / "images"
-    assert [file.path for file in found.found] == ["1.png", "2.png"]
+    scanned = scan(data, touch(tmp_path / "images", "1.png"))
+    assert scanned.root == tmp_path / "images"
+    assert [file.path for file in scanned.files] == ["1.png", "2.png"]
 
 
 def test_csv_absolute_and_windows_paths_inside_the_root(tmp_path: Path) -> None:
-    found = scan(table(tmp_path, f"path,label\n{tmp_path}/a/1.png,a\nb\\2.png,b\n"))
-    assert [file.path for file in found.found] == ["a/1.png", "b/2.png"]
+    scanned = scan(table(tmp_path, f"path,label\n{tmp_path}/a/1.png,a\nb\\2.png,b\n"))
+    assert [file.path for file in scanned.files] == ["a/1.png", "b/2.png"]
 
 
 def test_a_row_given_twice_counts_once(tmp_path: Path) -> None:
-    found = scan(table(tmp_path, "path,label\n1.png,a\n2.png,b\n./1.png,a\n"))
-    assert len(found.found) == 2
-    assert found.notes[0].endswith("films.csv: 1 rows repeat another row and count once")
+    scanned = scan(table(tmp_path, "path,label\n1.png,a\n2.png,b\n./1.png,a\n"))
+    assert len(scanned.files) == 2
+    assert scanned.notes[0].endswith("films.csv: 1 rows repeat an earlier row and are ignored")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path;label\n1.png;a\n", "separated by semicolons; save it with commas"),
-        ("path\tlabel\n1.png\ta\n", "separated by tabs; save it with commas"),
+        ("path;label\n1.png;a\n", "separated by semicolons; save the file with commas"),
+        ("path\tlabel\n1.png\ta\n", "separated by tabs; save the file with commas"),
         ("file,label\n1.png,a\n", "no column 'path'; its first line is: file, label; expected"),
         ("path,class\n1.png,a\n", "no column 'label'"),
         ("", "no column 'path'; its first line is: nothing"),
         ("path,label\n", "no rows; expected"),
         ("path,label\n1.png,\n", "row 2: no label; fill it in or delete the row"),
         ("path,label\n,a\n", "row 2: no path; fill it in"),
-        ("path,label\n1.png,a\n2.png,a\n", r"one class only \('a'\)"),
+        ("path,label\n1.png,a\n2.png,a\n", r"only one class \('a'\)"),
         ("path,label,split\n1.png,a,dev\n", "row 2: split 'dev'; expected one of train, training, val"),
-        ("path,label\na,b.png,x\n", "row 2: 3 values under 2 columns; put a value that holds a comma in double quotes"),
-        ("path,label\n1.png,a\n1.png,b\n", r"row 3: 1.png again, with other values \(a before, b here\); keep one"),
+        (
+            "path,label\na,b.png,x\n",
+            "row 2: 3 values for 2 columns; put a value that contains a comma in double quotes",
+        ),
+        (
+            "path,label\n1.png,a\n1.png,b\n",
+            r"row 3: 1.png has other values than in an earlier row \(b here, a before\); keep one",
+        ),
         (
             "path,label\n../1.png,a\n",
-            r"row 2: ../1.png leads out of .*; name the folder that holds all files with --root",
+            r"row 2: ../1.png is outside of .*; give the folder that contains all files with --root",
         ),
-        ("path,label\nx/../../1.png,a\n", "row 2: x/../../1.png leads out of"),
-        ("path,label\n/etc/1.png,a\n", "row 2: .*etc/1.png leads out of"),
-        ("path,label\n.,a\n", r"row 2: \. leads out of"),
+        ("path,label\nx/../../1.png,a\n", "row 2: x/../../1.png is outside of"),
+        ("path,label\n/etc/1.png,a\n", "row 2: .*etc/1.png is outside of"),
+        ("path,label\n.,a\n", r"row 2: \. is outside of"),
         ('path,label\n"1.png,a\n', r"not a CSV file \(unexpected end of data\)"),
     ],
 )
@@ -151,7 +157,7 @@ def test_bad_csv_files_are_refused(tmp_path: Path, text: str, message: str) -> N
 
 
 def test_a_missing_root_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone: no such folder; expected the one that the paths in .*films.csv are"):
+    with pytest.raises(DataError, match=r"gone: no such folder; expected the folder that the paths in .*films.csv are"):
         scan(table(tmp_path, "path,label\n1.png,a\n"), tmp_path / "gone")
 
 
@@ -165,10 +171,10 @@ def test_a_folder_that_cannot_be_listed_is_told_of(tmp_path: Path, monkeypatch: 
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = scan(tmp_path)
-    assert len(found.found) == 2
-    assert "b/locked: cannot be listed (Permission denied)" in found.notes[0]
-    assert found.notes[0].endswith("; nothing of it is indexed")
+    scanned = scan(tmp_path)
+    assert len(scanned.files) == 2
+    assert "b/locked: cannot be listed (Permission denied)" in scanned.notes[0]
+    assert scanned.notes[0].endswith("; its files are not indexed")
 
 
 def site(root: Path, *paths: str) -> Path:
@@ -180,45 +186,49 @@ def site(root: Path, *paths: str) -> Path:
 
 def test_paths_lie_below_the_folder_of_both_and_sites_are_named_like_theirs(tmp_path: Path) -> None:
     east, west = site(tmp_path / "east"), site(tmp_path / "more" / "west", "train/a/1.png", "test/b/1.png")
-    found = scan_roots([west, east])
-    assert found == scan_roots([east, west])
-    assert found.root == tmp_path.resolve()
-    assert [(file.path, file.site, file.label, file.split) for file in found.found] == [
+    scanned = scan_roots([west, east])
+    assert scanned == scan_roots([east, west])
+    assert scanned.root == tmp_path.resolve()
+    assert [(file.path, file.site, file.label, file.split) for file in scanned.files] == [
         ("east/a/1.png", "east", "a", ""),
         ("east/b/2.png", "east", "b", ""),
         ("more/west/test/b/1.png", "west", "b", "test"),
         ("more/west/train/a/1.png", "west", "a", "train"),
     ]
-    assert [film_path(file) for file in found.found][2:] == ["more/west/b/1.png", "more/west/a/1.png"]
+    assert [film_path(file) for file in scanned.files][2:] == ["more/west/b/1.png", "more/west/a/1.png"]
 
 
 def test_notes_name_their_site_and_other_classes_are_told_of(tmp_path: Path) -> None:
     east, west = site(tmp_path / "east"), site(tmp_path / "west", "A/1.png", "b/2.png", "stray.png")
     assert scan_roots([east, west]).notes == (
-        "west: 1 images lie in no class folder and are left out: stray.png",
-        "WARNING: the sites have different classes (east: a, b; west: A, b); are some the same under two names?",
+        "west: 1 images lie outside the class folders and are left out: stray.png",
+        "WARNING: the sites have different classes (east: a, b; west: A, b); does one class have two names?",
     )
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("path,label\n")
-    with pytest.raises(DataError, match=r"films\.csv: a file, among several to index; expected folders, each of one"):
+    with pytest.raises(
+        DataError, match=r"films\.csv: not a folder; of several data sets, each must be the folder of one site"
+    ):
         scan_roots([site(tmp_path / "east"), tmp_path / "films.csv"])
-    with pytest.raises(DataError, match=r"gone: not there, among several to index; expected folders"):
+    with pytest.raises(DataError, match=r"gone: no such folder; of several data sets, each must be the folder"):
         scan_roots([tmp_path / "east", tmp_path / "gone"])
 
 
 def test_equal_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"2/x: folders of the same name 'x'; expected another for each site; rename"):
+    with pytest.raises(
+        DataError, match=r"2/x: folders with the same name 'x'; expected a different name for each site; rename"
+    ):
         scan_roots([site(tmp_path / "1" / "x"), site(tmp_path / "2" / "x")])
 
 
 def test_a_folder_in_another_is_refused(tmp_path: Path) -> None:
     site(tmp_path / "east")
-    with pytest.raises(DataError, match=r"east/a: lies in .*east; expected folders apart from each other; leave one"):
+    with pytest.raises(DataError, match=r"east/a: lies inside .*east; expected separate folders; leave one"):
         scan_roots([tmp_path / "east", tmp_path / "east" / "a"])
 
 
 def test_folders_that_share_only_the_top_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no folder holds them all but /; expected sites side by side; move or link"):
+    with pytest.raises(DataError, match=r"their only common parent is /; expected sites in one folder; move or link"):
         scan_roots([tmp_path, Path("/usr")])

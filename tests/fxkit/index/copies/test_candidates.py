@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fxkit.index.copies import candidates as module
-from fxkit.index.copies.candidates import NEIGHBOURS, candidates
+from fxkit.index.copies.candidates import NEIGHBOURS, find_candidates
 from fxkit.index.copies.features import features_of
 
 Film = NDArray[np.uint8]
@@ -22,7 +22,7 @@ def descriptors(films: Films) -> list[NDArray[np.uint8]]:
 
 
 def test_copies_come_first(films: Films) -> None:
-    found = candidates(descriptors(films))
+    found = find_candidates(descriptors(films))
     assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
     assert found[3][2] > 2 * found[4][2]
     assert all(low < high for low, high, _ in found)
@@ -32,27 +32,27 @@ def test_copies_come_first(films: Films) -> None:
 
 def test_the_same_films_give_the_same_pairs(films: Films) -> None:
     taken = descriptors(films)
-    assert candidates(taken) == candidates(taken)
+    assert find_candidates(taken) == find_candidates(taken)
 
 
 def test_reduction_learnt_from_the_first_films_serves_the_others(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     monkeypatch.setattr(module, "SAMPLE", len(taken[0]) + len(taken[1]))
-    found = candidates(own for own in taken)
+    found = find_candidates(own for own in taken)
     assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
 
 
 def test_a_block_at_a_time_gives_the_same(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     taken.insert(3, np.zeros((0, 128), np.uint8))
-    whole = candidates(taken)
+    whole = find_candidates(taken)
     monkeypatch.setattr(module, "BLOCK", 300)
-    assert candidates(taken) == whole
+    assert find_candidates(taken) == whole
     assert all(3 not in (low, high) for low, high, _ in whole)
 
 
 def test_some_ask_for_the_others_alone(films: Films) -> None:
-    found = candidates(descriptors(films), asking=range(8, 12))
+    found = find_candidates(descriptors(films), asking=range(8, 12))
     assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
     assert all(low < 8 <= high for low, high, _ in found)
 
@@ -60,16 +60,16 @@ def test_some_ask_for_the_others_alone(films: Films) -> None:
 def test_the_strongest_points_alone_vote(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     strongest = [own[:60] for own in taken]
-    assert candidates(taken) != candidates(strongest)
+    assert find_candidates(taken) != find_candidates(strongest)
     monkeypatch.setattr(module, "VOTING", 60)
-    assert candidates(taken) == candidates(strongest)
+    assert find_candidates(taken) == find_candidates(strongest)
 
 
 @pytest.mark.parametrize("count", [0, 1, NEIGHBOURS])
 def test_fewer_points_than_neighbours_give_none(films: Films, count: int) -> None:
     few = features_of(films(0)).descriptors[:count]
-    assert candidates([few, few[:0]]) == []
+    assert find_candidates([few, few[:0]]) == []
 
 
 def test_no_films_give_none() -> None:
-    assert candidates([]) == []
+    assert find_candidates([]) == []

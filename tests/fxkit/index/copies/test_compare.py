@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fxkit.index.copies.compare import LEAST_POINTS, Evidence, compare
+from fxkit.index.copies.compare import LEAST_POINTS, Evidence, compare_films
 from fxkit.index.copies.features import SIDE_PX, features_of
-from fxkit.index.copies.grow import LEAST_AGREEING, SURE, score
+from fxkit.index.copies.grow import LEAST_AGREEING, STRONG, score
 
 Film = NDArray[np.uint8]
 Films = Callable[[int], Film]
@@ -37,7 +37,7 @@ def changed(
 def test_a_known_map_is_found_again(films: Films, degrees: float, mirrored: bool, inverted: bool) -> None:
     film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
     other, there = changed(film, degrees, mirrored, inverted, gamma=0.7)
-    found = compare(features_of(film), features_of(other))
+    found = compare_films(features_of(film), features_of(other))
     assert found is not None
     assert (found.mirrored, found.inverted) == (mirrored, inverted)
     corners = np.array([(20, 20, 1), (236, 20, 1), (236, 300, 1), (20, 300, 1)], float)
@@ -51,7 +51,7 @@ def test_a_known_map_is_found_again(films: Films, degrees: float, mirrored: bool
 def test_both_ways_lead_to_each_other(films: Films) -> None:
     film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
     one, other = features_of(film), features_of(changed(film, 20, False, False, 1.0)[0])
-    there, back = compare(one, other), compare(other, one)
+    there, back = compare_films(one, other), compare_films(other, one)
     assert there is not None
     assert back is not None
     both = np.vstack([there.matrix, (0, 0, 1)]) @ np.vstack([back.matrix, (0, 0, 1)])
@@ -60,7 +60,7 @@ def test_both_ways_lead_to_each_other(films: Films) -> None:
 
 def test_a_part_is_known_for_a_part(films: Films) -> None:
     film = films(3)
-    found = compare(features_of(film), features_of(np.ascontiguousarray(film[60:260, 40:200])))
+    found = compare_films(features_of(film), features_of(np.ascontiguousarray(film[60:260, 40:200])))
     assert found is not None
     assert found.detail > 0.5
     assert found.overlap > 0.9
@@ -69,7 +69,7 @@ def test_a_part_is_known_for_a_part(films: Films) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_other_films_are_refused(films: Films, seed: int) -> None:
-    found = compare(features_of(films(0)), features_of(films(seed)))
+    found = compare_films(features_of(films(0)), features_of(films(seed)))
     assert found is None or found.detail < 0.4
 
 
@@ -86,8 +86,8 @@ def on_a_plate(film: Film) -> Film:
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_edges_of_one_plate_do_not_join_films(films: Films, seed: int) -> None:
-    found = compare(features_of(on_a_plate(films(0))), features_of(on_a_plate(films(seed))))
-    assert found is None or score(found) < SURE
+    found = compare_films(features_of(on_a_plate(films(0))), features_of(on_a_plate(films(seed))))
+    assert found is None or score(found) < STRONG
 
 
 @pytest.mark.parametrize("bottom", [190, 270])  # of its 320 rows: a label over a third of the film, and over most of it
@@ -97,27 +97,27 @@ def test_a_marker_over_much_of_the_film_speaks_for_its_own_place_alone(films: Fi
     marked[90:bottom, 10:246] = 235
     for line in range(165, bottom, 70):
         cv2.putText(marked, "RB07", (40, line), cv2.FONT_HERSHEY_SIMPLEX, 2.2, 20, 6)
-    found = compare(features_of(film), features_of(marked))
+    found = compare_films(features_of(film), features_of(marked))
     assert found is not None
     assert found.rank > 0.9
     assert found.detail > 0.9
     assert found.agreeing > LEAST_AGREEING
-    assert score(found) > SURE
+    assert score(found) > STRONG
 
 
 def test_too_few_points_are_refused(films: Films) -> None:
     whole = features_of(films(0))
     few = replace(whole, points=whole.points[: LEAST_POINTS - 1], descriptors=whole.descriptors[: LEAST_POINTS - 1])
     blank = features_of(np.zeros((100, 100), np.uint8))
-    assert compare(whole, few) is None
-    assert compare(few, whole) is None
-    assert compare(blank, whole) is None
-    assert compare(blank, blank) is None
+    assert compare_films(whole, few) is None
+    assert compare_films(few, whole) is None
+    assert compare_films(blank, whole) is None
+    assert compare_films(blank, blank) is None
 
 
 def test_films_without_anything_shown_are_refused(films: Films) -> None:
     whole = features_of(films(0))
-    assert compare(whole, replace(whole, picture=np.zeros_like(whole.picture))) is None
+    assert compare_films(whole, replace(whole, picture=np.zeros_like(whole.picture))) is None
 
 
 def test_mirrored_is_told_by_the_map() -> None:

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from fxkit.index.copies.compare import Evidence
 from fxkit.index.copies.grow import (
+    ENLARGED_PENALTY,
     LARGE,
     LEAST_AGREEING,
     LEAST_PLACES,
@@ -20,16 +21,15 @@ from fxkit.index.copies.grow import (
     PATIENCE,
     REFUSALS,
     SECOND,
-    SMALL,
-    SURE,
+    STRONG,
     WITNESS,
     Pair,
-    bears,
-    grow,
+    grow_groups,
+    links_suffice,
     score,
 )
 
-SURELY, WEAKLY = SURE + 0.5, (WITNESS + SECOND) / 2
+STRONG_LINK, WEAK_LINK = STRONG + 0.5, (WITNESS + SECOND) / 2
 Scores = dict[Pair, float]
 Groups = list[list[int]]
 
@@ -41,7 +41,7 @@ def seen(share: float, detail: float, places: float = 60.0, rank: float = 0.9) -
 def test_a_link_of_a_much_enlarged_film_counts_less() -> None:
     link = seen(0.8, 0.9)
     assert score(replace(link, enlarged=1.43)) == score(link)  # 224 px
-    assert score(replace(link, enlarged=3.3)) == pytest.approx(score(link) - SMALL)
+    assert score(replace(link, enlarged=3.3)) == pytest.approx(score(link) - ENLARGED_PENALTY)
 
 
 def evidence(value: float) -> Evidence:
@@ -61,7 +61,7 @@ def grown(
         return [None if value == -math.inf else evidence(value) for value in values]
 
     candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores)]
-    of, joined = grow(count, candidates, compare, accepted, rejected)
+    of, joined = grow_groups(count, candidates, compare, accepted, rejected)
     assert set(joined) <= set(asked)
     assert len(asked) == len(set(asked))
     sets: dict[int, list[int]] = {}
@@ -72,7 +72,7 @@ def grown(
 
 
 def test_the_score_grows_with_share_and_detail() -> None:
-    assert score(evidence(WEAKLY)) == pytest.approx(WEAKLY)
+    assert score(evidence(WEAK_LINK)) == pytest.approx(WEAK_LINK)
     assert score(seen(0.9, 0.5)) > score(seen(0.5, 0.5)) > score(seen(0.5, 0.4))
     assert math.isfinite(score(seen(LEAST_SHARE, 1.0)))
     assert score(seen(LEAST_SHARE - 0.01, 1.0)) == -math.inf
@@ -92,41 +92,41 @@ def test_likeness_of_a_small_part_of_what_the_films_show_does_not_count() -> Non
 
 
 def test_a_sure_link_joins_groups() -> None:
-    found, _ = grown(4, {(0, 1): SURELY, (2, 3): SURELY, (1, 2): SURELY})
+    found, _ = grown(4, {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): STRONG_LINK})
     assert found == [[0, 1, 2, 3]]
 
 
 def test_a_weak_link_does_not_join_but_a_second_of_other_films_does() -> None:
-    pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY}
+    pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): WEAK_LINK}
     assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
-    assert grown(4, {**pairs, (0, 3): WEAKLY})[0] == [[0, 1, 2, 3]]
+    assert grown(4, {**pairs, (0, 3): WEAK_LINK})[0] == [[0, 1, 2, 3]]
 
 
 def test_two_weak_links_of_one_film_do_not_join_groups() -> None:
-    pairs = {(0, 1): SURELY, (2, 3): SURELY, (1, 2): WEAKLY, (1, 3): WEAKLY}
+    pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): WEAK_LINK, (1, 3): WEAK_LINK}
     assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
 
 
 def test_a_lone_film_joins_by_two_weak_links() -> None:
-    assert grown(3, {(0, 1): SURELY, (1, 2): WEAKLY, (0, 2): WEAKLY})[0] == [[0, 1, 2]]
-    assert grown(2, {(0, 1): WEAKLY})[0] == [[0], [1]]
+    assert grown(3, {(0, 1): STRONG_LINK, (1, 2): WEAK_LINK, (0, 2): WEAK_LINK})[0] == [[0, 1, 2]]
+    assert grown(2, {(0, 1): WEAK_LINK})[0] == [[0], [1]]
 
 
 def test_links_gather_when_groups_are_joined() -> None:
     """Films 0 and 3 each have a weak link to film 4; only when they are one group do the two suffice."""
-    pairs = {(0, 1): SURELY, (2, 3): SURELY, (0, 4): WEAKLY, (3, 4): WEAKLY, (1, 2): SURELY}
+    pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (0, 4): WEAK_LINK, (3, 4): WEAK_LINK, (1, 2): STRONG_LINK}
     assert grown(5, pairs)[0] == [[0, 1, 2, 3, 4]]
 
 
 def test_links_that_bear_nothing() -> None:
-    assert not bears([], 1)
-    assert bears([(0, 1, SURE)], LARGE - 1)
-    assert not bears([(0, 1, WEAKLY)], 1)
-    apart = [(0, 1, WEAKLY), (2, 3, WEAKLY)]
-    assert bears(apart, LARGE - 1)
-    assert not bears(apart, LARGE)
-    assert not bears([*apart, (4, 5, SURE)], LARGE)
-    assert bears([(0, 1, SECOND), (0, 5, SURE)], LARGE)
+    assert not links_suffice([], 1)
+    assert links_suffice([(0, 1, STRONG)], LARGE - 1)
+    assert not links_suffice([(0, 1, WEAK_LINK)], 1)
+    apart = [(0, 1, WEAK_LINK), (2, 3, WEAK_LINK)]
+    assert links_suffice(apart, LARGE - 1)
+    assert not links_suffice(apart, LARGE)
+    assert not links_suffice([*apart, (4, 5, STRONG)], LARGE)
+    assert links_suffice([(0, 1, SECOND), (0, 5, STRONG)], LARGE)
 
 
 def test_accepted_pairs_are_joined_without_comparison() -> None:
@@ -135,15 +135,15 @@ def test_accepted_pairs_are_joined_without_comparison() -> None:
 
 
 def test_rejected_pairs_stay_apart_whatever_joins_them() -> None:
-    assert grown(2, {(0, 1): SURELY}, rejected=[(0, 1)])[0] == [[0], [1]]
-    found, _ = grown(3, {(0, 1): SURELY, (1, 2): SURELY}, rejected=[(0, 2)])
+    assert grown(2, {(0, 1): STRONG_LINK}, rejected=[(0, 1)])[0] == [[0], [1]]
+    found, _ = grown(3, {(0, 1): STRONG_LINK, (1, 2): STRONG_LINK}, rejected=[(0, 2)])
     assert len(found) == 2
     assert not any({0, 2} <= set(films) for films in found)
 
 
 def test_two_groups_are_refused_after_some_comparisons() -> None:
     half = 8
-    inner = {(a + start, a + 1 + start): SURELY for start in (0, half) for a in range(half - 1)}
+    inner = {(a + start, a + 1 + start): STRONG_LINK for start in (0, half) for a in range(half - 1)}
     between = {(a, b): -math.inf for a in range(half) for b in range(half, 2 * half)}
     found, asked = grown(2 * half, {**inner, **between})
     assert found == [list(range(half)), list(range(half, 2 * half))]
@@ -160,7 +160,7 @@ def test_films_without_a_witness_are_given_up() -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    assert grow(0, [], lambda pairs: []) == ([], [])
+    assert grow_groups(0, [], lambda pairs: []) == ([], [])
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,7 +168,7 @@ def test_nothing_is_nothing() -> None:
 def test_sure_links_give_connected_components_in_any_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     owner = rng.integers(0, 4, 10)
-    pairs = {(a, b): SURELY for a in range(10) for b in range(a + 1, 10) if owner[a] == owner[b]}
+    pairs = {(a, b): STRONG_LINK for a in range(10) for b in range(a + 1, 10) if owner[a] == owner[b]}
     mixed = [list(pairs)[n] for n in rng.permutation(len(pairs))]
     truth = sorted([n for n in range(10) if owner[n] == name] for name in set(owner.tolist()))
     assert grown(10, {pair: pairs[pair] for pair in mixed})[0] == truth

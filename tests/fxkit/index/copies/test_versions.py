@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fxkit.index.copies.candidates import CANDIDATES_VERSION, candidates
-from fxkit.index.copies.compare import EVIDENCE_VERSION, compare
+from fxkit.index.copies.candidates import CANDIDATES_VERSION, find_candidates
+from fxkit.index.copies.compare import EVIDENCE_VERSION, compare_films
 from fxkit.index.copies.features import FEATURES_VERSION, Features, features_of
 
 CHANGED = "the output of this algorithm changed: raise its version constant, and put the new values into this test"
@@ -37,7 +37,7 @@ def test_features_belong_to_their_version(features: list[Features]) -> None:
 
 
 def test_candidates_belong_to_their_version(features: list[Features]) -> None:
-    pairs = candidates(film.descriptors for film in features[:4])
+    pairs = find_candidates(film.descriptors for film in features[:4])
     assert [pair[:2] for pair in pairs[:2]] == [(0, 3), (1, 2)], CHANGED
     votes = sorted(weight for *_, weight in pairs)
     assert votes == pytest.approx([159.10, 160.46, 160.98, 162.85, 200.09, 635.99], rel=1e-2), CHANGED
@@ -45,7 +45,7 @@ def test_candidates_belong_to_their_version(features: list[Features]) -> None:
 
 
 def test_evidence_belongs_to_its_version(features: list[Features]) -> None:
-    turned, crop = (compare(features[0], copy) for copy in features[3:])
+    turned, crop = (compare_films(features[0], copy) for copy in features[3:])
     assert turned is not None
     assert crop is not None
     expected = {"points": 374, "share": 1.0, "rank": 0.99996, "detail": 0.9963, "agreeing": 0.9388, "places": 281.79}

@@ -11,7 +11,7 @@ from fxkit.data.manifest import Record
 from fxkit.index.copies.compare import Evidence
 from fxkit.index.copies.grow import score
 from fxkit.index.find_copies import NO_COPIES, Copies, Link
-from fxkit.index.pages.groups_page import overlay, possible_patients, write_groups
+from fxkit.index.pages.groups_page import find_shared_texts, overlay, write_groups
 from preprocess.errors import OutputError
 from preprocess.images import write_image
 
@@ -57,15 +57,14 @@ def page_of(folder: Path, films: list[Record], copies: Copies = COPIES, **settin
 
 def test_it_holds_names_evidence_and_verdicts(tmp_path: Path, films: list[Record]) -> None:
     page = page_of(tmp_path, films)
-    assert "3 readable files in 2 groups. 1 links join files whose names do not say" in page
+    assert "3 readable files in 2 groups. 1 links join files whose names do not show" in page
     joined, alike = page.split('id="alike"')
     assert 'data-second="b/2.png"' in joined
     assert 'data-first="b/2.png" data-second="a/3.png"' in alike
     assert (
-        f"Score {score(SEEN):.1f}: 41 common points, grey values' rank correlation 0.97, detail's 0.83, 70 % of what "
-        "either shows agrees, both show 88 % "
-        "of the smaller, mirrored, one is the negative. <strong>The classes differ.</strong> <strong>"
-        "The patients differ."
+        f"Score {score(SEEN):.1f}: 41 common keypoints, correlation of grey-value ranks 0.97, correlation of fine "
+        "detail 0.83, 70 % of the structure agrees, overlap 88 % of the smaller film, mirrored, one is the negative. "
+        "<strong>The classes differ.</strong> <strong>The patients differ."
     ) in joined
     assert page.count('value="accept"') == page.count('value="reject"') == 2
     assert page.count('<img src="data:image/') == 6
@@ -116,11 +115,11 @@ def test_the_folder_may_not_be_writable(tmp_path: Path, films: list[Record]) -> 
 
 def test_the_same_code_on_films_of_other_groups_is_shown(tmp_path: Path, films: list[Record]) -> None:
     texts = {ODD: ["L", "ab 12"], "b/2.png": ["AB12", "L"], "a/3.png": ["AB12", "L", "R2"]}
-    (found,) = possible_patients(films, texts)
-    assert (found.text, found.films) == ("AB12", (ODD, "a/3.png"))
+    (shared,) = find_shared_texts(films, texts)
+    assert (shared.text, shared.films) == ("AB12", (ODD, "a/3.png"))
     page = page_of(tmp_path, films, texts=texts)
     assert '<th scope="row">AB12</th><td>2</td>' in page
-    assert "None is told by marker text" in page_of(tmp_path, films)
+    assert "No marker text is shared by several groups" in page_of(tmp_path, films)
 
 
 def test_copies_are_grey_where_they_are_equal() -> None:

@@ -13,7 +13,16 @@ from fxkit.cli.index import index_command
 from fxkit.data.leaks import count_leaks, find_leaks, leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.index.pages.leaks_page import A_FILM, PAIRS, Size, choose, remove_old_leaks, sizes, verdict, write_leaks
+from fxkit.index.pages.leaks_page import (
+    PAIRS,
+    PAIRS_PER_FILM,
+    Size,
+    choose_examples,
+    part_sizes,
+    remove_old_leaks,
+    verdict,
+    write_leaks,
+)
 from fxkit.synth.dataset import Synthetic
 from preprocess.images import write_image
 
@@ -74,7 +83,7 @@ def test_a_group_that_is_a_film_is_not_told_twice() -> None:
 
 
 def test_each_part_is_counted_with_and_without_its_leaks() -> None:
-    assert sizes(patients(), [count_leaks(patients(), part) for part in ("test", "val")]) == [
+    assert part_sizes(patients(), [count_leaks(patients(), part) for part in ("test", "val")]) == [
         Size("train", 1, 1, 1),
         Size("val", 1, 1, 1),
         Size("test", 4, 3, 2),
@@ -87,15 +96,15 @@ def test_no_film_fills_the_examples() -> None:
     rows += [record(f"0-rotated{i}.png", "g0", "test") for i in range(1, 100)] + [
         record("9-rotated1.png", "g9", "test")
     ]
-    chosen = [leak.record.path for leak in choose(find_leaks(rows), PAIRS)]
+    chosen = [leak.record.path for leak in choose_examples(find_leaks(rows), PAIRS)]
     assert chosen[:3] == ["0-rotated1.png", "9-rotated1.png", "0-rotated2.png"]
-    assert len(chosen) == A_FILM + 1
+    assert len(chosen) == PAIRS_PER_FILM + 1
     many = [
         record(f"{i}{tail}.png", f"g{i}", split)
         for i in range(90)
         for tail, split in (("", "train"), ("-aug1", "test"))
     ]
-    assert len(choose(find_leaks(many), PAIRS)) == PAIRS
+    assert len(choose_examples(find_leaks(many), PAIRS)) == PAIRS
 
 
 def test_the_page_shows_pairs_and_how_they_are_known(tmp_path: Path) -> None:
@@ -104,12 +113,12 @@ def test_the_page_shows_pairs_and_how_they_are_known(tmp_path: Path) -> None:
     text = words(page)
     assert "Yes: scores on this split are not honest 2 of 4 test files (50 %) have a copy" in text
     assert "test without leaks 1 1 1" in text
-    assert "of test 1-rotated1.png a in training (train) 1.png a Known by: the same film by name" in text
-    assert "of test 2.png a in training (train) 1.png a Known by: another film of the same patient" in text
+    assert "in test 1-rotated1.png a in training (train) 1.png a Evidence: the same film by name" in text
+    assert "in test 2.png a in training (train) 1.png a Evidence: another film of the same patient" in text
     assert "f1 test p1 2 1-rotated1.png 1.png the same film by name" in text
     images = re.findall(r'<img src="data:image/jpeg;base64,[^"]+" alt="([^"]+)">', page)
     assert len(images) == page.count("<img") == 6
-    assert images[:2] == ["Film 1-rotated1.png, of test", "Film 1.png, in training (train)"]
+    assert images[:2] == ["Film 1-rotated1.png, in test", "Film 1.png, in training (train)"]
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -136,7 +145,7 @@ def test_names_are_escaped_and_missing_films_do_no_harm(tmp_path: Path) -> None:
     assert "<script" not in page
     assert "cannot be read" in page
     assert words(page).count("0-&lt;script&gt;alert(1)&lt;/script&gt;\\n.png") == 2
-    assert "by its pixels, or through other copies" in page
+    assert "by pixels, or linked through other copies" in page
 
 
 def test_all_leaks_stand_in_the_json_beside_the_page(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fxkit.data.manifest import Record, write_manifest
 from fxkit.errors import ConfigError, DataError
-from fxkit.index.scan import Found
+from fxkit.index.scan import ScannedFile
 from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
 
 
@@ -24,7 +24,7 @@ def records(groups: int, copies: int = 3) -> list[Record]:
 
 
 def spread(rows: list[Record], how: SplitOptions) -> tuple[list[Record], list[str]]:
-    return divide_records(rows, [Found(r.path, r.label, r.split) for r in rows], how)
+    return divide_records(rows, [ScannedFile(r.path, r.label, r.split) for r in rows], how)
 
 
 def splits_of(rows: list[Record]) -> dict[str, set[tuple[str, str]]]:
