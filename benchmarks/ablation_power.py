@@ -1,10 +1,10 @@
-"""How often masked-vs-raw says reliance where markers tell the class, and where they do not.
+"""Measure how often masked-vs-raw reports reliance, with markers that predict the class and with markers that do not.
 
-Each repetition makes films whose marker style tells the class with a correlation: made films, or with `--real` real
-ones without markers on which made markers are planted (burned text and boxes, or lead letters). They are cleaned, the
-made ones with the markers that are known, the real ones by the detector as it comes; then `fxkit ablate masked-vs-raw`
-is asked in its quick way, and the verdicts are counted. With `--rows` each repetition is written to a file at once, and
-those that stand there already are not made again: so they can be run in pieces.
+Each repetition makes films whose marker style correlates with the class. The films are synthetic, or with `--real` they
+are real films without markers, on which synthetic markers are drawn (burned text and boxes, or lead letters). Synthetic
+films are cleaned with their known markers, real films by the default detector. Then the quick form of
+`fxkit ablate masked-vs-raw` runs, and its verdicts are counted. With `--rows` each repetition is written to a file at
+once, and repetitions in the file are not run again, so the benchmark can be run in parts.
 """
 
 import csv
@@ -30,14 +30,14 @@ from fxkit.synth.markers import burn, draw_markers, draw_style, lead_absorption
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
-ASKED = ("raw", "cleaned", "control")  # what the verdict rests on
+ARMS = ("raw", "cleaned", "control")  # the arms that the verdict needs
 COLUMNS = ("correlation", "seed", "verdict", "raw", "markers", "markers_p", "log_odds", "log_odds_p")
-FILM_PX = 512  # longer side of a real film: markers are planted after it was made smaller
+FILM_PX = 512  # longer side of a real film, which is resized before markers are drawn
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the repetitions have in common."""
+    """What all repetitions share."""
 
     config: Config
     films: int
@@ -52,14 +52,19 @@ class Task:
 @click.option("--repetitions", default=40, show_default=True)
 @click.option("--films", default=120, show_default=True)
 @click.option(
-    "--size", default=224, show_default=True, help="Input of the network, and longer side of a made film, px."
+    "--size",
+    default=224,
+    show_default=True,
+    help="Side of the network's input and of a synthetic film, px.",
 )
 @click.option("--first-seed", default=0, show_default=True)
-@click.option("--real", type=click.Path(exists=True, path_type=Path), help="Folder of films to plant markers on.")
+@click.option("--real", type=click.Path(exists=True, path_type=Path), help="Folder of films to draw markers on.")
 @click.option(
-    "--real-list", type=click.Path(exists=True, path_type=Path), help="Those of its files that bear no marker."
+    "--real-list",
+    type=click.Path(exists=True, path_type=Path),
+    help="Text file that lists its films without markers.",
 )
-@click.option("--rows", type=click.Path(path_type=Path), help="CSV file of repetitions, gone on with.")
+@click.option("--rows", type=click.Path(path_type=Path), help="CSV file of repetitions; existing rows are kept.")
 @click.option("--jobs", default=2, show_default=True)
 def main(
     weights: Path,
@@ -83,20 +88,20 @@ def main(
             "model.std=0.5",
             f"data.image_size={size}",
             "data.workers=0",
-            "data.batch_size=4",  # eager convolutions of this network take less time a film than in larger batches
+            "data.batch_size=4",  # fastest per film for this network in eager mode
         ],
     )
-    task = Task(config, films, size, unmarked(real, real_list), jobs)
+    task = Task(config, films, size, list_unmarked(real, real_list), jobs)
     done = read_rows(rows)
     for seed in range(first_seed, first_seed + repetitions):
         for correlation in correlations:
             if not any((row["correlation"], row["seed"]) == (str(correlation), str(seed)) for row in done):
-                done.append(repeat(task, correlation, seed))
+                done.append(run_repetition(task, correlation, seed))
                 write_rows(rows, done)
                 print("#", *done[-1].values(), flush=True)
     print("correlation  repetitions  reliance (95 % interval)  no evidence  undecided")
     for correlation in correlations:
-        tell(correlation, [row for row in done if row["correlation"] == str(correlation)])
+        print_verdicts(correlation, [row for row in done if row["correlation"] == str(correlation)])
 
 
 def read_rows(path: Path | None) -> list[dict[str, str]]:
@@ -115,29 +120,29 @@ def write_rows(path: Path | None, rows: Sequence[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def tell(correlation: float, rows: Sequence[dict[str, str]]) -> None:
+def print_verdicts(correlation: float, rows: Sequence[dict[str, str]]) -> None:
     verdicts = Counter(row["verdict"] for row in rows)
-    found = binomtest(verdicts["reliance"], len(rows)).proportion_ci(method="exact")  # Clopper-Pearson
-    share, low, high = verdicts["reliance"] / len(rows), found.low, found.high
+    interval = binomtest(verdicts["reliance"], len(rows)).proportion_ci(method="exact")  # Clopper-Pearson
+    share, low, high = verdicts["reliance"] / len(rows), interval.low, interval.high
     others = f"{verdicts['no evidence']:>11}  {verdicts['undecided']:>9}"
     print(f"{correlation:>11}  {len(rows):>11}  {share:>8.1%} ({low:.1%} to {high:.1%})  {others}", flush=True)
 
 
-def unmarked(folder: Path | None, listed: Path | None) -> tuple[Path, ...]:
+def list_unmarked(folder: Path | None, film_list: Path | None) -> tuple[Path, ...]:
     if folder is None:
         return ()
-    if listed is None:
+    if film_list is None:
         return tuple(sorted(folder.glob("*/*.jpg")))
-    return tuple(folder / line for line in listed.read_text().split())
+    return tuple(folder / line for line in film_list.read_text().split())
 
 
-def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
-    """Make and clean films with this seed, ask, and return the row."""
+def run_repetition(task: Task, correlation: float, seed: int) -> dict[str, str]:
+    """Make and clean films with this seed, run the ablation, and return its row."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root, table = folder / "films", folder / "films" / TRUTH
         if task.real:
-            plant(task, root, correlation, seed)
+            write_marked_films(task, root, correlation, seed)
             clean_folder(root, folder / "clean", FolderOptions(jobs=task.jobs))
         else:
             options = SynthOptions(films=task.films, size_px=task.size, seed=seed, marker_correlation=correlation)
@@ -146,52 +151,54 @@ def repeat(task: Task, correlation: float, seed: int) -> dict[str, str]:
         records = index_data(table, IndexOptions(copies=False)).records
         options = ArmOptions(folds=5, seeds=[seed], pasted=(), jobs=task.jobs)
         arms = write_arms(root, folder / "clean", records, folder / "arms", options)
-        roots = {seed: {arm: arms[seed][arm] for arm in ASKED}}
-        asked = read_ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
-        return row_of(correlation, seed, masked_vs_raw(task.config, roots, records, folder / "out", asked))
+        roots = {seed: {arm: arms[seed][arm] for arm in ARMS}}
+        settings = read_ablation_settings("masked-vs-raw", seeds=[seed], folds=5)
+        return build_row(correlation, seed, masked_vs_raw(task.config, roots, records, folder / "out", settings))
 
 
-def row_of(correlation: float, seed: int, result: Ablation) -> dict[str, str]:
-    found = {c.key: c for c in result.contrasts}
+def build_row(correlation: float, seed: int, result: Ablation) -> dict[str, str]:
+    contrasts = {c.key: c for c in result.contrasts}
     raw = next(cell for cell in result.cells if (cell.trained, cell.tested) == ("raw", "raw"))
-    costs = [text for key in ("markers", "log_odds") for text in (f"{found[key].value:.4f}", f"{found[key].p:.4f}")]
+    costs = [
+        text for key in ("markers", "log_odds") for text in (f"{contrasts[key].value:.4f}", f"{contrasts[key].p:.4f}")
+    ]
     return dict(zip(COLUMNS, (str(correlation), str(seed), result.verdict, f"{raw.value:.4f}", *costs), strict=True))
 
 
-def plant(task: Task, root: Path, correlation: float, seed: int) -> None:
-    """Draw real films and plant markers on them; their names' blocks of ten numbers count as patients."""
+def write_marked_films(task: Task, root: Path, correlation: float, seed: int) -> None:
+    """Sample real films and draw markers on them. Ten consecutive file numbers count as one patient."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(task.real))[: task.films]
     lines = ["path,label,patient"]
     for number in sorted(chosen.tolist()):
         path = task.real[number]
         label = path.parent.name
-        image = small(to_grey8(read_image(path)))
+        image = shrink(to_grey8(read_image(path)))
         write_image(
-            root / label / f"{path.stem}.png", planted(image, label == "fractured", correlation, [seed, number])
+            root / label / f"{path.stem}.png", draw_marker(image, label == "fractured", correlation, [seed, number])
         )
         lines.append(f"{label}/{path.stem}.png,{label},{label[0]}{int(path.stem[-7:]) // 10}")
     (root / TRUTH).write_text("\n".join(lines) + "\n")
 
 
-def small(image: np.ndarray) -> np.ndarray:
+def shrink(image: np.ndarray) -> np.ndarray:
     scale = FILM_PX / max(image.shape)
     size = [max(1, round(side * scale)) for side in image.shape]
     return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA) if scale < 1 else image
 
 
-def planted(image: np.ndarray, fractured: bool, correlation: float, seed: list[int]) -> np.ndarray:
-    """Return a film, (H, W) uint8, with markers as `fxkit synth` draws them: lead in the beam, text burned in."""
+def draw_marker(image: np.ndarray, fractured: bool, correlation: float, seed: list[int]) -> np.ndarray:
+    """Return an (H, W) uint8 film with markers like those of `fxkit synth`: lead letters or burned-in text."""
     rng = np.random.default_rng(seed)
     style, side = draw_style(rng, fractured, correlation), str(rng.choice(["L", "R"]))
-    shown = image.astype(np.float32) / 255
+    film = image.astype(np.float32) / 255
     blurred = cv2.GaussianBlur(image, (0, 0), max(image.shape) / 100)
     level, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     limb = (blurred > level / 2).astype(np.float32)
-    nothing = np.zeros_like(shown)
+    nothing = np.zeros_like(film)
     markers = draw_markers(rng, style, side, limb, nothing + 1, nothing)
-    shown = 1 - (1 - shown) * np.exp(-lead_absorption(markers, image.shape))
-    return np.asarray(np.round(255 * np.clip(burn(shown, markers), 0, 1)), np.uint8)
+    film = 1 - (1 - film) * np.exp(-lead_absorption(markers, image.shape))
+    return np.asarray(np.round(255 * np.clip(burn(film, markers), 0, 1)), np.uint8)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The ways that `accuracy.py` compares: the published recipe, fxkit's default in its place, and the linear probe.
+"""The arms that `accuracy.py` compares: the published recipe, fxkit's default preset, and the linear probe.
 
-Nothing that is computed twice is trained twice: a frozen part gives the same for the same view, so the recipe's views
-(one an epoch) pass it once, and all arms go on from there.
+The frozen part of the backbone gives the same features for the same view. So each view of the recipe (one per epoch)
+passes it only once, and all arms start from these features.
 """
 
 import copy
@@ -22,11 +22,11 @@ from fxkit.models.backbones import build_backbone, build_preprocessing
 from fxkit.models.classifier import build_head
 from fxkit.training.probe import fit_head
 
-Seen = tuple[np.ndarray, np.ndarray]
+Features = tuple[np.ndarray, np.ndarray]  # see compute_features
 
 
-class Split(nn.Module):
-    """The backbone up to the stage that the recipe fine-tunes, and what comes after it."""
+class SplitBackbone(nn.Module):
+    """The backbone in two parts: up to the stage that the recipe fine-tunes (`low`), and from it onwards (`tail`)."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
@@ -36,33 +36,37 @@ class Split(nn.Module):
         self.tail = nn.Sequential(*net.blocks[3:], net.conv_head, net.bn2, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def pass_once(films: list[Film], config: Config, views: int, net: Split, cache: Path) -> Seen:
-    """Return what the frozen part gives for each film as it is and `views` augmented ones, before and after the tail.
+def compute_features(films: list[Film], config: Config, views: int, net: SplitBackbone, cache: Path) -> Features:
+    """Return the outputs of the frozen part and of the whole backbone for each film and its augmented views.
+
+    View 0 is the unaugmented film. With 0 augmented views, only a corner of the frozen part's output is kept.
 
     Returns: (N, 1 + views, C, S / 8, S / 8) float16 and (N, 1 + views, D) float32.
     """
-    places = cache.with_suffix(".low.npy"), cache.with_suffix(".feat.npy")
-    if not places[1].is_file():
+    files = cache.with_suffix(".low.npy"), cache.with_suffix(".feat.npy")
+    if not files[1].is_file():
         preprocessing = build_preprocessing(config.model, config.data)
         transform = build_augmentation(config.augment, preprocessing)
         low, last = [], []
         net.eval()
         for i, film in enumerate(films):
             image = read_film(film.path)
-            seen = [resize(image, preprocessing)]
-            seen += [augment(image, transform, preprocessing, mix_seed(0, v, i)) for v in range(1, views + 1)]
+            images = [resize(image, preprocessing)]
+            images += [augment(image, transform, preprocessing, mix_seed(0, v, i)) for v in range(1, views + 1)]
             with torch.inference_mode():
-                inner = net.low(torch.stack([to_tensor(view, preprocessing) for view in seen]))
+                inner = net.low(torch.stack([to_tensor(view, preprocessing) for view in images]))
                 low.append(inner.half().numpy() if views else inner[:, :1, :1, :1].half().numpy())
                 last.append(net.tail(inner).numpy())
-        np.save(places[0], np.stack(low))
-        np.save(places[1], np.stack(last))
-    return np.load(places[0], mmap_mode="r"), np.load(places[1])
+        np.save(files[0], np.stack(low))
+        np.save(files[1], np.stack(last))
+    return np.load(files[0], mmap_mode="r"), np.load(files[1])
 
 
-def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, net: Split, seed: int) -> Callable:
-    """Train both phases on the parts (train, val), keep the best epoch; return (low, rows) -> p(fractured)."""
-    low, last = seen
+def train_two_phases(
+    config: Config, features: Features, labels: np.ndarray, parts: tuple, net: SplitBackbone, seed: int
+) -> Callable:
+    """Train both phases on the rows (train, val) and keep the best epoch; return (low, rows) -> p(fractured)."""
+    low, last = features
     train, val = parts
     optim, model = config.optim, config.model
     torch.manual_seed(seed)
@@ -78,7 +82,12 @@ def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, ne
         return torch.from_numpy(np.asarray(low[rows, view], np.float32)).to(memory_format=torch.channels_last)
 
     def phase(
-        groups: list[dict], epochs: int, first_view: int, train_on: Callable, judge_on: Callable, parts: list[nn.Module]
+        groups: list[dict],
+        epochs: int,
+        first_view: int,
+        train_features: Callable,
+        val_features: Callable,
+        parts: list[nn.Module],
     ) -> None:
         optimizer = torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
@@ -87,7 +96,7 @@ def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, ne
             for part in parts:
                 part.train()
             for rows in np.array_split(rng.permutation(train), steps):
-                loss = criterion(head(train_on(np.sort(rows), first_view + epoch)), truth[np.sort(rows)])
+                loss = criterion(head(train_features(np.sort(rows), first_view + epoch)), truth[np.sort(rows)])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -95,16 +104,16 @@ def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, ne
             for part in parts:
                 part.eval()
             with torch.no_grad():
-                found = float(criterion(head(judge_on(val)), truth[val]))
-            since = 0 if found < best else since + 1
-            if found < best:
-                best, kept = found, [copy.deepcopy(p.state_dict()) for p in parts]
+                val_loss = float(criterion(head(val_features(val)), truth[val]))
+            since = 0 if val_loss < best else since + 1
+            if val_loss < best:
+                best, kept = val_loss, [copy.deepcopy(p.state_dict()) for p in parts]
             if since >= optim.patience:
                 break
         for part, state in zip(parts, kept, strict=True):
             part.load_state_dict(state)
 
-    def judged(rows: np.ndarray) -> torch.Tensor:
+    def tail_features(rows: np.ndarray) -> torch.Tensor:
         return torch.cat([tail(inner(some, 0)) for some in np.array_split(rows, 4)])
 
     frozen = [{"params": head.parameters(), "lr": optim.head_lr}]
@@ -114,7 +123,7 @@ def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, ne
         {"params": tail.parameters(), "lr": optim.finetune_backbone_lr},
     ]
     first = 1 + optim.epochs[0]
-    phase(both, optim.epochs[1], first, lambda r, v: tail(inner(r, v)), judged, [head, tail])
+    phase(both, optim.epochs[1], first, lambda r, v: tail(inner(r, v)), tail_features, [head, tail])
 
     @torch.no_grad()
     def predict(other: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -125,7 +134,7 @@ def train_steps(config: Config, seen: Seen, labels: np.ndarray, parts: tuple, ne
 
 
 def probe(config: Config, last: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Callable:
-    """Fit the head to the films as they are; return (features, rows) -> p(fractured)."""
+    """Fit a linear head to the unaugmented films; return (features, rows) -> p(fractured)."""
     weights, biases = fit_head(last[train, 0], labels[train], penalty=config.optim.probe_penalty, balanced=True)
     margin = (weights[1] - weights[0], biases[1] - biases[0])
     return lambda other, rows: 1 / (1 + np.exp(-(other[rows, 0] @ margin[0] + margin[1])))

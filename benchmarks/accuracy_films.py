@@ -1,4 +1,4 @@
-"""The films that `accuracy.py` compares on: forearms with two copies of each, and hands of another hospital."""
+"""The films of `accuracy.py`: forearms with two copies of each film, and hands of another hospital."""
 
 import csv
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ import numpy as np
 from preprocess.errors import ImageError
 from preprocess.images import read_image, to_grey8
 
-COPIES = 2  # of each film, beside the original
-HANDS = 400  # of each class
-LONG_SIDE = 640  # px; films are reduced to this once
+COPIES = 2  # of each film, besides the original
+HANDS = 400  # films of each class
+LONG_SIDE = 640  # px; larger films are reduced when they are read
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def read_film(path: Path) -> np.ndarray:
 
 
 def forearms(root: Path) -> list[Film]:
+    """List each forearm film with COPIES randomly drawn copies."""
     by_stem: dict[str, list[dict[str, str]]] = {}
     for row in csv.DictReader((root / "patients.csv").open()):
         by_stem.setdefault(row["stem"], []).append(row)
@@ -44,16 +45,16 @@ def forearms(root: Path) -> list[Film]:
 
 
 def hands(root: Path, cache: Path) -> list[Film]:
-    """Neighbours in number may be one patient: ten numbers make a group."""
-    place = cache / "hands.txt"
-    if not place.is_file():
+    """Sample hand films. Ten consecutive file numbers form a group, because neighbours may be one patient."""
+    file = cache / "hands.txt"
+    if not file.is_file():
         rng = np.random.default_rng(0)
         chosen = []
         for folder in ("fractured", "not_fractured"):
             readable = [path for path in sorted((root / folder).iterdir()) if is_readable(path)]
             chosen += [f"{folder}/{readable[i].name}" for i in rng.permutation(len(readable))[:HANDS]]
-        place.write_text("\n".join(chosen))
-    paths = [root / name for name in place.read_text().split()]
+        file.write_text("\n".join(chosen))
+    paths = [root / name for name in file.read_text().split()]
     return [Film(p, int(p.parent.name == "fractured"), p.stem, str(int(p.stem[3:]) // 10)) for p in paths]
 
 

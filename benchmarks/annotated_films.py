@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write a CSV of the forearm films whose markers are annotated: 123 originals and 492 copies of them.
+"""Write a CSV of the forearm films with annotated markers: 123 originals and 492 copies of them.
 
 usage: annotated_films.py ../shared/data/forearm OUT.csv [--originals]
 """
@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("forearm", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--originals", action="store_true", help="without the copies")
+    parser.add_argument("--originals", action="store_true", help="only originals, no copies")
     arguments = parser.parse_args()
     names = ["markers_originals.json"] + ([] if arguments.originals else ["markers_copies.json"])
     rows = [row for name in names for row in json.loads((arguments.forearm / name).read_text())]

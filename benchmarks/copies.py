@@ -1,12 +1,12 @@
-r"""How well copies are found by pixels alone: files under scrambled names, in one class.
+r"""Measure how well copies are found by pixels only: all files get meaningless names in one folder.
 
     python benchmarks/copies.py ../shared/data/forearm/patients.csv --film stem --patient patient
     python benchmarks/hard_copies.py ../shared/data/fracatlas_hand /tmp/hard
     python benchmarks/copies.py /tmp/hard/truth.csv --film film --same benchmarks/fracatlas_doubles.csv \
       --limbs benchmarks/fracatlas_limbs.csv
 
-Prints recall of pairs of one film, precision of joined pairs by film and by patient, films kept whole, what a leak
-check makes of a fully leaked and of an honest split, time and memory.
+Prints the recall of pairs of one film, the precision of grouped pairs by film and by patient, the share of films in one
+group, the share of test files that a leak check flags in a leaking and in an honest split, time and memory.
 """
 
 import csv
@@ -35,39 +35,39 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def pairs_of(names: Sequence[Hashable]) -> int:
+def count_pairs(names: Sequence[Hashable]) -> int:
     return sum(count * (count - 1) // 2 for count in Counter(names).values())
 
 
-def flagged(groups: Sequence[str], tests: set[int]) -> float:
-    """Share of test files with a copy in training."""
+def flagged_fraction(groups: Sequence[str], tests: set[int]) -> float:
+    """Return the fraction of test files with a group in training."""
     trained = {group for number, group in enumerate(groups) if number not in tests}
     return sum(groups[number] in trained for number in tests) / max(1, len(tests))
 
 
 def leaked_split(films: Sequence[str]) -> set[int]:
-    """A fifth of the files, of films that training holds too."""
+    """Return a fifth of the files as test files; for each, another file of the film is in training."""
     count = Counter(films)
     numbers = [n for n, film in enumerate(films) if count[film] > 1]
     kept: set[str] = set()
     tests = set()
     for number in random.Random(0).sample(numbers, len(numbers)):
         if films[number] not in kept:
-            kept.add(films[number])  # the first stays in training
+            kept.add(films[number])  # the first file of a film stays in training
         elif len(tests) < len(films) // 5:
             tests.add(number)
     return tests
 
 
 def honest_split(patients: Sequence[str]) -> set[int]:
-    """A fifth of the patients, or of the films where no patients are known."""
+    """Return the files of a fifth of the patients as test files."""
     chosen = set(random.Random(0).sample(sorted(set(patients)), max(1, len(set(patients)) // 5)))
     return {n for n, patient in enumerate(patients) if patient in chosen}
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of files: where they are, and the film and patient (or film again) of each."""
+    """The true film and patient of each file. If patients are unknown, the film stands for the patient."""
 
     paths: tuple[Path, ...]
     films: tuple[str, ...]
@@ -75,22 +75,27 @@ class Truth:
 
     @property
     def names(self) -> list[str]:
-        """Names that tell nothing, one a file."""
+        """Meaningless file names, one per file."""
         return [hashlib.md5(str(path).encode()).hexdigest()[:12] + path.suffix for path in self.paths]
 
 
 def read_truth(
     path: Path, film: str, patient: str, same: Path | None, half: str, count: int = 0, limbs: Path | None = None
 ) -> Truth:
-    """Read a CSV of files; `half` keeps the films whose number is odd or even, or all, `count` so many of them.
+    """Read a CSV of files.
 
-    Where no patients are known, each film counts as one; those of `limbs` have another film's patient.
+    Args:
+        film, patient: column names. Without patients, each film counts as a patient.
+        same: CSV of films that are the same film.
+        half: keep films with an odd or an even number, or all.
+        count: number of films to keep, sampled at random; 0: all.
+        limbs: CSV of films of one limb, which count as one patient.
     """
     rows = [row for row in read_rows(path) if half == "all" or _odd(row[film]) == (half == "odd")]
     one, limb = ({row["second"]: row["first"] for row in read_rows(file)} if file else {} for file in (same, limbs))
     films = [one.get(Path(row[film]).stem, Path(row[film]).stem) if same else row[film] for row in rows]
-    drawn = set(sorted(set(films), key=lambda name: hashlib.md5(name.encode()).hexdigest())[: count or None])
-    kept = [(row, name) for row, name in zip(rows, films, strict=True) if name in drawn]
+    sampled = set(sorted(set(films), key=lambda name: hashlib.md5(name.encode()).hexdigest())[: count or None])
+    kept = [(row, name) for row, name in zip(rows, films, strict=True) if name in sampled]
     return Truth(
         tuple((path.parent / row["path"]).resolve() for row, _ in kept),
         tuple(name for _, name in kept),
@@ -104,7 +109,7 @@ def _odd(film: str) -> bool:
 
 @contextmanager
 def scrambled(truth: Truth) -> Iterator[Path]:
-    """Lay all files in one folder under names that tell nothing."""
+    """Link all files into one folder, under meaningless names."""
     with tempfile.TemporaryDirectory() as folder:
         for name, path in zip(truth.names, truth.paths, strict=True):
             Path(folder, name).symlink_to(path)
@@ -113,30 +118,30 @@ def scrambled(truth: Truth) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Scores:
-    """How well groups match films; shares from 0 to 1."""
+    """How well groups match films; fractions from 0 to 1."""
 
-    found: float
-    right_by_film: float
-    right_by_patient: float
-    whole: float
-    leaked_flagged: float
-    honest_flagged: float
+    recall: float  # of pairs of one film
+    precision_by_film: float  # of pairs in one group
+    precision_by_patient: float
+    whole: float  # films whose files are all in one group
+    leaked_flagged: float  # test files that a leak check flags in a leaking split
+    honest_flagged: float  # and in an honest split
 
 
 def scores(truth: Truth, groups: Sequence[str]) -> Scores:
     """Score the group of each file."""
-    joined = max(1, pairs_of(groups))
-    whole = defaultdict(set)
+    grouped = max(1, count_pairs(groups))
+    groups_of_film = defaultdict(set)
     for film, group in zip(truth.films, groups, strict=True):
-        whole[film].add(group)
-    right = pairs_of(list(zip(truth.films, groups, strict=True)))
+        groups_of_film[film].add(group)
+    right = count_pairs(list(zip(truth.films, groups, strict=True)))
     return Scores(
-        right / pairs_of(truth.films),
-        right / joined,
-        pairs_of(list(zip(truth.patients, groups, strict=True))) / joined,
-        sum(len(found) == 1 for found in whole.values()) / len(whole),
-        flagged(groups, leaked_split(truth.films)),
-        flagged(groups, honest_split(truth.patients)),
+        right / count_pairs(truth.films),
+        right / grouped,
+        count_pairs(list(zip(truth.patients, groups, strict=True))) / grouped,
+        sum(len(names) == 1 for names in groups_of_film.values()) / len(groups_of_film),
+        flagged_fraction(groups, leaked_split(truth.films)),
+        flagged_fraction(groups, honest_split(truth.patients)),
     )
 
 
@@ -144,10 +149,12 @@ def scores(truth: Truth, groups: Sequence[str]) -> Scores:
 @click.argument("truth", type=click.Path(path_type=Path, exists=True))
 @click.option("--film", default="film", help="Column that copies share.")
 @click.option("--patient", default="", help="Column of patients.")
-@click.option("--same", type=click.Path(path_type=Path), help="CSV of films that are one, first,second.")
-@click.option("--limbs", type=click.Path(path_type=Path), help="CSV of films of one limb, first,second.")
-@click.option("--half", type=click.Choice(["all", "odd", "even"]), default="all", help="Films by number.")
-@click.option("--films", default=0, help="How many of the films, drawn by lot; 0: all.")
+@click.option("--same", type=click.Path(path_type=Path), help="CSV (first,second) of films that are the same film.")
+@click.option("--limbs", type=click.Path(path_type=Path), help="CSV (first,second) of films of one limb.")
+@click.option(
+    "--half", type=click.Choice(["all", "odd", "even"]), default="all", help="Keep films with an odd or an even number."
+)
+@click.option("--films", default=0, help="Number of films, sampled at random; 0: all.")
 @click.option("--jobs", default=2)
 def main(
     truth: Path, film: str, patient: str, same: Path | None, limbs: Path | None, half: str, films: int, jobs: int
@@ -168,29 +175,29 @@ def main(
         size = (folder / "cache").stat().st_size
     groups = [copies.groups.get(reading.sha256, name) for reading, name in zip(readings, names, strict=True)]
     print_scores(known, groups)
-    get_reusable_executor().shutdown()  # joblib's workers are counted once they have ended
+    get_reusable_executor().shutdown()  # the resources of joblib's workers are only counted after they end
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
-        f"time {all_s:.0f} s (reading {read_s:.0f} s), again {again_s:.1f} s; "
-        f"processor {sum(use.ru_utime + use.ru_stime for use in usage):.0f} s; "
-        f"cache {size / len(names) / 1e3:.0f} kB a file"
+        f"time {all_s:.0f} s (reading {read_s:.0f} s), second run {again_s:.1f} s; "
+        f"CPU {sum(use.ru_utime + use.ru_stime for use in usage):.0f} s; "
+        f"cache {size / len(names) / 1e3:.0f} kB per file"
     )
-    print(f"peak memory {usage[0].ru_maxrss / 1e6:.2f} GB, a worker {usage[1].ru_maxrss / 1e6:.2f} GB")
-    shown = {reading.sha256: name for reading, name in zip(readings, known.films, strict=True)}
-    ends = [{shown[link.first], shown[link.second]} for link in copies.links if link.joined]
+    print(f"peak memory {usage[0].ru_maxrss / 1e6:.2f} GB, largest worker {usage[1].ru_maxrss / 1e6:.2f} GB")
+    film_of = {reading.sha256: name for reading, name in zip(readings, known.films, strict=True)}
+    ends = [{film_of[link.first], film_of[link.second]} for link in copies.links if link.joined]
     wrong = Counter(tuple(sorted(end)) for end in ends if len(end) > 1)
     for (one_film, other), count in wrong.most_common(40):
-        print(f"joined: {one_film} {other} ({count} links)")
+        print(f"different films in one group: {one_film} {other} ({count} links)")
 
 
 def print_scores(truth: Truth, groups: Sequence[str]) -> None:
-    found = scores(truth, groups)
-    print(f"{len(groups)} files, {len(set(truth.films))} films; {len(set(groups))} groups found")
-    print(f"pairs of copies found     {found.found:.4%}")
-    print(f"pairs rightly joined      {found.right_by_film:.4%} by film, {found.right_by_patient:.4%} by patient")
-    print(f"films kept whole          {found.whole:.2%}")
-    print(f"leaked split flagged      {found.leaked_flagged:.3%}")
-    print(f"honest split, false alarm {found.honest_flagged:.3%}")
+    result = scores(truth, groups)
+    print(f"{len(groups)} files, {len(set(truth.films))} films; {len(set(groups))} groups")
+    print(f"recall of pairs of copies {result.recall:.4%}")
+    print(f"precision by film         {result.precision_by_film:.4%}, by patient {result.precision_by_patient:.4%}")
+    print(f"films in one group        {result.whole:.2%}")
+    print(f"leaking split, flagged    {result.leaked_flagged:.3%}")
+    print(f"honest split, flagged     {result.honest_flagged:.3%}")
 
 
 if __name__ == "__main__":

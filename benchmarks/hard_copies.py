@@ -1,10 +1,10 @@
-"""Make hard copies of films: each through three chained changes of eight kinds, under names that tell nothing.
+"""Make copies of films that are hard to recognise: each has three of eight changes and a meaningless file name.
 
     python benchmarks/hard_copies.py ../shared/data/fracatlas_hand /tmp/hard --copies 8
 
-Kinds: turned by any angle (black corners, or cropped so that none are left), flipped, cropped to 50-100 % of its area,
-aspect 0.7-1.4, gamma 0.5-2, inverted, blurred, and a marker erased or another laid on. Each copy is stored as JPEG,
-one in three at quality 30, half of them reduced to 224 or 320 px. `truth.csv` tells which film each file shows.
+Changes: rotation by any angle (with black corners, or cropped without), flip, crop to 50-100 % of the area, aspect
+0.7-1.4, gamma 0.5-2, inversion, blur, and a marker erased or added. Each copy is stored as JPEG, one in three at
+quality 30, and half of them are reduced to 224 or 320 px. `truth.csv` lists the film of each file.
 """
 
 import csv
@@ -29,16 +29,16 @@ LARGEST_PX = 1024
 
 
 def turned(rng: Rng, film: Grey) -> Grey:
-    """By any angle; the canvas grows, keeps its size, or shrinks until no black corner is left."""
+    """Rotate by any angle; the canvas grows, keeps its size, or shrinks until it has no black corners."""
     angle, (h, w) = float(rng.uniform(0, 360)), film.shape
     matrix = cv2.getRotationMatrix2D((w / 2, h / 2), angle, 1.0)
     cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
-    way = rng.integers(3)
-    if way == 0:
+    canvas = rng.integers(3)
+    if canvas == 0:
         size = (round(w * cos + h * sin), round(w * sin + h * cos))
-    elif way == 1:
+    elif canvas == 1:
         size = (w, h)
-    else:  # the largest upright rectangle of the film's own aspect within the turned film
+    else:  # the largest upright rectangle with the film's aspect inside the rotated film
         scale = min(w / (w * cos + h * sin), h / (w * sin + h * cos))
         size = (max(32, round(w * scale)), max(32, round(h * scale)))
     matrix[:, 2] += (np.array(size) - (w, h)) / 2
@@ -77,7 +77,7 @@ def blurred(rng: Rng, film: Grey) -> Grey:
 
 
 def remarked(rng: Rng, film: Grey) -> Grey:
-    """A corner's marker painted over, and at times another laid on."""
+    """Paint over a corner, and draw a marker in half of the cases."""
     (h, w), canvas = film.shape, film.astype(np.float32) / 255
     y, x = (np.array((h, w)) * rng.choice([0.12, 0.88], 2)).astype(int)
     dy, dx = h // 10, w // 10
@@ -93,20 +93,20 @@ CHANGES: tuple[Callable[[Rng, Grey], Grey], ...] = (
 )  # fmt: skip
 
 
-def copy_of(rng: Rng, film: Grey) -> tuple[bytes, str]:
-    """Return a copy as JPEG, and the names of what was done to it."""
-    done = [CHANGES[index] for index in rng.permutation(len(CHANGES))[:3]]
-    for change in done:
+def make_copy(rng: Rng, film: Grey) -> tuple[bytes, str]:
+    """Return a copy as JPEG, and the names of its changes."""
+    changes = [CHANGES[index] for index in rng.permutation(len(CHANGES))[:3]]
+    for change in changes:
         film = change(rng, film)
     side = int(rng.choice([224, 320, max(film.shape), max(film.shape)]))
     scale = min(1.0, side / max(film.shape))
     film = np.asarray(cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     quality = 30 if rng.random() < 1 / 3 else int(rng.integers(60, 96))
-    return encode_jpeg(film, quality), " ".join([change.__name__ for change in done] + [f"q{quality}", f"{side}px"])
+    return encode_jpeg(film, quality), " ".join([change.__name__ for change in changes] + [f"q{quality}", f"{side}px"])
 
 
 def make(root: Path, path: str, number: int, copies: int, out: Path, seed: int) -> list[tuple[str, ...]]:
-    """Write a film and its copies; return rows of path, label, film and what was done."""
+    """Write a film and its copies; return rows of path, label, film and changes."""
     try:
         film = to_grey8(read_image(root / path))
     except ImageError:
@@ -114,7 +114,7 @@ def make(root: Path, path: str, number: int, copies: int, out: Path, seed: int) 
     scale = min(1.0, LARGEST_PX / max(film.shape))
     film = np.asarray(cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     rng = np.random.default_rng((seed, number))
-    files = [(encode_jpeg(film, 90), "original"), *(copy_of(rng, film) for _ in range(copies))]
+    files = [(encode_jpeg(film, 90), "original"), *(make_copy(rng, film) for _ in range(copies))]
     rows = []
     for data, done in files:
         label = path.partition("/")[0]

@@ -1,9 +1,10 @@
-"""How often fxkit's 95 % intervals hold the truth, on made scores with correlated films of a group.
+"""Measure the coverage of fxkit's 95 % intervals on synthetic scores that are correlated within a group.
 
     python benchmarks/interval_coverage.py [REPETITIONS]
 
-Prints a row for each setting: share of repetitions in which the interval held the truth, and its mean width; beside
-it the same for plain percentiles of the same resamples. "difference" is AUROC of a model minus that of a noisier one.
+Prints for each setting the share of repetitions whose interval contains the true value, and the mean width; next to it
+the same for percentile intervals of the same resamples. "difference" is the AUROC of a model minus that of a noisier
+one.
 """
 
 import sys
@@ -17,15 +18,15 @@ from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ACCURACY, AUROC, SENSITIVITY, Floats, Metric, scored
 
 RESAMPLES = 400
-NOISE = 0.6  # of the second model, on the scale of the first one's scores
+NOISE = 0.6  # added to the second model's scores, in the unit of the first model's scores
 
 
 @dataclass(frozen=True)
 class Setting:
     groups: tuple[int, int]  # negative, positive
-    files: int  # a group
-    alike: float  # share of the scores' variance that is common to a group
-    shift: float  # between the classes, in standard deviations
+    files: int  # per group
+    correlation: float  # fraction of the scores' variance that is common to a group
+    shift: float  # between the class means, in standard deviations
 
 
 SETTINGS = (
@@ -40,12 +41,12 @@ SETTINGS = (
 
 
 def draw(rng: np.random.Generator, setting: Setting) -> tuple[Predictions, Predictions]:
-    """Draw the scores of a model, and of one whose scores have more noise."""
+    """Draw the scores of a model, and of a model with noisier scores."""
     classes = np.repeat([0, 1], setting.groups)
     members = np.repeat(np.arange(len(classes)), setting.files)
     labels = classes[members]
-    common = np.sqrt(setting.alike) * rng.normal(size=len(classes))[members]
-    score = setting.shift * (labels - 0.5) + common + np.sqrt(1 - setting.alike) * rng.normal(size=len(labels))
+    common = np.sqrt(setting.correlation) * rng.normal(size=len(classes))[members]
+    score = setting.shift * (labels - 0.5) + common + np.sqrt(1 - setting.correlation) * rng.normal(size=len(labels))
     noisier = score + NOISE * rng.normal(size=len(labels))
     return predictions(labels, score, members), predictions(labels, noisier, members)
 
@@ -56,48 +57,48 @@ def predictions(labels: np.ndarray, score: np.ndarray, members: np.ndarray) -> P
     return Predictions(("no", "yes"), names, labels, np.stack([1 - p, p], axis=1), groups, groups)
 
 
-def truths(setting: Setting) -> dict[str, float]:
-    """The values that endless films would give."""
+def true_values(setting: Setting) -> dict[str, float]:
+    """Return the values for infinitely many films."""
     auroc, right = norm.cdf(setting.shift / np.sqrt(2)), norm.cdf(setting.shift / 2)
     noisier = norm.cdf(setting.shift / np.sqrt(2 * (1 + NOISE**2)))
     return {"auroc": auroc, "sensitivity": right, "accuracy": right, "difference": auroc - noisier}
 
 
-def percentiles(metric: Metric, found: Predictions, other: Predictions | None, seed: int) -> tuple[float, float]:
-    """The limits that plain percentiles would give."""
+def percentile_limits(metric: Metric, model: Predictions, other: Predictions | None, seed: int) -> tuple[float, float]:
+    """Return the limits of the percentile interval."""
 
     def value(weights: Floats) -> Floats:
-        own = metric.compute(scored(found), weights)
-        return own - metric.compute(scored(other), weights) if other is not None else own
+        values = metric.compute(scored(model), weights)
+        return values - metric.compute(scored(other), weights) if other is not None else values
 
-    spread = np.concatenate([value(w) for w in resampled_weights(found.groups, RESAMPLES, seed)])
+    spread = np.concatenate([value(w) for w in resampled_weights(model.groups, RESAMPLES, seed)])
     low, high = np.nanquantile(spread, [0.025, 0.975])
     return float(low), float(high)
 
 
 def limits(setting: Setting, seed: int) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
-    """Name -> limits by fxkit and by percentiles, of one repetition."""
+    """Return for each figure the limits by fxkit and by percentiles, in one repetition."""
     a, b = draw(np.random.default_rng(seed), setting)
-    found = {}
+    by_figure = {}
     for metric in (AUROC, SENSITIVITY, ACCURACY):
-        own = interval(metric, a, seed=seed, resamples=RESAMPLES)
-        found[metric.name] = ((own.low, own.high), percentiles(metric, a, None, seed))
-    own = paired_difference(AUROC, a, b, seed=seed, resamples=RESAMPLES)
-    found["difference"] = ((own.low, own.high), percentiles(AUROC, a, b, seed))
-    return found
+        result = interval(metric, a, seed=seed, resamples=RESAMPLES)
+        by_figure[metric.name] = ((result.low, result.high), percentile_limits(metric, a, None, seed))
+    result = paired_difference(AUROC, a, b, seed=seed, resamples=RESAMPLES)
+    by_figure["difference"] = ((result.low, result.high), percentile_limits(AUROC, a, b, seed))
+    return by_figure
 
 
 def main(repetitions: int) -> None:
-    print("groups  files alike shift  figure       truth   fxkit: held, width   percentiles: held, width")
+    print("groups  files corr. shift  figure       truth   fxkit: coverage, width   percentiles: coverage, width")
     for setting in SETTINGS:
-        drawn = [limits(setting, seed) for seed in range(repetitions)]
-        for name, truth in truths(setting).items():
-            print(f"{setting.groups!s:<9}{setting.files:<4}{setting.alike:<6}{setting.shift:<6}", end=" ")
+        results = [limits(setting, seed) for seed in range(repetitions)]
+        for name, truth in true_values(setting).items():
+            print(f"{setting.groups!s:<9}{setting.files:<4}{setting.correlation:<6}{setting.shift:<6}", end=" ")
             print(f"{name:<12} {truth:.3f}", end="")
-            for way in (0, 1):
-                ends = np.array([one[name][way] for one in drawn])
-                held = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
-                print(f"   {100 * held:5.1f} %  {np.mean(ends[:, 1] - ends[:, 0]):.3f}    ", end="")
+            for method in (0, 1):
+                ends = np.array([result[name][method] for result in results])
+                coverage = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+                print(f"   {100 * coverage:5.1f} %  {np.mean(ends[:, 1] - ends[:, 0]):.3f}    ", end="")
             print()
 
 
