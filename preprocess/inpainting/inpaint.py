@@ -15,7 +15,7 @@ REACH = 3  # a source is searched within this many lengths of the hole
 
 MIN_REACH_PX = 64
 
-MAX_PARTS = 8  # a hole with a poor source is split into at most this many parts; each takes as long as the whole
+PARTS = 8  # parts below 1/8 of a hole are not split again, because each search takes as long as that for the whole hole
 
 MAX_MISFIT_RATIO = 0.7  # a hole is split only if the misfit falls to this fraction
 
@@ -25,7 +25,9 @@ GLOW = 0.1  # of the grey range; smaller differences at the seam are never outli
 
 OUTLIER = 6  # differences that deviate from the median by more than this many median deviations are outliers
 
-EVEN_CHANGE = 0.02  # of the grey range; copied even ground that blending changes by more lies over anatomy
+# of the grey range; even ground is copied without blending, unless blending would change it by more: then the source
+# does not match, and the hole lies over anatomy
+EVEN_CHANGE = 0.02
 
 EVEN_PX = 9  # a square of one value with this side is even ground
 
@@ -68,7 +70,7 @@ def inpaint(image: Array, mask: Mask) -> Array:
 
 def _fill_hole(film: Array, unknown: Mask, hole: Mask) -> None:
     """Fill a hole in place. `unknown` is True on this hole and on all others."""
-    grey, min_pixels = to_grey_levels(film), int(hole.sum()) // MAX_PARTS
+    grey, min_pixels = to_grey_levels(film), int(hole.sum()) // PARTS
     for part, source in _split_hole(grey, unknown, (hole, find_source(grey, unknown, hole)), min_pixels):
         _copy_source(film, unknown, part, None if source is None else source.shift)
         unknown = unknown & ~part

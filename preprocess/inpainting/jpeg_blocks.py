@@ -25,7 +25,7 @@ MAX_BLOCKS = 4000  # whole blocks that are searched
 
 MAX_STEP = 2 / 255  # of the grey range; higher steps count as this
 
-MAX_LINES = 300  # rows, and columns, in which steps are measured
+LINES = 300  # approximate number of rows, and of columns, in which steps are measured
 
 RISE, MIN_RISE = 3.0, 1 / 255  # ringing has waves this many times as high as blocks nearby, and higher by this
 
@@ -42,14 +42,15 @@ Indices = NDArray[np.int64]
 def blockiness(grey: Plane) -> float:
     """Return the ratio of the steps between pixels at multiples of 8 to the steps elsewhere, for an (H, W) film.
 
-    The ratio is about 1 if the film has no JPEG blocks. Steps are limited to MAX_STEP, so that an anatomical edge along
-    a block border does not count as a block. The ratio is computed for rows and columns, and the smaller is returned.
+    The ratio is about 1 if the film has no JPEG blocks, and exactly 1 if a side is shorter than two blocks. Steps are
+    limited to MAX_STEP, so that an anatomical edge along a block border does not count as a block. The ratio is
+    computed for rows and columns, and the smaller is returned.
     """
     if min(grey.shape) < 2 * BLOCK:
         return 1.0
     ratios = []
     for lines in (grey, grey.T):
-        sampled = lines[:: max(1, len(lines) // MAX_LINES)]
+        sampled = lines[:: max(1, len(lines) // LINES)]
         steps = np.minimum(np.abs(np.diff(sampled)), MAX_STEP).mean(axis=0)
         others = np.delete(steps, np.s_[BLOCK - 1 :: BLOCK])
         ratios.append(float(steps[BLOCK - 1 :: BLOCK].mean() / max(others.mean(), 1e-9)))
