@@ -1,4 +1,4 @@
-"""Draw the anatomy of a synthetic patient: forearm bones, hand, soft tissue, and fractures.
+"""Choose the anatomy of a synthetic patient at random: forearm bones, hand, soft tissue and fractures.
 
 The bones and the soft tissue are tubes; see `fxkit.synth.tubes` for their coordinates.
 """
@@ -38,7 +38,9 @@ class Patient:
 
 
 def draw_patient(rng: np.random.Generator, fractured: bool, min_severity: float = 0.0) -> Patient:
-    """Draw one forearm; the class determines nothing but the fracture, because the fracture is drawn last.
+    """Choose a random forearm.
+
+    All properties but the fracture are chosen first and do not depend on the class.
 
     Args:
         fractured: the class.
@@ -160,7 +162,7 @@ def _carpal(rng: np.random.Generator, row: tuple[float, ...], child: bool) -> Tu
 
 
 def _ray(rng: np.random.Generator, row: tuple[Any, ...], spread: float, curl: float) -> list[Tube]:
-    """Draw a metacarpal and its two phalanges, each bent a little more towards the palm."""
+    """Return a metacarpal and two phalanges, each bent a little more towards the palm."""
     x, y, z, heading, lengths = row
     point, lift = np.array([x, y, z], float), rng.uniform(0.0, 0.1)
     heading = np.radians(heading * spread + rng.uniform(-2, 2))

@@ -67,8 +67,9 @@ def synth(
 ) -> Synthetic:
     """Write films to out/fractured and out/not_fractured, and their ground truth to truth.csv and markers.json (COCO).
 
-    Film k depends only on the seed, k and the options of its appearance: with more films, the first ones stay the same,
-    and the same call writes the same bytes. A patient has one to three films of one forearm, all of one class.
+    Film k depends only on k, the seed and the options of its appearance. Asking for more films does not change the
+    first ones, and the same call writes the same bytes. A patient has one to three films of one forearm, all of one
+    class.
 
     Args:
         overwrite: replace the films that an earlier call wrote to `out`.
@@ -126,7 +127,7 @@ def write_film(
 def _rotate_copies(
     film: SyntheticFilm, options: SynthOptions, rng: np.random.Generator
 ) -> Iterator[tuple[float, SyntheticFilm]]:
-    """Yield angle and film: first the film itself, then its copies; a copy of a copy adds its angle to the first."""
+    """Yield angle and film: first the film itself, then its copies, of which later ones are copies of copies."""
     angles = {0: 0.0}
     yield 0.0, film
     for number in range(1, options.copies + 1):

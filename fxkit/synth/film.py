@@ -27,7 +27,8 @@ class View:
         blur_px: sigma of the blur.
         base_grey: grey of the unobstructed detector, from 0 to 1.
         outside_grey: grey outside the collimated field, from 0 to 1.
-        wedge: over-exposed strip along a border, as x and y of its unit normal and its width in pixels; None without.
+        wedge: over-exposed strip along a border, as x and y of its unit normal and its width in pixels;
+            None if there is no strip.
         gamma: exponent of the display curve.
         white: absorption that is shown as white, relative to the densest part of the film.
         boost: enhancement of fine detail over broad differences, as in computed radiography.
@@ -54,7 +55,7 @@ class View:
 
 
 def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: int) -> View:
-    """Draw how film `number` of a patient is taken; the first two are usually frontal and lateral."""
+    """Choose at random how film `number` of a patient is taken; the first two are usually frontal and lateral."""
     turn = (0, 90, 45)[(number + int(rng.random() < 0.25)) % 3] + rng.normal(0, 6)
     aspect = rng.uniform(0.58, 1.0)
     height, width = size_px, round(size_px * aspect)
@@ -89,7 +90,7 @@ def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: 
 
 
 def _draw_field(rng: np.random.Generator, width: int, height: int) -> tuple[tuple[float, float], ...]:
-    """Draw the corners of the collimated field: each side may lie inside the film, and the field may be tilted."""
+    """Choose the corners of the collimated field: each side may lie inside the film, and the field may be tilted."""
     closed = rng.random(4) < 0.4
     margins = np.where(closed, rng.uniform(0.015, 0.13, 4), -0.2) * [width, height, width, height]
     left, top, right, bottom = margins

@@ -42,7 +42,7 @@ class PlacedMarker:
 
 
 def draw_style(rng: np.random.Generator, fractured: bool, correlation: float) -> str:
-    """Draw the marker style of a film: "burned", "label" or "lead".
+    """Choose the marker style of a film at random: "burned", "label" or "lead".
 
     With probability `correlation` the class determines the style: lead for fractured films, burned or label for the
     others. Otherwise a fair coin decides. So P(lead | fractured) = (1 + correlation) / 2 and
@@ -56,7 +56,7 @@ def draw_style(rng: np.random.Generator, fractured: bool, correlation: float) ->
 def draw_markers(
     rng: np.random.Generator, style: str, side: str, flesh: Array, field: Array, wedge: Array
 ) -> list[PlacedMarker]:
-    """Draw the markers of one film and their positions, away from the limb if there is room.
+    """Choose the markers of one film and their positions, away from the limb if there is room.
 
     Args:
         flesh: (H, W) float32, above 0 on the limb.

@@ -24,7 +24,7 @@ class SynthOptions:
         copies: number of rotated copies of each film, named like `0001-rotated1-rotated3.png`.
         size_px: longer side of a film, 64 to 4096.
         copy_px: side of a copy, 32 to 4096.
-        seed: of all random draws.
+        seed: seed of all random numbers.
         marker_correlation: c from 0 to 1, how strongly the marker style depends on the class. With probability c the
             class determines the style: lead letters for fractured films, burned-in text or boxes for the others.
             Otherwise a fair coin decides. So P(lead | fractured) = (1 + c) / 2 and
@@ -77,7 +77,7 @@ class FilmPlan:
     """Which film to make; each film has its own random streams, so it does not depend on the other films.
 
     Args:
-        number: of the film, from 1.
+        number: number of the film, from 1.
         patient: number of the patient, from 0.
         view: number of the film among those of the patient, from 0.
         fractured: the class.
@@ -99,7 +99,7 @@ class SyntheticFilm:
         style: `burned`, `label` or `lead`; empty without markers.
         side: L or R.
         view_deg: rotation of the limb about its axis; 0 is postero-anterior, 90 lateral.
-        severity: of the fracture, from 0 to 1; 0 without a fracture.
+        severity: severity of the fracture, from 0 to 1; 0 without a fracture.
     """
 
     image: NDArray[Any]
@@ -123,7 +123,7 @@ def plan_films(films: int, seed: int, fractured_fraction: float) -> Iterator[Fil
 
 
 def make_film(plan: FilmPlan, options: SynthOptions | None = None) -> SyntheticFilm:
-    """Make one film."""
+    """Make one film; its size, bit depth, markers and severity follow the options."""
     options = options or SynthOptions()
     stream = [options.seed, plan.patient, 2]
     patient = draw_patient(np.random.default_rng(stream), plan.fractured, options.min_severity)

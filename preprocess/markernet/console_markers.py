@@ -78,7 +78,7 @@ def draw_label_box(rng: np.random.Generator, centre: Points, pose: FilmPose) -> 
 
 
 def draw_label_with_letter(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
-    """Draw a filled box with the code of a technician, and the letter of the side below or above it."""
+    """Draw a filled box with the code of a radiographer, and the letter of the side below or above it."""
     box = draw_label_box(rng, centre, pose)
     quad = box.areas[0].quad
     right, up = quad[1] - quad[0], quad[0] - quad[3]
@@ -102,7 +102,7 @@ def draw_label_with_letter(rng: np.random.Generator, centre: Points, pose: FilmP
 
 
 def _draw_box_greys(rng: np.random.Generator) -> tuple[float, float]:
-    """Draw the greys of background and letters: white on grey, white on black, black on white, or two others."""
+    """Choose the greys of background and letters: white on grey, white on black, black on white, or two others."""
     pairs = ((0.5, 1.0), (rng.uniform(0.3, 0.65), 1.0), (0.0, 1.0), (1.0, 0.0), (rng.uniform(0.7, 1.0), 0.1))
     return pairs[int(rng.integers(len(pairs)))]
 
@@ -121,11 +121,9 @@ def draw_icon_marker(rng: np.random.Generator, centre: Points, pose: FilmPose) -
         below = patch_matrix(word.ink.shape, height * rng.uniform(0.2, 0.5), angle, mirrored, centre + down * 0.85)
         inks.append((word.ink, below))
         areas.append(Area(patch_corners(word.ink.shape, below), "burned", word.text))
-    background = (
-        patch_corners(line.ink.shape, matrix, line.ink.shape[0] * rng.uniform(0.05, 0.5))
-        if rng.random() < 0.35
-        else None
-    )
+    background = None
+    if rng.random() < 0.35:
+        background = patch_corners(line.ink.shape, matrix, line.ink.shape[0] * rng.uniform(0.05, 0.5))
     background_grey = float(rng.choice([0.0, 0.0, 0.05, 0.5]))
     draw_ink = typed_ink(rng, inks, plain=background is not None, black_fraction=0.25)
     if background is not None and background_grey == 0.5:

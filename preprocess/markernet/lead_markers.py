@@ -40,7 +40,6 @@ def draw_lead_letters(rng: np.random.Generator, centre: Points, pose: FilmPose) 
         areas.insert(0, Area(_enclosing_quad(panes), "plate"))
     density, soft_px = draw_lead_density(rng), height * rng.uniform(0.01, 0.05)
     white, rim_density, pane_density = rng.uniform(0.85, 1.0), rng.uniform(0.0, 0.2), rng.uniform(0.02, 0.15)
-
     draw_letters = lead_ink(line.ink, matrix, density, soft_px, white)
 
     def draw(film: Grey) -> None:
@@ -52,7 +51,7 @@ def draw_lead_letters(rng: np.random.Generator, centre: Points, pose: FilmPose) 
 
 
 def draw_lead_density(rng: np.random.Generator) -> float:
-    """Draw the density of lead letters; one in six is faint, like the mark of a cassette."""
+    """Choose a random density of lead letters; one in six is faint, like the mark of a cassette."""
     return float(rng.uniform(1.2, 6.0) if rng.random() > 0.16 else np.exp(rng.uniform(np.log(0.04), np.log(0.6))))
 
 

@@ -38,7 +38,7 @@ SYMBOL_FONTS = (
     "DejaVuSansDisplay",
     "DejaVuSerifDisplay",
     "LastResort",
-)  # file names that start so hold symbols, not letters
+)  # fonts whose file names start like this contain symbols, not letters
 
 PLOTTER_FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -74,7 +74,7 @@ class Line:
 
 
 def draw_text(rng: np.random.Generator) -> str:
-    """Draw the text of a marker, mostly the letter of a side with or without the code of a technician."""
+    """Choose a random text of a marker: often the letter of a side, with or without the code of a radiographer."""
     kind = rng.random()
     side = str(rng.choice(list("LLRR")))
     if kind < 0.25:

@@ -33,7 +33,7 @@ LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 
 SYNTHETIC_FRACTION = 0.1  # share of pictures with a synthetic background instead of a real film
 
-COPY_FRACTION = 0.4  # share of pictures like those of small copies, a few hundred pixels wide, that are enlarged
+COPY_FRACTION = 0.4  # share of pictures that look like an enlarged copy of a few hundred pixels
 
 COPY_MARKER_SCALE = 0.45  # size of a marker on such a copy relative to a film of full size
 
@@ -48,7 +48,7 @@ class Film:
 
     Args:
         picture: (H, W) uint8.
-        areas: its own markers.
+        areas: markers that are already on the film.
     """
 
     picture: Picture
@@ -117,7 +117,7 @@ def make_scene(
 
 
 def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
-    """Draw distractors on the picture, in place, but not over the markers of the film itself."""
+    """Draw distractors on the picture, in place, but not over markers that are already on the film."""
     original, is_marker = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) > 0
     for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3, 5]))):
         draw_distractor(rng, picture)
@@ -132,7 +132,8 @@ def _window(
     Args:
         size: mean scale relative to the scale at which the network sees the film.
     Returns:
-        The (side, side) uint8 picture, the pose of the film, a mask of the film, and the areas of its own markers.
+        The (side, side) uint8 picture, the pose of the film, a mask of the film, and the areas of the
+        markers that are already on it.
     """
     picture = film.picture
     scale = film_scale(picture.shape)
@@ -206,7 +207,7 @@ def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, tr
 
 
 def _draw_centre(rng: np.random.Generator, inside: Picture) -> Points:
-    """Draw the centre of a marker, mostly on the film and sometimes just outside it."""
+    """Choose a random centre of a marker, mostly on the film and sometimes just outside it."""
     for _ in range(8):
         x, y = rng.uniform(0.0, 1.0, 2) * inside.shape[::-1]
         if inside[int(y), int(x)]:

@@ -30,9 +30,9 @@ from preprocess.markernet.scene import Film, Place, make_scene
 
 SEARCH_FROM = 1 / 4  # share of the rounds before the first search for false positives
 
-SEARCH_EVERY = 2  # rounds
+SEARCH_EVERY = 2  # rounds between two searches
 
-FALSE_POSITIVE = 0.3  # a pixel of a film without markers is a false positive from this probability on
+FALSE_POSITIVE = 0.3  # above this probability, a pixel of a film without markers is a false positive
 
 PLACES_PER_FILM = 3  # false positives that are kept of each film
 
@@ -51,10 +51,10 @@ class TrainingPlan:
         side_px: side of a picture.
         lr: highest learning rate. The rate rises over the first tenth of the training, then falls to 0 along a cosine.
         place_share: share of the pictures that show, unchanged, a place where the network was wrong.
-        weight_decay: of AdamW.
+        weight_decay: weight decay of AdamW.
         workers: processes that make pictures.
         threads: processor threads of the network.
-        seed: of pictures and weights.
+        seed: seed of the pictures and of the initial weights.
     """
 
     rounds: int = 24
@@ -121,7 +121,7 @@ def _overlap_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 class Training(lightning.LightningModule):
-    """The training loop's content: loss, optimiser, pictures of each round."""
+    """Lightning module with the loss, the optimiser and the pictures of each round."""
 
     def __init__(self, network: MarkerNet, films: Sequence[Film], plan: TrainingPlan, places: Sequence[Place]) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ def _use_one_thread(worker: int) -> None:
 
 
 def find_false_positives(network: MarkerNet, films: Sequence[Film]) -> list[Place]:
-    """Return the largest regions that the network takes for markers on films without markers."""
+    """Return the centres of the largest regions that the network takes for markers on films without markers."""
     was_training = network.training
     network.eval()
     unmarked = ((number, film.picture) for number, film in enumerate(films) if not film.areas)
@@ -213,8 +213,8 @@ def train(
     """Train a network, and return it with the running average of its weights.
 
     Args:
-        films: see `read_films`. Those without markers are searched for false positives.
-        folder: for checkpoints. A run that was stopped continues from there.
+        films: films from `read_films`. Those without markers are searched for false positives.
+        folder: folder for checkpoints. A run that was stopped continues from the last one.
         network: network to continue from. Default: a new one.
         places: places to show unchanged until the first search for false positives.
         average: return the mean of the weights of `network` before and after this training.
