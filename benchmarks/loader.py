@@ -1,15 +1,16 @@
-"""Films a second of fxkit's training loader against the usual torchvision one, and the processor time a film takes.
+"""Compare the speed of fxkit's training loader with the usual torchvision loader.
 
     python benchmarks/loader.py ROOT [--films N] [--repeats N] [--names N] [--full-augmentation] [--detail]
 
-Both give normalised (32, 3, 224, 224) float32 batches by two processes. torchvision: Image.open().convert("RGB"),
-RandomResizedCrop, flips, RandomRotation, ColorJitter, ToTensor, Normalize. fxkit: the same kinds at the same strengths
-(or its default list, which has eight more, with --full-augmentation); `cold` decodes the files, `kept` reads the films
-that the first epoch left. Each film stands under several names (--names), so that starting the processes weighs less.
-File names that copies of the forearm set bear ("rotated") are left out. Repeats alternate
-between the loaders; medians are printed. Processor time holds on a machine that does other work, films a second do not.
---detail says instead how much of their fine detail crops of kept films have against crops of whole ones: the variance
-of the Laplacian, mean over films and three views each, for films kept at several sides.
+Both loaders produce normalised (32, 3, 224, 224) float32 batches with two processes. torchvision:
+Image.open().convert("RGB"), RandomResizedCrop, flips, RandomRotation, ColorJitter, ToTensor, Normalize. fxkit: the same
+augmentations at the same strengths, or with --full-augmentation its default list, which has eight more. `cold` decodes
+the files; `cached` reads the films that the first epoch cached. Each film is linked under several names (--names), so
+that the start of the processes counts less. Copies in the forearm data ("rotated" in the name) are left out.
+
+The loaders alternate, and medians are printed. Other work on the machine changes films per second, but hardly the CPU
+time. With --detail the script instead compares the fine detail of crops from cached films with that of crops from whole
+films: the ratio of the variances of the Laplacian, averaged over films and three views, for several cache sizes.
 """
 
 import argparse
@@ -52,7 +53,7 @@ PLAIN = AugmentConfig(
 
 
 class TorchvisionFilms(Dataset[tuple[torch.Tensor, int]]):
-    """The usual way."""
+    """The usual torchvision dataset."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -84,8 +85,8 @@ def fxkit_loader(
     return build_loader(films, DataConfig(workers=2))
 
 
-def readable(root: Path, count: int) -> list[Path]:
-    found = []
+def list_readable(root: Path, count: int) -> list[Path]:
+    paths = []
     for path in sorted(root.glob("**/*.jpg")):
         if "rotated" in path.name:
             continue
@@ -93,45 +94,49 @@ def readable(root: Path, count: int) -> list[Path]:
             read_image(path)
         except ImageError:
             continue
-        found.append(path)
-    step = max(1, len(found) // count)
-    return found[::step][:count]
+        paths.append(path)
+    step = max(1, len(paths) // count)
+    return paths[::step][:count]
 
 
-def seconds(build: Callable[[], DataLoader[tuple[torch.Tensor, int]]]) -> tuple[float, float]:
-    """Return the wall time and the processor time, its own and its processes', of one epoch."""
-    used, begun = processor_s(), time.perf_counter()
+def time_epoch(build: Callable[[], DataLoader[tuple[torch.Tensor, int]]]) -> tuple[float, float]:
+    """Return the wall time and the CPU time of one epoch, child processes included, in seconds."""
+    cpu_before, begun = cpu_s(), time.perf_counter()
     for _images, _labels in build():
         pass
     wall = time.perf_counter() - begun
-    return wall, processor_s() - used
+    return wall, cpu_s() - cpu_before
 
 
-def processor_s() -> float:
+def cpu_s() -> float:
     uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
-def under_names(paths: list[Path], count: int, folder: Path) -> list[Path]:
-    """Return links to the films, each under so many names."""
+def link_films(paths: list[Path], count: int, folder: Path) -> list[Path]:
+    """Link each film under `count` names; return the links."""
     links = [folder / f"{i}-{n}.jpg" for n in range(count) for i in range(len(paths))]
     for link, path in zip(links, paths * count, strict=True):
         link.symlink_to(path.resolve())
     return links
 
 
-def detail(paths: list[Path], sides: float) -> float:
-    """Return the share of fine detail that crops keep of films whose shorter side is so many sides of the input."""
+def detail_ratio(paths: list[Path], sides: float) -> float:
+    """Return the detail of crops from cached films relative to crops from whole films.
+
+    Args:
+        sides: shorter side of the cached films, as a multiple of the network's input.
+    """
     crops = PLAIN.model_copy(update={"rotate_probability": 0.0, "brightness_contrast_probability": 0.0})
     preprocessing = Preprocessing(SIZE, "stretch", HALF, HALF)
-    transform, side_px, shares = build_augmentation(crops, preprocessing), round(sides * SIZE), []
+    transform, side_px, ratios = build_augmentation(crops, preprocessing), round(sides * SIZE), []
     for path in paths:
         films = read_grey8(path), shrink(read_grey8(path, at_least_px=side_px), side_px)
         for seed in range(3):
             views = [augment(film, transform, preprocessing, seed).astype(np.float32) for film in films]
-            whole, kept = (float(cv2.Laplacian(view, cv2.CV_32F).var()) for view in views)
-            shares.append(kept / whole)
-    return statistics.mean(shares)
+            whole, cached = (float(cv2.Laplacian(view, cv2.CV_32F).var()) for view in views)
+            ratios.append(cached / whole)
+    return statistics.mean(ratios)
 
 
 def main() -> None:
@@ -142,28 +147,28 @@ def main() -> None:
     parser.add_argument("--full-augmentation", action="store_true")
     parser.add_argument("--names", type=int, default=4)
     parser.add_argument("--detail", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     film_cache.SETTLED_S = 0.0
-    paths = readable(given.root, given.films)
-    if given.detail:
-        print({sides: round(detail(paths, sides), 2) for sides in (1.5, 2, 3)})
+    paths = list_readable(options.root, options.films)
+    if options.detail:
+        print({sides: round(detail_ratio(paths, sides), 2) for sides in (1.5, 2, 3)})
         return
-    augmentation = AugmentConfig() if given.full_augmentation else PLAIN
-    times: dict[str, list[tuple[float, float]]] = {"torchvision": [], "fxkit, cold": [], "fxkit, kept": []}
+    augmentation = AugmentConfig() if options.full_augmentation else PLAIN
+    times: dict[str, list[tuple[float, float]]] = {"torchvision": [], "fxkit, cold": [], "fxkit, cached": []}
     with tempfile.TemporaryDirectory() as folder:
-        links = under_names(paths, given.names, Path(folder))
-        for repeat in range(given.repeats):
-            cache = open_film_cache(Path(folder, "kept", str(repeat)), 10**10, 2)
-            ways = (
+        links = link_films(paths, options.names, Path(folder))
+        for repeat in range(options.repeats):
+            cache = open_film_cache(Path(folder, "cache", str(repeat)), 10**10, 2)
+            builders = (
                 lambda: DataLoader(TorchvisionFilms(links), batch_size=32, num_workers=2),
-                lambda kept=cache: fxkit_loader(Path(folder), links, augmentation, kept),
+                lambda cache=cache: fxkit_loader(Path(folder), links, augmentation, cache),
             )
-            for name, way in zip(times, (*ways, ways[1]), strict=True):
-                times[name].append(seconds(way))
+            for name, build in zip(times, (*builders, builders[1]), strict=True):
+                times[name].append(time_epoch(build))
     base = [statistics.median(column) for column in zip(*times["torchvision"], strict=True)]
-    print(f"{len(paths)} films of {given.root} under {given.names} names each, {given.repeats} repeats")
-    print("| loader | films/s | ratio | processor ms a film | ratio |\n|---|---|---|---|---|")
+    print(f"{len(paths)} films of {options.root} under {options.names} names each, {options.repeats} repeats")
+    print("| loader | films/s | ratio | CPU ms per film | ratio |\n|---|---|---|---|---|")
     for name, measured in times.items():
         wall, used = (statistics.median(column) for column in zip(*measured, strict=True))
         print(

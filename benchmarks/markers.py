@@ -1,16 +1,17 @@
-"""Measure marker removal side by side: what is erased, what else is touched, how fast, and in how much memory.
+"""Compare detectors of markers: what is erased, what else is changed, speed and memory.
 
     python benchmarks/markers.py ../shared
     python benchmarks/markers.py ../shared --detectors rapidocr --originals 60 --copies 0 --marked 0 --unmarked 0
 
-Films: forearm originals and 224 px copies of them (SHARED/data/forearm with its markers_*.json), and FracAtlas hand
-films with markers (fracatlas_marked.json) and without (fracatlas_unmarked.txt, of which the share touched counts).
-SHARED/bench/score_markers.py scores the masks, and with --cleaned the cleaned films too. Samples are drawn with a
-fixed seed.
+Films: forearm originals and their 224 px copies (SHARED/data/forearm with its markers_*.json), FracAtlas hand films
+with markers (fracatlas_marked.json), and FracAtlas films without markers (fracatlas_unmarked.txt), for which the share
+of changed films counts. SHARED/bench/score_markers.py scores the masks, and with --cleaned also the cleaned films.
+Samples are drawn with a fixed seed.
 
-Speed: from decoding to the written cleaned film, --jobs processes of one thread, models loaded before (Tesseract loads
-its own at each call); CPU s is a film's processor time, which other work on the machine disturbs less; peak is the
-largest process's resident memory. The peer: Tesseract's words at four quarter turns, see benchmarks/tesseract.py.
+Speed is measured from decoding to the written cleaned film, with --jobs processes of one thread and models loaded
+before (Tesseract loads its model at each call). "CPU s" is the CPU time per film, which other work on the machine
+changes less. "peak MB" is the resident memory of the largest process. Tesseract is the comparison: see
+benchmarks/tesseract.py.
 """
 
 import argparse
@@ -37,15 +38,15 @@ from preprocess.listing import find_image
 from preprocess.settings import CleanSettings, read_settings, settings_from
 
 HERE = Path(__file__).parent
-COLUMNS = ("films", "remover", "erased", "all clean", "collateral", "p95", "touched", "films/s", "CPU s", "peak MB")
-WARM = 8  # films that load the models of all processes
+COLUMNS = ("films", "remover", "erased", "all clean", "collateral", "p95", "changed", "films/s", "CPU s", "peak MB")
+WARM = 8  # films processed first, so that all processes load their models
 
 Remover = Callable[[Path, Sequence[str], Path, bool], Cost]  # root, paths, out, masks_only
 
 
 @dataclass(frozen=True)
 class Films:
-    """Films of one kind; truth is what the scorer reads, None where they have no markers."""
+    """Films of one kind. `truth` is the input of the scoring script; None for films without markers."""
 
     name: str
     root: Path
@@ -56,13 +57,13 @@ class Films:
 def main() -> None:
     options = parse()
     with tempfile.TemporaryDirectory() as scratch:
-        place = options.keep or Path(scratch)
+        folder = options.keep or Path(scratch)
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
         styles = []
         for films in film_sets(options):
             for name, remover in removers(options):
-                styles += measure(films, name, remover, place / films.name / name, options)
-                get_reusable_executor().shutdown()  # the next has its own memory
+                styles += measure(films, name, remover, folder / films.name / name, options)
+                get_reusable_executor().shutdown()  # so that the next remover's memory is measured alone
         print("\nErased, by style:", *styles, sep="\n")
 
 
@@ -70,20 +71,22 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument(
-        "--detectors", default="markernet,rapidocr,tesseract", help="fxkit's, and tesseract; comma-separated"
+        "--detectors", default="markernet,rapidocr,tesseract", help="fxkit's detectors and tesseract, comma-separated"
     )
     parser.add_argument("--config", type=Path, help="YAML file of cleaning settings")
     parser.add_argument("--originals", type=int, default=123, metavar="N")
     parser.add_argument("--copies", type=int, default=492, metavar="N")
     parser.add_argument("--marked", type=int, default=200, metavar="N", help="FracAtlas films with markers")
-    parser.add_argument("--unmarked", type=int, default=300, metavar="N", help="FracAtlas films without")
+    parser.add_argument("--unmarked", type=int, default=300, metavar="N", help="FracAtlas films without markers")
     parser.add_argument("--fracatlas-marked", type=Path, default=HERE / "fracatlas_marked.json")
     parser.add_argument("--fracatlas-unmarked", type=Path, default=HERE / "fracatlas_unmarked.txt")
-    parser.add_argument("--more", type=Path, action="append", default=[], help="the truth of other films, beside them")
-    parser.add_argument("--timed", type=int, default=60, metavar="N", help="films of each kind that are timed")
+    parser.add_argument(
+        "--more", type=Path, action="append", default=[], help="JSON file with true markers, in the folder of its films"
+    )
+    parser.add_argument("--timed", type=int, default=60, metavar="N", help="films of each kind for the timing")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cleaned", action="store_true", help="score the cleaned films too")
-    parser.add_argument("--keep", type=Path, help="folder for masks, films and scores, to look at failures")
+    parser.add_argument("--keep", type=Path, help="folder to keep masks, films and scores in")
     return parser.parse_args()
 
 
@@ -97,12 +100,12 @@ def film_sets(options: argparse.Namespace) -> Iterator[Films]:
         *((file.stem, file.parent, file, sys.maxsize) for file in options.more),
     ):
         if count and not file.exists():
-            print(f"{name}: left out, there is no {file}", file=sys.stderr)
+            print(f"{name}: skipped, because {file} does not exist", file=sys.stderr)
         elif count:
-            yield drawn(name, root, file, count)
+            yield sample_films(name, root, file, count)
 
 
-def drawn(name: str, root: Path, file: Path, count: int) -> Films:
+def sample_films(name: str, root: Path, file: Path, count: int) -> Films:
     marked = file.suffix == ".json"
     every = (
         json.loads(file.read_text()) if marked else [{"path": line} for line in file.read_text().split("\n") if line]
@@ -118,42 +121,50 @@ def removers(options: argparse.Namespace) -> Iterator[tuple[str, Remover]]:
             yield (
                 name,
                 partial(
-                    with_fxkit, settings_from({**settings.model_dump(), "detector": name}, "--detectors"), options.jobs
+                    remove_with_fxkit,
+                    settings_from({**settings.model_dump(), "detector": name}, "--detectors"),
+                    options.jobs,
                 ),
             )
-        elif tesseract.is_there():
+        elif tesseract.is_installed():
             yield name, lambda root, paths, out, only: tesseract.erase_words(root, paths, out, options.jobs, only)
         else:
-            print("tesseract: left out, there is no such program", file=sys.stderr)
+            print("tesseract: skipped, because it is not installed", file=sys.stderr)
 
 
-def with_fxkit(settings: CleanSettings, jobs: int, root: Path, paths: Sequence[str], out: Path, only: bool) -> Cost:
-    """Run clean_folder; the time ends with the last film, before markers.json and review.html are made."""
+def remove_with_fxkit(
+    settings: CleanSettings, jobs: int, root: Path, paths: Sequence[str], out: Path, only: bool
+) -> Cost:
+    """Run clean_folder. The time ends with the last film, before markers.json and review.html are written."""
     ended = [time.perf_counter()]
 
     def progress(done: int, total: int) -> None:
         ended[0] = time.perf_counter()
 
-    def run(some: Sequence[str], where: Path) -> None:
-        options = FolderOptions(settings=settings, paths=some, masks_only=only, jobs=jobs, overwrite=True)
-        clean_folder(root, where, options, progress=progress)
+    def run(subset: Sequence[str], target: Path) -> None:
+        options = FolderOptions(settings=settings, paths=subset, masks_only=only, jobs=jobs, overwrite=True)
+        clean_folder(root, target, options, progress=progress)
 
     run(paths[:WARM], out.with_name(f"{out.name}-warm"))
     start, busy = time.perf_counter(), cpu_s()
     run(paths, out)
-    return Cost((ended[0] - start) / len(paths), (cpu_s() - busy) / len(paths), max(map(peak_mb, processes(jobs))))
+    return Cost(
+        (ended[0] - start) / len(paths), (cpu_s() - busy) / len(paths), max(map(peak_mb, cleaning_processes(jobs)))
+    )
 
 
-def processes(jobs: int) -> list[str]:
-    """Ids of the processes that clean."""
+def cleaning_processes(jobs: int) -> list[str]:
+    """Return the ids of the processes that clean films."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     workers = [pid for pid in children if b"LokyProcess" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return workers if jobs > 1 else ["self"]
 
 
 def cpu_s() -> float:
-    """Processor time of this process and its workers so far."""
-    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in {*processes(2), "self"}]
+    """Return the CPU seconds of this process and its workers so far."""
+    stats = [
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in {*cleaning_processes(2), "self"}
+    ]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
@@ -162,45 +173,45 @@ def peak_mb(pid: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def measure(films: Films, name: str, remover: Remover, place: Path, options: argparse.Namespace) -> list[str]:
-    """Print a row of the table; return what is erased, by style."""
-    remover(films.root, films.paths, place / "masks", True)
+def measure(films: Films, name: str, remover: Remover, folder: Path, options: argparse.Namespace) -> list[str]:
+    """Print a row of the table; return lines with the share erased by style."""
+    remover(films.root, films.paths, folder / "masks", True)
     timed = films.paths if options.cleaned else films.paths[:: max(1, len(films.paths) // options.timed)]
-    cost = remover(films.root, timed, place / "cleaned", False)
+    cost = remover(films.root, timed, folder / "cleaned", False)
     speed = [f"{1 / cost.wall_s:.1f}", f"{cost.cpu_s:.3f}", f"{cost.peak_mb:.0f}"]
     if films.truth is None:
-        share = sum(is_touched(place / "masks", path) for path in films.paths) / len(films.paths)
-        row(films.name, name, "", "", "", "", f"{share:.1%}", *speed)
+        share = sum(is_changed(folder / "masks", path) for path in films.paths) / len(films.paths)
+        print_row(films.name, name, "", "", "", "", f"{share:.1%}", *speed)
         return []
     styles = []
     for kind in ("masks", "cleaned")[: 1 + options.cleaned]:
-        scores = score(options.shared, films, place, kind)
+        scores = score(options.shared, films, folder, kind)
         figures = [f"{scores['erased']:.1%}", f"{scores['images_clean']:.1%}", f"{scores['collateral_mean']:.3%}"]
         title = name if kind == "masks" else f"{name}, cleaned"
-        row(films.name, title, *figures, f"{scores['collateral_p95']:.3%}", "", *speed)
-        erased = ", ".join(f"{style} {found}" for style, found in scores["erased_by_style"].items())
+        print_row(films.name, title, *figures, f"{scores['collateral_p95']:.3%}", "", *speed)
+        erased = ", ".join(f"{style} {share}" for style, share in scores["erased_by_style"].items())
         styles.append(f"- {films.name}, {title}: {erased}; {scores['missing']} films failed")
     return styles
 
 
-def row(*cells: str) -> None:
+def print_row(*cells: str) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def is_touched(masks: Path, path: str) -> bool:
-    """Whether a film would not be copied byte for byte; one that failed is not."""
+def is_changed(masks: Path, path: str) -> bool:
+    """Tell whether cleaning changes a film, or fails on it. Other films are copied byte for byte."""
     try:
         return bool(read_image(find_image(masks, path)).any())
     except ImageError:
         return True
 
 
-def score(shared: Path, films: Films, place: Path, kind: str) -> dict:
-    (place / "truth.json").write_text(json.dumps(films.truth))
+def score(shared: Path, films: Films, folder: Path, kind: str) -> dict:
+    (folder / "truth.json").write_text(json.dumps(films.truth))
     script = shared / "bench" / "score_markers.py"
-    command = [sys.executable, script, place / "truth.json", films.root, f"--{kind}", place / kind]
-    subprocess.run([*command, "--json", place / f"{kind}.json"], check=True, stdout=subprocess.DEVNULL)
-    return json.loads((place / f"{kind}.json").read_text())["summary"]
+    command = [sys.executable, script, folder / "truth.json", films.root, f"--{kind}", folder / kind]
+    subprocess.run([*command, "--json", folder / f"{kind}.json"], check=True, stdout=subprocess.DEVNULL)
+    return json.loads((folder / f"{kind}.json").read_text())["summary"]
 
 
 if __name__ == "__main__":

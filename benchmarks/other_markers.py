@@ -1,14 +1,14 @@
-"""Make films with other hospitals' kinds of marker, drawn by other code than the network was trained with.
+"""Make films with markers of kinds from other hospitals, drawn by other code than the training markers.
 
-    pip install pydicom-data                     # brings a chest and a leg film
+    pip install pydicom-data                     # has a chest and a leg film
     python benchmarks/other_markers.py ../shared/data/fracatlas_hand /tmp/other
     python benchmarks/markers.py ../shared --originals 0 --copies 0 --marked 0 --unmarked 0 \\
       --more /tmp/other/chest.json --more /tmp/other/leg.json --more /tmp/other/hands.json
 
-One marker a film, anywhere on it, of eight kinds, upright or turned, lead mirrored at times; at 224, 512, 1024 and 2048
-px; where a part of it cannot be seen there is no such film. Grounds: parts of the chest and of the leg
-film, at two exposures, and FracAtlas films without markers that nothing was trained on (fracatlas_unmarked.txt). The
-truth is for SHARED/bench/score_markers.py, a marker's style being its kind.
+Each film has one marker of eight kinds at a random place, upright or rotated; lead markers are sometimes mirrored.
+Films have 224, 512, 1024 and 2048 px. A film is skipped if a part of its marker is not visible. The films are parts of
+a chest and a leg film at two exposures, and FracAtlas films without markers that were not used in training
+(fracatlas_unmarked.txt). The truth files are for SHARED/bench/score_markers.py; the style of a marker is its kind.
 """
 
 import json
@@ -32,9 +32,9 @@ Ink = NDArray[np.float32]
 Rng = np.random.Generator
 
 SIDES_PX = (224, 512, 1024, 2048)
-EACH = 16  # films of a kind, a size and a ground
-LEAST_CONTRAST = 1 / 8  # of the grey range
-HIDDEN = 0.05  # share of a marker that may have less
+FILMS_EACH = 16  # films per kind, size and background
+MIN_CONTRAST = 1 / 8  # of the grey range
+MAX_HIDDEN_FRACTION = 0.05  # of a marker's pixels may have less contrast
 FACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "STIXGeneralBol")
 CAPTIONS = (
     *("PORTABLE", "ERECT", "AP SUPINE", "14:32", "SEMI-UPRIGHT", "Post OP", "12/03/2018", "ID 4471 F 63Y", "Rt. wrist"),
@@ -46,17 +46,17 @@ MARKS = ("radiology.org", "Case courtesy of Dr K", "SAMPLE", "COPYRIGHT 2016")
 def main() -> None:
     hands, out = Path(sys.argv[1]), Path(sys.argv[2])
     unmarked = Path(__file__).with_name("fracatlas_unmarked.txt").read_text().split()[::9]
-    grounds = {
-        "chest": parts(to_grey8(read_image(get_testdata_file("RG1_UNCR.dcm")))),
-        "leg": parts(to_grey8(read_image(get_testdata_file("RG3_UNCR.dcm")))[:1320]),
+    backgrounds = {
+        "chest": crop_parts(to_grey8(read_image(get_testdata_file("RG1_UNCR.dcm")))),
+        "leg": crop_parts(to_grey8(read_image(get_testdata_file("RG3_UNCR.dcm")))[:1320]),
         "hands": [to_grey8(read_image(hands / path)) for path in unmarked],
     }
-    for name, films in grounds.items():
+    for name, films in backgrounds.items():
         rows = [row for kind in KINDS for side in SIDES_PX for row in make(out, name, films, kind, side)]
         (out / f"{name}.json").write_text(json.dumps(rows))
 
 
-def parts(film: Grey) -> list[Grey]:
+def crop_parts(film: Grey) -> list[Grey]:
     h, w = film.shape
     darker = np.asarray(np.round(255 * (film / 255) ** 1.6), np.uint8)
     cut = (film[: 2 * h // 3], film[h // 6 :], film[:, w // 10 : 9 * w // 10])
@@ -64,8 +64,8 @@ def parts(film: Grey) -> list[Grey]:
 
 
 def make(out: Path, name: str, films: list[Grey], kind: str, side_px: int) -> Iterator[dict[str, object]]:
-    """Write films with markers of one kind; yield each one's truth."""
-    for number in range(EACH):
+    """Write films with markers of one kind and size; yield the truth of each."""
+    for number in range(FILMS_EACH):
         rng = np.random.default_rng((sum(map(ord, name + kind)), side_px, number))
         ground = films[number % len(films)][:, :: int(rng.choice([1, -1]))]
         scale = side_px / max(ground.shape)
@@ -73,19 +73,19 @@ def make(out: Path, name: str, films: list[Grey], kind: str, side_px: int) -> It
         film = np.asarray(cv2.resize(np.ascontiguousarray(ground), None, fx=scale, fy=scale, interpolation=method))
         height = float(np.exp(rng.uniform(np.log(max(8, 0.018 * side_px)), np.log(0.09 * side_px))))
         text, ink = KINDS[kind](rng, height)
-        laid = lay(rng, film.astype(np.float32) / 255, ink, kind)
-        if laid is None:
+        placed = place_marker(rng, film.astype(np.float32) / 255, ink, kind)
+        if placed is None:
             continue
         path = f"{name}/{kind}-{side_px}-{number}.jpg"
         (out / path).parent.mkdir(parents=True, exist_ok=True)
-        marked, quad = laid
+        marked, quad = placed
         (out / path).write_bytes(encode_jpeg(np.round(255 * marked).astype(np.uint8), int(rng.integers(70, 97))))
         box = {"quad": quad.tolist(), "style": kind, "text": text}
         yield {"path": path, "width": film.shape[1], "height": film.shape[0], "boxes": [box]}
 
 
-def lay(rng: Rng, film: Ink, ink: Ink, kind: str) -> tuple[Ink, NDArray[np.float64]] | None:
-    """Lay a marker anywhere on a film; return it with the marker's corners, None where it would not be seen."""
+def place_marker(rng: Rng, film: Ink, ink: Ink, kind: str) -> tuple[Ink, NDArray[np.float64]] | None:
+    """Draw a marker at a random place; return the film and the marker's corners, or None if it is not visible."""
     (h, w), angle = ink.shape, float(rng.choice([0, 0, 0, 90, rng.uniform(-30, 30)]))
     corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float64)
     if kind in LEAD and rng.random() < 0.3:
@@ -101,13 +101,13 @@ def lay(rng: Rng, film: Ink, ink: Ink, kind: str) -> tuple[Ink, NDArray[np.float
     over = np.asarray(cv2.warpAffine(ink, matrix, film.shape[::-1]), np.float32)
     if kind in LEAD:
         over = np.asarray(cv2.GaussianBlur(over, (0, 0), max(0.6, h / 80)), np.float32)
-    where = over > 0.5
+    inked = over > 0.5
     box = marker_mask(film.shape, [Marker(as_quad(quad))], grow_fraction=0, grow_px=0)
     strength = 1.0 if kind not in (*LEAD, "watermark") else float(rng.uniform(0.3, 0.5) if kind == "watermark" else 0.9)
     ground = film * (1 - np.float32(0.95) * box) if kind == "label" else film
     marked = np.asarray(ground + (np.float32(0.97) - ground) * over * strength, np.float32)
-    seen = kind == "label" or np.quantile(np.abs(marked - film)[where], HIDDEN) >= LEAST_CONTRAST
-    return (marked, quad) if where.any() and seen else None
+    visible = kind == "label" or np.quantile(np.abs(marked - film)[inked], MAX_HIDDEN_FRACTION) >= MIN_CONTRAST
+    return (marked, quad) if inked.any() and visible else None
 
 
 def typeset(rng: Rng, text: str, height: float) -> Ink:
@@ -155,23 +155,23 @@ def circled(rng: Rng, height: float) -> tuple[str, Ink]:
 
 
 def tag(rng: Rng, height: float) -> tuple[str, Ink]:
-    """A piece of metal with the letter cut out of it."""
+    """Draw a metal plate with the letter cut out."""
     text, ink = letter(rng, height)
     return text, 1 - np.pad(ink, max(2, int(0.4 * height)))
 
 
 def initials(rng: Rng, height: float) -> tuple[str, Ink]:
-    """A letter, and small ones below it: who took the film."""
+    """Draw a letter with the small initials of the radiographer below."""
     text, ink = letter(rng, height)
-    who = str(rng.choice(["ABC", "JK", "MR", "ST12", "KW"]))
-    below = typeset(rng, who, 0.45 * height)
+    initials_text = str(rng.choice(["ABC", "JK", "MR", "ST12", "KW"]))
+    below = typeset(rng, initials_text, 0.45 * height)
     wide, gap = max(ink.shape[1], below.shape[1]), int(0.2 * height)
     rows = [centred(part, (part.shape[0], wide)) for part in (ink, below)]
-    return f"{text} {who}", np.concatenate([rows[0], np.zeros((gap, wide), np.float32), rows[1]])
+    return f"{text} {initials_text}", np.concatenate([rows[0], np.zeros((gap, wide), np.float32), rows[1]])
 
 
 def logo(rng: Rng, height: float) -> tuple[str, Ink]:
-    """Crossed orbits, a star, or a disc with a sign cut out."""
+    """Draw crossed ellipses, a star, or a disc with a sign cut out."""
     side = int(2 * height)
     canvas, middle = np.zeros((side, side), np.float32), (side // 2, side // 2)
     kind = int(rng.integers(3))

@@ -1,11 +1,11 @@
-"""Time of a fine-tuning step: frozen stages left alone against everything trained, memory orders, half precision.
+"""Time a fine-tuning step with frozen stages, other memory orders and half precision.
 
     python benchmarks/step_speed.py [--backbones mobilenetv2_100,resnet18] [--batch 16] [--steps 6] [--threads 1]
 
-Random weights and images of 224 px, as time does not depend on them. `all` trains the whole backbone, `stages` what
-fxkit fine-tunes (from `finetune_stage` onwards), `channels_last` and `bf16` the same in another memory order and under
-autocast.
-Forward, backward and AdamW's step; the ways take turns, medians are printed, of processor time and by the clock.
+Uses random weights and images of 224 px, because the time does not depend on their values. `all` trains the whole
+backbone; `stages` trains what fxkit fine-tunes (from `default_finetune_stage` onwards); `channels_last` and `bf16` do
+the same in another memory order and under autocast. A step is forward, backward and AdamW's update. The variants
+alternate, and the medians of CPU time and wall time are printed.
 """
 
 import argparse
@@ -20,27 +20,29 @@ from fxkit.config import ModelConfig, OptimConfig
 from fxkit.models.classifier import Classifier, build_classifier, default_finetune_stage, set_train_mode, set_trainable
 from fxkit.training.optimizer import build_optimizer
 
-WAYS = ("all", "stages", "stages, channels_last", "stages, bf16", "stages, channels_last, bf16")
+VARIANTS = ("all", "stages", "stages, channels_last", "stages, bf16", "stages, channels_last, bf16")
 
 
-def prepare(backbone: str, way: str) -> tuple[Classifier, torch.optim.Optimizer]:
+def prepare(backbone: str, variant: str) -> tuple[Classifier, torch.optim.Optimizer]:
     torch.manual_seed(0)
     model = build_classifier(ModelConfig(backbone=backbone, pretrained=False), 2)
-    if way != "all":
+    if variant != "all":
         set_trainable(model, default_finetune_stage(model.backbone))
-    if "channels_last" in way:
+    if "channels_last" in variant:
         model.to(memory_format=torch.channels_last)
     set_train_mode(model)
     return model, build_optimizer(model, OptimConfig(), "finetune")
 
 
-def step(model: Classifier, optimizer: torch.optim.Optimizer, images: torch.Tensor, way: str) -> tuple[float, float]:
-    """Return the processor time and the wall time of one step."""
+def step(
+    model: Classifier, optimizer: torch.optim.Optimizer, images: torch.Tensor, variant: str
+) -> tuple[float, float]:
+    """Return the CPU time and the wall time of one step in seconds."""
     used, begun = time.process_time(), time.perf_counter()
-    if "channels_last" in way:
+    if "channels_last" in variant:
         images = images.contiguous(memory_format=torch.channels_last)
     precision: AbstractContextManager[object] = (
-        torch.autocast("cpu", torch.bfloat16) if "bf16" in way else nullcontext()
+        torch.autocast("cpu", torch.bfloat16) if "bf16" in variant else nullcontext()
     )
     optimizer.zero_grad()
     with precision:
@@ -56,20 +58,20 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    images = torch.randn(given.batch, 3, 224, 224)
-    print("| backbone | trained | processor s a step | ratio to all | wall s a step |\n|---|---|---|---|---|")
-    for backbone in given.backbones.split(","):
-        ready = {way: prepare(backbone, way) for way in WAYS}
-        times: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-        for _ in range(given.steps + 1):
-            for way in WAYS:
-                times[way].append(step(*ready[way], images, way))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    images = torch.randn(options.batch, 3, 224, 224)
+    print("| backbone | variant | CPU s per step | ratio to all | wall s per step |\n|---|---|---|---|---|")
+    for backbone in options.backbones.split(","):
+        ready = {variant: prepare(backbone, variant) for variant in VARIANTS}
+        times: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
+        for _ in range(options.steps + 1):
+            for variant in VARIANTS:
+                times[variant].append(step(*ready[variant], images, variant))
         base = statistics.median(used for used, _ in times["all"][1:])
-        for way, found in times.items():
-            used, wall = (statistics.median(column) for column in zip(*found[1:], strict=True))
-            print(f"| {backbone} | {way} | {used:.2f} | {used / base:.2f} | {wall:.2f} |", flush=True)
+        for variant, steps in times.items():
+            used, wall = (statistics.median(column) for column in zip(*steps[1:], strict=True))
+            print(f"| {backbone} | {variant} | {used:.2f} | {used / base:.2f} | {wall:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Tesseract as a marker remover to compare with: its words at four quarter turns, masked and inpainted (Telea).
+"""Tesseract as a marker remover for comparison: its words at four quarter turns are masked and inpainted (Telea).
 
-It is given what helps it: small films enlarged, and words of over 7 % of the film, which it often sees in a whole
-film, left out, as fxkit does with OCR.
+Tesseract gets the same help as OCR in fxkit: small films are enlarged, and words larger than 7 % of the film are
+ignored, because Tesseract often sees the whole film as a word.
 """
 
 import csv
@@ -25,19 +25,19 @@ from preprocess.images import read_image, to_grey8, write_image
 from preprocess.markers import Marker, as_quad, box_quad
 from preprocess.settings import CleanSettings
 
-CONFIDENCE = 30  # of 100, from which a word counts
-SIDE_PX, ENLARGE = 1600, 3.0  # copies of 224 px are enlarged three times: Tesseract expects letters of some 30 px
-PAGE = "11"  # --psm: sparse text in no order
+CONFIDENCE = 30  # least confidence of a word, of 100
+SIDE_PX, ENLARGE = 1600, 3.0  # 224 px copies are enlarged three times: Tesseract expects letters of about 30 px
+PAGE = "11"  # --psm: sparse text in any order
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took.
+    """Time and memory of a run.
 
     Args:
-        wall_s: a film's share of the time, all processes together.
-        cpu_s: a film's processor time.
-        peak_mb: of the largest process.
+        wall_s: wall time per film, with all processes.
+        cpu_s: CPU time per film.
+        peak_mb: peak memory of the largest process.
     """
 
     wall_s: float
@@ -45,23 +45,25 @@ class Cost:
     peak_mb: float
 
 
-def is_there() -> bool:
+def is_installed() -> bool:
     return shutil.which("tesseract") is not None
 
 
 def erase_words(root: Path, paths: Sequence[str], out: Path, jobs: int, masks_only: bool) -> Cost:
-    """Write masks or cleaned films as PNGs below `out`; each call of Tesseract loads its model anew."""
+    """Write masks or cleaned films as PNG files below `out`. Each call of Tesseract loads its model again."""
     cv2.setNumThreads(1)
     start, busy = time.perf_counter(), time.process_time()
-    with ThreadPoolExecutor(jobs) as threads:  # each waits for a process of its own
-        usage = list(threads.map(lambda path: _one(root / path, (out / path).with_suffix(".png"), masks_only), paths))
-    here = (time.process_time() - busy) / len(paths)
-    cpu = here + sum(cpu for cpu, _ in usage) / len(paths)
+    with ThreadPoolExecutor(jobs) as threads:  # each thread waits for its own process
+        usage = list(
+            threads.map(lambda path: _erase_file(root / path, (out / path).with_suffix(".png"), masks_only), paths)
+        )
+    main_cpu = (time.process_time() - busy) / len(paths)
+    cpu = main_cpu + sum(cpu for cpu, _ in usage) / len(paths)
     return Cost((time.perf_counter() - start) / len(paths), cpu, max(peak for _, peak in usage))
 
 
-def _one(source: Path, target: Path, masks_only: bool) -> tuple[float, float]:
-    """Processor time and peak memory of the calls."""
+def _erase_file(source: Path, target: Path, masks_only: bool) -> tuple[float, float]:
+    """Erase one film; return the CPU time in seconds and the peak memory in MB of the calls."""
     image = read_image(source)
     grey = to_grey8(image)
     small = scale_to_fit(grey, max(SIDE_PX, *grey.shape), ENLARGE)
@@ -72,16 +74,16 @@ def _one(source: Path, target: Path, masks_only: bool) -> tuple[float, float]:
         cpu, peak = cpu + spent, max(peak, most)
         markers += [Marker(as_quad(view.back(box_quad(*box), small.shape) * scale)) for box in boxes]
     mask = build_mask(grey.shape, markers, CleanSettings())
-    write_image(target, mask.astype(np.uint8) * 255 if masks_only else _inpainted(image, mask))
+    write_image(target, mask.astype(np.uint8) * 255 if masks_only else _inpaint(image, mask))
     return cpu, peak
 
 
-def _inpainted(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _inpaint(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return cv2.inpaint(image, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA) if mask.any() else image
 
 
 def _words(image: np.ndarray) -> tuple[list[tuple[int, int, int, int]], float, float]:
-    """Boxes (x0, y0, x1, y1) of the words in an (H, W) uint8 image; processor time, s, and peak memory, MB."""
+    """Return boxes (x0, y0, x1, y1) of words in an (H, W) uint8 image, CPU time in s and peak memory in MB."""
     command = ["tesseract", "stdin", "stdout", "--psm", PAGE, "tsv"]
     one_thread = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     pipe = subprocess.PIPE
@@ -96,7 +98,7 @@ def _words(image: np.ndarray) -> tuple[list[tuple[int, int, int, int]], float, f
     if process.returncode:
         raise RuntimeError(f"tesseract ended with {process.returncode}")
     rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-    found = [row for row in rows if float(row["conf"]) >= CONFIDENCE and (row["text"] or "").strip()]
-    corners = [[int(row[name]) for name in ("left", "top", "width", "height")] for row in found]
+    words = [row for row in rows if float(row["conf"]) >= CONFIDENCE and (row["text"] or "").strip()]
+    corners = [[int(row[name]) for name in ("left", "top", "width", "height")] for row in words]
     boxes = [(x, y, x + w, y + h) for x, y, w, h in corners if w * h <= MAX_AREA_FRACTION * image.size]
     return boxes, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""Two classifiers that look for the trace of erasing at a place: trees on texture, and a small network."""
+"""Two classifiers that look for traces of inpainting: tree ensembles on texture, and a small network."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ EPOCHS = 14
 
 @dataclass(frozen=True)
 class Sample:
-    """What the classifiers see of one place: numbers, and (5, SIDE, SIDE) pictures."""
+    """The classifiers' input for one place: texture features, and (5, SIDE, SIDE) pictures."""
 
     texture: np.ndarray
     pictures: np.ndarray
 
 
-def sample(image: np.ndarray, mask: np.ndarray) -> Sample:
-    """Look at the masked place of an (H, W) uint8 image."""
+def make_sample(image: np.ndarray, mask: np.ndarray) -> Sample:
+    """Compute the classifiers' input for the masked place of an (H, W) uint8 image."""
     rows, columns = np.nonzero(mask)
     reach = max(10, max(np.ptp(rows), np.ptp(columns)) // 2)
     window = (
@@ -37,7 +37,7 @@ def sample(image: np.ndarray, mask: np.ndarray) -> Sample:
 
 
 def texture(near: np.ndarray, hole: np.ndarray) -> list[float]:
-    """Statistics of fine detail inside the mask, around it and along its seam, and what differs between these."""
+    """Return statistics of fine detail inside the mask, around it and along its edge, and their differences."""
     inside = cv2.erode(hole.astype(np.uint8), np.ones((3, 3)), iterations=2, borderValue=1) > 0
     inside = inside if inside.any() else hole
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3)), iterations=2) > 0
@@ -45,7 +45,7 @@ def texture(near: np.ndarray, hole: np.ndarray) -> list[float]:
     seam_in, seam_out = hole & ~inside, wide & ~hole
     regions = [region if region.any() else hole for region in (inside, outside, seam_in, seam_out)]
     values: list[float] = [np.log(hole.sum()), float(near[outside].mean()), float(near[outside].std())]
-    table = np.array([measures(near, region) for region in regions])
+    table = np.array([detail_statistics(near, region) for region in regions])
     values += list(table.ravel()) + list(table[0] - table[1]) + list(table[2] - table[0]) + list(table[3] - table[1])
     edge = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
     gradient = np.hypot(cv2.Sobel(near, cv2.CV_32F, 1, 0), cv2.Sobel(near, cv2.CV_32F, 0, 1))
@@ -55,7 +55,7 @@ def texture(near: np.ndarray, hole: np.ndarray) -> list[float]:
     return [*values, *seam_steps(near, hole)]
 
 
-def measures(near: np.ndarray, region: np.ndarray) -> list[float]:
+def detail_statistics(near: np.ndarray, region: np.ndarray) -> list[float]:
     values = [float(near[region].mean()), float(near[region].std())]
     last = near
     for sigma in (0.7, 1.4, 2.8, 5.6):
@@ -76,7 +76,7 @@ def measures(near: np.ndarray, region: np.ndarray) -> list[float]:
 
 
 def seam_steps(near: np.ndarray, hole: np.ndarray) -> list[float]:
-    """Steps across the seam against steps between neighbours on either side."""
+    """Compare pixel differences across the mask's edge with those inside and outside."""
     values = []
     for axis in (0, 1):
         step = np.diff(near, axis=axis)
@@ -88,7 +88,7 @@ def seam_steps(near: np.ndarray, hole: np.ndarray) -> list[float]:
 
 
 def pictures(near: np.ndarray, hole: np.ndarray, here: tuple[float, float], place: tuple[float, float]) -> np.ndarray:
-    """The middle at full size and the whole reduced, each plain and high-passed, and the mask."""
+    """Return the centre at full size and the reduced whole, each plain and high-pass filtered, and the mask."""
     around = near[~hole] if (~hole).any() else near
     fine = near - cv2.GaussianBlur(near, (0, 0), 1.5)
     plain = (near - around.mean()) / (around.std() + 2)
@@ -102,7 +102,7 @@ def pictures(near: np.ndarray, hole: np.ndarray, here: tuple[float, float], plac
 
 
 def scores(before: list[Sample], after: list[Sample], groups: list[str], trees_only: bool = False) -> list[np.ndarray]:
-    """Return how filled each place looks, untouched ones first, by trees and by the network; each fold unseen."""
+    """Return cross-validated scores for being filled, by trees and by the network; untouched places come first."""
     everything, truth = [*before, *after], np.repeat([0, 1], len(before))
     features = np.nan_to_num(np.array([s.texture for s in everything]), posinf=0, neginf=0)
     images = torch.from_numpy(np.array([s.pictures for s in everything])).float()
@@ -119,7 +119,7 @@ def scores(before: list[Sample], after: list[Sample], groups: list[str], trees_o
 
 
 class Network(nn.Module):
-    """Two towers, for the middle and for the whole, each pooled to its mean and its strongest answer."""
+    """Two convolutional towers, for the centre and for the whole; each is pooled by mean and by maximum."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def tower(channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def fit_network(images: torch.Tensor, truth: np.ndarray, unseen: torch.Tensor) -> np.ndarray:
+def fit_network(images: torch.Tensor, truth: np.ndarray, test_images: torch.Tensor) -> np.ndarray:
     torch.manual_seed(0)
     network, target = Network(), torch.from_numpy(truth).float()
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
@@ -148,7 +148,7 @@ def fit_network(images: torch.Tensor, truth: np.ndarray, unseen: torch.Tensor) -
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(target)).split(64):
-            part = turned(images[batch])
+            part = flip_randomly(images[batch])
             loss = nn.functional.binary_cross_entropy_with_logits(network(part), target[batch])
             optimiser.zero_grad()
             loss.backward()
@@ -156,10 +156,10 @@ def fit_network(images: torch.Tensor, truth: np.ndarray, unseen: torch.Tensor) -
             schedule.step()
     network.eval()
     with torch.inference_mode():
-        return torch.cat([network(part) for part in unseen.split(256)]).numpy()
+        return torch.cat([network(part) for part in test_images.split(256)]).numpy()
 
 
-def turned(images: torch.Tensor) -> torch.Tensor:
+def flip_randomly(images: torch.Tensor) -> torch.Tensor:
     for axis in (2, 3):
         images = images.flip(axis) if torch.rand(()) < 0.5 else images
     return images.transpose(2, 3) if torch.rand(()) < 0.5 else images

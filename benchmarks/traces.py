@@ -1,13 +1,13 @@
-"""Measure the trace that erasing leaves: can a classifier tell filled places from untouched ones?
+"""Measure the traces of inpainting: can a classifier distinguish filled places from untouched ones?
 
     python benchmarks/traces.py ../shared --unmarked benchmarks/fracatlas_unmarked.txt
     python benchmarks/traces.py ../shared --methods ours,telea --sheets sheets
 
-Masks of real markers' shapes are laid where no marker is: half of them where markers lie (the relative position of
-a real marker of another film), half anywhere. Each place is there twice, untouched and filled, so that nothing but
-the fill can tell; films (forearm: patients) are kept together in the folds. Two classifiers see the place, its mask
-and its position: trees on texture inside, outside and at the seam, and a small network; the score is the mean of
-their ranks. AUROC 0.5: no trace; 1: always told. Intervals: bootstrap over films.
+Masks with the shapes of real markers are put where no marker is: half at the relative position of a real marker of
+another film, half anywhere. Each place is used twice, untouched and filled, so that only the fill differs. The folds
+keep films (forearm: patients) together. Two classifiers see the place, its mask and its position: tree ensembles on the
+texture inside, outside and at the mask's edge, and a small network. The score is the mean of their ranks. AUROC 0.5
+means no trace, 1 means always recognised. Intervals: bootstrap over films.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Film:
-    """A film, what must stay together with it, and its own markers' quads."""
+    """A film, its group for the folds, and the quads of its markers."""
 
     path: Path
     group: str
@@ -49,7 +49,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Place:
-    """A film's pixels, a mask where no marker is, and what kind of place that is."""
+    """A film's pixels, a mask where no marker is, and the kind of place."""
 
     film: Film
     image: np.ndarray
@@ -64,12 +64,12 @@ def main() -> None:
     start = time.perf_counter()
     places = find_places(options)
     print(f"{len(places)} places of {len({place.film.group for place in places})} films or patients", flush=True)
-    table = ["| fill | all | where markers lie | " + " | ".join(KINDS) + " | CPU ms, films | CPU ms, 224 px |"]
+    table = ["| fill | all | at marker positions | " + " | ".join(KINDS) + " | CPU ms, films | CPU ms, 224 px |"]
     table.append("|---" * (len(KINDS) + 5) + "|")
     for name in options.methods.split(","):
-        table.append(row(name, places, options.sheets, options.trees_only))
+        table.append(measure_fill(name, places, options.sheets, options.trees_only))
         print(table[-1], flush=True)
-    print(*table, f"{time.perf_counter() - start:.0f} s in all", sep="\n")
+    print(*table, f"{time.perf_counter() - start:.0f} s in total", sep="\n")
 
 
 def parse() -> argparse.Namespace:
@@ -77,13 +77,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("shared", type=Path)
     parser.add_argument("--unmarked", type=Path, default=Path(__file__).with_name("fracatlas_unmarked.txt"))
     parser.add_argument("--methods", default="ours,telea,ns,flat,noise")
-    parser.add_argument("--films", type=int, default=220, help="of each source: FracAtlas, originals, copies")
-    parser.add_argument("--sheets", type=Path, help="folder for pictures of each fill, to look at")
-    parser.add_argument("--trees-only", action="store_true", help="leave the network out: a quick look")
+    parser.add_argument("--films", type=int, default=220, help="number from each source: FracAtlas, originals, copies")
+    parser.add_argument("--sheets", type=Path, help="folder for pictures of each fill")
+    parser.add_argument("--trees-only", action="store_true", help="skip the network, which is faster")
     return parser.parse_args()
 
 
-def row(name: str, places: list[Place], sheets: Path | None, trees_only: bool) -> str:
+def measure_fill(name: str, places: list[Place], sheets: Path | None, trees_only: bool) -> str:
     fill, times, filled = METHODS[name], [], []
     for place in places:
         start = time.process_time()
@@ -92,23 +92,27 @@ def row(name: str, places: list[Place], sheets: Path | None, trees_only: bool) -
     if sheets:
         draw_sheets(sheets / name, places, filled)
     groups = [place.film.group for place in places]
-    before = [trace_classifier.sample(place.image, place.mask) for place in places]
-    after = [trace_classifier.sample(image, place.mask) for image, place in zip(filled, places, strict=True)]
+    before = [trace_classifier.make_sample(place.image, place.mask) for place in places]
+    after = [trace_classifier.make_sample(image, place.mask) for image, place in zip(filled, places, strict=True)]
     scores = sum(rankdata(part) for part in trace_classifier.scores(before, after, groups, trees_only))
     chosen = [np.ones(len(places), bool), np.array([place.like_markers for place in places])]
     chosen += [np.array([place.kind == kind for place in places]) for kind in KINDS]
-    cells = [auroc(scores, groups, which) for which in chosen]
-    return f"| {name} | " + " | ".join(cells) + f" | {spread(times, places, False)} | {spread(times, places, True)} |"
+    cells = [format_auroc(scores, groups, which) for which in chosen]
+    return (
+        f"| {name} | "
+        + " | ".join(cells)
+        + f" | {format_times(times, places, False)} | {format_times(times, places, True)} |"
+    )
 
 
-def spread(times: list[float], places: list[Place], copies: bool) -> str:
-    """Median and 95th percentile."""
+def format_times(times: list[float], places: list[Place], copies: bool) -> str:
+    """Return the median and the 95th percentile as text."""
     chosen = [t for t, place in zip(times, places, strict=True) if (place.film.source == "copies") == copies]
     return f"{np.median(chosen):.1f} ({np.percentile(chosen, 95):.0f})" if chosen else "-"
 
 
-def auroc(scores: np.ndarray, groups: list[str], which: np.ndarray) -> str:
-    """Scores are of the untouched places, then of the filled ones."""
+def format_auroc(scores: np.ndarray, groups: list[str], which: np.ndarray) -> str:
+    """Return the AUROC with its interval as text. `scores` has the untouched places first, then the filled ones."""
     twice = np.concatenate([which, which])
     share = (scores[twice] - 1) / (scores.max() - 1)
     names = tuple(np.array(groups * 2)[twice])
@@ -116,8 +120,8 @@ def auroc(scores: np.ndarray, groups: list[str], which: np.ndarray) -> str:
         return "-"
     truth = np.repeat([0, 1], which.sum())
     pairs = np.column_stack([1 - share, share])
-    found = interval(AUROC, Predictions(("untouched", "filled"), names, truth, pairs, names, names))
-    return f"{found.value:.2f} ({found.low:.2f}-{found.high:.2f}, n {which.sum()})"
+    result = interval(AUROC, Predictions(("untouched", "filled"), names, truth, pairs, names, names))
+    return f"{result.value:.2f} ({result.low:.2f}-{result.high:.2f}, n {which.sum()})"
 
 
 def find_places(options: argparse.Namespace) -> list[Place]:
@@ -131,14 +135,14 @@ def find_places(options: argparse.Namespace) -> list[Place]:
     for part in rows:
         for r in rng.sample(rows[part], min(options.films, len(rows[part]))):
             films.append(Film(forearm / r["path"], r["patient"], part, tuple(b["quad"] for b in r["boxes"])))
-    found = [place for film in films for place in film_places(film, shapes, rng)]
-    return [place for place in found if place is not None]
+    places = [place for film in films for place in film_places(film, shapes, rng)]
+    return [place for place in places if place is not None]
 
 
 def film_places(film: Film, shapes: list, rng: random.Random) -> list[Place | None]:
     try:
         image = to_grey8(read_image(film.path))
-    except Exception:  # noqa: BLE001  some of FracAtlas's files are truncated
+    except Exception:  # noqa: BLE001  some files of FracAtlas are truncated
         return []
     markers = [Marker(tuple(map(tuple, quad))) for quad in film.quads]
     taken = marker_mask(image.shape, markers, grow_fraction=0.7, grow_px=15)
@@ -154,29 +158,29 @@ def draw_place(film: Film, image: np.ndarray, taken: np.ndarray, shapes: list, r
         corners = (quad - quad.mean(axis=0)) * side + centre * (width, height)
         mask = marker_mask(image.shape, [Marker(tuple(map(tuple, corners)))])
         if 40 <= mask.sum() < 0.1 * mask.size and not (mask & taken).any():
-            kind = kind_of(image, mask)
+            kind = classify_place(image, mask)
             if kind != "empty":
                 return Place(film, image, mask, kind, like)
     return None
 
 
-def kind_of(image: np.ndarray, mask: np.ndarray) -> str:
-    """What lies under and around a mask; `empty` where nearly all of it is one value, such as digital black."""
+def classify_place(image: np.ndarray, mask: np.ndarray) -> str:
+    """Return the kind of background under and around a mask. `empty` means nearly constant, such as digital black."""
     rows, columns = np.nonzero(mask)
     reach = max(4, min(np.ptp(rows), np.ptp(columns)) // 3)
     y0, y1, x0, x1 = rows.min() - reach, rows.max() + reach + 1, columns.min() - reach, columns.max() + reach + 1
-    seen = image[max(y0, 0) : y1, max(x0, 0) : x1]
-    dark = float((seen <= 3).mean())
+    window = image[max(y0, 0) : y1, max(x0, 0) : x1]
+    dark = float((window <= 3).mean())
     if dark > 0.95 or np.ptp(image[mask]) <= 2:
         return "empty"
     if y0 < 0 or x0 < 0 or y1 > image.shape[0] or x1 > image.shape[1]:
         return "border"
     if dark > 0.05:
         return "field edge"
-    low, high = np.percentile(cv2.GaussianBlur(seen, (0, 0), max(1, reach / 6)), [3, 97])
+    low, high = np.percentile(cv2.GaussianBlur(window, (0, 0), max(1, reach / 6)), [3, 97])
     if high - low > 50:
         return "edge"
-    return "bright" if seen.mean() > 110 else "plain"
+    return "bright" if window.mean() > 110 else "plain"
 
 
 def opencv_fill(method: int) -> Fill:
@@ -193,7 +197,7 @@ METHODS: dict[str, Fill] = {
 
 
 def draw_sheets(folder: Path, places: list[Place], filled: list[np.ndarray]) -> None:
-    """Untouched (outlined) and filled side by side, enlarged, 24 a sheet, one sheet a kind and source."""
+    """Write sheets of up to 24 places, untouched (outlined) next to filled, one sheet per kind and source."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, list[np.ndarray]] = {}
     for place, image in zip(places, filled, strict=True):

@@ -1,13 +1,13 @@
-"""Time and validation AUROC of the first phase: the usual loop over torchvision's loader, and timm's, against fxkit's.
+"""Compare time and validation AUROC of training the head: a usual torchvision loop, timm, and fxkit.
 
     python benchmarks/train_speed.py ROOT WEIGHTS [--films N] [--views 0,1,2] [--seeds 0] [--threads 1]
 
-The usual loop: five epochs over Image.open().convert("RGB") and torchvision's transforms by two processes, the frozen
-MobileNetV2 in evaluation, AdamW at fxkit's head rate, a pass over the validation films after each. timm: the same steps
-over timm's own dataset, loader and transforms (as its train script builds them) and its optimizer. fxkit: the same
-backbone, head, films and epochs by `fxkit train` with --epochs 5,0, for each number of cached views (0: images
-anew each epoch). Weights: mobilenetv2_100 as safetensors. Every third film validates. AUROC is that of the epoch
-of least validation loss. Processor time holds on a machine that does other work, wall time does not.
+The usual loop: five epochs over Image.open().convert("RGB") and torchvision's transforms with two processes, the frozen
+MobileNetV2 in evaluation mode, AdamW at fxkit's learning rate, and a pass over the validation films after each epoch.
+timm: the same steps with timm's dataset, loader, transforms (as its train script builds them) and optimizer. fxkit: the
+same backbone, head, films and epochs with `fxkit train --epochs 5,0`, for each number of cached views (0: new images in
+each epoch). WEIGHTS: mobilenetv2_100 as safetensors. Every third film is a validation film. The AUROC is that of the
+epoch with the lowest validation loss. Other work on the machine changes the wall time, but hardly the CPU time.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import BinaryIO
 
 import torch
-from loader import PLAIN, TorchvisionFilms, processor_s, readable
+from loader import PLAIN, TorchvisionFilms, cpu_s, list_readable
 from timm.data import ImageDataset, create_loader
 from timm.optim import create_optimizer_v2
 from torch.utils.data import DataLoader, Dataset
@@ -35,7 +35,9 @@ Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
 CLASSES = ("not_fractured", "fractured")
 
 
-class _Labelled(Dataset[tuple[torch.Tensor, int]]):
+class _LabelledFilms(Dataset[tuple[torch.Tensor, int]]):
+    """Films of a manifest with their labels."""
+
     def __init__(self, root: Path, records: list[Record], augmented: bool) -> None:
         self.films = TorchvisionFilms([root / r.path for r in records])
         self.labels = [CLASSES.index(r.label) for r in records]
@@ -57,11 +59,11 @@ def settings(weights: Path, seed: int, views: int) -> Config:
 
 
 def usual_loader(root: Path, films: list[Record], training: bool) -> Loader:
-    return DataLoader(_Labelled(root, films, training), 32, shuffle=training, num_workers=2)
+    return DataLoader(_LabelledFilms(root, films, training), 32, shuffle=training, num_workers=2)
 
 
-class _Listed(list[tuple[str, int]]):
-    """Paths and classes as a timm reader gives them: open files and classes."""
+class _ListReader(list[tuple[str, int]]):
+    """Paths and classes in the form of a timm reader: open files and classes."""
 
     def __getitem__(self, item: int) -> tuple[BinaryIO, int]:  # type: ignore[override]
         path, label = super().__getitem__(item)
@@ -69,9 +71,9 @@ class _Listed(list[tuple[str, int]]):
 
 
 def timm_loader(root: Path, films: list[Record], training: bool) -> Loader:
-    listed = _Listed((str(root / r.path), CLASSES.index(r.label)) for r in films)
+    reader = _ListReader((str(root / r.path), CLASSES.index(r.label)) for r in films)
     return create_loader(
-        ImageDataset(str(root), reader=listed),
+        ImageDataset(str(root), reader=reader),
         (3, 224, 224),
         32,
         is_training=training,
@@ -89,8 +91,8 @@ def timm_loader(root: Path, films: list[Record], training: bool) -> Loader:
     )
 
 
-def peer(config: Config, root: Path, records: list[Record], load: Callable[..., Loader], by_timm: bool) -> float:
-    """Train the head in a loop over images; return the validation AUROC."""
+def train_peer(config: Config, root: Path, records: list[Record], load: Callable[..., Loader], by_timm: bool) -> float:
+    """Train the head in a loop over images; return the validation AUROC of the best epoch."""
     torch.manual_seed(config.seed)
     model = build_classifier(config.model, len(CLASSES)).eval()
     model.backbone.requires_grad_(False)
@@ -109,15 +111,15 @@ def peer(config: Config, root: Path, records: list[Record], load: Callable[..., 
             optimizer.step()
         model.eval()
         with torch.no_grad():
-            found = [(model(images), labels) for images, labels in loaders["val"]]
-        logits, labels = (torch.cat(part) for part in zip(*found, strict=True))
+            outputs = [(model(images), labels) for images, labels in loaders["val"]]
+        logits, labels = (torch.cat(part) for part in zip(*outputs, strict=True))
         loss = float(torch.nn.functional.cross_entropy(logits, labels))
         scores.append((loss, float(multiclass_auroc(logits.softmax(1), labels, len(CLASSES)))))
     return min(scores)[1]
 
 
 def manifest(root: Path, count: int) -> list[Record]:
-    paths = [p.relative_to(root) for p in readable(root, count)]
+    paths = [p.relative_to(root) for p in list_readable(root, count)]
     films = [Record(str(p), p.parts[-2], str(p), "train", str(i), 1, 1, "ok", str(p)) for i, p in enumerate(paths)]
     return [replace(film, split="val") if i % 3 == 0 else film for i, film in enumerate(films)]
 
@@ -130,26 +132,26 @@ def main() -> None:
     parser.add_argument("--views", default="0,1,2")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    records = manifest(given.root, given.films)
-    print(f"{len(records)} films of {given.root}\n| phase 1 | seed | wall s | processor s | ratio | val AUROC |")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    records = manifest(options.root, options.films)
+    print(f"{len(records)} films of {options.root}\n| training | seed | wall s | CPU s | ratio | val AUROC |")
     print("|---|---|---|---|---|---|", flush=True)
-    for seed in map(int, given.seeds.split(",")):
+    for seed in map(int, options.seeds.split(",")):
         base = 0.0
-        for way in ("usual loop", "timm's loop", *map(int, given.views.split(","))):
-            views = way if isinstance(way, int) else 0
-            config = settings(given.weights, seed, views)
-            used, begun = processor_s(), perf_counter()
-            if isinstance(way, str):
-                by_timm = way == "timm's loop"
-                auroc = peer(config, given.root, records, timm_loader if by_timm else usual_loader, by_timm)
+        for method in ("usual loop", "timm's loop", *map(int, options.views.split(","))):
+            views = method if isinstance(method, int) else 0
+            config = settings(options.weights, seed, views)
+            used, begun = cpu_s(), perf_counter()
+            if isinstance(method, str):
+                by_timm = method == "timm's loop"
+                auroc = train_peer(config, options.root, records, timm_loader if by_timm else usual_loader, by_timm)
             else:
                 with tempfile.TemporaryDirectory() as folder:
-                    auroc = train(config, given.root, records, Path(folder, "run")).val_auroc
-            wall, used = perf_counter() - begun, processor_s() - used
+                    auroc = train(config, options.root, records, Path(folder, "run")).val_auroc
+            wall, used = perf_counter() - begun, cpu_s() - used
             base = base or used
-            name = way if isinstance(way, str) else f"fxkit, {views} views" if views else "fxkit, images"
+            name = method if isinstance(method, str) else f"fxkit, {views} views" if views else "fxkit, images"
             print(f"| {name} | {seed} | {wall:.0f} | {used:.1f} | {base / used:.1f} | {auroc:.3f} |", flush=True)
 
 

@@ -1,10 +1,10 @@
-"""Measure what it brings to tune the marker network to a site: to FracAtlas, whose scanner left faint letters.
+"""Measure the benefit of tuning the marker network to a site: FracAtlas, whose scanner left faint letters.
 
     python benchmarks/tuning.py ../shared --films 40 --seeds 3
 
-For each seed, so many of the marked films (fracatlas_marked.json), in blocks of 50 neighbouring numbers, and as many
-without markers (of markernet_films.csv) are given to `fxkit markernet tune` as a user would. The other marked films
-tell what is erased and what else before and after, and the unmarked ones (fracatlas_unmarked.txt) how many are touched.
+For each seed, `fxkit markernet tune` gets --films marked films (fracatlas_marked.json), in blocks of 50 consecutive
+numbers, and as many films without markers (markernet_films.csv). The other marked films show what is erased, and what
+else is changed, before and after tuning. The unmarked films (fracatlas_unmarked.txt) show how many are changed.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from markers import HERE, Films, is_touched, row, score
+from markers import HERE, Films, is_changed, print_row, score
 
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image
@@ -25,8 +25,8 @@ from preprocess.markers import MarkedImage, Marker, as_quad
 from preprocess.settings import CleanSettings
 
 BLOCK = 50
-STRICTER = 0.55  # a least confidence at which the tuned network is measured too
-COLUMNS = ("seed", "tuned with", "films", "network", "erased", "by style", "all clean", "collateral", "touched")
+STRICTER = 0.55  # higher least confidence, at which the tuned network is also measured
+COLUMNS = ("seed", "tuned with", "films", "network", "erased", "by style", "all clean", "collateral", "changed")
 
 
 def main() -> None:
@@ -36,31 +36,31 @@ def main() -> None:
     unmarked = (HERE / "fracatlas_unmarked.txt").read_text().split()
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for seed in range(options.seeds):
-        used, others = parted(rows, options.films, seed)
-        corrected = {row["path"]: marked(root, row) for row in used + without_markers(len(used), seed)}
+        used, others = split_blocks(rows, options.films, seed)
+        corrected = {row["path"]: to_marked_image(root, row) for row in used + sample_unmarked(len(used), seed)}
         with tempfile.TemporaryDirectory() as scratch:
-            place = Path(scratch)
-            site = tune(root, corrected, place / "site.onnx", plan=replace(PLAN, seed=seed))
+            folder = Path(scratch)
+            site = tune(root, corrected, folder / "site.onnx", plan=replace(PLAN, seed=seed))
             films = Films("others", root, tuple(row["path"] for row in others), others)
             tuned = CleanSettings(weights=str(site.weights))
             stricter = tuned.model_copy(update={"min_confidence": STRICTER})
-            for name, settings in (("as it comes", CleanSettings()), ("tuned", tuned), (f"from {STRICTER}", stricter)):
-                figures = measured(options, films, unmarked, settings, place / name)
-                row(str(seed), str(len(used)), str(len(others)), name, *figures)
+            for name, settings in (("shipped", CleanSettings()), ("tuned", tuned), (f"from {STRICTER}", stricter)):
+                figures = measure(options, films, unmarked, settings, folder / name)
+                print_row(str(seed), str(len(used)), str(len(others)), name, *figures)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--films", type=int, default=40, help="marked films to tune with, or a few more")
+    parser.add_argument("--films", type=int, default=40, help="least number of marked films to tune with")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
 
 
-def parted(rows: list[dict], count: int, seed: int) -> tuple[list[dict], list[dict]]:
-    """Draw blocks of neighbouring films until there are so many; return these films and the others."""
-    blocks = [list(some) for _, some in groupby(sorted(rows, key=number), lambda row: number(row) // BLOCK)]
+def split_blocks(rows: list[dict], count: int, seed: int) -> tuple[list[dict], list[dict]]:
+    """Draw blocks of consecutive films until there are at least `count`; return these films and the others."""
+    blocks = [list(block) for _, block in groupby(sorted(rows, key=number), lambda row: number(row) // BLOCK)]
     random.Random(seed).shuffle(blocks)
     used: list[dict] = []
     others: list[dict] = []
@@ -73,29 +73,29 @@ def number(row: dict) -> int:
     return int(Path(row["path"]).stem.removeprefix("IMG"))
 
 
-def without_markers(count: int, seed: int) -> list[dict]:
+def sample_unmarked(count: int, seed: int) -> list[dict]:
     with (HERE / "markernet_films.csv").open() as file:
         return random.Random(seed).sample([{"path": row["path"], "boxes": []} for row in csv.DictReader(file)], count)
 
 
-def marked(root: Path, row: dict) -> MarkedImage:
+def to_marked_image(root: Path, row: dict) -> MarkedImage:
     height, width = read_image(root / row["path"]).shape[:2]
     return MarkedImage(width, height, tuple(Marker(as_quad(box["quad"]), style=box["style"]) for box in row["boxes"]))
 
 
-def measured(
-    options: argparse.Namespace, films: Films, unmarked: list[str], settings: CleanSettings, place: Path
+def measure(
+    options: argparse.Namespace, films: Films, unmarked: list[str], settings: CleanSettings, folder: Path
 ) -> list[str]:
-    for paths, out in ((films.paths, place / "masks"), (unmarked, place / "unmarked")):
+    for paths, out in ((films.paths, folder / "masks"), (unmarked, folder / "unmarked")):
         clean_folder(films.root, out, FolderOptions(settings=settings, paths=paths, masks_only=True, jobs=options.jobs))
-    scores = score(options.shared, films, place, "masks")
-    touched = sum(is_touched(place / "unmarked", path) for path in unmarked)
+    scores = score(options.shared, films, folder, "masks")
+    changed = sum(is_changed(folder / "unmarked", path) for path in unmarked)
     return [
         f"{scores['erased']:.1%}",
-        ", ".join(f"{style} {found}" for style, found in scores["erased_by_style"].items()),
+        ", ".join(f"{style} {share}" for style, share in scores["erased_by_style"].items()),
         f"{scores['images_clean']:.1%}",
         f"{scores['collateral_mean']:.3%}",
-        f"{touched} of {len(unmarked)}",
+        f"{changed} of {len(unmarked)}",
     ]
 
 
