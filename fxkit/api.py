@@ -1,0 +1,123 @@
+"""Functions of the public Python API that combine several modules. `import fxkit` offers them all.
+
+The other public names are functions and types of the modules themselves; `fxkit/__init__.py` lists them.
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocess.clean_image import Cleaned
+from preprocess.detectors.ocr import Detector
+from preprocess.images import Array
+from preprocess.settings import CleanSettings
+
+if TYPE_CHECKING:
+    from fxkit.models.predict_images import ImagePrediction
+
+
+@functools.lru_cache(maxsize=4)
+def _detector(settings: CleanSettings) -> Detector:
+    from preprocess.detectors.build import build_detector
+
+    return build_detector(settings)
+
+
+def clean_image(image: Array, settings: CleanSettings = CleanSettings()) -> Cleaned:  # noqa: B008  frozen
+    """Find the text markers of one film and inpaint them. Pixels outside the mask do not change.
+
+    Args:
+        image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
+    Returns:
+        The cleaned image, the (H, W) bool mask of the pixels that were filled, and the markers that were erased.
+    Raises:
+        AreaError: more of the image would be erased than `settings.max_fraction`.
+        DetectorError: the detector or its model files are missing.
+    """
+    from preprocess.clean_image import clean_image as clean
+
+    return clean(image, _detector(settings), settings)
+
+
+@dataclass(frozen=True)
+class CopyMatch:
+    """Two images that look like copies of one film.
+
+    Attributes:
+        first, second: indices of the images.
+        score: log odds that they are copies.
+        joined: whether the match put the two into one group; a weak match alone does not.
+    """
+
+    first: int
+    second: int
+    score: float
+    joined: bool
+
+
+@dataclass(frozen=True)
+class CopyGroups:
+    """Which images are copies of one film.
+
+    Attributes:
+        groups: one number for each image; images with the same number are copies. Numbers start at 0.
+        matches: the pairs with evidence, weakest first.
+    """
+
+    groups: tuple[int, ...]
+    matches: tuple[CopyMatch, ...]
+
+
+def find_copies(images: Sequence[str | Path | Array], *, jobs: int = 1) -> CopyGroups:
+    """Find copies of the same film by their pixels: rotated, mirrored, inverted, cropped, scaled or saved again.
+
+    Args:
+        images: paths, or arrays of (H, W) or (H, W, 3), uint8 or uint16.
+        jobs: number of processes that compare pairs.
+    Raises:
+        ImageError: a file cannot be read as an image.
+    """
+    from fxkit.index.cache import Reading, open_store
+    from fxkit.index.copies.features import features_of
+    from fxkit.index.find_copies import find_copies as find
+    from preprocess.images import read_grey8, to_grey8
+
+    names = []
+    with open_store(None) as store:
+        for number, image in enumerate(images):
+            grey = read_grey8(image) if isinstance(image, (str, Path)) else to_grey8(image)
+            name = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
+            reading = Reading(name, grey.shape[1], grey.shape[0], "ok")
+            store.add_file(str(number), "", reading, features_of(grey) if name not in names else None)
+            names.append(name)
+        copies = find(store, names, jobs=jobs)
+    number_of_group: dict[str, int] = {}
+    groups = tuple(number_of_group.setdefault(copies.groups[name], len(number_of_group)) for name in names)
+    first_with = {name: number for number, name in reversed(list(enumerate(names)))}
+    matches = [
+        CopyMatch(*sorted((first_with[link.first], first_with[link.second])), link.score, link.joined)
+        for link in copies.links
+    ]
+    return CopyGroups(groups, tuple(matches))
+
+
+def predict(
+    model: str | Path, images: Sequence[str | Path], *, engine: str = "auto", device: str = "auto", raw: bool = False
+) -> "list[ImagePrediction]":
+    """Predict image files with a run folder or an exported file. For research only; do not use for diagnosis.
+
+    Args:
+        model: run folder of `fxkit train`, or a file of `fxkit export`. An exported file needs no torch.
+        engine: auto, torch, onnx or openvino; see `fxkit.models.engines.open_network`.
+        raw: do not clean the images, even if the model was trained on cleaned films.
+    Returns:
+        One prediction for each image, in the same order. A file that cannot be read gets an error text.
+    """
+    from fxkit.models.engines import open_network
+    from fxkit.models.predict_images import predict_images
+
+    opened = open_network(model, engine=engine, device=device, films=len(images))
+    return predict_images(opened.network, images, raw=raw)
