@@ -30,7 +30,7 @@ _MODULES = {
     # train, evaluate, predict
     "load_config": "fxkit.config",
     "Config": "fxkit.config",
-    "train_model": "fxkit.training.train",
+    "train": "fxkit.training.train",
     "TrainOptions": "fxkit.training.train",
     "evaluate_run": "fxkit.evaluation.evaluate",
     "evaluate_other": "fxkit.evaluation.evaluate",
@@ -45,7 +45,7 @@ _MODULES = {
     "compare_runs": "fxkit.evaluation.compare_runs",
     # trust
     "run_ablation": "fxkit.ablation.run",
-    "ablation_settings": "fxkit.ablation.settings",
+    "read_ablation_settings": "fxkit.ablation.settings",
     "AblationOptions": "fxkit.ablation.settings",
     "build_audit": "fxkit.audit.page",
 }

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FXKIT = sorted((ROOT / "fxkit").rglob("*.py"))
 PREPROCESS = sorted((ROOT / "preprocess").rglob("*.py"))
+SOURCES = [*FXKIT, *PREPROCESS]
 LIGHT = {"click", "cloup", "fxkit", "preprocess", *sys.stdlib_module_names}
 LIGHT_OURS = ("fxkit.cli", "preprocess.errors", "fxkit.errors")
 DECODERS = {
@@ -99,6 +100,61 @@ def test_only_the_command_line_prints_and_exits(path: Path) -> None:
         return
     calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     assert [call for call in calls if call in ("print", "exit", "sys.exit", "click.echo", "input")] == []
+
+
+BLOCKED = ("torch", "torchvision", "timm", "lightning", "easyocr", "albumentations", "pytorch_grad_cam", "tensorboard")
+
+LIGHT_PACKAGES = (
+    "fxkit.index",
+    "fxkit.metrics",
+    "fxkit.report",
+    "fxkit.audit",
+    "fxkit.synth",
+    "fxkit.cli",
+    "preprocess",
+)
+
+LIGHT_MODULES = (
+    "fxkit.api",
+    "fxkit.doctor",
+    "fxkit.evaluation.analyses",
+    "fxkit.evaluation.compare_runs",
+    "fxkit.ablation.result",
+    "fxkit.ablation.settings",
+    "fxkit.models.exported",
+    "fxkit.models.engines",
+    "fxkit.models.model_json",
+    "fxkit.models.predict_images",
+    "fxkit.models.run_folder",
+)
+
+NEEDS_TORCH = ("preprocess.markernet.network", "preprocess.markernet.training", "preprocess.markernet.tuning")
+
+
+def test_what_only_reads_films_and_files_needs_no_torch() -> None:
+    names = [name_of(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__") for path in SOURCES]
+    light = [name for name in names if name.startswith(LIGHT_PACKAGES) or name in LIGHT_MODULES]
+    light = [name for name in light if not name.startswith((*NEEDS_TORCH, "preprocess.markernet.weights"))]
+    assert len(light) > 100
+    code = (
+        "import importlib, importlib.abc, sys\n"
+        "class Block(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {BLOCKED!r}:\n"
+        "            raise ImportError(f'{name} is blocked')\n"
+        "sys.meta_path.insert(0, Block())\n"
+        f"for name in {light!r}:\n"
+        "    importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("package", ["fxkit.audit.page", "fxkit.evaluation.compare_runs", "fxkit.report.build"])
+def test_audit_report_and_compare_load_no_copy_search(package: str) -> None:
+    code = f"import sys, {package}; print([m for m in ('torch', 'timm', 'faiss') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["index", "--help"]])

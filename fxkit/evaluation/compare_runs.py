@@ -76,7 +76,7 @@ def compare_runs(
     folders = Path(a), Path(b)
     predictions = [_read_predictions(folder / part, folder) for folder in folders]
     thresholds = read_card(folders[0]).threshold, read_card(folders[1]).threshold
-    return compare(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
+    return compare_predictions(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
 
 
 def _read_predictions(folder: Path, run: Path) -> Predictions:
@@ -86,7 +86,7 @@ def _read_predictions(folder: Path, run: Path) -> Predictions:
     return Predictions.read_csv(file)
 
 
-def compare(
+def compare_predictions(
     a: Predictions,
     b: Predictions,
     *,

@@ -40,7 +40,9 @@ def group_interval(
     arrays = [np.asarray(column) for column in columns]
     sizes = {len(groups), *map(len, arrays)}
     if not arrays or len(sizes) > 1 or 0 in sizes:
-        raise DataError(f"{len(groups)} groups and columns of {[*map(len, arrays)]} rows; expected equal lengths above 0")
+        raise DataError(
+            f"{len(groups)} groups and columns of {[*map(len, arrays)]} rows; expected equal lengths above 0"
+        )
     n_rows, n_groups = len(groups), len(set(groups))
     draws = [row for weights in resampled_weights(groups, resamples, seed) for row in weights.astype(int)]
     spread = np.array([float(figure(*(np.repeat(array, row, axis=0) for array in arrays))) for row in draws])

@@ -13,7 +13,7 @@ from scipy.stats import binomtest, norm
 from fxkit.cli.compare import compare as command
 from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.compare_runs import compare, compare_runs
+from fxkit.evaluation.compare_runs import compare_predictions, compare_runs
 from fxkit.metrics.bootstrap import paired_difference
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import AUROC, BRIER, SENSITIVITY, scored
@@ -43,7 +43,7 @@ def make_pair(n: int = 60, each: int = 1, gain: float = 0.0, seed: int = 0) -> t
 
 def test_differences_equal_those_of_the_paired_bootstrap() -> None:
     a, b = make_pair(each=2, gain=0.5)
-    comparison = compare(a, b, resamples=200)
+    comparison = compare_predictions(a, b, resamples=200)
     row = next(row for row in comparison.rows if row.metric == "auroc")
     expected = paired_difference(AUROC, a, b, resamples=200)
     assert (row.difference.value, row.difference.low, row.difference.high) == pytest.approx(
@@ -55,7 +55,7 @@ def test_differences_equal_those_of_the_paired_bootstrap() -> None:
 
 def test_each_model_uses_its_own_threshold() -> None:
     a, b = make_pair()
-    rows = {row.metric: row for row in compare(a, b, thresholds=(0.0, 1.0), resamples=50).rows}
+    rows = {row.metric: row for row in compare_predictions(a, b, thresholds=(0.0, 1.0), resamples=50).rows}
     assert (rows["sensitivity"].a.value, rows["sensitivity"].b.value) == (1, 0)
 
 
@@ -99,19 +99,19 @@ def test_p_values_of_equal_models_keep_their_level_over_groups() -> None:
 
 def test_a_better_model_has_a_significant_difference() -> None:
     a, b = make_pair(150, each=2, gain=1.5)
-    row = compare(a, b, resamples=100).rows[0]
+    row = compare_predictions(a, b, resamples=100).rows[0]
     assert row.difference.low > 0
     assert row.p < 0.01
 
 
 def test_files_of_only_one_run_are_left_out_and_different_labels_are_refused() -> None:
     a, b = make_pair()
-    comparison = compare(a, b.take(np.arange(50)[::-1]), resamples=50)
+    comparison = compare_predictions(a, b.take(np.arange(50)[::-1]), resamples=50)
     assert (comparison.n_films, comparison.only_a, comparison.only_b) == (50, 10, 0)
     with pytest.raises(DataError, match="differ in the classes, labels, films or groups of the same files; expected"):
-        compare(a, replace(b, labels=1 - b.labels))
+        compare_predictions(a, replace(b, labels=1 - b.labels))
     with pytest.raises(DataError, match="no film with a known class in common; expected predictions of the same films"):
-        compare(a, replace(b, paths=tuple(f"x{i}" for i in range(60))))
+        compare_predictions(a, replace(b, paths=tuple(f"x{i}" for i in range(60))))
 
 
 @pytest.fixture
