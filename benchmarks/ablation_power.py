@@ -26,7 +26,7 @@ from fxkit.config import Config, load_config
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.report.ablation import Ablation
 from fxkit.synth.dataset import MARKERS, TRUTH, SynthOptions, synth
-from fxkit.synth.markers import burn, draw_markers, draw_style, lead_absorption
+from fxkit.synth.markers import burn, choose_markers, choose_style, lead_absorption
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import read_image, to_grey8, write_image
 
@@ -190,13 +190,13 @@ def shrink(image: np.ndarray) -> np.ndarray:
 def draw_marker(image: np.ndarray, fractured: bool, correlation: float, seed: list[int]) -> np.ndarray:
     """Return an (H, W) uint8 film with markers like those of `fxkit synth`: lead letters or burned-in text."""
     rng = np.random.default_rng(seed)
-    style, side = draw_style(rng, fractured, correlation), str(rng.choice(["L", "R"]))
+    style, side = choose_style(rng, fractured, correlation), str(rng.choice(["L", "R"]))
     film = image.astype(np.float32) / 255
     blurred = cv2.GaussianBlur(image, (0, 0), max(image.shape) / 100)
     level, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     limb = (blurred > level / 2).astype(np.float32)
     nothing = np.zeros_like(film)
-    markers = draw_markers(rng, style, side, limb, nothing + 1, nothing)
+    markers = choose_markers(rng, style, side, limb, nothing + 1, nothing)
     film = 1 - (1 - film) * np.exp(-lead_absorption(markers, image.shape))
     return np.asarray(np.round(255 * np.clip(burn(film, markers), 0, 1)), np.uint8)
 

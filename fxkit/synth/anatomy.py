@@ -37,7 +37,7 @@ class Patient:
     severity: float
 
 
-def draw_patient(rng: np.random.Generator, fractured: bool, min_severity: float = 0.0) -> Patient:
+def choose_patient(rng: np.random.Generator, fractured: bool, min_severity: float = 0.0) -> Patient:
     """Choose a random forearm.
 
     All properties but the fracture are chosen first and do not depend on the class.
@@ -47,12 +47,12 @@ def draw_patient(rng: np.random.Generator, fractured: bool, min_severity: float 
         min_severity: lowest severity of a fracture, from 0 to 1.
     """
     child = bool(rng.random() < 0.45)
-    radius, ulna = _radius(rng), _ulna(rng)
+    radius, ulna = _choose_radius(rng), _choose_ulna(rng)
     caps: tuple[Tube, ...] = ()
     if child:
         radius, caps = _add_growth_plate(rng, radius)
-    hand, fingers = _hand(rng, child)
-    flesh = _arm_flesh(rng)
+    hand, fingers = _choose_hand(rng, child)
+    flesh = _choose_arm_flesh(rng)
     side = "L" if rng.random() < 0.5 else "R"
     if not fractured:
         return Patient((radius, ulna, *caps), hand, flesh, fingers, None, side, False, 0.0)
@@ -65,7 +65,7 @@ def _vary(rng: np.random.Generator, values: Sequence[float], share: float) -> tu
     return tuple(float(v * rng.uniform(1 - share, 1 + share)) for v in values)
 
 
-def _radius(rng: np.random.Generator) -> Tube:
+def _choose_radius(rng: np.random.Generator) -> Tube:
     half = _vary(rng, [14.5, 13.8, 9.3, 7.3, 6.9, 7.0, 7.2, 7.3, 7.2, 7.0, 6.6, 6.8, 7.4, 10.5], 0.03)
     scale = rng.uniform(0.9, 1.06)
     return Tube(
@@ -80,7 +80,7 @@ def _radius(rng: np.random.Generator) -> Tube:
     )
 
 
-def _ulna(rng: np.random.Generator) -> Tube:
+def _choose_ulna(rng: np.random.Generator) -> Tube:
     half = _vary(rng, [7.6, 8.2, 6.0, 5.6, 5.8, 6.2, 6.4, 6.5, 6.8, 7.0, 7.5, 9.0, 11.0, 12.5], 0.03)
     scale = rng.uniform(0.9, 1.06)
     return Tube(
@@ -131,21 +131,21 @@ RAYS = (  # base x, y, z; direction in degrees; lengths of metacarpal and phalan
 )
 
 
-def _hand(rng: np.random.Generator, child: bool) -> tuple[tuple[Tube, ...], tuple[Tube, ...]]:
-    bones = [_carpal(rng, row, child) for row in CARPALS]
+def _choose_hand(rng: np.random.Generator, child: bool) -> tuple[tuple[Tube, ...], tuple[Tube, ...]]:
+    bones = [_choose_carpal(rng, row, child) for row in CARPALS]
     flesh = [
         Tube((1.0, -92.0, 1.0), (0.0, 34.0, 1.0), (35, 39, 39, 36, 31, 28, 27), 0.5, 0.0, (16.0, 40.0)),
         Tube((28.0, -58.0, 12.0), (6.0, 14.0, 8.0), (11, 16, 18, 17, 14), 0.9, 0.0, (14.0, 30.0)),
     ]
     spread, curl = rng.uniform(0.7, 1.7), rng.uniform(0.0, 0.35)
     for number, row in enumerate(RAYS):
-        ray = _ray(rng, row, 1.0 if number == 0 else spread, 0.3 if number == 0 else curl)
+        ray = _choose_ray(rng, row, 1.0 if number == 0 else spread, 0.3 if number == 0 else curl)
         bones += ray
-        flesh += [_finger_flesh(bone) for bone in (ray if number == 0 else ray[1:])]
+        flesh += [_wrap_in_flesh(bone) for bone in (ray if number == 0 else ray[1:])]
     return tuple(bones), tuple(flesh)
 
 
-def _carpal(rng: np.random.Generator, row: tuple[float, ...], child: bool) -> Tube:
+def _choose_carpal(rng: np.random.Generator, row: tuple[float, ...], child: bool) -> Tube:
     x, y, z, half, height, depth = row
     scale = rng.uniform(0.75, 0.98) if child else rng.uniform(1.0, 1.1)
     x, y, lean = x + rng.uniform(-0.8, 0.8), y + rng.uniform(-0.8, 0.8), rng.uniform(-2.5, 2.5)
@@ -161,7 +161,7 @@ def _carpal(rng: np.random.Generator, row: tuple[float, ...], child: bool) -> Tu
     )
 
 
-def _ray(rng: np.random.Generator, row: tuple[Any, ...], spread: float, curl: float) -> list[Tube]:
+def _choose_ray(rng: np.random.Generator, row: tuple[Any, ...], spread: float, curl: float) -> list[Tube]:
     """Return a metacarpal and two phalanges, each bent a little more towards the palm."""
     x, y, z, heading, lengths = row
     point, lift = np.array([x, y, z], float), rng.uniform(0.0, 0.1)
@@ -170,12 +170,12 @@ def _ray(rng: np.random.Generator, row: tuple[Any, ...], spread: float, curl: fl
     for number, length in enumerate(lengths):
         direction = np.array([np.sin(heading) * np.cos(lift), -np.cos(heading) * np.cos(lift), np.sin(lift)])
         tip = point + direction * length * rng.uniform(0.96, 1.04)
-        bones.append(_digit(rng, tip, point, (1.0, 0.88, 0.72)[number]))
+        bones.append(_choose_digit(rng, tip, point, (1.0, 0.88, 0.72)[number]))
         point, lift = tip + direction * 1.8, lift + curl
     return bones
 
 
-def _digit(rng: np.random.Generator, tip: Any, base: Any, size: float) -> Tube:
+def _choose_digit(rng: np.random.Generator, tip: Any, base: Any, size: float) -> Tube:
     half = _vary(rng, [5.6, 5.9, 4.6, 4.0, 4.0, 4.5, 5.6, 6.3], 0.05)
     return Tube(
         (float(tip[0]), float(tip[1]), float(tip[2])),
@@ -188,13 +188,13 @@ def _digit(rng: np.random.Generator, tip: Any, base: Any, size: float) -> Tube:
     )
 
 
-def _finger_flesh(bone: Tube) -> Tube:
+def _wrap_in_flesh(bone: Tube) -> Tube:
     return replace(
         bone, half_mm=tuple(h + 4.5 for h in bone.half_mm), depth=0.95, round_mm=(7.0, 7.0), cortex_mm=(0.0,)
     )
 
 
-def _arm_flesh(rng: np.random.Generator) -> tuple[Tube, ...]:
+def _choose_arm_flesh(rng: np.random.Generator) -> tuple[Tube, ...]:
     stout = rng.uniform(0.85, 1.2)
     half = _vary(rng, [27, 27, 28, 30, 32.5, 36, 40, 43.5, 46, 46], 0.02)
     whole = Tube(
@@ -214,9 +214,9 @@ def _break_bones(
     """Return radius and ulna with a fracture in one or both, and the fracture whose displacement moves the hand."""
     distal, both = rng.random() < 0.6, rng.random() < 0.15 + 0.5 * severity
     at = rng.uniform(0.065, 0.15) if distal else rng.uniform(0.16, 0.27)
-    fracture = _draw_fracture(rng, float(at), severity, 0.45 if distal or both else 0.12)
+    fracture = _choose_fracture(rng, float(at), severity, 0.45 if distal or both else 0.12)
     if both:
-        partner = replace(fracture, at=float(at + rng.uniform(-0.03, 0.03)), jag=_draw_jag(rng))
+        partner = replace(fracture, at=float(at + rng.uniform(-0.03, 0.03)), jag=_choose_jag(rng))
         return replace(radius, fracture=fracture), replace(ulna, fracture=partner), fracture
     if distal:
         return replace(radius, fracture=fracture), ulna, fracture
@@ -232,7 +232,7 @@ def _limit_displacement(fracture: Fracture) -> Fracture:
     return replace(fracture, shift_mm=(0.3 * x, 0.3 * z), gap_mm=float(np.clip(fracture.gap_mm, -0.8, 1.4)))
 
 
-def _draw_fracture(rng: np.random.Generator, at: float, severity: float, bend: float) -> Fracture:
+def _choose_fracture(rng: np.random.Generator, at: float, severity: float, bend: float) -> Fracture:
     shift = np.clip(severity**1.3 * rng.normal(0, 4.0, 2), -8, 8)
     bends = np.clip(severity * rng.normal(0, bend * 0.6, 2), -bend, bend)
     oblique = rng.random() < 0.4
@@ -245,10 +245,10 @@ def _draw_fracture(rng: np.random.Generator, at: float, severity: float, bend: f
         (float(shift[0]), float(shift[1])),
         float(gap),
         (float(bends[0]), float(bends[1])),
-        _draw_jag(rng),
+        _choose_jag(rng),
     )
 
 
-def _draw_jag(rng: np.random.Generator) -> tuple[float, float, float]:
+def _choose_jag(rng: np.random.Generator) -> tuple[float, float, float]:
     size, first, second = rng.uniform([0.2, 0, 0], [0.9, 6.28, 6.28])
     return float(size), float(first), float(second)

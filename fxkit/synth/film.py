@@ -54,7 +54,7 @@ class View:
     fog: tuple[float, float]
 
 
-def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: int) -> View:
+def choose_view(rng: np.random.Generator, patient: Patient, number: int, size_px: int) -> View:
     """Choose at random how film `number` of a patient is taken; the first two are usually frontal and lateral."""
     turn = (0, 90, 45)[(number + int(rng.random() < 0.25)) % 3] + rng.normal(0, 6)
     aspect = rng.uniform(0.58, 1.0)
@@ -76,12 +76,12 @@ def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: 
         mirrored=patient.side == "R",
         mm_per_px=float(rng.uniform(140, 225) / size_px),
         wrist=(float(wrist[0]), float(wrist[1])),
-        field=_draw_field(rng, width, height),
+        field=_choose_field(rng, width, height),
         dose=float(np.exp(rng.uniform(np.log(4e3), np.log(6e4)))),
         blur_px=float(rng.uniform(0.35, 0.75) * max(size_px / 384, 0.5)),
         base_grey=float(rng.choice([rng.uniform(0.0, 0.04), rng.uniform(0.05, 0.13), rng.uniform(0.13, 0.25)])),
         outside_grey=float(rng.choice([0.0, rng.uniform(0, 0.04)])),
-        wedge=_draw_wedge(rng, size_px) if rng.random() < 0.12 else None,
+        wedge=_choose_wedge(rng, size_px) if rng.random() < 0.12 else None,
         gamma=float(rng.uniform(0.85, 1.3)),
         white=float(rng.uniform(0.95, 1.2)),
         boost=float(rng.uniform(0.5, 1.3)),
@@ -89,7 +89,7 @@ def draw_view(rng: np.random.Generator, patient: Patient, number: int, size_px: 
     )
 
 
-def _draw_field(rng: np.random.Generator, width: int, height: int) -> tuple[tuple[float, float], ...]:
+def _choose_field(rng: np.random.Generator, width: int, height: int) -> tuple[tuple[float, float], ...]:
     """Choose the corners of the collimated field: each side may lie inside the film, and the field may be tilted."""
     closed = rng.random(4) < 0.4
     margins = np.where(closed, rng.uniform(0.015, 0.13, 4), -0.2) * [width, height, width, height]
@@ -102,7 +102,7 @@ def _draw_field(rng: np.random.Generator, width: int, height: int) -> tuple[tupl
     return tuple((float(x), float(y)) for x, y in placed)
 
 
-def _draw_wedge(rng: np.random.Generator, size_px: int) -> tuple[float, float, float]:
+def _choose_wedge(rng: np.random.Generator, size_px: int) -> tuple[float, float, float]:
     angle = rng.choice([0, 90, 180, 270]) + rng.normal(0, 5)
     return (
         float(np.cos(np.radians(angle))),

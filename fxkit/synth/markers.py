@@ -41,7 +41,7 @@ class PlacedMarker:
     plate: Array | None = None
 
 
-def draw_style(rng: np.random.Generator, fractured: bool, correlation: float) -> str:
+def choose_style(rng: np.random.Generator, fractured: bool, correlation: float) -> str:
     """Choose the marker style of a film at random: "burned", "label" or "lead".
 
     With probability `correlation` the class determines the style: lead for fractured films, burned or label for the
@@ -53,7 +53,7 @@ def draw_style(rng: np.random.Generator, fractured: bool, correlation: float) ->
     return LEAD[0] if lead else DIGITAL[int(digital < 0.45)]
 
 
-def draw_markers(
+def choose_markers(
     rng: np.random.Generator, style: str, side: str, flesh: Array, field: Array, wedge: Array
 ) -> list[PlacedMarker]:
     """Choose the markers of one film and their positions, away from the limb if there is room.
@@ -65,33 +65,33 @@ def draw_markers(
     """
     long_side = max(flesh.shape)
     avoid = (flesh > 0.05) + 3 * wedge + (3 * (field < 0.9) if style == "lead" else 0)
-    code = _draw_code(rng, side)
+    code = _choose_code(rng, side)
     if style == "lead":
         text = str(rng.choice([side, code, code]))
         height = long_side * rng.uniform(0.04, 0.08) * (1.4 if len(text) == 1 else 1.0)
-        return [_lead(rng, text, height, avoid)]
+        return [_choose_lead(rng, text, height, avoid)]
     if style == "label":
-        return _label(rng, code, side, long_side * rng.uniform(0.04, 0.06), avoid)
+        return _choose_label(rng, code, side, long_side * rng.uniform(0.04, 0.06), avoid)
     text = str(rng.choice([side, code]))
     height = long_side * (rng.uniform(0.06, 0.11) if text == side else rng.uniform(0.035, 0.06))
-    return [_burned(rng, text, height, avoid)]
+    return [_choose_burned(rng, text, height, avoid)]
 
 
-def _draw_code(rng: np.random.Generator, side: str) -> str:
+def _choose_code(rng: np.random.Generator, side: str) -> str:
     operator = str(rng.choice(["", "A", "B"]))
     return f"{side}{operator}{int(rng.integers(1, 99)):02d}"
 
 
 @cache
-def _font(name: str) -> ImageFont.FreeTypeFont:
+def _load_font(name: str) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), GLYPH_PX)
 
 
 def text_patch(text: str, font: str) -> NDArray[np.uint8]:
     """Return a text as (h, w) uint8 ink without empty borders."""
-    box = _font(font).getbbox(text)
+    box = _load_font(font).getbbox(text)
     picture = Image.new("L", (int(box[2]) + 8, int(box[3]) + 8))
-    ImageDraw.Draw(picture).text((2, 0), text, fill=255, font=_font(font))
+    ImageDraw.Draw(picture).text((2, 0), text, fill=255, font=_load_font(font))
     ink = np.asarray(picture)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -139,7 +139,7 @@ def _move(matrix: Array, shift: Array) -> Array:
     return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
 
 
-def _burned(rng: np.random.Generator, text: str, height: float, avoid: Array) -> PlacedMarker:
+def _choose_burned(rng: np.random.Generator, text: str, height: float, avoid: Array) -> PlacedMarker:
     patch = text_patch(text, FONTS[int(rng.integers(2))])
     angle = float(rng.choice([0, 0, 0, 0, 0, 0, 90, 180, 270]))
     matrix = patch_matrix(patch.shape, height, angle, mirrored=False)
@@ -147,7 +147,7 @@ def _burned(rng: np.random.Generator, text: str, height: float, avoid: Array) ->
     return _make_marker(patch, matrix, text, "burned")
 
 
-def _lead(rng: np.random.Generator, text: str, height: float, avoid: Array) -> PlacedMarker:
+def _choose_lead(rng: np.random.Generator, text: str, height: float, avoid: Array) -> PlacedMarker:
     patch = text_patch(text, FONTS[1 + int(rng.integers(2))])
     angle = float(rng.choice([0, 90, 270, rng.uniform(0, 360)], p=[0.35, 0.2, 0.2, 0.25]) + rng.normal(0, 6))
     matrix = patch_matrix(patch.shape, height, angle, mirrored=bool(rng.random() < 0.4))
@@ -158,10 +158,10 @@ def _lead(rng: np.random.Generator, text: str, height: float, avoid: Array) -> P
     return replace(placed, plate=outer + shift) if margin else placed
 
 
-def _label(rng: np.random.Generator, code: str, side: str, height: float, avoid: Array) -> list[PlacedMarker]:
+def _choose_label(rng: np.random.Generator, code: str, side: str, height: float, avoid: Array) -> list[PlacedMarker]:
     """Draw a filled box with a code, often with the letter of the side burned in below it."""
     text = code if len(code) == 3 else code[1:]
-    box = _box_patch(rng, text)
+    box = _choose_box_patch(rng, text)
     matrix = patch_matrix(box.shape, height, 0.0, mirrored=False)
     letter = text_patch(side, FONTS[0])
     below = patch_matrix(letter.shape, height * rng.uniform(1.2, 1.9), 0.0, mirrored=False)
@@ -176,7 +176,7 @@ def _label(rng: np.random.Generator, code: str, side: str, height: float, avoid:
     return markers[:1] if box_only else markers
 
 
-def _box_patch(rng: np.random.Generator, text: str) -> NDArray[np.uint8]:
+def _choose_box_patch(rng: np.random.Generator, text: str) -> NDArray[np.uint8]:
     """Return a text in a filled box as grey values: white on grey, white on black, or black on white."""
     ink = np.pad(text_patch(text, FONTS[0]) / 255.0, int(GLYPH_PX * 0.28))
     background, letters = ((0.5, 1.0), (0.5, 1.0), (0.08, 0.95), (0.97, 0.03))[int(rng.integers(4))]
@@ -196,11 +196,11 @@ def lead_absorption(markers: list[PlacedMarker], shape: tuple[int, int]) -> Arra
             continue
         total += 6.0 * _lay(placed, placed.patch.astype(np.float32) / 255, shape)
         if placed.plate is not None:
-            total += _plate(placed.plate, shape)
+            total += _lay_plate(placed.plate, shape)
     return total
 
 
-def _plate(quad: Array, shape: tuple[int, int]) -> Array:
+def _lay_plate(quad: Array, shape: tuple[int, int]) -> Array:
     """Return the absorption of the plastic plate: a faint area with a denser rim."""
     pane, points = np.zeros(shape, np.uint8), np.round(quad * 16).astype(np.int32)
     cv2.fillConvexPoly(pane, points, 60, cv2.LINE_AA, 4)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.errors import ConfigError
-from fxkit.synth.anatomy import draw_patient
-from fxkit.synth.film import draw_texture, draw_view, expose, field_mask, project, wedge_mask
-from fxkit.synth.markers import burn, draw_markers, draw_style, lead_absorption
+from fxkit.synth.anatomy import choose_patient
+from fxkit.synth.film import choose_view, draw_texture, expose, field_mask, project, wedge_mask
+from fxkit.synth.markers import burn, choose_markers, choose_style, lead_absorption
 from preprocess.markers import Marker, as_quad
 
 
@@ -126,15 +126,15 @@ def make_film(plan: FilmPlan, options: SynthOptions | None = None) -> SyntheticF
     """Make one film; its size, bit depth, markers and severity follow the options."""
     options = options or SynthOptions()
     stream = [options.seed, plan.patient, 2]
-    patient = draw_patient(np.random.default_rng(stream), plan.fractured, options.min_severity)
+    patient = choose_patient(np.random.default_rng(stream), plan.fractured, options.min_severity)
     rng = np.random.default_rng([*stream, plan.view])
-    view = draw_view(rng, patient, plan.view, options.size_px)
+    view = choose_view(rng, patient, plan.view, options.size_px)
     bones, flesh = project(patient, view, draw_texture(rng, view))
     field, wedge = field_mask(view), wedge_mask(view)
     # markers have their own stream, so that the film is the same without them
     marker_rng = np.random.default_rng([*stream, plan.view, 1])
-    style = draw_style(marker_rng, plan.fractured, options.marker_correlation) if options.markers else ""
-    markers = draw_markers(marker_rng, style, patient.side, flesh, field, wedge) if options.markers else []
+    style = choose_style(marker_rng, plan.fractured, options.marker_correlation) if options.markers else ""
+    markers = choose_markers(marker_rng, style, patient.side, flesh, field, wedge) if options.markers else []
     grey = expose(bones + flesh, lead_absorption(markers, flesh.shape), view, rng)
     grey = grey * field + view.outside_grey * (1 - field)
     grey = burn(np.maximum(grey, 0.96 * wedge), markers)

@@ -24,7 +24,7 @@ from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out
 from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.markers import MarkedImage
-from preprocess.review.association import ClassOf, associate, class_of, write_association
+from preprocess.review.association import ClassLookup, associate, build_class_lookup, write_association
 from preprocess.review.page import ReviewInputs, write_review
 from preprocess.settings import CleanSettings
 
@@ -125,7 +125,7 @@ def clean_folder(
             if progress:
                 progress(n_done, len(sources.paths))
     if not plan.dry_run:
-        ledger = _finish(plan, ledger, class_of(data))
+        ledger = _finish(plan, ledger, build_class_lookup(data))
     paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
     return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed)
 
@@ -189,7 +189,7 @@ def _tasks(plan: CleaningPlan, paths: Iterable[str], listed: Mapping[str, Marked
     return (FileTask(path, names.of(path), listed.get(path)) for path in paths)
 
 
-def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassOf) -> Ledger:
+def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassLookup) -> Ledger:
     """Sort the ledger, then write the marker file, the association test and the review page."""
     ledger = ledger.write_sorted(plan.out / LEDGER)
     write_coco(plan.out / MARKERS_FILE, LedgerImages(ledger))

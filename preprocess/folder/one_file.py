@@ -55,8 +55,8 @@ class FileTask:
     """One file to clean.
 
     Args:
-        path: relative to the root.
-        png_name: path of the PNG that is made of it; None if another file takes every possible name.
+        path: path of the file, relative to the root.
+        png_name: path of its PNG in the output folder; None if another file already has this name.
         listed: what the marker file lists for this image; None if it does not list the image.
     """
 

@@ -67,7 +67,7 @@ def check_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
     """Return the paths sorted and without duplicates.
 
     Args:
-        where: what names the paths; error texts start with it.
+        where: source of the paths, such as the name of the CSV file; error texts start with it.
     Raises:
         KnownError: a path is empty, absolute or leads out of the root.
     """

@@ -5,25 +5,25 @@ import numpy as np
 
 from preprocess.markernet.icons import draw_icon
 from preprocess.markernet.laying import Grey, Points, lay_ink, patch_corners, patch_matrix, typed_ink
-from preprocess.markernet.lettering import Ink, draw_line, draw_text
+from preprocess.markernet.lettering import Ink, choose_text, draw_line
 from preprocess.markernet.marker_parts import (
     SMALLEST_PX,
     Area,
     FilmPose,
     SyntheticMarker,
-    draw_height,
-    draw_text_height,
-    draw_typed_pose,
+    choose_height,
+    choose_text_height,
+    choose_typed_pose,
 )
 from preprocess.markers import as_quad, is_mirrored
 
 
 def draw_burned_text(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw one line of text, typed at the console."""
-    text = draw_text(rng)
-    height = draw_text_height(rng, text, pose)
+    text = choose_text(rng)
+    height = choose_text_height(rng, text, pose)
     line = draw_line(rng, text, height)
-    angle, mirrored = draw_typed_pose(rng, pose)
+    angle, mirrored = choose_typed_pose(rng, pose)
     matrix = patch_matrix(line.ink.shape, height, angle, mirrored, centre)
     return SyntheticMarker(
         (Area(patch_corners(line.ink.shape, matrix), "burned", text),), typed_ink(rng, [(line.ink, matrix)])
@@ -32,14 +32,14 @@ def draw_burned_text(rng: np.random.Generator, centre: Points, pose: FilmPose) -
 
 def draw_caption(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw a caption: several lines of small text, sometimes below one large letter."""
-    angle, mirrored = draw_typed_pose(rng, pose)
-    height = draw_height(rng, 6, 22, pose)
+    angle, mirrored = choose_typed_pose(rng, pose)
+    height = choose_height(rng, 6, 22, pose)
     placed: list[tuple[Ink, Points]] = []
     areas: list[Area] = []
     along, down = patch_matrix((1, 1), 1.0, angle, mirrored, np.zeros(2))[:, :2].T
     position, left_aligned = np.asarray(centre, float), rng.random() < 0.5
     for number in range(int(rng.integers(2, 6))):
-        text = draw_text(rng)
+        text = choose_text(rng)
         line_height = height * (rng.uniform(1.5, 4) if number == 0 and rng.random() < 0.4 else 1.0)
         line = draw_line(rng, text, line_height)
         width = line.ink.shape[1] * line_height / line.ink.shape[0]
@@ -54,14 +54,14 @@ def draw_caption(rng: np.random.Generator, centre: Points, pose: FilmPose) -> Sy
 
 def draw_label_box(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw text in a filled box."""
-    text = draw_text(rng)
-    height = draw_height(rng, 8, 60, pose)
+    text = choose_text(rng)
+    height = choose_height(rng, 8, 60, pose)
     line = draw_line(rng, text, height)
     pad = int(line.ink.shape[0] * rng.uniform(0.12, 0.7))
     ink = np.pad(line.ink, ((pad, pad), (int(pad * rng.uniform(0.6, 2.0)),) * 2))
-    angle, mirrored = draw_typed_pose(rng, pose)
+    angle, mirrored = choose_typed_pose(rng, pose)
     matrix = patch_matrix(ink.shape, height * ink.shape[0] / line.ink.shape[0], angle, mirrored, centre)
-    background, letters = _draw_box_greys(rng)
+    background, letters = _choose_box_greys(rng)
     opacity = float(rng.choice([1.0, 1.0, rng.uniform(0.6, 0.95)]))
     frame = letters if rng.random() < 0.2 else background
 
@@ -101,7 +101,7 @@ def draw_label_with_letter(rng: np.random.Generator, centre: Points, pose: FilmP
     return SyntheticMarker((*box.areas, Area(patch_corners(line.ink.shape, matrix), "burned", text)), draw)
 
 
-def _draw_box_greys(rng: np.random.Generator) -> tuple[float, float]:
+def _choose_box_greys(rng: np.random.Generator) -> tuple[float, float]:
     """Choose the greys of background and letters: white on grey, white on black, black on white, or two others."""
     pairs = ((0.5, 1.0), (rng.uniform(0.3, 0.65), 1.0), (0.0, 1.0), (1.0, 0.0), (rng.uniform(0.7, 1.0), 0.1))
     return pairs[int(rng.integers(len(pairs)))]
@@ -110,13 +110,13 @@ def _draw_box_greys(rng: np.random.Generator) -> tuple[float, float]:
 def draw_icon_marker(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw an icon, arrow or logo, sometimes on a black or grey background, sometimes with a word below it."""
     line = draw_icon(rng)
-    height = draw_height(rng, 9, 90, pose)
-    angle, mirrored = draw_typed_pose(rng, pose)
+    height = choose_height(rng, 9, 90, pose)
+    angle, mirrored = choose_typed_pose(rng, pose)
     matrix = patch_matrix(line.ink.shape, height, angle, mirrored, centre)
     areas = [Area(patch_corners(line.ink.shape, matrix), "symbol")]
     inks = [(line.ink, matrix)]
     if rng.random() < 0.2:
-        word = draw_line(rng, draw_text(rng), height * 0.4)
+        word = draw_line(rng, choose_text(rng), height * 0.4)
         down = matrix[:, 1] * line.ink.shape[0]
         below = patch_matrix(word.ink.shape, height * rng.uniform(0.2, 0.5), angle, mirrored, centre + down * 0.85)
         inks.append((word.ink, below))
@@ -139,8 +139,8 @@ def draw_icon_marker(rng: np.random.Generator, centre: Points, pose: FilmPose) -
 
 def draw_watermark(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw a large, transparent text or logo across the anatomy, once or as a repeated pattern."""
-    line = draw_icon(rng) if rng.random() < 0.2 else draw_line(rng, draw_text(rng), 64)
-    height = draw_height(rng, 16, 100, pose)
+    line = draw_icon(rng) if rng.random() < 0.2 else draw_line(rng, choose_text(rng), 64)
+    height = choose_height(rng, 16, 100, pose)
     angle = pose.angle_deg + float(rng.choice([0.0, rng.uniform(-60, 60)]))
     matrix = patch_matrix(line.ink.shape, height, angle, pose.mirrored, centre)
     opacity, grey = rng.uniform(0.15, 0.55), float(rng.choice([1.0, 1.0, 0.0, 0.6]))

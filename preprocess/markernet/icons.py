@@ -10,7 +10,17 @@ from preprocess.markernet.lettering import PICTOGRAMS, Ink, Line, list_fonts, tr
 
 def draw_icon(rng: np.random.Generator) -> Line:
     """Draw an arrow, a patient figure, a logo, a barcode, a sign or a pictogram."""
-    kinds = (_arrow, _figure, _figure, _logo, _barcode, _sign, _pictogram, _pictogram, _pictogram)
+    kinds = (
+        _draw_arrow,
+        _draw_figure,
+        _draw_figure,
+        _draw_logo,
+        _draw_barcode,
+        _draw_sign,
+        _draw_pictogram,
+        _draw_pictogram,
+        _draw_pictogram,
+    )
     ink = kinds[int(rng.integers(len(kinds)))](rng)
     if rng.random() < 0.3:  # as in a pixel font
         cells = int(rng.integers(9, 20))
@@ -21,16 +31,16 @@ def draw_icon(rng: np.random.Generator) -> Line:
     return Line(trim(ink), "")
 
 
-def _pictogram(rng: np.random.Generator) -> Ink:
+def _draw_pictogram(rng: np.random.Generator) -> Ink:
     """Draw a pictogram of the icon font if it is installed, else a logo."""
     files = list_fonts((PICTOGRAMS,))
     if not files:
-        return _logo(rng)
+        return _draw_logo(rng)
     for _ in range(8):
         sign = typeset(chr(int(rng.integers(0xF000, 0xF2E0))), files[0], 96)
         if not np.array_equal(sign, _missing_glyph(files[0])):
             return trim(sign)
-    return _logo(rng)
+    return _draw_logo(rng)
 
 
 @lru_cache
@@ -43,7 +53,7 @@ def _canvas(width: int, height: int = 96) -> Ink:
     return np.zeros((height, width), np.uint8)
 
 
-def _arrow(rng: np.random.Generator) -> Ink:
+def _draw_arrow(rng: np.random.Generator) -> Ink:
     ink = _canvas(160)
     thick, head = int(rng.integers(5, 26)), int(rng.integers(22, 45))
     cv2.line(ink, (20, 48), (120, 48), 255, thick)
@@ -56,7 +66,7 @@ def _arrow(rng: np.random.Generator) -> Ink:
     return ink
 
 
-def _figure(rng: np.random.Generator) -> Ink:
+def _draw_figure(rng: np.random.Generator) -> Ink:
     """Draw a head next to a trunk, seen from above or from the front: a sign of the patient position."""
     ink = _canvas(190)
     radius = int(rng.integers(16, 36))
@@ -80,7 +90,7 @@ def _figure(rng: np.random.Generator) -> Ink:
     return np.asarray(np.rot90(ink, int(rng.integers(4))))
 
 
-def _logo(rng: np.random.Generator) -> Ink:
+def _draw_logo(rng: np.random.Generator) -> Ink:
     """Draw a few simple shapes over each other, sometimes with a frame."""
     ink = _canvas(int(rng.integers(80, 220)))
     height, width = ink.shape
@@ -106,7 +116,7 @@ def _logo(rng: np.random.Generator) -> Ink:
     return ink
 
 
-def _barcode(rng: np.random.Generator) -> Ink:
+def _draw_barcode(rng: np.random.Generator) -> Ink:
     if rng.random() < 0.5:
         bars = rng.random(int(rng.integers(25, 70))) < 0.5
         return np.asarray(np.kron(np.tile(bars, (14, 1)), np.ones((4, 3))) * 255, np.uint8)
@@ -114,7 +124,7 @@ def _barcode(rng: np.random.Generator) -> Ink:
     return np.asarray(np.kron(rng.random((cells, cells)) < 0.5, np.ones((4, 4))) * 255, np.uint8)
 
 
-def _sign(rng: np.random.Generator) -> Ink:
+def _draw_sign(rng: np.random.Generator) -> Ink:
     ink = _canvas(96)
     thick = int(rng.integers(5, 18))
     kind = int(rng.integers(4))

@@ -13,32 +13,32 @@ from preprocess.markernet.laying import (
     patch_matrix,
     typed_ink,
 )
-from preprocess.markernet.lettering import Ink, Line, draw_line, draw_text
+from preprocess.markernet.lettering import Ink, Line, choose_text, draw_line
 from preprocess.markernet.marker_parts import (
     Area,
     FilmPose,
     SyntheticMarker,
-    draw_height,
-    draw_laid_pose,
-    draw_text_height,
-    draw_typed_pose,
+    choose_height,
+    choose_laid_pose,
+    choose_text_height,
+    choose_typed_pose,
 )
 
 
 def draw_lead_letters(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw lead letters, mostly on a plastic plate or strips of tape."""
-    text = draw_text(rng)
-    height = draw_text_height(rng, text, pose) * 1.2 + 4 * pose.marker_scale
+    text = choose_text(rng)
+    height = choose_text_height(rng, text, pose) * 1.2 + 4 * pose.marker_scale
     line = draw_line(rng, text, height)
     if rng.random() < 0.3:
         line = _scatter_letters(rng, text, height)
-    angle, mirrored = draw_laid_pose(rng, pose)
+    angle, mirrored = choose_laid_pose(rng, pose)
     matrix = patch_matrix(line.ink.shape, height, angle, mirrored, centre)
     areas = [Area(patch_corners(line.ink.shape, matrix), "lead", text)]
-    panes = _draw_panes(rng, line.ink.shape, matrix) if rng.random() < 0.65 else []
+    panes = _choose_panes(rng, line.ink.shape, matrix) if rng.random() < 0.65 else []
     if panes:
         areas.insert(0, Area(_enclosing_quad(panes), "plate"))
-    density, soft_px = draw_lead_density(rng), height * rng.uniform(0.01, 0.05)
+    density, soft_px = choose_lead_density(rng), height * rng.uniform(0.01, 0.05)
     white, rim_density, pane_density = rng.uniform(0.85, 1.0), rng.uniform(0.0, 0.2), rng.uniform(0.02, 0.15)
     draw_letters = lead_ink(line.ink, matrix, density, soft_px, white)
 
@@ -50,7 +50,7 @@ def draw_lead_letters(rng: np.random.Generator, centre: Points, pose: FilmPose) 
     return SyntheticMarker(tuple(areas), draw)
 
 
-def draw_lead_density(rng: np.random.Generator) -> float:
+def choose_lead_density(rng: np.random.Generator) -> float:
     """Choose a random density of lead letters; one in six is faint, like the mark of a cassette."""
     return float(rng.uniform(1.2, 6.0) if rng.random() > 0.16 else np.exp(rng.uniform(np.log(0.04), np.log(0.6))))
 
@@ -71,7 +71,7 @@ def _scatter_letters(rng: np.random.Generator, text: str, height_px: float) -> L
     return Line(canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], text)
 
 
-def _draw_panes(rng: np.random.Generator, shape: tuple[int, ...], matrix: Points) -> list[Points]:
+def _choose_panes(rng: np.random.Generator, shape: tuple[int, ...], matrix: Points) -> list[Points]:
     panes = []
     for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
         outer = patch_corners(shape, matrix, shape[0] * rng.uniform(0.1, 0.8))
@@ -99,8 +99,8 @@ def _lay_pane(film: Grey, quad: Points, density: float, rim: float) -> None:
 
 def draw_metal_tag(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw a round or square metal tag with letters cut out of it."""
-    text = draw_text(rng)[:5].strip() or "R"
-    height = draw_height(rng, 14, 90, pose)
+    text = choose_text(rng)[:5].strip() or "R"
+    height = choose_height(rng, 14, 90, pose)
     line = draw_line(rng, text, height)
     pad = int(line.ink.shape[0] * rng.uniform(0.2, 0.7))
     ink = np.pad(line.ink, pad)
@@ -109,7 +109,7 @@ def draw_metal_tag(rng: np.random.Generator, centre: Points, pose: FilmPose) -> 
         plate = np.zeros((max(ink.shape) + 2 * pad,) * 2, np.uint8)
         ink = _centred(ink, plate.shape)
         cv2.circle(plate, (plate.shape[1] // 2,) * 2, plate.shape[0] // 2 - 1, 255, -1, cv2.LINE_AA)
-    angle, mirrored = draw_laid_pose(rng, pose)
+    angle, mirrored = choose_laid_pose(rng, pose)
     matrix = patch_matrix(ink.shape, height * ink.shape[0] / line.ink.shape[0], angle, mirrored, centre)
     density, soft_px = rng.uniform(1.0, 5.0), height * rng.uniform(0.01, 0.04)
     metal = np.asarray(cv2.subtract(plate, ink), np.uint8)
@@ -128,7 +128,7 @@ def _centred(ink: Ink, shape: tuple[int, ...]) -> Ink:
 def draw_circled_letter(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
     """Draw a letter in a ring or frame, typed or of lead, sometimes with the beads that show the patient position."""
     text = str(rng.choice(list("LLRRABX123")))
-    height = draw_height(rng, 10, 80, pose)
+    height = choose_height(rng, 10, 80, pose)
     line = draw_line(rng, text, height)
     side = int(max(line.ink.shape) * rng.uniform(1.35, 2.2))
     ink = _centred(line.ink, (side, side))
@@ -142,7 +142,7 @@ def draw_circled_letter(rng: np.random.Generator, centre: Points, pose: FilmPose
             spot = (int(side * (0.38 + 0.12 * number)), int(side * 0.9) - 2 * thick)
             cv2.circle(ink, spot, max(1, side // 28), 255, -1, cv2.LINE_AA)
     is_lead = rng.random() < 0.5
-    angle, mirrored = draw_laid_pose(rng, pose) if is_lead else draw_typed_pose(rng, pose)
+    angle, mirrored = choose_laid_pose(rng, pose) if is_lead else choose_typed_pose(rng, pose)
     matrix = patch_matrix(ink.shape, height * side / line.ink.shape[0], angle, mirrored, centre)
     density, soft_px = rng.uniform(1.2, 6.0), height * rng.uniform(0.01, 0.05)
     style = "lead" if is_lead else "burned"

@@ -73,39 +73,39 @@ class Line:
     text: str
 
 
-def draw_text(rng: np.random.Generator) -> str:
+def choose_text(rng: np.random.Generator) -> str:
     """Choose a random text of a marker: often the letter of a side, with or without the code of a radiographer."""
     kind = rng.random()
     side = str(rng.choice(list("LLRR")))
     if kind < 0.25:
         return side
     if kind < 0.5:
-        return side + _letters(rng, 0, 2) + _digits(rng, 1, 3)
+        return side + _choose_letters(rng, 0, 2) + _choose_digits(rng, 1, 3)
     if kind < 0.6:
-        return _letters(rng, 1, 4) + _digits(rng, 0, 3)
+        return _choose_letters(rng, 1, 4) + _choose_digits(rng, 0, 3)
     if kind < 0.7:
-        return _letters(rng, 1, 1) if rng.random() < 0.5 else _digits(rng, 1, 4)
+        return _choose_letters(rng, 1, 1) if rng.random() < 0.5 else _choose_digits(rng, 1, 4)
     if kind < 0.9:
-        return " ".join(_word(rng) for _ in range(int(rng.integers(1, 4))))
-    return _number(rng)
+        return " ".join(_choose_word(rng) for _ in range(int(rng.integers(1, 4))))
+    return _choose_number(rng)
 
 
-def _letters(rng: np.random.Generator, low: int, high: int) -> str:
+def _choose_letters(rng: np.random.Generator, low: int, high: int) -> str:
     return "".join(rng.choice(list(string.ascii_uppercase), int(rng.integers(low, high + 1))))
 
 
-def _digits(rng: np.random.Generator, low: int, high: int) -> str:
+def _choose_digits(rng: np.random.Generator, low: int, high: int) -> str:
     return "".join(rng.choice(list(string.digits), int(rng.integers(low, high + 1))))
 
 
-def _word(rng: np.random.Generator) -> str:
+def _choose_word(rng: np.random.Generator) -> str:
     word = str(rng.choice(WORDS))
-    return (word, word.upper(), word.lower(), _digits(rng, 1, 4))[int(rng.choice(4, p=[0.5, 0.25, 0.1, 0.15]))]
+    return (word, word.upper(), word.lower(), _choose_digits(rng, 1, 4))[int(rng.choice(4, p=[0.5, 0.25, 0.1, 0.15]))]
 
 
-def _number(rng: np.random.Generator) -> str:
+def _choose_number(rng: np.random.Generator) -> str:
     joint = str(rng.choice([".", "/", "-", ":", " "]))
-    return joint.join(_digits(rng, 1, 4) for _ in range(int(rng.integers(2, 4))))
+    return joint.join(_choose_digits(rng, 1, 4) for _ in range(int(rng.integers(2, 4))))
 
 
 def missing_fonts() -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def missing_fonts() -> tuple[str, ...]:
 
 
 @lru_cache
-def font_files() -> tuple[str, ...]:
+def list_typefaces() -> tuple[str, ...]:
     """Return the available typefaces: those of matplotlib and those of FONT_PACKAGES."""
     bundled = map(str, Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
     return tuple(
@@ -130,7 +130,7 @@ def list_fonts(packages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=512)
-def _font(file: str, height_px: int) -> ImageFont.FreeTypeFont:
+def _load_font(file: str, height_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, round(1.35 * height_px))
 
 
@@ -140,7 +140,7 @@ def draw_line(rng: np.random.Generator, text: str, height_px: float) -> Line:
     if rng.random() < 0.15:
         ink = _plot_text(rng, text, height)
     else:
-        files = font_files()
+        files = list_typefaces()
         ink = typeset(text, files[int(rng.integers(len(files)))], height)
     ink = _stretch(rng, _embolden(rng, trim(ink)))
     return Line(ink, text)
@@ -148,7 +148,7 @@ def draw_line(rng: np.random.Generator, text: str, height_px: float) -> Line:
 
 def typeset(text: str, font_file: str, height_px: int) -> Ink:
     """Return a text as (h, w) uint8 ink with capitals of about height_px."""
-    font = _font(font_file, height_px)
+    font = _load_font(font_file, height_px)
     x0, y0, x1, y1 = font.getbbox(text)
     picture = Image.new("L", (int(x1 - x0) + 8, int(y1 - y0) + 8))
     ImageDraw.Draw(picture).text((4 - x0, 4 - y0), text, fill=255, font=font)

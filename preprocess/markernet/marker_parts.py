@@ -52,13 +52,13 @@ class FilmPose:
     marker_scale: float = 1.0
 
 
-def draw_text_height(rng: np.random.Generator, text: str, pose: FilmPose) -> float:
+def choose_text_height(rng: np.random.Generator, text: str, pose: FilmPose) -> float:
     """Choose a random height of a text in pixels: short texts may be large, long texts are small."""
     low, high = ((9, 150), (8, 80), (6, 34))[min(2, max(0, len(text) - 1) // 4 + (len(text) > 1))]
-    return draw_height(rng, low, high, pose)
+    return choose_height(rng, low, high, pose)
 
 
-def draw_height(rng: np.random.Generator, low: float, high: float, pose: FilmPose) -> float:
+def choose_height(rng: np.random.Generator, low: float, high: float, pose: FilmPose) -> float:
     """Choose a random height between two limits, given in pixels of a film of about 1,000 px.
 
     Returns:
@@ -67,13 +67,13 @@ def draw_height(rng: np.random.Generator, low: float, high: float, pose: FilmPos
     return max(SMALLEST_PX, pose.marker_scale * float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
 
-def draw_typed_pose(rng: np.random.Generator, pose: FilmPose) -> tuple[float, bool]:
+def choose_typed_pose(rng: np.random.Generator, pose: FilmPose) -> tuple[float, bool]:
     """Choose angle in degrees and mirroring of typed text: mostly those of the film, sometimes others."""
     turn = float(rng.choice([0, 0, 0, 0, 0, 0, 0, 90, 180, 270])) if rng.random() < 0.9 else rng.uniform(0, 360)
     return pose.angle_deg + turn, pose.mirrored != (rng.random() < 0.06)
 
 
-def draw_laid_pose(rng: np.random.Generator, pose: FilmPose) -> tuple[float, bool]:
+def choose_laid_pose(rng: np.random.Generator, pose: FilmPose) -> tuple[float, bool]:
     """Choose angle in degrees and mirroring of lead letters: any angle, and often mirrored."""
     turn = rng.uniform(0, 360) if rng.random() < 0.3 else float(rng.choice([0, 0, 90, 180, 270]) + rng.normal(0, 9))
     return pose.angle_deg + turn, pose.mirrored != (rng.random() < 0.4)

@@ -74,11 +74,11 @@ def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list
     films = []
     for path, markers in marked.items():
         with suppress(ImageError):
-            films.append(small_film(to_grey8(read_image(Path(root, path))), markers))
+            films.append(reduce_film(to_grey8(read_image(Path(root, path))), markers))
     return films
 
 
-def small_film(image: Picture, markers: Sequence[Marker]) -> Film:
+def reduce_film(image: Picture, markers: Sequence[Marker]) -> Film:
     """Return a Film for an (H, W) uint8 image and its markers, whose quads are in pixels of the image."""
     scale = min(1.0, film_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -102,10 +102,10 @@ def make_scene(
         inside = np.ones((side_px, side_px), np.uint8)
     else:
         film = films[int(rng.integers(len(films))) if around is None else around.film]
-        background, pose, inside, areas = _window(rng, film, side_px, around, scale)
+        background, pose, inside, areas = _show_window(rng, film, side_px, around, scale)
         for area in areas:
             _write_truth(truth, area)
-    picture = _expose(rng, background.astype(np.float32) / np.float32(255))
+    picture = _vary_exposure(rng, background.astype(np.float32) / np.float32(255))
     markers: list[SyntheticMarker] = []
     if around is None:
         _draw_distractors(rng, picture, truth)
@@ -124,7 +124,7 @@ def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> 
     picture[is_marker] = original[is_marker]
 
 
-def _window(
+def _show_window(
     rng: np.random.Generator, film: Film, side_px: int, around: Place | None, size: float = 1.0
 ) -> tuple[Picture, FilmPose, Picture, list[Area]]:
     """Show a part of a film, randomly rotated, mirrored and scaled.
@@ -186,7 +186,7 @@ def _draw_background(rng: np.random.Generator, side_px: int) -> Picture:
     return np.asarray(np.clip(field, 0, 1) * 255, np.uint8)
 
 
-def _expose(rng: np.random.Generator, film: Grey) -> Grey:
+def _vary_exposure(rng: np.random.Generator, film: Grey) -> Grey:
     film = film ** float(np.exp(rng.normal(0, 0.3)))
     film = film * float(rng.uniform(0.6, 1.15)) + float(rng.choice([0, 0, rng.uniform(0, 0.15)]))
     if rng.random() < 0.05:
@@ -198,7 +198,7 @@ def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, tr
     """Draw markers at random positions, keep those that overlap no other, and write them into the ground truth."""
     markers = []
     for _ in range(int(rng.choice(MARKER_COUNTS, p=COUNT_PROBABILITIES))):
-        marker = draw_marker(rng, _draw_centre(rng, inside), pose)
+        marker = draw_marker(rng, _choose_centre(rng, inside), pose)
         if _is_free(truth, marker.areas):
             markers.append(marker)
             for area in marker.areas:
@@ -206,7 +206,7 @@ def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, tr
     return markers
 
 
-def _draw_centre(rng: np.random.Generator, inside: Picture) -> Points:
+def _choose_centre(rng: np.random.Generator, inside: Picture) -> Points:
     """Choose a random centre of a marker, mostly on the film and sometimes just outside it."""
     for _ in range(8):
         x, y = rng.uniform(0.0, 1.0, 2) * inside.shape[::-1]

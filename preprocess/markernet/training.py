@@ -88,7 +88,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(picture)[None], torch.from_numpy(truth)
 
 
-def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
+def compute_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """Return the loss of (N, CHANNELS, H, W) logits for an (N, 6, H, W) ground truth; see scene.LAYERS."""
     total = _overlap_loss(logits[:, 0], truth[:, 0]) + 0.3 * _overlap_loss(logits[:, 5], truth[:, 2])
     outputs, targets = logits.movedim(1, -1), truth.movedim(1, -1)
@@ -131,7 +131,7 @@ class Training(lightning.LightningModule):
         """Return the loss of one batch."""
         pictures, truth = batch
         films = pictures.float().contiguous(memory_format=torch.channels_last)
-        loss = loss_of(self.network(films), truth)
+        loss = compute_loss(self.network(films), truth)
         self.log("loss", loss, prog_bar=True)
         return loss
 

@@ -13,7 +13,7 @@ from preprocess.detectors.markernet import MarkerNetDetector
 from preprocess.detectors.ocr import Detector
 from preprocess.errors import ImageError, MarkerFileError
 from preprocess.images import read_image, to_grey8
-from preprocess.markernet.scene import Film, Picture, Place, small_film
+from preprocess.markernet.scene import Film, Picture, Place, reduce_film
 from preprocess.markernet.training import TrainingPlan, find_false_positives, train
 from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
@@ -26,7 +26,7 @@ COVERED = 0.9  # share of the area of a marker that the mask must cover
 
 CONFIDENT = 0.9  # the shipped network is uncertain about a marker below this confidence
 
-REPEATS = 8  # missed and uncertain markers and false positives are shown so many times as often as other markers
+REPEATS = 8  # missed or uncertain markers and false positives are shown 8 times as often as other markers
 
 PLAN = TrainingPlan(rounds=1, steps=300, lr=5e-4, place_share=0.5)
 
@@ -49,7 +49,7 @@ class Tuned:
     """Result of tuning.
 
     Args:
-        weights: the ONNX file that was written.
+        weights: the ONNX file of the tuned network.
         trained_on: number of films for training.
         held_out: paths of the held-out films.
         markers: number of markers on the held-out films.
@@ -140,7 +140,7 @@ def _read_for_training(root: str | Path, marked: Mapping[str, MarkedImage]) -> t
     detector, films, uncertain = MarkerNetDetector(), [], []
     for path, image in marked.items():
         film = _read_film(root, path, image)
-        films.append(small_film(film, _training_markers(image)))
+        films.append(reduce_film(film, _training_markers(image)))
         uncertain.append(_find_uncertain(film, image.markers, detector))
     return films, uncertain
 

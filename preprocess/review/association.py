@@ -36,7 +36,7 @@ Trait = tuple[str, str]  # kind and name of a feature
 
 
 @dataclass(frozen=True)
-class ClassOf:
+class ClassLookup:
     """Lookup of the class of a film.
 
     Args:
@@ -84,22 +84,22 @@ class Association:
     features: tuple[Feature, ...]
 
 
-def class_of(data: str | Path) -> ClassOf:
+def build_class_lookup(data: str | Path) -> ClassLookup:
     """Return the lookup of the class of a film.
 
     The class is the column `label` of a CSV file; without that column, or for a folder, it is the name of the folder
     that holds the film. Films with the same value in the column `group` or `patient` count as one unit.
     """
     if not Path(data).is_file():
-        return ClassOf(FILES, _by_folder)
+        return ClassLookup(FILES, _by_folder)
     with Path(data).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
         rows = csv.DictReader(lines)
         columns = rows.fieldnames or ()
         group = next((name for name in ("group", "patient") if name in columns), "path")
         if group == "path" and "label" not in columns:
-            return ClassOf(FILES, _by_folder)
+            return ClassLookup(FILES, _by_folder)
         units = dict(_csv_unit(row, group) for row in rows)
-    return ClassOf(FILES if group == "path" else f"{group}s", units.get)
+    return ClassLookup(FILES if group == "path" else f"{group}s", units.get)
 
 
 def _csv_unit(row: Mapping[str, str], group: str) -> tuple[str, Unit | None]:
@@ -113,7 +113,7 @@ def _by_folder(path: str) -> Unit:
     return PurePosixPath(path).parent.name or "(top folder)", path
 
 
-def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None:
+def associate(rows: Iterable[LedgerRow], classes: ClassLookup) -> Association | None:
     """Count the markers of each class and test each feature; plates under lead letters are not counted.
 
     Returns:
@@ -137,7 +137,7 @@ def associate(rows: Iterable[LedgerRow], classes: ClassOf) -> Association | None
     return Association(classes.unit, test, totals, tuple(features))
 
 
-def _units(rows: Iterable[LedgerRow], classes: ClassOf) -> Iterator[tuple[str, set[Trait]]]:
+def _units(rows: Iterable[LedgerRow], classes: ClassLookup) -> Iterator[tuple[str, set[Trait]]]:
     """Yield class and traits of each unit: of a file when its row is read, of a group after all rows."""
     groups: dict[Unit, set[Trait]] = {}
     for row in rows:

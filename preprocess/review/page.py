@@ -26,8 +26,8 @@ from preprocess.images import Array, read_image, thumbnail_uri
 from preprocess.ledger import LedgerRow
 from preprocess.markers import Marker, describe_style, quad_box
 from preprocess.mask import Mask
-from preprocess.review.association import Association, ClassOf, format_p
-from preprocess.review.ranking import REASONS, Census, min_confidence, rank, reasons_of, take_census
+from preprocess.review.association import Association, ClassLookup, format_p
+from preprocess.review.ranking import REASONS, Census, list_reasons, min_confidence, sort_key, take_census
 from preprocess.settings import CleanSettings
 
 PICTURES = 200  # films with pictures, about 40 kB each: the film and its least certain marker, before and after
@@ -58,7 +58,7 @@ class ReviewInputs:
     root: Path
     settings: CleanSettings
     max_pixels: int
-    classes: ClassOf
+    classes: ClassLookup
     association: Association | None
 
 
@@ -69,7 +69,7 @@ def write_review(file: Path, inputs: ReviewInputs) -> None:
         OutputError: the file cannot be written.
     """
     census, reasons = take_census(inputs.rows), Counter[str]()
-    listed = heapq.nsmallest(ROWS, _count_reasons(inputs.rows, census, reasons), key=lambda row: rank(row, census))
+    listed = heapq.nsmallest(ROWS, _count_reasons(inputs.rows, census, reasons), key=lambda row: sort_key(row, census))
     films = [_describe_film(row, census, inputs.classes if inputs.association else None) for row in listed]
     mixed = _take_turns(listed, census)
     pictures = _make_pictures([row for row in mixed if row.status != "failed"][:PICTURES], file.parent, inputs)
@@ -82,7 +82,7 @@ def write_review(file: Path, inputs: ReviewInputs) -> None:
         census=census,
         total=census.statuses.total(),
         reasons=[(name, reasons[name], meaning) for name, (_, meaning) in REASONS.items() if reasons[name]],
-        named=[_describe_film(row, census) for row in mixed[: 3 * NAMED] if reasons_of(row, census)][:NAMED],
+        named=[_describe_film(row, census) for row in mixed[: 3 * NAMED] if list_reasons(row, census)][:NAMED],
         films=films,
         pictured=len(pictures),
         association=inputs.association,
@@ -94,11 +94,11 @@ def write_review(file: Path, inputs: ReviewInputs) -> None:
 def _count_reasons(rows: Iterable[LedgerRow], census: Census, reasons: Counter[str]) -> Iterator[LedgerRow]:
     """Yield the rows unchanged, and add the reasons of each to `reasons`."""
     for row in rows:
-        reasons.update(reasons_of(row, census))
+        reasons.update(list_reasons(row, census))
         yield row
 
 
-def _describe_film(row: LedgerRow, census: Census, classes: ClassOf | None = None) -> dict[str, Any]:
+def _describe_film(row: LedgerRow, census: Census, classes: ClassLookup | None = None) -> dict[str, Any]:
     """Return the facts of a film for the script of the page; empty ones are left out."""
     unit = classes.find(row.path) if classes else None
     lowest = min_confidence(row)
@@ -111,7 +111,7 @@ def _describe_film(row: LedgerRow, census: Census, classes: ClassOf | None = Non
         "share": round(100 * row.mask_fraction, 2),
         "texts": [one_line(marker.text) for marker in row.markers],
         "kinds": sorted({describe_style(marker) for marker in row.markers}),
-        "why": reasons_of(row, census),
+        "why": list_reasons(row, census),
         "error": one_line(row.error),
     }
     if one_line(row.path) != row.path:
@@ -137,7 +137,7 @@ def _take_turns(listed: Sequence[LedgerRow], census: Census) -> list[LedgerRow]:
     """
     groups: dict[tuple[str, bool], list[LedgerRow]] = {}
     for row in listed:
-        groups.setdefault((next(iter(reasons_of(row, census)), ""), bool(row.markers)), []).append(row)
+        groups.setdefault((next(iter(list_reasons(row, census)), ""), bool(row.markers)), []).append(row)
     return [row for turn in itertools.zip_longest(*groups.values()) for row in turn if row]
 
 

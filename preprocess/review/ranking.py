@@ -63,8 +63,8 @@ def min_confidence(row: LedgerRow) -> float | None:
     return min((marker.confidence for marker in row.markers), default=None)
 
 
-def reasons_of(row: LedgerRow, census: Census) -> tuple[str, ...]:
-    """Return the REASONS to check this film, sorted by weight."""
+def list_reasons(row: LedgerRow, census: Census) -> tuple[str, ...]:
+    """Return the names of the REASONS to check this film, sorted by weight."""
     lowest = min_confidence(row)
     central = any(describe_position(marker, row.width, row.height) == "centre" for marker in row.markers)
     rare = census.marked >= MIN_FILMS_FOR_RARE and any(
@@ -81,8 +81,8 @@ def reasons_of(row: LedgerRow, census: Census) -> tuple[str, ...]:
     return tuple(reason for reason in REASONS if holds[reason])
 
 
-def rank(row: LedgerRow, census: Census) -> tuple[float, float, str]:
+def sort_key(row: LedgerRow, census: Census) -> tuple[float, float, str]:
     """Return the sort key that puts the films to check first at the front."""
-    weight = sum(REASONS[reason][0] for reason in reasons_of(row, census))
+    weight = sum(REASONS[reason][0] for reason in list_reasons(row, census))
     lowest = min_confidence(row)
     return (-weight, 1.0 if lowest is None else lowest, row.path)

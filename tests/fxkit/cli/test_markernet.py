@@ -145,4 +145,4 @@ def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pyte
 def test_help_names_both_commands() -> None:
     text = run("--help").output
     assert "train  Train the network from films" in text
-    assert "tune   Adapt it to a site" in text
+    assert "tune   Adapt the network to the markers of a site" in text

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from fxkit.synth.markers import draw_style, patch_corners, patch_matrix, text_patch
+from fxkit.synth.markers import choose_style, patch_corners, patch_matrix, text_patch
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.4, 1.0])
 def test_marker_style_depends_on_the_class_as_strongly_as_requested(correlation: float) -> None:
     rng = np.random.default_rng(0)
     for fractured, sign in ((True, 1), (False, -1)):
-        lead = np.mean([draw_style(rng, fractured, correlation) == "lead" for _ in range(4000)])
+        lead = np.mean([choose_style(rng, fractured, correlation) == "lead" for _ in range(4000)])
         assert lead == pytest.approx((1 + sign * correlation) / 2, abs=0.03)
 
 

@@ -17,7 +17,7 @@ KINDS = (
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_draws_something(kind: str) -> None:
-    draw: Callable[[np.random.Generator, np.ndarray], None] = getattr(distractors, f"_{kind}")
+    draw: Callable[[np.random.Generator, np.ndarray], None] = getattr(distractors, f"_draw_{kind}")
     n_visible = 0
     for seed in range(12):
         shape = np.zeros((160, 200), np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from preprocess.markernet.icons import _pictogram, draw_icon
+from preprocess.markernet.icons import _draw_pictogram, draw_icon
 from preprocess.markernet.lettering import PICTOGRAMS, list_fonts, trim, typeset
 
 
@@ -15,4 +15,4 @@ def test_glyphs_that_the_icon_font_lacks_are_not_drawn() -> None:
     pytest.importorskip(PICTOGRAMS)
     (font,) = list_fonts((PICTOGRAMS,))[:1]
     box = trim(typeset(chr(0xFFFF), font, 96))
-    assert not any(np.array_equal(_pictogram(rng), box) for rng in map(np.random.default_rng, range(300)))
+    assert not any(np.array_equal(_draw_pictogram(rng), box) for rng in map(np.random.default_rng, range(300)))

@@ -6,10 +6,10 @@ import pytest
 from preprocess.markernet.lettering import (
     HEIGHTS_PX,
     SYMBOL_FONTS,
+    choose_text,
     draw_line,
-    draw_text,
-    font_files,
     list_fonts,
+    list_typefaces,
     trim,
     typeset,
 )
@@ -19,7 +19,7 @@ def rngs(count: int) -> list[np.random.Generator]:
     return [np.random.default_rng(seed) for seed in range(count)]
 
 
-@pytest.mark.parametrize("file", font_files(), ids=lambda file: Path(file).stem)
+@pytest.mark.parametrize("file", list_typefaces(), ids=lambda file: Path(file).stem)
 def test_every_typeface_draws_letters(file: str) -> None:
     left, right = (typeset(side, file, 32) for side in "LR")
     assert left.dtype == np.uint8
@@ -29,7 +29,7 @@ def test_every_typeface_draws_letters(file: str) -> None:
 
 
 def test_symbol_fonts_are_excluded() -> None:
-    names = [Path(file).name for file in font_files()]
+    names = [Path(file).name for file in list_typefaces()]
     assert "DejaVuSans.ttf" in names
     assert [name for name in names if name.startswith(SYMBOL_FONTS)] == []
 
@@ -52,7 +52,7 @@ def test_trim_returns_a_block_if_there_is_almost_no_ink() -> None:
 
 
 def test_the_text_of_a_marker_is_never_empty() -> None:
-    texts = [draw_text(rng) for rng in rngs(500)]
+    texts = [choose_text(rng) for rng in rngs(500)]
     assert all(text.strip() for text in texts)
     assert sum(text in ("L", "R") for text in texts) > 80
 

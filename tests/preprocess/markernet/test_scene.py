@@ -15,8 +15,8 @@ from preprocess.markernet.scene import (
     Film,
     Place,
     _cut_corner,
+    _show_window,
     _store,
-    _window,
     _write_truth,
     make_scene,
     read_films,
@@ -74,7 +74,7 @@ def test_most_pictures_have_markers_and_some_have_none() -> None:
 def test_the_ground_truth_covers_the_markers_of_the_film_itself_in_every_window(
     around: Place | None, seed: int
 ) -> None:
-    picture, _, inside, areas = _window(np.random.default_rng(seed), black("lead"), 192, around)
+    picture, _, inside, areas = _show_window(np.random.default_rng(seed), black("lead"), 192, around)
     truth = np.zeros((6, 96, 96), np.int8)
     for area in areas:
         _write_truth(truth, area)

@@ -14,8 +14,8 @@ from preprocess.markernet.scene import Film, Place, make_scene
 from preprocess.markernet.training import (
     TrainingPictures,
     TrainingPlan,
+    compute_loss,
     find_false_positives,
-    loss_of,
     train,
     update_batch_norm,
 )
@@ -51,7 +51,7 @@ def weights_of(network: MarkerNet) -> torch.Tensor:
 
 def test_correct_predictions_have_no_loss() -> None:
     truth = truths()
-    assert float(loss_of(perfect(truth), truth)) < 0.01
+    assert float(compute_loss(perfect(truth), truth)) < 0.01
 
 
 @pytest.mark.parametrize("channel", range(9))
@@ -59,7 +59,7 @@ def test_every_channel_contributes_to_the_loss(channel: int) -> None:
     truth = truths(20)
     wrong = perfect(truth)
     wrong[:, channel] = 5 - wrong[:, channel]
-    assert float(loss_of(wrong, truth)) > float(loss_of(perfect(truth), truth)) + 0.01
+    assert float(compute_loss(wrong, truth)) > float(compute_loss(perfect(truth), truth)) + 0.01
 
 
 def test_unknown_styles_do_not_contribute_to_the_loss() -> None:
@@ -67,9 +67,9 @@ def test_unknown_styles_do_not_contribute_to_the_loss() -> None:
     known = torch.from_numpy(truth)[None]
     logits = perfect(known)
     assert (known[:, 0] > 0).any()
-    expected = float(loss_of(logits, known))
+    expected = float(compute_loss(logits, known))
     logits[:, 1:5] = torch.randn(logits[:, 1:5].shape)
-    assert float(loss_of(logits, known)) == pytest.approx(expected)
+    assert float(compute_loss(logits, known)) == pytest.approx(expected)
 
 
 def replace_style(marked: Film, style: str) -> Film:
@@ -80,7 +80,7 @@ def test_pictures_without_markers_have_a_loss() -> None:
     truth = torch.zeros(2, 6, 32, 32, dtype=torch.int8)
     truth[:, [1, 5]] = -1
     quiet, loud = (torch.full((2, 9, 32, 32), value) for value in (-15.0, 15.0))
-    assert float(loss_of(quiet, truth)) < 0.01 < 1 < float(loss_of(loud, truth))
+    assert float(compute_loss(quiet, truth)) < 0.01 < 1 < float(compute_loss(loud, truth))
 
 
 def test_each_picture_of_a_round_is_different_and_reproducible() -> None:
@@ -109,7 +109,7 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     pictures, truth = (torch.stack(part) for part in zip(*samples, strict=True))
     new, trained = MarkerNet().eval(), train([MARKED], plan, tmp_path, places=places)
     with torch.inference_mode():
-        before, after = (float(loss_of(network(pictures.float()), truth)) for network in (new, trained))
+        before, after = (float(compute_loss(network(pictures.float()), truth)) for network in (new, trained))
     assert after < 0.85 * before
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from preprocess.ledger import LedgerRow
 from preprocess.markers import Marker, as_quad, box_quad
-from preprocess.review.association import associate, class_of, format_p, write_association
+from preprocess.review.association import associate, build_class_lookup, format_p, write_association
 
 LEAD = Marker(box_quad(0, 0, 20, 10), style="lead")
 MIRRORED = Marker(as_quad([(20, 0), (0, 0), (0, 10), (20, 10)]), style="lead")
@@ -27,7 +27,7 @@ def test_files_are_counted_by_folder_and_tested_with_fishers_exact_test(tmp_path
     rows = films("test/fractured", (24, (MIRRORED, MIRRORED)), (97, (PLATE,)))
     rows += films("train/whole", (2, (MIRRORED, LEAD)), (67, ()))
     rows.append(LedgerRow("train/whole/bad.png", "", "failed"))
-    association = associate(rows, class_of(tmp_path))
+    association = associate(rows, build_class_lookup(tmp_path))
     assert association is not None
     assert (association.unit, association.classes) == ("files", {"fractured": 121, "whole": 69})
     assert association.test == "Fisher's exact test"
@@ -48,7 +48,9 @@ def test_files_are_counted_by_folder_and_tested_with_fishers_exact_test(tmp_path
 def test_a_group_counts_once_in_each_class(tmp_path: Path) -> None:
     file = tmp_path / "films.csv"
     file.write_text("path,label,patient\na/1.png,x,p1\na/2.png,x,p1\na/3.png,y,p1\na/4.png,y,p2\na/5.png,,p3\n")
-    association = associate([row(f"a/{number}.png", *[LEAD] * (number == 2)) for number in range(1, 7)], class_of(file))
+    association = associate(
+        [row(f"a/{number}.png", *[LEAD] * (number == 2)) for number in range(1, 7)], build_class_lookup(file)
+    )
     assert association is not None
     assert (association.unit, association.classes) == ("patients", {"x": 1, "y": 2})
     assert association.features[0].counts == {"x": 1, "y": 0}
@@ -64,14 +66,14 @@ def test_a_group_counts_once_in_each_class(tmp_path: Path) -> None:
 )
 def test_a_csv_file_gives_class_and_unit(tmp_path: Path, text: str, units: dict[str, tuple[str, str] | None]) -> None:
     (tmp_path / "films.csv").write_text(text)
-    classes = class_of(tmp_path / "films.csv")
+    classes = build_class_lookup(tmp_path / "films.csv")
     assert {path: classes.find(path) for path in units} == units
 
 
 def test_more_than_two_classes_are_tested_by_permutation(tmp_path: Path) -> None:
     even = [film for name in "abc" for film in films(name, (5, (LEAD,)), (5, ()))]
     uneven = films("a", (10, (LEAD,))) + films("b", (10, ())) + films("c", (10, ()))
-    first, second = associate(even, class_of(tmp_path)), associate(uneven, class_of(tmp_path))
+    first, second = associate(even, build_class_lookup(tmp_path)), associate(uneven, build_class_lookup(tmp_path))
     assert first is not None
     assert second is not None
     assert {feature.p for feature in first.features} == {1.0}
@@ -80,7 +82,7 @@ def test_more_than_two_classes_are_tested_by_permutation(tmp_path: Path) -> None
 
 
 def test_a_marker_on_all_films_has_p_1(tmp_path: Path) -> None:
-    association = associate(films("a", (3, (LEAD,))) + films("b", (3, (LEAD,))), class_of(tmp_path))
+    association = associate(films("a", (3, (LEAD,))) + films("b", (3, (LEAD,))), build_class_lookup(tmp_path))
     assert association is not None
     assert {feature.p for feature in association.features} == {1.0}
 
@@ -88,7 +90,7 @@ def test_a_marker_on_all_films_has_p_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 51])
 def test_too_few_or_too_many_classes_give_no_association(tmp_path: Path, count: int) -> None:
     rows = [row(f"{number}/a.png", LEAD) for number in range(count)]
-    assert associate(rows, class_of(tmp_path)) is None
+    assert associate(rows, build_class_lookup(tmp_path)) is None
     write_association(tmp_path / "association.json", None)
     assert json.loads((tmp_path / "association.json").read_text()) == {
         "unit": "files",
@@ -119,7 +121,7 @@ def test_mirrored_lead_letters_of_real_films_are_counted_by_class(shared_data: P
         for film in films
     ]
     truth = Counter(f["label"] for f in films if any(b["mirrored"] and b["style"] == "lead" for b in f["boxes"]))
-    association = associate(rows, class_of(tmp_path))
+    association = associate(rows, build_class_lookup(tmp_path))
     assert association is not None
     (mirrored,) = (feature for feature in association.features if feature.name == "mirrored lead")
     assert mirrored.counts == truth

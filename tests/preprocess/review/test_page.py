@@ -11,7 +11,7 @@ from preprocess.images import write_image
 from preprocess.ledger import LedgerRow
 from preprocess.markers import Marker, box_quad
 from preprocess.review import page as review
-from preprocess.review.association import associate, class_of
+from preprocess.review.association import associate, build_class_lookup
 from preprocess.review.page import ReviewInputs, write_review
 from preprocess.settings import CleanSettings
 
@@ -40,7 +40,7 @@ def rows(tmp_path: Path) -> list[LedgerRow]:
 
 def page(tmp_path: Path, rows: list[LedgerRow]) -> str:
     (tmp_path / "out").mkdir(exist_ok=True)
-    classes = class_of(tmp_path)
+    classes = build_class_lookup(tmp_path)
     inputs = ReviewInputs(rows, tmp_path / "films", CleanSettings(), 10**8, classes, associate(rows, classes))
     write_review(tmp_path / "out" / "review.html", inputs)
     return (tmp_path / "out" / "review.html").read_text("utf-8")
