@@ -14,7 +14,7 @@ from fxkit.training.train import train
 
 @pytest.fixture(scope="session")
 def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A tiny model trained on the made films; read only."""
+    """A tiny model trained on the synthetic films; read only."""
     index = index_data(made.root)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     train(load_config("tiny", ["data.image_size=64"]), index.root, index.records, folder)

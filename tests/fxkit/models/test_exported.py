@@ -25,9 +25,9 @@ HEAVY = ("torch", "timm", "albumentations", "lightning", "sklearn", "scipy", "py
 
 def test_the_card_describes_how_to_use_the_file(trained: Run, exported: Path) -> None:
     card = load_exported(exported).card
-    own = load_model(trained.folder).card
-    assert (card.classes, card.preprocessing, card.cleaning) == (own.classes, own.preprocessing, own.cleaning)
-    assert (card.threshold, card.temperature, card.backbone) == (own.threshold, own.temperature, "test_resnet")
+    model = load_model(trained.folder).card
+    assert (card.classes, card.preprocessing, card.cleaning) == (model.classes, model.preprocessing, model.cleaning)
+    assert (card.threshold, card.temperature, card.backbone) == (model.threshold, model.temperature, "test_resnet")
     assert card.source == model_hash(trained.folder)
     assert parse_card(format_card(card), exported) == card
     assert "bright bone" in json.loads(format_card(card))["rules"]["input"]
@@ -35,11 +35,11 @@ def test_the_card_describes_how_to_use_the_file(trained: Run, exported: Path) ->
 
 def test_batches_of_every_size_predict_what_the_model_predicts(trained: Run, exported: Path) -> None:
     paths = [trained.root / r.path for r in usable(trained.records, "test")]
-    own = predict_images(TorchNetwork(load_model(trained.folder), torch.device("cpu")), paths)
+    by_torch = predict_images(TorchNetwork(load_model(trained.folder), torch.device("cpu")), paths)
     for count in (1, 3, len(paths)):
-        found = predict_images(load_exported(exported), paths[:count])
-        assert np.allclose([p.probabilities for p in found], [p.probabilities for p in own[:count]], atol=1e-5)
-        assert [p.decision for p in found] == [p.decision for p in own[:count]]
+        by_export = predict_images(load_exported(exported), paths[:count])
+        assert np.allclose([p.probabilities for p in by_export], [p.probabilities for p in by_torch[:count]], atol=1e-5)
+        assert [p.decision for p in by_export] == [p.decision for p in by_torch[:count]]
 
 
 @pytest.mark.parametrize(("given", "threads"), [("3", 3), ("", 0), ("4,2", 0)])  # 0: one per core

@@ -1,41 +1,20 @@
 """The run folder: it is read back as written, and damaged or existing folders are refused."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
 from fxkit import __version__
 from fxkit.config import load_config
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run, create_run, describe_environment, open_run, read_json
-from fxkit.models.saved import load_model, save_model
 from fxkit.models.test_time import select_views_of_run
 
 
 @pytest.fixture
 def copied(trained: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained.folder, tmp_path / "run"))
-
-
-def test_a_saved_model_is_loaded_unchanged(trained: Run, tmp_path: Path) -> None:
-    model = load_model(trained.folder)
-    save_model(tmp_path, model)
-    loaded = load_model(tmp_path)
-    assert loaded.card == model.card
-    images = torch.randn(2, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(loaded.classifier(images), model.classifier(images))
-    assert (tmp_path / "model.safetensors").read_bytes() == (trained.folder / "model.safetensors").read_bytes()
-
-
-def test_the_model_card_contains_what_prediction_needs(trained: Run) -> None:
-    card = load_model(trained.folder).card
-    assert card.classes == ("not_fractured", "fractured")
-    assert card.preprocessing.image_size == 64
-    assert (card.cleaning, card.threshold, card.temperature) == (None, 0.5, 1.0)
 
 
 def test_a_run_is_read_as_it_was_written(trained: Run) -> None:
@@ -61,30 +40,6 @@ def test_a_changed_manifest_is_refused(copied: Path) -> None:
     (copied / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
     with pytest.raises(RunError, match="was changed after the training"):
         open_run(copied)
-
-
-def test_an_unfinished_run_has_no_model(copied: Path) -> None:
-    (copied / "model.safetensors").unlink()
-    with pytest.raises(RunError, match=r"no model\.safetensors, because the training did not finish"):
-        load_model(copied)
-
-
-def test_a_folder_of_runs_is_not_a_run(copied: Path) -> None:
-    with pytest.raises(RunError, match="not a run folder; make one with `fxkit train`"):
-        load_model(copied.parent)
-
-
-def test_damaged_weights_are_refused(copied: Path) -> None:
-    data = (copied / "model.safetensors").read_bytes()
-    (copied / "model.safetensors").write_bytes(data[: len(data) // 2])
-    with pytest.raises(RunError, match=r"does not fit model\.json"):
-        load_model(copied)
-
-
-def test_a_model_json_of_other_content_is_refused(copied: Path) -> None:
-    (copied / "model.json").write_text("{}")
-    with pytest.raises(RunError, match="not a model description of fxkit"):
-        load_model(copied)
 
 
 def test_a_run_that_exported_torchscript_still_opens(copied: Path, trained: Run) -> None:
@@ -115,9 +70,3 @@ def test_a_folder_that_is_not_a_run_is_never_overwritten(trained: Run, tmp_path:
     with pytest.raises(RunError, match="is not a run folder, so it is not overwritten"):
         create_run(tmp_path, trained.config, trained.root, trained.records, overwrite=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
-
-
-def test_model_json_contains_backbone_and_format(trained: Run) -> None:
-    values = json.loads((trained.folder / "model.json").read_text())
-    assert values["model"]["backbone"] == "test_resnet"
-    assert values["format"] == 1

@@ -12,7 +12,6 @@ from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.models.model_json import read_run_settings
 from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.models.training_films import (
     Overlap,
@@ -61,20 +60,6 @@ def test_without_hashes_the_overlap_is_unknown(trained: Run) -> None:
     assert overlap.note.startswith("unknown whether the training has seen these films: the model was shared without")
     assert overlap_with_training(trained, bare.records, trained.root).note == ""
     assert (has_hashes(trained.records), has_hashes(bare.records)) == (True, False)
-
-
-def test_the_settings_of_a_run_describe_its_backbone_and_input(trained: Run) -> None:
-    settings = read_run_settings(trained.folder)
-    assert settings["model.backbone"] == "test_resnet"
-    assert settings["data.image_size"] == 64
-    assert set(settings) == {
-        "model.backbone",
-        "model.args",
-        "model.mean",
-        "model.std",
-        "data.image_size",
-        "data.resize",
-    }
 
 
 def test_options_override_the_settings_of_the_run_which_override_the_preset(trained: Run) -> None:

@@ -1,4 +1,4 @@
-"""The README's lines for use without fxkit give what `fxkit predict` gives."""
+"""The README's code for use without fxkit predicts what `fxkit predict` predicts."""
 
 import ast
 import re
@@ -21,10 +21,10 @@ from preprocess.images import write_image
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 
-def block() -> str:
-    found = re.search(r"\*\*Use without fxkit\.\*\*.*?```python\n(.*?)```", README, re.DOTALL)
-    assert found
-    return found[1]
+def read_code() -> str:
+    match = re.search(r"\*\*Use without fxkit\.\*\*.*?```python\n(.*?)```", README, re.DOTALL)
+    assert match
+    return match[1]
 
 
 @pytest.fixture
@@ -36,20 +36,20 @@ def padded(trained: Run, tmp_path: Path) -> Path:
     return tmp_path / "padded.onnx"
 
 
-def test_the_lines_import_nothing_of_fxkit() -> None:
-    assert "fxkit" not in re.sub(r'"[^"]*"', "", block())
+def test_the_code_does_not_import_fxkit() -> None:
+    assert "fxkit" not in re.sub(r'"[^"]*"', "", read_code())
 
 
 @pytest.mark.parametrize("kind", ["exported", "padded"])
-def test_the_lines_give_what_predict_gives(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_code_predicts_what_fxkit_predicts(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     model = request.getfixturevalue(kind)
     shutil.copy(model, tmp_path / "model.onnx")
-    for number, size in enumerate((48, 97, 300)):  # smaller than the network's input, and larger
-        write_image(
-            tmp_path / "film.png", make_film(FilmPlan(number, number, 0, True), SynthOptions(size_px=size)).image
-        )
-        done = subprocess.run([sys.executable, "-c", block()], capture_output=True, text=True, check=True, cwd=tmp_path)
-        own = predict_images(load_exported(model), [tmp_path / "film.png"])[0]
-        found = ast.literal_eval(done.stdout)
-        assert list(found) == ["not_fractured", "fractured"]
-        assert list(found.values()) == pytest.approx(own.probabilities, abs=1e-6)
+    for number, size in enumerate((48, 97, 300)):  # smaller and larger than the network's input
+        film = make_film(FilmPlan(number, number, 0, True), SynthOptions(size_px=size))
+        write_image(tmp_path / "film.png", film.image)
+        command = [sys.executable, "-c", read_code()]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        prediction = predict_images(load_exported(model), [tmp_path / "film.png"])[0]
+        probabilities = ast.literal_eval(done.stdout)
+        assert list(probabilities) == ["not_fractured", "fractured"]
+        assert list(probabilities.values()) == pytest.approx(prediction.probabilities, abs=1e-6)
