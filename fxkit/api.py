@@ -96,11 +96,11 @@ def find_copies(images: Sequence[str | Path | Array], *, jobs: int = 1) -> CopyG
         copies = find(store, names, jobs=jobs)
     number_of_group: dict[str, int] = {}
     groups = tuple(number_of_group.setdefault(copies.groups[name], len(number_of_group)) for name in names)
-    first_with = {name: number for number, name in reversed(list(enumerate(names)))}
-    matches = [
-        CopyMatch(*sorted((first_with[link.first], first_with[link.second])), link.score, link.joined)
-        for link in copies.links
-    ]
+    index_of = {name: number for number, name in reversed(list(enumerate(names)))}  # of the first image with that name
+    matches = []
+    for link in copies.links:
+        first, second = sorted((index_of[link.first], index_of[link.second]))
+        matches.append(CopyMatch(first, second, link.score, link.joined))
     return CopyGroups(groups, tuple(matches))
 
 
