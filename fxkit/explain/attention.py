@@ -103,7 +103,7 @@ def sample_chance_shares(
 
 
 def summarise_shares(rows: Sequence[Attention]) -> list[Share]:
-    """Average the shares over all films with markers and a map, over each class, and over correct and wrong films."""
+    """Average the shares over all films with markers and a map, by class, and by correctness of the prediction."""
     usable = [r for r in rows if r.marker_area_share and r.marker_attention_share is not None and r.chance is not None]
     labelled = [r for r in usable if r.label]
     parts = [("all films with markers", usable)]

@@ -73,8 +73,8 @@ def summarise_pointing(rows: Sequence[Attention]) -> PointingGame | None:
 def describe_pointing(game: PointingGame) -> list[str]:
     """Return the result of the pointing game as lines of text."""
     return [
-        f"pointing game{rule} ({game.n_films} films with boxes): share of films whose peak lies in a box: "
-        f"{hits:.1%}; expected by chance: {chance:.1%}"
+        f"pointing game{rule} ({game.n_films} films with boxes): the peak lies in a box in {hits:.1%} of "
+        f"films; expected by chance: {chance:.1%}"
         for rule, hits, chance in (
             ("", game.strict, game.strict_chance),
             (" with a tolerance of 15 of 224 px", game.tolerant, game.tolerant_chance),

@@ -49,5 +49,5 @@ def test_the_interval_is_computed_over_groups() -> None:
     assert game is not None
     assert (game.n_films, game.strict.value, game.tolerant.value) == (40, 0.25, 0.5)
     assert game.strict.low > game.strict_chance == pytest.approx(0.1)
-    assert "share of films whose peak lies in a box: 25.0% (" in game.lines[0]
+    assert "the peak lies in a box in 25.0% (" in game.lines[0]
     assert summarise_pointing([]) is None
