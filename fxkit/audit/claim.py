@@ -131,12 +131,12 @@ def _describe_software(evidence: Evidence) -> str:
 def _describe_training(evidence: Evidence) -> str:
     config = evidence.run.config
     optim, augment = config.optim, config.augment
-    head = f"at most {optim.epochs[0]} epochs of AdamW, learning rate {optim.head_lr:g}"
+    head = f"{_at_most_epochs(optim.epochs[0])} of AdamW, learning rate {optim.head_lr:g}"
     if optim.head == "probe":
         views = f"{optim.epochs[0]} view{'s' if optim.epochs[0] > 1 else ''} per film"
         head = f"logistic regression on the frozen backbone's features, {views}"
     tuned = (
-        f"at most {optim.epochs[1]} epochs of AdamW, learning rates {optim.finetune_head_lr:g} (head) and "
+        f"{_at_most_epochs(optim.epochs[1])} of AdamW, learning rates {optim.finetune_head_lr:g} (head) and "
         f"{optim.finetune_backbone_lr:g} (backbone), loss {optim.loss}, patience {optim.patience}"
     )
     shows_films_only = evidence.is_probe and optim.epochs[0] == 1  # the first view of a probe is the film itself
@@ -145,6 +145,10 @@ def _describe_training(evidence: Evidence) -> str:
         f"{'on' if augment.enabled and not shows_films_only else 'off'}; batch size {config.data.batch_size}, seed "
         f"{config.seed}. All settings: config.yaml."
     )
+
+
+def _at_most_epochs(n: int) -> str:
+    return f"at most {n} epoch{'' if n == 1 else 's'}"
 
 
 def _describe_selection(evidence: Evidence) -> str:

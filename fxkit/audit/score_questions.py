@@ -9,7 +9,6 @@ from pathlib import Path
 from fxkit.audit.evidence import MARKERS, Evidence
 from fxkit.audit.rules import CHANCE, DROP, FEW, GAP, MAX_CALIBRATION_ERROR, WIDE, Answer, Colour
 from fxkit.data.manifest import films_hash
-from fxkit.metrics.intervals import Interval
 from fxkit.metrics.names import metric_name
 from fxkit.metrics.scores import p_text
 from fxkit.metrics.subgroups import Subgroup
@@ -101,16 +100,16 @@ def ask_calibration(evidence: Evidence) -> Answer:
     calibration = evidence.scores.metrics.calibration.get("film") if evidence.scores else None
     if calibration is None:
         return replace(answer, reason="The run's metrics contain no calibration.")
+    facts, off = [], []
+    for key, (name, meaning) in CALIBRATION_LINES.items():
+        interval = getattr(calibration, key)
+        if interval is None:
+            continue
+        facts.append((name, f"{interval.text}; {meaning}"))
+        if key in IDEAL_VALUES and not interval.low <= IDEAL_VALUES[key] <= interval.high:
+            off.append(name)
+    answer = replace(answer, facts=tuple(facts), files=_metrics_files(evidence))
     error = calibration.error
-    intervals = {key: getattr(calibration, key) for key in CALIBRATION_LINES if getattr(calibration, key)}
-    off = [
-        CALIBRATION_LINES[key][0]
-        for key, ideal in IDEAL_VALUES.items()
-        if key in intervals and not intervals[key].low <= ideal <= intervals[key].high
-    ]
-    lines = ((*CALIBRATION_LINES[key], interval) for key, interval in intervals.items())
-    facts = tuple((name, f"{interval.text}; {meaning}") for name, meaning, interval in lines)
-    answer = replace(answer, facts=facts, files=_metrics_files(evidence))
     figure = f"the calibration error by film is {error.text}"
     if error.low > MAX_CALIBRATION_ERROR:
         reason = f"No: {figure}, clearly above {MAX_CALIBRATION_ERROR}."
@@ -150,21 +149,22 @@ def _describe_scores(other: Scores) -> str:
     return f"{headline_text(other)}, {other.metrics.n_films} films of {other.metrics.n_groups} groups"
 
 
-def judge_external(scores: Scores | None, other: Scores) -> tuple[Colour, str]:
+def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
     """Compare the score on other data with the score on the run's own films; return the colour and why."""
-    level = other.metrics.film
-    headline, own = level.headline, scores.metrics.film.headline if scores else Interval(math.nan)
-    is_same_metric = scores is not None and level.headline_metric == scores.metrics.film.headline_metric
-    if not is_same_metric or math.isnan(headline.low) or math.isnan(own.value):
+    level, own_level = other.metrics.film, own.metrics.film if own else None
+    if own_level is None or own_level.headline_metric != level.headline_metric:
+        return "amber", "it cannot be compared with the score on the run's own films"
+    headline, own_score = level.headline, own_level.headline.value
+    if math.isnan(headline.low) or math.isnan(own_score):
         return "amber", "it cannot be compared with the score on the run's own films"
     if headline.low <= CHANCE:
         return "red", "it is not clearly above chance"
-    if headline.high < own.value - DROP:
-        return "red", f"it is clearly more than {DROP} below {own.value:.2f}, the score on the run's own films"
+    if headline.high < own_score - DROP:
+        return "red", f"it is clearly more than {DROP} below {own_score:.2f}, the score on the run's own films"
     if level.fewest_groups < FEW:
         return "amber", f"the rarest class has only {level.fewest_groups} groups"
-    fall = f"a fall of {2 * DROP} from {own.value:.2f}, the score on the run's own films,"
-    if headline.low >= own.value - 2 * DROP:
+    fall = f"a fall of {2 * DROP} from {own_score:.2f}, the score on the run's own films,"
+    if headline.low >= own_score - 2 * DROP:
         return "green", f"{fall} is excluded"
     return "amber", f"{fall} is possible"
 
@@ -183,7 +183,7 @@ def ask_subgroups(evidence: Evidence) -> Answer:
     worse = [(part, key, gap) for part, key, gap in gaps if gap.high < -GAP and not part.few]
     if worse:
         part, key, gap = min(worse, key=lambda item: item[2].value)
-        reason = f"Yes: for {part.name}, the gap in {key} to the other films is {gap.signed}."
+        reason = f"Yes: for {part.name}, the gap in {metric_name(key)} to the other films is {gap.signed}."
         return replace(answer, colour="red", reason=reason)
     n_clear = sum(gap.low > 0 or gap.high < 0 for *_, gap in gaps)
     if gaps and not n_clear and not any(part.few for part, *_ in gaps) and all(gap.low > -2 * GAP for *_, gap in gaps):

@@ -30,7 +30,7 @@ class AnalysisOptions:
     Attributes:
         targets: of the operating points. If there is no target but a prevalence, the model's threshold is the only
             operating point.
-        prevalence: share of positives to which PPV, NPV and net benefit refer; None for that of the films.
+        prevalence: share of positives to which PPV, NPV and net benefit refer; default: the share among the films.
         markers: cleaned folder, ledger or COCO file that lists the markers of each film; it adds subgroups by marker.
         table: CSV file with a row for each film; it adds subgroups by its columns.
         columns: columns of the table to use; if empty, all columns that form usable subgroups.

@@ -28,7 +28,7 @@ MIN_GROUPS = 10  # validation groups
 
 MIN_GROUPS_OF_CLASS = 3  # validation groups with a film of the class
 
-# An optimum at an end of this range is no optimum: the films separate the classes perfectly, or the logits are useless.
+# An optimum at an end of this range is rejected: the model separates the films perfectly, or not at all.
 RANGE = (0.05, 20.0)
 
 

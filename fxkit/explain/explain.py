@@ -105,9 +105,29 @@ def explain(
     model.classifier.to(choose_device(options.device)).eval()
     network = _add_layers(model)
     shuffled = _add_layers(shuffle_weights(model)) if options.sanity else None
-    rows, panels, correlations = [], [], []
     for earlier in out.glob("[0-9]*.png"):
         earlier.unlink()
+    rows, correlations = _explain_films(network, shuffled, films, out, options)
+    write_atomic(out / "attention.csv", _csv(rows))
+    defined = [value for value in correlations if value is not None]
+    layer = network.layers[0]
+    summary = summarise_rows(
+        rows,
+        method=options.method,
+        layer=layer.name,
+        resolution=describe_resolution(layer, model.card.preprocessing.image_size),
+        sanity=float(np.mean(defined)) if defined else None,
+        stamp=options.stamp,
+    )
+    write_json(out / "attention.json", summary.to_dict())
+    return Explanation(tuple(rows), summary)
+
+
+def _explain_films(
+    network: _Network, shuffled: _Network | None, films: Iterable[Film], out: Path, options: ExplainOptions
+) -> tuple[list[Attention], list[float | None]]:
+    """Write the pictures and the contact sheet; return the rows and the correlations with the shuffled network."""
+    rows, panels, correlations = [], [], []
     for number, film in enumerate(films):
         image = read_image(film.path, max_pixels=options.max_pixels)
         image = options.clean(image)[0] if options.clean else image
@@ -119,19 +139,7 @@ def explain(
         write_image(out / f"{number:04d}.png", panel)
     if panels:
         write_image(out / "sheet.png", draw_sheet(panels))
-    write_atomic(out / "attention.csv", _csv(rows))
-    defined = [value for value in correlations if value is not None]
-    layer, size = network.layers[0], model.card.preprocessing.image_size
-    summary = summarise_rows(
-        rows,
-        method=options.method,
-        layer=layer.name,
-        resolution=describe_resolution(layer, size),
-        sanity=float(np.mean(defined)) if defined else None,
-        stamp=options.stamp,
-    )
-    write_json(out / "attention.json", summary.to_dict())
-    return Explanation(tuple(rows), summary)
+    return rows, correlations
 
 
 def _add_layers(model: Model) -> _Network:
@@ -141,7 +149,7 @@ def _add_layers(model: Model) -> _Network:
 def summarise_rows(
     rows: Sequence[Attention], *, method: str, layer: str, resolution: str, sanity: float | None, stamp: str = ""
 ) -> AttentionSummary:
-    """Summarise the rows as attention.json does."""
+    """Summarise the rows of all films; the result is the content of attention.json."""
     marked = [row for row in rows if row.marker_area_share]
     return AttentionSummary(
         method=method,
