@@ -5,7 +5,7 @@ import pytest
 
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention
-from fxkit.explain.pointing_game import check_peak, summarise_pointing
+from fxkit.explain.pointing_game import check_peak, describe_pointing, summarise_pointing
 
 PLAIN = Preprocessing(224, "stretch", (0.5,) * 3, (0.5,) * 3)
 
@@ -49,5 +49,5 @@ def test_the_interval_is_computed_over_groups() -> None:
     assert game is not None
     assert (game.n_films, game.strict.value, game.tolerant.value) == (40, 0.25, 0.5)
     assert game.strict.low > game.strict_chance == pytest.approx(0.1)
-    assert "the peak lies in a box in 25.0% (" in game.lines[0]
+    assert "the peak lies in a box in 25.0% (" in describe_pointing(game)[0]
     assert summarise_pointing([]) is None
