@@ -101,7 +101,7 @@ def export_path(run_folder: Path, file_format: str) -> Path:
 
 
 def is_exported(path: Path) -> bool:
-    """Tell by its ending whether a file is an exported model, TorchScript of earlier versions included."""
+    """Tell by its ending whether a file is an exported model. TorchScript files of earlier versions count too."""
     return path.suffix.lower() in (*FORMATS.values(), TORCHSCRIPT_ENDING) and not path.is_dir()
 
 

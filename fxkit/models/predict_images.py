@@ -67,7 +67,7 @@ class ImagePrediction:
 
 @dataclass(frozen=True)
 class _ReadFile:
-    """A file that was read: its incomplete prediction, and its (S, S) film unless reading failed."""
+    """One file after reading: its prediction without probabilities, and its (S, S) film; None if reading failed."""
 
     prediction: ImagePrediction
     film: Grey | None = None
@@ -93,7 +93,7 @@ def predict_images(
 
 
 def build_cleaner(model: HasCard) -> Cleaner | None:
-    """Return the function image -> (cleaned image, number of markers); None if the model was trained on raw images."""
+    """Return a function: image -> (cleaned image, number of markers). None if the model was trained on raw images."""
     if model.card.cleaning is None:
         return None
     from preprocess.clean_image import clean_image

@@ -110,7 +110,7 @@ def open_run(folder: str | Path) -> Run:
 
 
 def read_run_config(path: Path) -> Config:
-    """Read the settings of a run, also of one whose trainer.export names the removed TorchScript format.
+    """Read the settings of a run. The removed TorchScript format in trainer.export is ignored.
 
     Raises:
         ConfigError: the settings are not valid.

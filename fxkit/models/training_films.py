@@ -45,7 +45,7 @@ class Overlap:
 
 
 def overlap_with_training(run: Run, other: Sequence[Record], root: Path) -> Overlap:
-    """Count the files of other data that a run was trained on, as the same bytes or as their cleaned form.
+    """Count the files of other data that a run was trained on: the same bytes, before or after cleaning.
 
     Args:
         other: records of the other data.
@@ -113,7 +113,7 @@ def check_pretraining_overlap(config: Config, root: Path, records: Sequence[Reco
 
 
 def write_pretraining_films(folder: Path, config: Config) -> None:
-    """Write into a run folder which films its backbone weights were trained on, for `overlap_with_training`."""
+    """Write the films that a run's backbone weights were trained on into its folder, for `overlap_with_training`."""
     pretraining = find_pretraining_run(config)
     if pretraining is not None:
         write_manifest(folder / PRETRAINING_FILE, list_training_films(pretraining))

@@ -56,7 +56,7 @@ def number_records(records: Sequence[Record], sources: Mapping[str, str], *, has
     """Return the usable records with numbers instead of names and SHA-256. Files with the same bytes share a number.
 
     Args:
-        sources: SHA-256 of a cleaned file: SHA-256 of its source.
+        sources: maps the SHA-256 of each cleaned file to the SHA-256 of its source.
         hashes: keep the SHA-256.
     """
     digests = [sources.get(record.sha256, record.sha256) for record in usable(records)]
