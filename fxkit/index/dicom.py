@@ -158,12 +158,12 @@ def _with_issuers(patients: Sequence[str], ids: Sequence[DicomIds]) -> list[str]
 
 def _without_common(name: str, values: Sequence[str], films: Sequence[str], notes: list[str]) -> list[str]:
     """Drop ids that are on too many films to belong to one patient, study or film."""
-    having = _sets(values, films)
-    total = len(set().union(*having.values()))
-    common = {value for value, own in having.items() if len(own) > max(MANY, COMMON_FRACTION * total)}
+    films_with = _sets(values, films)
+    total = len(set().union(*films_with.values()))
+    common = {value for value, its_films in films_with.items() if len(its_films) > max(MANY, COMMON_FRACTION * total)}
     notes += [
-        f"WARNING: the {name} {value} is on {len(having[value])} of {total} films, too many to be real: it is ignored "
-        "as a placeholder"
+        f"WARNING: the {name} {value} is on {len(films_with[value])} of {total} films, too many to be real: it is "
+        "ignored as a placeholder"
         for value in sorted(common)
     ]
     return ["" if value in common else value for value in values]
@@ -196,18 +196,18 @@ def _patient_notes(patients: Sequence[str], films: Sequence[str], given: bool) -
             f"{without} of {len(patients)} DICOM files have no usable PatientID (none, a placeholder such as ANON, or "
             f"one that is on too many films){remedy}"
         )
-    having = _sets(patients, films)
-    if len(having) > 1 and all(len(own) == 1 for own in having.values()):
+    films_with = _sets(patients, films)
+    if len(films_with) > 1 and all(len(its_films) == 1 for its_films in films_with.values()):
         notes.append(
-            f"each of the {len(having)} PatientIDs is on one film only: if each film got a new PatientID, films of one "
-            "patient may be in several splits"
+            f"each of the {len(films_with)} PatientIDs is on one film only: if each film got a new PatientID, films of "
+            "one patient may be in several splits"
         )
     return notes
 
 
 def _note_joined_films(uids: Sequence[str], films: Sequence[str]) -> list[str]:
     """Report films that only their SOPInstanceUIDs show to be one."""
-    shared = [sorted(own) for _, own in sorted(_sets(uids, films).items()) if len(own) > 1]
+    shared = [sorted(names) for _, names in sorted(_sets(uids, films).items()) if len(names) > 1]
     if not shared:
         return []
     listed = some(" = ".join(names) for names in shared)

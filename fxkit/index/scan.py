@@ -188,8 +188,8 @@ def _check_heading(path: Path, heading: list[str]) -> None:
     for name, separator in (("semicolons", ";"), ("tabs", "\t")):
         if len(heading) == 1 and separator in heading[0]:
             raise DataError(f"{path}: the columns are separated by {name}; save the file with commas")
-    shown = ", ".join(heading)[:200] or "nothing"
-    raise DataError(f"{path}: no column {missing[0]!r}; its first line is: {shown}; {LAYOUTS}")
+    first_line = ", ".join(heading)[:200] or "nothing"
+    raise DataError(f"{path}: no column {missing[0]!r}; the first line is: {first_line}; {LAYOUTS}")
 
 
 def _parse_row(path: Path, line: int, row: dict[str, str], root: Path) -> ScannedFile:

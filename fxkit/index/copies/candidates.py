@@ -144,7 +144,7 @@ def _votes(
 
 def _strongest(films: NDArray[np.int64], weights: NDArray[np.float32]) -> list[tuple[int, float]]:
     """Return the CANDIDATES films with the most votes, and their votes."""
-    voted, place = np.unique(films[weights > 0], return_inverse=True)
-    sums = np.bincount(place, weights[weights > 0], minlength=len(voted))
+    voted, position = np.unique(films[weights > 0], return_inverse=True)
+    sums = np.bincount(position, weights[weights > 0], minlength=len(voted))
     order = np.argsort(-sums, kind="stable")[:CANDIDATES]
     return [(int(voted[i]), float(sums[i])) for i in order]

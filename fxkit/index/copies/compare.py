@@ -28,7 +28,7 @@ PLAIN = 0.9  # correlation of detail above which no finer registration is needed
 # Films with a lower correlation of detail than HOPELESS and fewer common keypoints than FEW_POINTS are not similar.
 HOPELESS, FEW_POINTS = 0.1, 12
 
-SHIFT_PX = 40  # most that the finer registration may move a corner; more means that it found another place
+SHIFT_PX = 40  # most that the finer registration may move a corner; a larger shift is a wrong registration
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ def _register_points(first: Features, second: Features) -> tuple[Matrix, int, fl
     """Return the affine map, the number of common keypoints, and the fraction of clear matches that agree with it."""
     if min(len(first.points), len(second.points)) < LEAST_POINTS:
         return None
-    alike = first.descriptors.astype(np.float32) @ second.descriptors.T.astype(np.float32) / np.float32(255**2)
-    there, back = alike.argmax(1), alike.argmax(0)
+    similarity = first.descriptors.astype(np.float32) @ second.descriptors.T.astype(np.float32) / np.float32(255**2)
+    there, back = similarity.argmax(1), similarity.argmax(0)
     mutual = np.flatnonzero(back[there] == np.arange(len(there)))
-    best = np.sqrt(np.maximum(2 - 2 * np.partition(alike, -2, axis=1)[:, -2:], 0))
+    best = np.sqrt(np.maximum(2 - 2 * np.partition(similarity, -2, axis=1)[:, -2:], 0))
     clear = (best[:, 1] / np.maximum(best[:, 0], 1e-6))[mutual] < RATIO
     source, target = first.points[mutual].astype(np.float64), second.points[there[mutual]].astype(np.float64)
     if clear.sum() < LEAST_POINTS:

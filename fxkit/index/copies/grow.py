@@ -70,8 +70,8 @@ def score(evidence: Evidence) -> float:
         or evidence.agreeing < LEAST_AGREEING
     ):
         return float("-inf")
-    alike = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
-    values = (np.log(evidence.share), *alike)
+    correlations = np.arctanh(np.clip((evidence.rank, evidence.detail), -0.99, 0.99))
+    values = (np.log(evidence.share), *correlations)
     penalty = ENLARGED_PENALTY if evidence.enlarged > ENLARGED else 0.0
     return float(np.dot((SHARE_WEIGHT, RANK_WEIGHT, DETAIL_WEIGHT), values) + OFFSET - penalty)
 

@@ -68,14 +68,14 @@ def likeness(one: Picture, other: Picture, matrix: Matrix) -> Likeness | None:
         return None
     registered = np.asarray(registered, np.uint8)
     detail, others = (band(picture.astype(np.float32), both, BAND_PX) for picture in (registered, other))
-    alike, weights, structure = _in_places(detail, others, both)
+    correlations, weights, structure = _in_places(detail, others, both)
     rank = _rank(registered, other, both, weights > LEAST_WEIGHT)
-    middle = _median(alike, weights)
+    middle = _median(correlations, weights)
     sign = -1.0 if (middle if abs(middle) > AGREES else rank) < 0 else 1.0
     if sign * middle > AGREES:  # leave out markers: their places do not agree
-        rank = sign * abs(_rank(registered, other, both, (weights > LEAST_WEIGHT) & (sign * alike > AGREES)))
+        rank = sign * abs(_rank(registered, other, both, (weights > LEAST_WEIGHT) & (sign * correlations > AGREES)))
     smaller = min(float(shown_of(other).sum()), float(one_shown.sum()))
-    agreeing = agreeing_share(np.where(sign * alike > AGREES, weights, 0), structure)
+    agreeing = agreeing_share(np.where(sign * correlations > AGREES, weights, 0), structure)
     overlap = float(both.sum() / max(smaller, 1.0))
     return Likeness(rank, sign * middle, agreeing, float(weights.sum()), overlap)
 
@@ -114,7 +114,7 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     shown = _means(inner)
     most = np.maximum(shown, np.float32(LEAST_SHOWN))
     first, second, product = (_means(values) / most for values in (one * one, other * other, one * other))
-    alike = product / np.sqrt((first + FLOOR) * (second + FLOOR))
+    correlations = product / np.sqrt((first + FLOOR) * (second + FLOOR))
     turning = _turning(other)
     first, second = first * turning, second * turning
     one_stands, other_stands = first / (first + NOISE), second / (second + NOISE)
@@ -122,7 +122,7 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     weights = shown * one_stands * other_stands
     under_marker = weights * _strange(first, second, weights)
     structure = shown * np.maximum(one_stands, other_stands) - under_marker
-    return np.asarray(alike, np.float32), weights - under_marker, float(structure.sum())
+    return np.asarray(correlations, np.float32), weights - under_marker, float(structure.sum())
 
 
 def _strange(first: Values, second: Values, weights: Values) -> Values:

@@ -69,10 +69,7 @@ def write_groups(
     folder, readable = Path(folder), usable(records)
     by_hash = {record.sha256: record for record in reversed(readable)}
     joined = [link for link in _only_by_pixels(copies.links, readable) if link.joined]
-    alike = [
-        link for link in copies.links if not link.joined and copies.groups[link.first] != copies.groups[link.second]
-    ]
-    alike = alike[::-1]  # the likeliest first
+    alike = _not_joined(copies)
     shared_texts = find_shared_texts(readable, texts or {})
     write_atomic(folder / "groups.json", json.dumps(_as_json(joined, alike, by_hash), indent=1) + "\n")
     page = load_template("index/pages/groups.html").render(
@@ -88,6 +85,12 @@ def write_groups(
     )
     write_atomic(folder / "groups.html", page + "\n")
     return folder / "groups.html"
+
+
+def _not_joined(copies: Copies) -> list[Link]:
+    """Return the links between films of different groups, the most likely copies first."""
+    groups = copies.groups
+    return [link for link in reversed(copies.links) if not link.joined and groups[link.first] != groups[link.second]]
 
 
 def _only_by_pixels(links: Iterable[Link], records: Sequence[Record]) -> list[Link]:

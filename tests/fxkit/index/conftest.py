@@ -1,4 +1,4 @@
-"""Made films with texture of their own, and what a careless collector does to such films."""
+"""Artificial films with random texture, for the tests of copies."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Film = NDArray[np.uint8]
 
 
 def textured(seed: int, height: int = 300, width: int = 240) -> Film:
-    """Blobs of all sizes and fine grain: as much structure as a film has, and none shared by two seeds."""
+    """Make a film of blobs of all sizes and fine grain; two seeds share no structure."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width), np.float32)
     for sigma, weight in ((16, 1.0), (7, 0.7), (3, 0.5), (1.3, 0.3)):
@@ -23,5 +23,5 @@ def textured(seed: int, height: int = 300, width: int = 240) -> Film:
 
 @pytest.fixture(scope="session")
 def films() -> Callable[[int], Film]:
-    """Make the film of a seed."""
+    """Return a function that makes the film of a seed."""
     return textured

@@ -1,4 +1,4 @@
-"""Whole data sets, made and real: what is read, left out, grouped, split and told."""
+"""Index whole data sets, synthetic and real: files, groups, splits and notes."""
 
 import csv
 import shutil
@@ -22,7 +22,7 @@ from preprocess.images import write_image
 
 
 def films(root: Path, *paths: str) -> Path:
-    """Write small films, each with its own bytes."""
+    """Write small films that differ in their bytes."""
     for number, path in enumerate(paths):
         image = np.full((8, 8), number, np.uint8)
         image[0, 0] = len(path)
@@ -41,7 +41,7 @@ def truth(made: Synthetic) -> dict[str, dict[str, str]]:
         return {row["path"]: row for row in csv.DictReader(file)}
 
 
-def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
+def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     known = truth(made)
     by_film = index_data(made.root, IndexOptions(copies=False))
     assert {r.path: r.film for r in by_film.records} == {path: row["film"] for path, row in known.items()}
@@ -53,12 +53,12 @@ def test_made_films_are_grouped_as_they_were_made(made: Synthetic) -> None:
     assert note.startswith("balance of the split, farthest of a part from its fraction in points of the class: fract")
 
 
-def test_two_processes_find_the_same(made: Synthetic) -> None:
+def test_two_processes_give_the_same_index(made: Synthetic) -> None:
     seen: list[tuple[str, int, int]] = []
-    found = index_data(
+    index = index_data(
         made.root, IndexOptions(jobs=2), progress=lambda what, done, total: seen.append((what, done, total))
     )
-    assert found.records == index_data(made.root).records
+    assert index.records == index_data(made.root).records
     assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
     assert {what for what, *_ in seen[made.files :]} == {"copies"}
 
@@ -87,7 +87,7 @@ def test_without_copies_no_features_are_computed_and_a_later_run_computes_them(
     assert index_data(made.root, options) == index
 
 
-def test_an_accepted_pair_is_joined_without_comparing_all_films(tmp_path: Path) -> None:
+def test_without_copies_an_accepted_pair_is_still_joined(tmp_path: Path) -> None:
     root = many(tmp_path / "raw", 6)
     (tmp_path / "accept.csv").write_text("first,second\na/a0.png,b/b0.png\n")
     index = index_data(root, IndexOptions(copies=False, accept=tmp_path / "accept.csv"))
@@ -97,7 +97,7 @@ def test_an_accepted_pair_is_joined_without_comparing_all_films(tmp_path: Path) 
     assert len(index.copies.groups) == 2
 
 
-def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> None:
+def test_unreadable_files_are_listed_with_the_reason(tmp_path: Path) -> None:
     root = many(tmp_path / "raw")
     whole = (root / "a" / "a0.png").read_bytes()
     (root / "a" / "cut.png").write_bytes(whole[:-30])
@@ -105,50 +105,50 @@ def test_bad_files_are_listed_with_their_reason_and_left_out(tmp_path: Path) -> 
     (root / "b" / "text\nfile.jpg").write_text("no image")
     (root / "b" / "huge.png").write_bytes(whole)
     write_image(root / "b" / "huge.png", np.zeros((100, 100), np.uint8))
-    found = index_data(root, IndexOptions(max_pixels=5000))
-    bad = {r.path: r for r in found.records if r.status != "ok"}
+    index = index_data(root, IndexOptions(max_pixels=5000))
+    bad = {r.path: r for r in index.records if r.status != "ok"}
     assert bad["a/cut.png"].status.startswith("truncated or corrupt (")
     assert bad["a/empty.png"].status == "zero bytes long; copy the file again"
     assert bad["b/text\nfile.jpg"].status.startswith("not an image; expected PNG")
     assert "more than the limit of 5000" in bad["b/huge.png"].status
     assert {r.split for r in bad.values()} == {""}
-    assert len(usable(found.records)) == 16
-    write_index(tmp_path / "manifest.csv", found)
-    assert tuple(read_manifest(tmp_path / "manifest.csv")) == found.records
+    assert len(usable(index.records)) == 16
+    write_index(tmp_path / "manifest.csv", index)
+    assert tuple(read_manifest(tmp_path / "manifest.csv")) == index.records
 
 
 def test_csv_rows_without_a_file_are_listed(tmp_path: Path) -> None:
     many(tmp_path)
     rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(tmp_path.glob("*/*.png"))]
     (tmp_path / "films.csv").write_text("\n".join(["path,label", *rows, "a/gone.png,a"]))
-    found = index_data(tmp_path / "films.csv")
-    gone = next(r for r in found.records if r.path == "a/gone.png")
+    index = index_data(tmp_path / "films.csv")
+    gone = next(r for r in index.records if r.path == "a/gone.png")
     assert gone.status == "cannot be read (No such file or directory)"
 
 
-def test_odd_names_and_loops_of_links(tmp_path: Path) -> None:
+def test_unusual_names_and_link_loops_are_handled(tmp_path: Path) -> None:
     root = many(tmp_path / "raw")
     films(root, "a/Röntgen 骨折 (left).png", "b/line\nbreak.png")
     (root / "a" / "loop").symlink_to(root)
     (root / "a" / "self.png").symlink_to(root / "a" / "self.png")
-    found = index_data(root)
-    assert {r.path for r in found.records if r.status != "ok"} == {"a/self.png"}
-    assert {"a/Röntgen 骨折 (left).png", "b/line\nbreak.png"} < {r.path for r in usable(found.records)}
+    index = index_data(root)
+    assert {r.path for r in index.records if r.status != "ok"} == {"a/self.png"}
+    assert {"a/Röntgen 骨折 (left).png", "b/line\nbreak.png"} < {r.path for r in usable(index.records)}
 
 
-def test_identical_bytes_under_two_classes_are_told_of_loudly(tmp_path: Path) -> None:
+def test_identical_files_in_two_classes_give_a_warning(tmp_path: Path) -> None:
     root = many(tmp_path / "raw", 6)
     shutil.copy(root / "a" / "a0.png", root / "b" / "again.png")
-    found = index_data(root)
+    index = index_data(root)
     assert any(
         note.startswith("WARNING: 2 byte-identical files have different classes: a/a0.png = b/again.png")
-        for note in found.notes
+        for note in index.notes
     )
-    groups = {r.path: r.group for r in found.records}
+    groups = {r.path: r.group for r in index.records}
     assert groups["a/a0.png"] == groups["a/a0-rotated1.png"] == groups["b/again.png"] == "a/a0"
 
 
-def test_some_patients_unknown_are_told_of(tmp_path: Path) -> None:
+def test_files_without_a_patient_are_counted_in_a_note(tmp_path: Path) -> None:
     many(tmp_path)
     paths = sorted(tmp_path.glob("*/*.png"))
     rows = [f"{path.relative_to(tmp_path)},{path.parent.name},{'p1' if n == 0 else ''}" for n, path in enumerate(paths)]
@@ -156,7 +156,7 @@ def test_some_patients_unknown_are_told_of(tmp_path: Path) -> None:
     assert "15 of 16 files have no patient and are grouped by film instead" in index_data(tmp_path / "films.csv").notes
 
 
-def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
+def test_copies_of_different_patients_give_a_note(tmp_path: Path) -> None:
     many(tmp_path)
     paths = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*.png"))]
     rows = [f"{path},{path[0]},{'P9' if path == 'a/a0-rotated1.png' else path[:4]}" for path in paths]
@@ -167,73 +167,73 @@ def test_copies_of_different_patients_are_told_of(tmp_path: Path) -> None:
     )
 
 
-def test_a_split_that_is_not_kept_is_told_of(tmp_path: Path) -> None:
+def test_a_split_that_is_not_kept_gives_a_note(tmp_path: Path) -> None:
     root = films(
         tmp_path, *(f"{split}/{label}/{split}{n}.png" for split in ("train", "test") for label in "ab" for n in "12")
     )
-    told = "the data's own split is not kept; `fxkit index --keep-split` keeps it"
-    assert told in index_data(root).notes
+    note = "the data's own split is not kept; `fxkit index --keep-split` keeps it"
+    assert note in index_data(root).notes
     assert (
-        told
+        note
         not in index_data(root, IndexOptions(split="keep")).notes + index_data(root, IndexOptions(split="none")).notes
     )
 
 
-def test_a_kept_split_tells_its_leaks_and_gets_a_val(tmp_path: Path) -> None:
+def test_a_kept_split_reports_its_leaks_and_gets_a_val_part(tmp_path: Path) -> None:
     names = [f"training/{label}/{n}.png" for label in "ab" for n in range(8)]
     root = films(tmp_path, *names, "testing/a/0-rotated1.png", "testing/a/9.png", "testing/b/10.png")
-    found = index_data(root, IndexOptions(split="keep"))
-    counts = {count.split: count.files for count in count_splits(found.records)}
+    index = index_data(root, IndexOptions(split="keep"))
+    counts = {count.split: count.files for count in count_splits(index.records)}
     assert counts == {"train": 14, "val": 2, "test": 3, "all": 19}
-    assert "the given split has no val part: 2 of the 16 train files were taken, by group" in found.notes
-    assert found.notes[-1] == (
+    assert "the given split has no val part: 2 of the 16 train files were taken, by group" in index.notes
+    assert index.notes[-1] == (
         "WARNING: the given split: 1 of 3 (33.3 %) test files have a copy of the same film in training; "
         "1 of 3 (33.3 %) share their group (patient or film); 1 of 3 test films and 1 of 3 test groups are "
         "affected. Scores on this test split are not honest"
     )
 
 
-def test_a_kept_split_with_a_val_and_without_leaks(tmp_path: Path) -> None:
+def test_a_kept_split_without_leaks_is_unchanged(tmp_path: Path) -> None:
     names = [f"{part}/{label}/{part}.png" for part in ("train", "valid", "test") for label in "ab"]
-    found = index_data(films(tmp_path, *names), IndexOptions(split="keep"))
-    assert [r.split for r in found.records] == ["test", "test", "train", "train", "val", "val"]
-    assert found.notes[-1].startswith("the given split: 0 of 2 (0.0 %) test files have a copy")
+    index = index_data(films(tmp_path, *names), IndexOptions(split="keep"))
+    assert [r.split for r in index.records] == ["test", "test", "train", "train", "val", "val"]
+    assert index.notes[-1].startswith("the given split: 0 of 2 (0.0 %) test files have a copy")
 
 
-def test_a_kept_split_without_train_is_told_of(tmp_path: Path) -> None:
-    found = index_data(films(tmp_path, "test/a/1.png", "test/b/2.png"), IndexOptions(split="keep"))
-    assert "WARNING: the given split has no train part" in found.notes
-    assert {r.split for r in found.records} == {"test"}
+def test_a_kept_split_without_a_train_part_gives_a_warning(tmp_path: Path) -> None:
+    index = index_data(films(tmp_path, "test/a/1.png", "test/b/2.png"), IndexOptions(split="keep"))
+    assert "WARNING: the given split has no train part" in index.notes
+    assert {r.split for r in index.records} == {"test"}
 
 
-def test_no_split_to_keep_is_refused(tmp_path: Path) -> None:
+def test_keeping_a_missing_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"--keep-split, but 16 of 16 files have no split \(a/a0-rotated1.png, .*13 more\)"
     ):
         index_data(many(tmp_path), IndexOptions(split="keep"))
 
 
-def test_a_random_split_tells_what_it_does(made: Synthetic) -> None:
-    found = index_data(made.root, IndexOptions(split="random"))
-    counted = count_leaks(found.records)
+def test_a_random_split_reports_its_leaks(made: Synthetic) -> None:
+    index = index_data(made.root, IndexOptions(split="random"))
+    counted = count_leaks(index.records)
     assert counted.leaked_files > 0.5 * counted.files
-    assert f"{counted.leaked_files} of {counted.files} (" in found.notes[-1]
-    assert found.notes[-1].startswith("WARNING: this random split of files: ")
+    assert f"{counted.leaked_files} of {counted.files} (" in index.notes[-1]
+    assert index.notes[-1].startswith("WARNING: this random split of files: ")
 
 
-def test_too_few_groups_name_the_data(tmp_path: Path) -> None:
+def test_too_few_groups_are_refused_with_the_name_of_the_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"raw: class 'a': 2 groups for 3 splits; expected one or more groups a split"):
         index_data(many(tmp_path / "raw", 2))
 
 
-def test_all_in_one_for_testing_on(made: Synthetic) -> None:
-    found = index_data(made.root, IndexOptions(split="none", copies=False))
-    assert {r.split for r in found.records} == {""}
-    assert len(usable(found.records)) == made.files
-    assert found.notes == ()
+def test_without_a_split_all_files_are_for_testing(made: Synthetic) -> None:
+    index = index_data(made.root, IndexOptions(split="none", copies=False))
+    assert {r.split for r in index.records} == {""}
+    assert len(usable(index.records)) == made.files
+    assert index.notes == ()
 
 
-def test_unknown_way_to_split_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="split: 'folds'; expected one of grouped, keep, random"):
         index_data(tmp_path, IndexOptions(split="folds"))
 
@@ -243,7 +243,7 @@ def test_several_folders_with_a_root_are_refused(tmp_path: Path) -> None:
         index_data([tmp_path / "x", tmp_path / "y"], IndexOptions(root="."))
 
 
-def test_nothing_readable_is_refused(tmp_path: Path) -> None:
+def test_data_without_a_readable_file_are_refused(tmp_path: Path) -> None:
     for path in ("a/1.png", "b/2.png"):
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).touch()
@@ -251,7 +251,7 @@ def test_nothing_readable_is_refused(tmp_path: Path) -> None:
         index_data(tmp_path)
 
 
-def test_one_readable_class_is_refused(tmp_path: Path) -> None:
+def test_data_with_one_readable_class_are_refused(tmp_path: Path) -> None:
     films(tmp_path, "a/1.png", "a/2.png")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "3.png").touch()
@@ -259,10 +259,10 @@ def test_one_readable_class_is_refused(tmp_path: Path) -> None:
         index_data(tmp_path)
 
 
-def test_a_manifest_with_other_rows_is_kept(tmp_path: Path) -> None:
-    found, out = index_data(many(tmp_path / "raw")), tmp_path / "manifest.csv"
-    write_index(out, found)
-    write_index(out, found)
+def test_a_manifest_with_other_rows_is_not_overwritten(tmp_path: Path) -> None:
+    index, out = index_data(many(tmp_path / "raw")), tmp_path / "manifest.csv"
+    write_index(out, index)
+    write_index(out, index)
     other = index_data(tmp_path / "raw", IndexOptions(seed=1))
     with pytest.raises(OutputError, match=r"manifest\.csv: exists with other rows; choose another --out, or give"):
         write_index(out, other)
@@ -272,16 +272,16 @@ def test_a_manifest_with_other_rows_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_real_forearms_are_grouped_by_film_without_crossing_patients(shared_data: Path, tmp_path: Path) -> None:
-    """Every twelfth copy and all originals: groups made from names must lie within one patient each."""
+    """Index all originals and every twelfth copy: each group must belong to one patient."""
     with (shared_data / "forearm" / "patients.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for n, row in enumerate(csv.DictReader(file)) if n % 12 == 0 or "rotated" not in row["path"]]
     text = "".join(f"{row['path']},{row['label']}\n" for row in rows)
     (tmp_path / "sample.csv").write_text("path,label\n" + text)
-    found = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm"))
+    index = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm"))
     stems = {row["path"]: (row["stem"], row["patient"]) for row in rows}
     groups: dict[str, set[str]] = {}
     homes: dict[str, set[str]] = {}
-    for record in found.records:
+    for record in index.records:
         stem, patient = stems[record.path]
         groups.setdefault(record.group, set()).add(patient)
         homes.setdefault(stem, set()).add(record.group)
@@ -296,9 +296,9 @@ def test_real_truncated_files_are_left_out(shared_data: Path, tmp_path: Path) ->
     broken = sorted((shared_data / "fracatlas_hand" / "fractured").glob("*.jpg"))[:3]
     rows += "".join(f"fractured/{path.name},broken\n" for path in broken)
     (tmp_path / "sample.csv").write_text("path,label\n" + rows)
-    found = index_data(
+    index = index_data(
         tmp_path / "sample.csv", IndexOptions(root=shared_data / "fracatlas_hand", fractions=(0.5, 0, 0.5))
     )
-    bad = [r for r in found.records if r.status != "ok"]
+    bad = [r for r in index.records if r.status != "ok"]
     assert [r.path for r in bad] == names[:3]
     assert all("truncated" in r.status for r in bad)

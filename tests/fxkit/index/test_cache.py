@@ -1,4 +1,4 @@
-"""The cache file: what goes in comes out, after a stop and in other runs."""
+"""The cache file returns what was stored, also in later runs and after a stop."""
 
 import sqlite3
 from collections.abc import Callable
@@ -30,13 +30,13 @@ def features(films: Films) -> Features:
     return features_of(films(0))
 
 
-def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
-    place = tmp_path / "new" / "m.cache"
-    with open_store(place) as store:
+def test_stored_readings_features_and_evidence_are_returned(tmp_path: Path, features: Features) -> None:
+    path = tmp_path / "new" / "m.cache"
+    with open_store(path) as store:
         store.add_file("a/Röntgen.png", "12 34 56", READ, features)
         store.add_file("a/bad.png", "0 1 2", Reading("", 0, 0, "zero bytes long"), None)
         store.add_evidence({("aa", "bb"): SEEN, ("aa", "cc"): None})
-    with open_store(place) as store:
+    with open_store(path) as store:
         assert store.readings() == {
             "a/Röntgen.png": ("12 34 56", READ),
             "a/bad.png": ("0 1 2", Reading("", 0, 0, "zero bytes long")),
@@ -53,18 +53,18 @@ def test_what_goes_in_comes_out(tmp_path: Path, features: Features) -> None:
         assert store.evidence([("aa", "bb"), ("aa", "cc"), ("bb", "cc")]) == {("aa", "bb"): SEEN, ("aa", "cc"): None}
 
 
-def test_the_figures_of_the_last_data_are_kept(tmp_path: Path) -> None:
+def test_only_the_figures_of_the_last_data_are_kept(tmp_path: Path) -> None:
     with open_store(tmp_path / "m.cache") as store:
         store.keep_figures("first", [1])
         store.keep_figures("second", [{"value": 1 / 3, "low": float("nan")}])
     with open_store(tmp_path / "m.cache") as store:
         assert store.figures("first") is None
-        (found,) = store.figures("second")
-        assert found["value"] == 1 / 3
-        assert np.isnan(found["low"])
+        (figure,) = store.figures("second")
+        assert figure["value"] == 1 / 3
+        assert np.isnan(figure["low"])
 
 
-def test_the_candidates_of_the_last_films_are_kept_at_each_stage(tmp_path: Path) -> None:
+def test_only_the_last_candidates_of_each_stage_are_kept(tmp_path: Path) -> None:
     with open_store(tmp_path / "m.cache") as store:
         store.keep_candidates("all first", [(0, 1, 2.5)])
         store.keep_candidates("lone first", [(0, 2, 1.5)])
@@ -77,7 +77,7 @@ def test_the_candidates_of_the_last_films_are_kept_at_each_stage(tmp_path: Path)
         assert store.candidates("all none") == []
 
 
-def test_a_film_without_points_is_kept(features: Features) -> None:
+def test_a_film_without_keypoints_is_stored(features: Features) -> None:
     blank = features_of(np.zeros((50, 50), np.uint8))
     with open_store(None) as store:
         store.add_file("a.png", "", READ, blank)
@@ -100,7 +100,7 @@ def test_a_stopped_run_keeps_what_was_committed(tmp_path: Path, features: Featur
         assert store.known() == {"aa"}
 
 
-def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_of_another_format_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(tmp_path / "m.cache") as store:
         store.add_file("a.png", "1", READ, None)
     monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
@@ -118,14 +118,14 @@ def test_a_file_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyte
 def test_a_new_version_of_an_algorithm_empties_its_own_table(
     tmp_path: Path, features: Features, monkeypatch: pytest.MonkeyPatch, table: str | None, emptied: set[str]
 ) -> None:
-    place = tmp_path / "m.cache"
-    with open_store(place) as store:
+    path = tmp_path / "m.cache"
+    with open_store(path) as store:
         store.add_file("a.png", "1", READ, features)
         store.add_evidence({("aa", "bb"): SEEN})
         store.keep_candidates("all films", [(0, 1, 2.5)])
     if table:
         monkeypatch.setitem(module.VERSIONS, table, (*module.VERSIONS[table][:-1], 99))
-    with open_store(place) as store:
+    with open_store(path) as store:
         kept = {
             "features": store.known() == {"aa"},
             "evidence": bool(store.evidence([("aa", "bb")])),
@@ -135,53 +135,53 @@ def test_a_new_version_of_an_algorithm_empties_its_own_table(
     assert {name for name, is_kept in kept.items() if not is_kept} == emptied
 
 
-def test_a_cache_from_before_versions_were_kept_is_used(tmp_path: Path, features: Features) -> None:
-    place = tmp_path / "m.cache"
-    with open_store(place) as store:
+def test_a_cache_without_versions_is_used(tmp_path: Path, features: Features) -> None:
+    path = tmp_path / "m.cache"
+    with open_store(path) as store:
         store.add_file("a.png", "1", READ, features)
         store.add_evidence({("aa", "bb"): SEEN})
-    with closing(sqlite3.connect(place)) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.executescript("DROP TABLE versions")
-    with open_store(place) as store:
+    with open_store(path) as store:
         assert store.known() == {"aa"}
         assert store.evidence([("aa", "bb")]) == {("aa", "bb"): SEEN}
 
 
-def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
-    place = tmp_path / "manifest.csv"
-    place.write_text("path,label\n" * 100)
+def test_a_file_that_is_not_a_cache_is_left_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text("path,label\n" * 100)
     text = r"manifest\.csv: not a cache of fxkit; it was left unchanged; give the name of a new file"
-    with pytest.raises(DataError, match=text), open_store(place):
+    with pytest.raises(DataError, match=text), open_store(path):
         pass
-    assert place.read_text() == "path,label\n" * 100
+    assert path.read_text() == "path,label\n" * 100
 
 
-def test_a_cache_that_is_damaged_is_told_of(tmp_path: Path) -> None:
-    place = tmp_path / "m.cache"
-    with open_store(place):
+def test_a_damaged_cache_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.cache"
+    with open_store(path):
         pass
-    place.write_bytes(place.read_bytes()[:3000].ljust(9000, b"x"))
+    path.write_bytes(path.read_bytes()[:3000].ljust(9000, b"x"))
     with pytest.raises(DataError, match=r"m\.cache: cannot be used as a cache \(.+\); delete it, or give"):  # noqa: SIM117
-        with open_store(place) as store:
+        with open_store(path) as store:
             store.readings()
 
 
-def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for place in (tmp_path, tmp_path / "file" / "m.cache"):
-        with pytest.raises(DataError, match=r"cannot be used as a cache \(.+\); delete it, or give"), open_store(place):
+    for path in (tmp_path, tmp_path / "file" / "m.cache"):
+        with pytest.raises(DataError, match=r"cannot be used as a cache \(.+\); delete it, or give"), open_store(path):
             pass
 
 
 @pytest.mark.parametrize("version", [0, module.FORMAT, 77])
-def test_another_program_s_database_is_refused(tmp_path: Path, version: int) -> None:
-    place = tmp_path / "other.db"
-    with closing(sqlite3.connect(place)) as database:
+def test_a_database_of_another_program_is_refused(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as database:
         database.executescript(f"PRAGMA journal_mode = WAL; CREATE TABLE files (x); PRAGMA user_version = {version};")
-        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-        with pytest.raises(DataError, match=r"other\.db: not a cache of fxkit"), open_store(place):
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+        with pytest.raises(DataError, match=r"other\.db: not a cache of fxkit"), open_store(path):
             pass
-        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_an_empty_file_becomes_a_cache(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Copies under scrambled names, in real files: all are found, nothing else is, and a second run compares nothing."""
+"""Find copies under uninformative names: all copies, nothing else, and no comparison in a second run."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -32,20 +32,20 @@ COPIES: tuple[Callable[[Film], Film], ...] = (
 
 @pytest.fixture
 def scrambled(films: Films, tmp_path: Path) -> tuple[Path, dict[str, int]]:
-    """Six films and four copies of each, under names that tell nothing; of each name the film."""
-    owner = {f"{(31 * n) % 97:03d}.png": n // len(COPIES) for n in range(6 * len(COPIES))}
-    for n, (name, film) in enumerate(owner.items()):
+    """Write six films and four copies of each under uninformative names; return name -> number of the film."""
+    film_of = {f"{(31 * n) % 97:03d}.png": n // len(COPIES) for n in range(6 * len(COPIES))}
+    for n, (name, film) in enumerate(film_of.items()):
         copy = COPIES[n % len(COPIES)](films(100 + film))
         write_image(tmp_path / "films" / name, np.ascontiguousarray(copy))
-    return tmp_path / "films", owner
+    return tmp_path / "films", film_of
 
 
 @contextmanager
-def opened(folder: Path, owner: dict[str, int]) -> Iterator[tuple[Store, dict[str, int]]]:
-    """Open the store beside a folder and read its films; of each hash the film."""
+def opened(folder: Path, film_of: dict[str, int]) -> Iterator[tuple[Store, dict[str, int]]]:
+    """Open the cache beside a folder and read its films; return SHA-256 -> number of the film."""
     with open_store(folder.parent / "m.cache") as store:
-        read = read_files(store, folder, list(owner), 10**6)
-        yield store, {reading.sha256: owner[name] for name, reading in zip(owner, read, strict=True)}
+        read = read_files(store, folder, list(film_of), 10**6)
+        yield store, {reading.sha256: film_of[name] for name, reading in zip(film_of, read, strict=True)}
 
 
 def sets(copies: Copies) -> set[frozenset[str]]:
@@ -55,23 +55,23 @@ def sets(copies: Copies) -> set[frozenset[str]]:
     return {frozenset(found) for found in names.values()}
 
 
-def by_film(owner: dict[str, int]) -> set[frozenset[str]]:
-    return {frozenset(name for name, film in owner.items() if film == wanted) for wanted in set(owner.values())}
+def by_film(film_of: dict[str, int]) -> set[frozenset[str]]:
+    return {frozenset(name for name, film in film_of.items() if film == wanted) for wanted in set(film_of.values())}
 
 
-def test_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]]) -> None:
+def test_all_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]]) -> None:
     seen: list[tuple[int, int]] = []
-    with opened(*scrambled) as (store, owner):
-        found = find_copies(store, owner, progress=lambda done, total: seen.append((done, total)))
-    assert sets(found) == by_film(owner)
+    with opened(*scrambled) as (store, film_of):
+        found = find_copies(store, film_of, progress=lambda done, total: seen.append((done, total)))
+    assert sets(found) == by_film(film_of)
     joined = [link for link in found.links if link.joined]
-    assert len(joined) == len(owner) - 6
-    assert all(owner[link.first] == owner[link.second] for link in joined)
+    assert len(joined) == len(film_of) - 6
+    assert all(film_of[link.first] == film_of[link.second] for link in joined)
     assert [link.score for link in found.links] == sorted(link.score for link in found.links)
     assert all(done <= total for done, total in seen)
 
 
-def test_small_made_films_of_one_generator_and_other_patients_stay_apart(tmp_path: Path) -> None:
+def test_small_synthetic_films_of_different_patients_stay_apart(tmp_path: Path) -> None:
     made = synth(tmp_path / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96, seed=3))
     rows = list(csv.DictReader((made.root / "truth.csv").open(newline="")))
     with opened(made.root, {row["path"]: int(row["patient"][1:]) for row in rows}) as (store, patient):
@@ -82,8 +82,8 @@ def test_small_made_films_of_one_generator_and_other_patients_stay_apart(tmp_pat
 
 
 def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(*scrambled) as (store, owner):
-        first = find_copies(store, owner)
+    with opened(*scrambled) as (store, film_of):
+        first = find_copies(store, film_of)
     calls: list[tuple[Features, Features]] = []
     compare = module.compare_films
     monkeypatch.setattr(module, "compare_films", lambda a, b: calls.append((a, b)) or compare(a, b))
@@ -96,80 +96,80 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
         return candidates(films, *args)
 
     monkeypatch.setattr(module, "find_candidates", count)
-    with opened(*scrambled) as (store, owner):
-        assert find_copies(store, owner) == first
+    with opened(*scrambled) as (store, film_of):
+        assert find_copies(store, film_of) == first
         assert not calls
         assert not counted
-        fewer = sorted(owner)[1:]
+        fewer = sorted(film_of)[1:]
         assert set(find_copies(store, fewer).groups) == set(fewer)
         assert counted == [len(fewer)]
         calls.clear()
     with open_store(None) as fresh:
         read_files(fresh, scrambled[0], list(scrambled[1]), 10**6)
-        compare_pairs(fresh, [(min(owner), max(owner))])
+        compare_pairs(fresh, [(min(film_of), max(film_of))])
     assert len(calls) == 1
 
 
 def test_an_original_is_found_among_copies_that_share_the_votes(
     scrambled: tuple[Path, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With no candidate in the first round, a lone film is compared with a few films of each large group."""
+    """A film without candidates in the first round is compared with a few films of each large group."""
     candidates = module.find_candidates
-    with opened(*scrambled) as (store, owner):
-        names = sorted(owner)
-        original = names.index(next(name for name, film in owner.items() if film == 0))
+    with opened(*scrambled) as (store, film_of):
+        names = sorted(film_of)
+        original = names.index(next(name for name, film in film_of.items() if film == 0))
 
         def without(found: Iterable[NDArray[np.uint8]], threads: int, asking: Any) -> list[tuple[int, int, float]]:
             pairs = candidates(found, threads, asking)
             return pairs if asking else [pair for pair in pairs if original not in pair[:2]]
 
         monkeypatch.setattr(module, "find_candidates", without)
-        assert sets(find_copies(store, owner)) == by_film(owner)
+        assert sets(find_copies(store, film_of)) == by_film(film_of)
         monkeypatch.setattr(module, "TURNS", 0)
-        assert frozenset([names[original]]) in sets(find_copies(store, owner))
+        assert frozenset([names[original]]) in sets(find_copies(store, film_of))
 
 
-def test_processes_find_the_same(scrambled: tuple[Path, dict[str, int]]) -> None:
-    with opened(*scrambled) as (store, owner):
-        first = find_copies(store, owner)
+def test_two_processes_find_the_same_copies(scrambled: tuple[Path, dict[str, int]]) -> None:
+    with opened(*scrambled) as (store, film_of):
+        first = find_copies(store, film_of)
     (scrambled[0].parent / "m.cache").unlink()
-    with opened(*scrambled) as (store, owner):
-        assert find_copies(store, owner, jobs=2) == first
+    with opened(*scrambled) as (store, film_of):
+        assert find_copies(store, film_of, jobs=2) == first
 
 
 def test_a_rejected_pair_is_kept_apart(scrambled: tuple[Path, dict[str, int]]) -> None:
-    with opened(*scrambled) as (store, owner):
-        one, other = sorted(name for name, film in owner.items() if film == 0)[:2]
-        found = find_copies(store, owner, Verdicts(rejected=((other, one),)))
+    with opened(*scrambled) as (store, film_of):
+        one, other = sorted(name for name, film in film_of.items() if film == 0)[:2]
+        found = find_copies(store, film_of, Verdicts(rejected=((other, one),)))
     assert found.groups[one] != found.groups[other]
-    assert {name for name, film in owner.items() if film == 0} == {
+    assert {name for name, film in film_of.items() if film == 0} == {
         name for name, group in found.groups.items() if group in (found.groups[one], found.groups[other])
     }
 
 
-def test_films_that_the_store_does_not_know_are_left_out(scrambled: tuple[Path, dict[str, int]]) -> None:
-    with opened(*scrambled) as (store, owner):
-        assert set(find_copies(store, [*owner, "gone", ""]).groups) == set(owner)
+def test_files_without_features_are_left_out(scrambled: tuple[Path, dict[str, int]]) -> None:
+    with opened(*scrambled) as (store, film_of):
+        assert set(find_copies(store, [*film_of, "gone", ""]).groups) == set(film_of)
         assert find_copies(store, []) == Copies({}, ())
 
 
 HASHES = {"a/1.png": "aa", "a/2, left.png": "bb", "a/bad.png": ""}
 
 
-def test_pairs_of_paths_become_pairs_of_hashes(tmp_path: Path) -> None:
+def test_verdicts_are_read_as_pairs_of_hashes(tmp_path: Path) -> None:
     place = tmp_path / "accept.csv"
     place.write_text('first,second\n"a/1.png","a/2, left.png"\n', encoding="utf-8-sig")
     assert read_verdicts(place, HASHES) == (("aa", "bb"),)
 
 
-def test_no_file_and_no_rows_are_no_verdicts(tmp_path: Path) -> None:
+def test_a_missing_or_empty_file_gives_no_verdicts(tmp_path: Path) -> None:
     assert read_verdicts(None, HASHES) == ()
     (tmp_path / "none.csv").write_text("first,second\n")
     assert read_verdicts(tmp_path / "none.csv", HASHES) == ()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("first,second\na/1.png,a/gone.png\n", "row 2: second 'a/gone.png' is not a readable film of this data set"),
         ("first,second\na/bad.png,a/1.png\n", "row 2: first 'a/bad.png' is not a readable film of this data set"),
@@ -180,15 +180,15 @@ def test_no_file_and_no_rows_are_no_verdicts(tmp_path: Path) -> None:
         ("first,second\na/1.png\n", "row 2: second '' is not a readable film"),
     ],
 )
-def test_wrong_rows_are_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_wrong_rows_of_verdicts_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "reject.csv").write_text(text)
     with pytest.raises(DataError) as refused:
         read_verdicts(tmp_path / "reject.csv", HASHES)
-    assert str(refused.value).startswith(f"{tmp_path / 'reject.csv'}, {told}")
+    assert str(refused.value).startswith(f"{tmp_path / 'reject.csv'}, {message}")
     assert str(refused.value).endswith("with paths as they stand in the manifest")
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    told = r"gone\.csv: cannot be read \(No such file or directory\); expected a CSV file of pairs"
-    with pytest.raises(DataError, match=told):
+def test_a_missing_file_of_verdicts_is_refused(tmp_path: Path) -> None:
+    message = r"gone\.csv: cannot be read \(No such file or directory\); expected a CSV file of pairs"
+    with pytest.raises(DataError, match=message):
         read_verdicts(tmp_path / "gone.csv", HASHES)

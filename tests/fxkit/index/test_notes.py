@@ -1,4 +1,4 @@
-"""What is told of copies by pixels, and nothing where there is nothing to tell."""
+"""Notes on copies by pixels; no notes if everything agrees."""
 
 from fxkit.data.manifest import Record
 from fxkit.index.find_copies import NO_COPIES, Copies
@@ -7,7 +7,7 @@ from fxkit.index.scan import ScannedFile
 
 
 def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -> list[str]:
-    """Tell of files given as path, patient, SHA-256 and the group that pixels tell."""
+    """Return the notes on files, each given as path, patient, SHA-256 and group by pixels."""
     records = [
         Record(
             path=path,
@@ -29,13 +29,13 @@ def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -
     return copy_notes(records, files, Copies(groups, ()) if copies is None else copies)
 
 
-def test_copies_under_other_names_are_told_of() -> None:
+def test_copies_with_different_names_give_a_note() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/7.png", "", "bb", "aa"), ("a/3.png", "", "cc", "cc")]) == [
         "2 films with different names are copies by their pixels, in 1 sets: a/1 = a/7"
     ]
 
 
-def test_copies_of_other_patients_are_warned_of() -> None:
+def test_copies_of_different_patients_give_a_warning() -> None:
     _, note = notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "p2", "bb", "aa")])
     assert note == (
         "WARNING: 1 sets of copies by pixels have different patients: a/1 = a/7 (p1, p2); each set stays in one group; "
@@ -43,23 +43,23 @@ def test_copies_of_other_patients_are_warned_of() -> None:
     )
 
 
-def test_an_unknown_patient_is_no_other() -> None:
+def test_an_unknown_patient_contradicts_nothing() -> None:
     assert len(notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "", "bb", "aa")])) == 1
 
 
-def test_copies_under_other_classes_are_warned_of() -> None:
+def test_copies_of_different_classes_give_a_warning() -> None:
     _, note = notes([("a/1.png", "", "aa", "aa"), ("b/1.png", "", "bb", "aa")])
     assert note.startswith("WARNING: 1 sets of copies by pixels have different classes: a/1 = b/1 (a, b)")
     assert "correct the column label, or reject the pair" in note
 
 
-def test_names_that_pixels_do_not_bear_out_are_told_of() -> None:
+def test_copies_by_name_only_give_a_note() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/1-rotated1.png", "", "bb", "bb")]) == [
         "1 films have files that are copies by name but not by their pixels: a/1; they stay together"
     ]
 
 
-def test_nothing_is_told_where_all_agree() -> None:
+def test_no_notes_if_names_and_pixels_agree() -> None:
     same = [("a/1.png", "p", "aa", "aa"), ("a/1-rotated1.png", "p", "bb", "aa"), ("a/1-rotated2.png", "p", "", "")]
     assert notes(same) == []
     assert notes([("a/1.png", "", "aa", ""), ("a/1-rotated1.png", "", "bb", "")], NO_COPIES) == []

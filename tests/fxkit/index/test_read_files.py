@@ -1,4 +1,4 @@
-"""Files are read once: again only when they changed."""
+"""Files are read once, and again only when they have changed."""
 
 import hashlib
 import os
@@ -27,16 +27,16 @@ def folder(root: Path) -> list[str]:
     return ["0.png", "1.png", "2.png", "bad.png", "gone.png"]
 
 
-def test_each_reading_tells_bytes_size_and_status(tmp_path: Path) -> None:
+def test_a_reading_has_the_hash_the_size_and_the_status(tmp_path: Path) -> None:
     paths, seen = folder(tmp_path), []
     with open_store(None) as store:
-        found = read_files(store, tmp_path, paths, LIMIT, progress=lambda done, total: seen.append((done, total)))
-        assert store.known() == {reading.sha256 for reading in found[:3]}
-    assert found[1].sha256 == hashlib.sha256((tmp_path / "1.png").read_bytes()).hexdigest()
-    assert (found[1].width, found[1].height, found[1].status) == (30, 20, "ok")
-    assert [reading.sha256 for reading in found[3:]] == ["", ""]
-    assert found[3].status.startswith("not an image; expected PNG")
-    assert found[4].status == "cannot be read (No such file or directory)"
+        readings = read_files(store, tmp_path, paths, LIMIT, progress=lambda done, total: seen.append((done, total)))
+        assert store.known() == {reading.sha256 for reading in readings[:3]}
+    assert readings[1].sha256 == hashlib.sha256((tmp_path / "1.png").read_bytes()).hexdigest()
+    assert (readings[1].width, readings[1].height, readings[1].status) == (30, 20, "ok")
+    assert [reading.sha256 for reading in readings[3:]] == ["", ""]
+    assert readings[3].status.startswith("not an image; expected PNG")
+    assert readings[4].status == "cannot be read (No such file or directory)"
     assert seen == [(n, 5) for n in range(1, 6)]
 
 
@@ -70,7 +70,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert (second[4].width, second[4].status) == (8, "ok")
 
 
-def test_another_limit_reads_anew(tmp_path: Path) -> None:
+def test_another_pixel_limit_reads_files_again(tmp_path: Path) -> None:
     paths = folder(tmp_path)[:1]
     with open_store(None) as store:
         (refused,) = read_files(store, tmp_path, paths, 100)
@@ -79,7 +79,7 @@ def test_another_limit_reads_anew(tmp_path: Path) -> None:
     assert read.status == "ok"
 
 
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_continues_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = folder(tmp_path / "films")[:3]
     monkeypatch.setattr(module, "COMMIT_EVERY", 1)
 
@@ -96,14 +96,14 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.
     assert seen == [2, 3]
 
 
-def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+def test_a_worker_that_does_not_see_the_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         WorkerError, match=r"films: worker .* does not see this folder; all machines of a cluster must share"
     ):
         read_file(tmp_path / "films", "a.png", LIMIT)
 
 
-def test_a_file_in_the_place_of_another_is_read_again(tmp_path: Path) -> None:
+def test_a_file_that_replaces_another_is_read_again(tmp_path: Path) -> None:
     paths = folder(tmp_path)[:2]
     with open_store(None) as store:
         first = read_files(store, tmp_path, paths, LIMIT)

@@ -1,4 +1,4 @@
-"""The three layouts, and what is none of them."""
+"""Scan the three layouts, and refuse everything else."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from fxkit.index.scan import ScannedFile, film_path, scan, scan_roots
 
 
 def touch(root: Path, *paths: str) -> Path:
-    """Files are not read by scan: empty ones do."""
+    """Create empty files; scan does not read them."""
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).touch()
@@ -23,13 +23,13 @@ def table(root: Path, text: str, name: str = "films.csv") -> Path:
     return root / name
 
 
-def test_class_folders_nested_deeper(tmp_path: Path) -> None:
+def test_class_folders_may_have_subfolders(tmp_path: Path) -> None:
     scanned = scan(touch(tmp_path, "broken/1.png", "whole/a/b/2.jpg", "readme.txt", "whole/.hidden"))
     assert scanned.files == (ScannedFile("broken/1.png", "broken"), ScannedFile("whole/a/b/2.jpg", "whole"))
     assert scanned.notes == ()
 
 
-def test_files_of_other_names_in_class_folders_are_told_of(tmp_path: Path) -> None:
+def test_files_without_an_image_extension_give_a_note(tmp_path: Path) -> None:
     others = [f"a/IM{n}" for n in range(4)]
     root = touch(tmp_path, "train/a/1.png", "train/b/2.png", "train/truth.csv", *(f"train/{name}" for name in others))
     assert scan(root).notes == (
@@ -39,7 +39,7 @@ def test_files_of_other_names_in_class_folders_are_told_of(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("top", ["", "train/"])
-def test_the_same_folders_in_each_class_folder_may_be_the_classes(tmp_path: Path, top: str) -> None:
+def test_equal_folders_in_all_class_folders_give_a_warning(tmp_path: Path, top: str) -> None:
     root = touch(tmp_path, *(f"{top}site{site}/{label}/1.png" for site in "AB" for label in ("whole", "broken")))
     (note,) = scan(root).notes
     assert note.startswith("WARNING: each class folder (siteA, siteB) holds the folders broken, whole: are these the")
@@ -50,12 +50,12 @@ def test_the_same_folders_in_each_class_folder_may_be_the_classes(tmp_path: Path
     ("word", "split"),
     [("training", "train"), ("Train", "train"), ("VALID", "val"), ("validation", "val"), ("testing", "test")],
 )
-def test_split_folders(tmp_path: Path, word: str, split: str) -> None:
+def test_split_folders_are_recognised(tmp_path: Path, word: str, split: str) -> None:
     scanned = scan(touch(tmp_path, f"{word}/a/1.png", f"{word}/b/2.png"))
     assert [(file.label, file.split) for file in scanned.files] == [("a", split), ("b", split)]
 
 
-def test_files_outside_of_class_folders_are_told_of(tmp_path: Path) -> None:
+def test_files_outside_of_class_folders_give_a_note(tmp_path: Path) -> None:
     notes = scan(touch(tmp_path, "0.png", "a/1.png", "b/2.png")).notes
     assert notes == ("1 images lie outside the class folders and are left out: 0.png",)
     notes = scan(
@@ -90,31 +90,31 @@ def test_a_root_for_a_folder_is_refused(tmp_path: Path) -> None:
         scan(tmp_path, root=tmp_path)
 
 
-def test_csv_with_all_columns_a_bom_and_more(tmp_path: Path) -> None:
+def test_a_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path) -> None:
     text = "\ufeffPath, label,split,patient,site,note\nx/1.png,a,Training,p1,s1,hello\r\n\nx/2.png,b,test,,,\n"
     scanned = scan(table(tmp_path, text))
     assert scanned.root == tmp_path
     assert scanned.files == (ScannedFile("x/1.png", "a", "train", "p1", "s1"), ScannedFile("x/2.png", "b", "test"))
 
 
-def test_csv_paths_may_name_the_split(tmp_path: Path) -> None:
+def test_paths_in_a_csv_may_name_the_split(tmp_path: Path) -> None:
     scanned = scan(table(tmp_path, "path,label\ntesting/a/1.png,a\nb/2.png,b\n"))
     assert {file.path: file.split for file in scanned.files} == {"testing/a/1.png": "test", "b/2.png": ""}
 
 
-def test_csv_paths_relative_to_a_root(tmp_path: Path) -> None:
+def test_paths_in_a_csv_are_relative_to_the_root(tmp_path: Path) -> None:
     data = table(tmp_path / "tables", "path,label\n./1.png,a\nx/../2.png,b\n")
     scanned = scan(data, touch(tmp_path / "images", "1.png"))
     assert scanned.root == tmp_path / "images"
     assert [file.path for file in scanned.files] == ["1.png", "2.png"]
 
 
-def test_csv_absolute_and_windows_paths_inside_the_root(tmp_path: Path) -> None:
+def test_a_csv_may_have_absolute_and_windows_paths(tmp_path: Path) -> None:
     scanned = scan(table(tmp_path, f"path,label\n{tmp_path}/a/1.png,a\nb\\2.png,b\n"))
     assert [file.path for file in scanned.files] == ["a/1.png", "b/2.png"]
 
 
-def test_a_row_given_twice_counts_once(tmp_path: Path) -> None:
+def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
     scanned = scan(table(tmp_path, "path,label\n1.png,a\n2.png,b\n./1.png,a\n"))
     assert len(scanned.files) == 2
     assert scanned.notes[0].endswith("films.csv: 1 rows repeat an earlier row and are ignored")
@@ -125,9 +125,9 @@ def test_a_row_given_twice_counts_once(tmp_path: Path) -> None:
     [
         ("path;label\n1.png;a\n", "separated by semicolons; save the file with commas"),
         ("path\tlabel\n1.png\ta\n", "separated by tabs; save the file with commas"),
-        ("file,label\n1.png,a\n", "no column 'path'; its first line is: file, label; expected"),
+        ("file,label\n1.png,a\n", "no column 'path'; the first line is: file, label; expected"),
         ("path,class\n1.png,a\n", "no column 'label'"),
-        ("", "no column 'path'; its first line is: nothing"),
+        ("", "no column 'path'; the first line is: nothing"),
         ("path,label\n", "no rows; expected"),
         ("path,label\n1.png,\n", "row 2: no label; fill it in or delete the row"),
         ("path,label\n,a\n", "row 2: no path; fill it in"),
@@ -161,7 +161,7 @@ def test_a_missing_root_is_refused(tmp_path: Path) -> None:
         scan(table(tmp_path, "path,label\n1.png,a\n"), tmp_path / "gone")
 
 
-def test_a_folder_that_cannot_be_listed_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_gives_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a/1.png", "b/2.png", "b/locked/3.png")
     scandir = os.scandir
 
@@ -184,7 +184,7 @@ def site(root: Path, *paths: str) -> Path:
     return root
 
 
-def test_paths_lie_below_the_folder_of_both_and_sites_are_named_like_theirs(tmp_path: Path) -> None:
+def test_paths_of_several_sites_start_at_their_common_folder(tmp_path: Path) -> None:
     east, west = site(tmp_path / "east"), site(tmp_path / "more" / "west", "train/a/1.png", "test/b/1.png")
     scanned = scan_roots([west, east])
     assert scanned == scan_roots([east, west])
@@ -198,7 +198,7 @@ def test_paths_lie_below_the_folder_of_both_and_sites_are_named_like_theirs(tmp_
     assert [film_path(file) for file in scanned.files][2:] == ["more/west/b/1.png", "more/west/a/1.png"]
 
 
-def test_notes_name_their_site_and_other_classes_are_told_of(tmp_path: Path) -> None:
+def test_notes_name_their_site_and_different_classes_give_a_warning(tmp_path: Path) -> None:
     east, west = site(tmp_path / "east"), site(tmp_path / "west", "A/1.png", "b/2.png", "stray.png")
     assert scan_roots([east, west]).notes == (
         "west: 1 images lie outside the class folders and are left out: stray.png",
@@ -206,7 +206,7 @@ def test_notes_name_their_site_and_other_classes_are_told_of(tmp_path: Path) -> 
     )
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_site_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("path,label\n")
     with pytest.raises(
         DataError, match=r"films\.csv: not a folder; of several data sets, each must be the folder of one site"
@@ -216,19 +216,19 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         scan_roots([tmp_path / "east", tmp_path / "gone"])
 
 
-def test_equal_names_are_refused(tmp_path: Path) -> None:
+def test_sites_with_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"2/x: folders with the same name 'x'; expected a different name for each site; rename"
     ):
         scan_roots([site(tmp_path / "1" / "x"), site(tmp_path / "2" / "x")])
 
 
-def test_a_folder_in_another_is_refused(tmp_path: Path) -> None:
+def test_a_site_inside_another_is_refused(tmp_path: Path) -> None:
     site(tmp_path / "east")
     with pytest.raises(DataError, match=r"east/a: lies inside .*east; expected separate folders; leave one"):
         scan_roots([tmp_path / "east", tmp_path / "east" / "a"])
 
 
-def test_folders_that_share_only_the_top_are_refused(tmp_path: Path) -> None:
+def test_sites_without_a_common_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"their only common parent is /; expected sites in one folder; move or link"):
         scan_roots([tmp_path, Path("/usr")])

@@ -1,4 +1,4 @@
-"""Which films are worth comparing: copies first, the same each time."""
+"""Candidates: copies come first, and the result is the same each time."""
 
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ Films = Callable[[int], Film]
 
 
 def descriptors(films: Films) -> list[NDArray[np.uint8]]:
-    """Of eight films, then of turned copies of the first four."""
+    """Return the descriptors of eight films and of turned copies of the first four."""
     originals = [films(seed) for seed in range(8)]
     copies = [np.ascontiguousarray(np.rot90(film)) for film in originals[:4]]
     return [features_of(film).descriptors for film in originals + copies]
 
 
-def test_copies_come_first(films: Films) -> None:
-    found = find_candidates(descriptors(films))
-    assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
-    assert found[3][2] > 2 * found[4][2]
-    assert all(low < high for low, high, _ in found)
-    votes = [weight for *_, weight in found]
+def test_pairs_of_copies_come_first(films: Films) -> None:
+    pairs = find_candidates(descriptors(films))
+    assert {(low, high) for low, high, _ in pairs[:4]} == {(n, n + 8) for n in range(4)}
+    assert pairs[3][2] > 2 * pairs[4][2]
+    assert all(low < high for low, high, _ in pairs)
+    votes = [weight for *_, weight in pairs]
     assert votes == sorted(votes, reverse=True)
 
 
@@ -35,14 +35,14 @@ def test_the_same_films_give_the_same_pairs(films: Films) -> None:
     assert find_candidates(taken) == find_candidates(taken)
 
 
-def test_reduction_learnt_from_the_first_films_serves_the_others(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reduction_learnt_from_some_films_serves_all(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     monkeypatch.setattr(module, "SAMPLE", len(taken[0]) + len(taken[1]))
-    found = find_candidates(own for own in taken)
-    assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
+    pairs = find_candidates(film for film in taken)
+    assert {(low, high) for low, high, _ in pairs[:4]} == {(n, n + 8) for n in range(4)}
 
 
-def test_a_block_at_a_time_gives_the_same(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_blocks_give_the_same_pairs(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     taken.insert(3, np.zeros((0, 128), np.uint8))
     whole = find_candidates(taken)
@@ -51,25 +51,25 @@ def test_a_block_at_a_time_gives_the_same(films: Films, monkeypatch: pytest.Monk
     assert all(3 not in (low, high) for low, high, _ in whole)
 
 
-def test_some_ask_for_the_others_alone(films: Films) -> None:
-    found = find_candidates(descriptors(films), asking=range(8, 12))
-    assert {(low, high) for low, high, _ in found[:4]} == {(n, n + 8) for n in range(4)}
-    assert all(low < 8 <= high for low, high, _ in found)
+def test_asking_films_vote_only_for_other_films(films: Films) -> None:
+    pairs = find_candidates(descriptors(films), asking=range(8, 12))
+    assert {(low, high) for low, high, _ in pairs[:4]} == {(n, n + 8) for n in range(4)}
+    assert all(low < 8 <= high for low, high, _ in pairs)
 
 
-def test_the_strongest_points_alone_vote(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_strongest_keypoints_vote(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
-    strongest = [own[:60] for own in taken]
+    strongest = [film[:60] for film in taken]
     assert find_candidates(taken) != find_candidates(strongest)
     monkeypatch.setattr(module, "VOTING", 60)
     assert find_candidates(taken) == find_candidates(strongest)
 
 
 @pytest.mark.parametrize("count", [0, 1, NEIGHBOURS])
-def test_fewer_points_than_neighbours_give_none(films: Films, count: int) -> None:
+def test_too_few_keypoints_give_no_pairs(films: Films, count: int) -> None:
     few = features_of(films(0)).descriptors[:count]
     assert find_candidates([few, few[:0]]) == []
 
 
-def test_no_films_give_none() -> None:
+def test_no_films_give_no_pairs() -> None:
     assert find_candidates([]) == []

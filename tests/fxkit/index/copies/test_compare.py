@@ -1,4 +1,4 @@
-"""Two films laid on each other: a known map is found again, other films are refused."""
+"""Compare two films: a known map is recovered, and unrelated films are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ Films = Callable[[int], Film]
 def changed(
     film: Film, degrees: float, mirrored: bool, inverted: bool, gamma: float
 ) -> tuple[Film, NDArray[np.float64]]:
-    """Change a film whose longer side is the picture's; return it and the map from the old pixels to the new."""
+    """Change a film; return it and the affine map from the old pixels to the new."""
     h, w = film.shape
     side = 320
     there = np.vstack([cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 0.8), (0, 0, 1)])
@@ -34,21 +34,21 @@ def changed(
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("degrees", [0, 37, 180])
-def test_a_known_map_is_found_again(films: Films, degrees: float, mirrored: bool, inverted: bool) -> None:
+def test_a_known_map_is_recovered(films: Films, degrees: float, mirrored: bool, inverted: bool) -> None:
     film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
     other, there = changed(film, degrees, mirrored, inverted, gamma=0.7)
-    found = compare_films(features_of(film), features_of(other))
-    assert found is not None
-    assert (found.mirrored, found.inverted) == (mirrored, inverted)
+    evidence = compare_films(features_of(film), features_of(other))
+    assert evidence is not None
+    assert (evidence.mirrored, evidence.inverted) == (mirrored, inverted)
     corners = np.array([(20, 20, 1), (236, 20, 1), (236, 300, 1), (20, 300, 1)], float)
-    assert np.abs(corners @ (np.array(found.matrix) - there).T).max() < 1
-    assert found.rank > 0.9
-    assert found.detail > 0.7
-    assert found.overlap > 0.9
-    assert found.points > 20
+    assert np.abs(corners @ (np.array(evidence.matrix) - there).T).max() < 1
+    assert evidence.rank > 0.9
+    assert evidence.detail > 0.7
+    assert evidence.overlap > 0.9
+    assert evidence.points > 20
 
 
-def test_both_ways_lead_to_each_other(films: Films) -> None:
+def test_maps_in_both_directions_are_inverse(films: Films) -> None:
     film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
     one, other = features_of(film), features_of(changed(film, 20, False, False, 1.0)[0])
     there, back = compare_films(one, other), compare_films(other, one)
@@ -58,23 +58,23 @@ def test_both_ways_lead_to_each_other(films: Films) -> None:
     assert np.abs(both @ [160, 160, 1] - [160, 160, 1]).max() < 1
 
 
-def test_a_part_is_known_for_a_part(films: Films) -> None:
+def test_a_crop_is_recognised(films: Films) -> None:
     film = films(3)
-    found = compare_films(features_of(film), features_of(np.ascontiguousarray(film[60:260, 40:200])))
-    assert found is not None
-    assert found.detail > 0.5
-    assert found.overlap > 0.9
-    assert found.enlarged == pytest.approx(SIDE_PX / 200)
+    evidence = compare_films(features_of(film), features_of(np.ascontiguousarray(film[60:260, 40:200])))
+    assert evidence is not None
+    assert evidence.detail > 0.5
+    assert evidence.overlap > 0.9
+    assert evidence.enlarged == pytest.approx(SIDE_PX / 200)
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_other_films_are_refused(films: Films, seed: int) -> None:
-    found = compare_films(features_of(films(0)), features_of(films(seed)))
-    assert found is None or found.detail < 0.4
+def test_unrelated_films_are_refused(films: Films, seed: int) -> None:
+    evidence = compare_films(features_of(films(0)), features_of(films(seed)))
+    assert evidence is None or evidence.detail < 0.4
 
 
 def on_a_plate(film: Film) -> Film:
-    """Lay a small film between the bright edges of a plate, whose clips are where they are on every film."""
+    """Put a small film between the bright edges of a plate with clips in fixed positions."""
     laid = np.full((320, 256), 25, np.uint8)
     laid[130:230, 90:170] = cv2.resize(film, (80, 100), interpolation=cv2.INTER_AREA)
     laid[290:] = 230
@@ -85,27 +85,27 @@ def on_a_plate(film: Film) -> Film:
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
-def test_edges_of_one_plate_do_not_join_films(films: Films, seed: int) -> None:
-    found = compare_films(features_of(on_a_plate(films(0))), features_of(on_a_plate(films(seed))))
-    assert found is None or score(found) < STRONG
+def test_edges_of_a_plate_do_not_join_films(films: Films, seed: int) -> None:
+    evidence = compare_films(features_of(on_a_plate(films(0))), features_of(on_a_plate(films(seed))))
+    assert evidence is None or score(evidence) < STRONG
 
 
-@pytest.mark.parametrize("bottom", [190, 270])  # of its 320 rows: a label over a third of the film, and over most of it
-def test_a_marker_over_much_of_the_film_speaks_for_its_own_place_alone(films: Films, bottom: int) -> None:
+@pytest.mark.parametrize("bottom", [190, 270])  # last row, of 320, of a label over a third or most of the film
+def test_a_large_marker_affects_only_its_own_places(films: Films, bottom: int) -> None:
     film = cv2.resize(films(0), (256, 320), interpolation=cv2.INTER_AREA)
     marked = film.copy()
     marked[90:bottom, 10:246] = 235
     for line in range(165, bottom, 70):
         cv2.putText(marked, "RB07", (40, line), cv2.FONT_HERSHEY_SIMPLEX, 2.2, 20, 6)
-    found = compare_films(features_of(film), features_of(marked))
-    assert found is not None
-    assert found.rank > 0.9
-    assert found.detail > 0.9
-    assert found.agreeing > LEAST_AGREEING
-    assert score(found) > STRONG
+    evidence = compare_films(features_of(film), features_of(marked))
+    assert evidence is not None
+    assert evidence.rank > 0.9
+    assert evidence.detail > 0.9
+    assert evidence.agreeing > LEAST_AGREEING
+    assert score(evidence) > STRONG
 
 
-def test_too_few_points_are_refused(films: Films) -> None:
+def test_too_few_keypoints_are_refused(films: Films) -> None:
     whole = features_of(films(0))
     few = replace(whole, points=whole.points[: LEAST_POINTS - 1], descriptors=whole.descriptors[: LEAST_POINTS - 1])
     blank = features_of(np.zeros((100, 100), np.uint8))
@@ -115,12 +115,12 @@ def test_too_few_points_are_refused(films: Films) -> None:
     assert compare_films(blank, blank) is None
 
 
-def test_films_without_anything_shown_are_refused(films: Films) -> None:
+def test_black_films_are_refused(films: Films) -> None:
     whole = features_of(films(0))
     assert compare_films(whole, replace(whole, picture=np.zeros_like(whole.picture))) is None
 
 
-def test_mirrored_is_told_by_the_map() -> None:
+def test_the_map_shows_whether_a_film_is_mirrored() -> None:
     plain = Evidence(9, 1, 1, 1, 1, 60, 1, False, ((0, -1, 5), (1, 0, 5)), 1)
     assert not plain.mirrored
     assert replace(plain, matrix=((-1, 0, 5), (0, 1, 5))).mirrored

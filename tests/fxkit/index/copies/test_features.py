@@ -1,4 +1,4 @@
-"""Points and descriptors: the same for every copy of a film, none for a blank one."""
+"""Keypoints and descriptors are the same for all copies of a film; a blank film has none."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Films = Callable[[int], Film]
 
 
 def shared(one: Film, other: Film) -> float:
-    """Return the share of the first film's descriptors that have a near twin among the second's."""
+    """Return the fraction of the first film's descriptors that have a close match in the second film."""
     a, b = (features_of(film).descriptors.astype(np.float32) / 255 for film in (one, other))
     return float(((a @ b.T).max(1) > 0.95).mean())
 
@@ -34,27 +34,27 @@ def test_a_changed_film_keeps_its_descriptors(films: Films, change: Callable[[Fi
     assert shared(film, np.ascontiguousarray(change(films(1)))) < 0.2
 
 
-def test_shapes_types_and_bounds(films: Films) -> None:
-    found = features_of(films(2))
-    count = len(found.points)
+def test_shapes_dtypes_and_ranges(films: Films) -> None:
+    features = features_of(films(2))
+    count = len(features.points)
     assert 50 < count <= POINTS
-    assert found.points.shape == (count, 2)
-    assert found.descriptors.shape == (count, 128)
-    assert (found.points.dtype, found.descriptors.dtype) == (np.float32, np.uint8)
-    assert max(found.picture.shape) == SIDE_PX
-    assert found.enlarged == SIDE_PX / max(films(2).shape)
-    assert (found.points >= 0).all()
-    assert (found.points <= SIDE_PX).all()
+    assert features.points.shape == (count, 2)
+    assert features.descriptors.shape == (count, 128)
+    assert (features.points.dtype, features.descriptors.dtype) == (np.float32, np.uint8)
+    assert max(features.picture.shape) == SIDE_PX
+    assert features.enlarged == SIDE_PX / max(films(2).shape)
+    assert (features.points >= 0).all()
+    assert (features.points <= SIDE_PX).all()
 
 
 @pytest.mark.parametrize("shape", [(200, 200), (1, 1), (1, 500)])
-def test_a_blank_film_has_none(shape: tuple[int, int]) -> None:
-    found = features_of(np.full(shape, 90, np.uint8))
-    assert found.points.shape == (0, 2)
-    assert found.descriptors.shape == (0, 128)
+def test_a_blank_film_has_no_keypoints(shape: tuple[int, int]) -> None:
+    features = features_of(np.full(shape, 90, np.uint8))
+    assert features.points.shape == (0, 2)
+    assert features.descriptors.shape == (0, 128)
 
 
-def test_pictures_keep_their_proportions() -> None:
+def test_pictures_keep_their_aspect_ratio() -> None:
     assert picture_of(np.zeros((640, 320), np.uint8)).shape == (SIDE_PX, SIDE_PX // 2)
     assert picture_of(np.zeros((40, 80), np.uint8)).shape == (SIDE_PX // 2, SIDE_PX)
     assert picture_of(np.zeros((5000, 10), np.uint8)).shape == (SIDE_PX, 8)

@@ -1,4 +1,4 @@
-"""Groups from links whose evidence is made up: what joins, what does not, and how often films are compared."""
+"""Grow groups from artificial evidence: which links merge groups, and how many comparisons are made."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -45,30 +45,30 @@ def test_a_link_of_a_much_enlarged_film_counts_less() -> None:
 
 
 def evidence(value: float) -> Evidence:
-    """Make the evidence that has this score, whatever the weights."""
+    """Return evidence with a given score."""
     return seen(1.0, brentq(lambda detail: score(seen(1.0, detail)) - value, -0.98, 0.98))
 
 
 def grown(
     count: int, scores: Scores, accepted: Collection[Pair] = (), rejected: Collection[Pair] = ()
 ) -> tuple[Groups, list[Pair]]:
-    """Grow groups of candidates in their order; return them and the pairs that were compared."""
-    asked: list[Pair] = []
+    """Grow groups from candidates in the given order; return the groups and the compared pairs."""
+    compared: list[Pair] = []
 
     def compare(pairs: Sequence[Pair]) -> list[Evidence | None]:
-        asked.extend(pairs)
+        compared.extend(pairs)
         values = [scores.get(pair, -math.inf) for pair in pairs]  # second looks go beyond the candidates
         return [None if value == -math.inf else evidence(value) for value in values]
 
     candidates = [(a, b, 100.0 - n) for n, (a, b) in enumerate(scores)]
     of, joined = grow_groups(count, candidates, compare, accepted, rejected)
-    assert set(joined) <= set(asked)
-    assert len(asked) == len(set(asked))
+    assert set(joined) <= set(compared)
+    assert len(compared) == len(set(compared))
     sets: dict[int, list[int]] = {}
     for film, group in enumerate(of):
         sets.setdefault(group, []).append(film)
     assert all(name in films for name, films in sets.items())
-    return sorted(sets.values()), asked
+    return sorted(sets.values()), compared
 
 
 def test_the_score_grows_with_share_and_detail() -> None:
@@ -78,31 +78,31 @@ def test_the_score_grows_with_share_and_detail() -> None:
     assert score(seen(LEAST_SHARE - 0.01, 1.0)) == -math.inf
 
 
-def test_likeness_in_a_few_places_does_not_count() -> None:
-    """Markers alone may agree, on ground that is bare elsewhere."""
+def test_similarity_in_a_few_places_does_not_count() -> None:
+    """Two films may agree only in their markers, with an empty background elsewhere."""
     assert score(seen(1.0, 0.95, LEAST_PLACES - 1, LIKE_RANK)) == -math.inf
     assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES, LIKE_RANK)))
     assert math.isfinite(score(seen(1.0, 0.95, LEAST_PLACES / 2, LIKE_RANK + 0.01)))
     assert score(seen(1.0, 0.95, LEAST_PLACES / 2 - 1, LIKE_RANK + 0.01)) == -math.inf
 
 
-def test_likeness_of_a_small_part_of_what_the_films_show_does_not_count() -> None:
+def test_similarity_of_a_small_part_of_the_structure_does_not_count() -> None:
     assert math.isfinite(score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING)))
     assert score(replace(seen(1.0, 0.95), agreeing=LEAST_AGREEING - 0.01)) == -math.inf
 
 
-def test_a_sure_link_joins_groups() -> None:
-    found, _ = grown(4, {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): STRONG_LINK})
-    assert found == [[0, 1, 2, 3]]
+def test_a_strong_link_merges_groups() -> None:
+    groups, _ = grown(4, {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): STRONG_LINK})
+    assert groups == [[0, 1, 2, 3]]
 
 
-def test_a_weak_link_does_not_join_but_a_second_of_other_films_does() -> None:
+def test_two_weak_links_between_different_films_merge_groups() -> None:
     pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): WEAK_LINK}
     assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
     assert grown(4, {**pairs, (0, 3): WEAK_LINK})[0] == [[0, 1, 2, 3]]
 
 
-def test_two_weak_links_of_one_film_do_not_join_groups() -> None:
+def test_two_weak_links_of_one_film_do_not_merge_groups() -> None:
     pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (1, 2): WEAK_LINK, (1, 3): WEAK_LINK}
     assert grown(4, pairs)[0] == [[0, 1], [2, 3]]
 
@@ -112,13 +112,13 @@ def test_a_lone_film_joins_by_two_weak_links() -> None:
     assert grown(2, {(0, 1): WEAK_LINK})[0] == [[0], [1]]
 
 
-def test_links_gather_when_groups_are_joined() -> None:
-    """Films 0 and 3 each have a weak link to film 4; only when they are one group do the two suffice."""
+def test_links_add_up_when_groups_merge() -> None:
+    """Films 0 and 3 each have a weak link to film 4. The two suffice once 0 and 3 are in one group."""
     pairs = {(0, 1): STRONG_LINK, (2, 3): STRONG_LINK, (0, 4): WEAK_LINK, (3, 4): WEAK_LINK, (1, 2): STRONG_LINK}
     assert grown(5, pairs)[0] == [[0, 1, 2, 3, 4]]
 
 
-def test_links_that_bear_nothing() -> None:
+def test_links_that_do_not_suffice() -> None:
     assert not links_suffice([], 1)
     assert links_suffice([(0, 1, STRONG)], LARGE - 1)
     assert not links_suffice([(0, 1, WEAK_LINK)], 1)
@@ -129,43 +129,43 @@ def test_links_that_bear_nothing() -> None:
     assert links_suffice([(0, 1, SECOND), (0, 5, STRONG)], LARGE)
 
 
-def test_accepted_pairs_are_joined_without_comparison() -> None:
+def test_accepted_pairs_are_merged_without_comparison() -> None:
     assert grown(3, {}, accepted=[(0, 2)])[0] == [[0, 2], [1]]
     assert grown(3, {(0, 2): -math.inf}, accepted=[(0, 2)]) == ([[0, 2], [1]], [])
 
 
-def test_rejected_pairs_stay_apart_whatever_joins_them() -> None:
+def test_rejected_pairs_stay_apart_despite_strong_links() -> None:
     assert grown(2, {(0, 1): STRONG_LINK}, rejected=[(0, 1)])[0] == [[0], [1]]
-    found, _ = grown(3, {(0, 1): STRONG_LINK, (1, 2): STRONG_LINK}, rejected=[(0, 2)])
-    assert len(found) == 2
-    assert not any({0, 2} <= set(films) for films in found)
+    groups, _ = grown(3, {(0, 1): STRONG_LINK, (1, 2): STRONG_LINK}, rejected=[(0, 2)])
+    assert len(groups) == 2
+    assert not any({0, 2} <= set(films) for films in groups)
 
 
-def test_two_groups_are_refused_after_some_comparisons() -> None:
+def test_two_groups_are_no_longer_compared_after_some_refusals() -> None:
     half = 8
     inner = {(a + start, a + 1 + start): STRONG_LINK for start in (0, half) for a in range(half - 1)}
     between = {(a, b): -math.inf for a in range(half) for b in range(half, 2 * half)}
-    found, asked = grown(2 * half, {**inner, **between})
-    assert found == [list(range(half)), list(range(half, 2 * half))]
-    # a round compares each film once, so a refusal may come with as many others as a group has films
-    assert len([pair for pair in asked if pair in between]) <= REFUSALS + half < len(between)
+    groups, compared = grown(2 * half, {**inner, **between})
+    assert groups == [list(range(half)), list(range(half, 2 * half))]
+    # a round compares each film once, so all films of a group may be compared in the round of the last refusal
+    assert len([pair for pair in compared if pair in between]) <= REFUSALS + half < len(between)
 
 
-def test_films_without_a_witness_are_given_up() -> None:
+def test_films_without_a_link_are_no_longer_compared() -> None:
     count = 30
     pairs = {(a, b): -math.inf for a in range(count) for b in range(a + 1, count)}
-    found, asked = grown(count, pairs)
-    assert len(found) == count
-    assert len(asked) <= PATIENCE * count < len(pairs)
+    groups, compared = grown(count, pairs)
+    assert len(groups) == count
+    assert len(compared) <= PATIENCE * count < len(pairs)
 
 
-def test_nothing_is_nothing() -> None:
+def test_no_films_give_no_groups() -> None:
     assert grow_groups(0, [], lambda pairs: []) == ([], [])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_sure_links_give_connected_components_in_any_order(seed: int) -> None:
+def test_strong_links_give_connected_components_in_any_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     owner = rng.integers(0, 4, 10)
     pairs = {(a, b): STRONG_LINK for a in range(10) for b in range(a + 1, 10) if owner[a] == owner[b]}
@@ -176,8 +176,8 @@ def test_sure_links_give_connected_components_in_any_order(seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_films_of_other_numbers_give_the_same_groups(seed: int) -> None:
-    """Of any links, the films' numbers decide nothing as long as scores and likelihoods differ."""
+def test_renumbered_films_give_the_same_groups(seed: int) -> None:
+    """The numbers of the films do not matter if all scores and votes differ."""
     rng = np.random.default_rng(seed)
     pairs = {(a, b): float(rng.uniform(-4, 7)) for a in range(7) for b in range(a + 1, 7) if rng.random() < 0.5}
     new = rng.permutation(7).tolist()

@@ -1,4 +1,4 @@
-"""groups.html: both names, the evidence, verdicts to choose; names cannot break it, copies come out grey."""
+"""groups.html shows names, evidence and verdicts to choose; it escapes names, and copies are grey in the overlay."""
 
 import json
 from dataclasses import replace
@@ -37,7 +37,7 @@ def record(path: str, sha256: str, group: str, patient: str = "") -> Record:
 
 @pytest.fixture
 def films(tmp_path: Path) -> list[Record]:
-    """Write three films, of which the first two are copies under two classes and of two patients."""
+    """Write three films; the first two are copies with different classes and patients."""
     found = [record(ODD, "aa", "g", "p1"), record("b/2.png", "bb", "g", "p2"), record("a/3.png", "cc", "h")]
     rng = np.random.default_rng(0)
     for one in found:
@@ -55,7 +55,7 @@ def page_of(folder: Path, films: list[Record], copies: Copies = COPIES, **settin
     return write_groups(folder, films, folder / "films", copies, **settings).read_text(encoding="utf-8")  # type: ignore[arg-type]
 
 
-def test_it_holds_names_evidence_and_verdicts(tmp_path: Path, films: list[Record]) -> None:
+def test_the_page_shows_names_evidence_and_verdicts(tmp_path: Path, films: list[Record]) -> None:
     page = page_of(tmp_path, films)
     assert "3 readable files in 2 groups. 1 links join files whose names do not show" in page
     joined, alike = page.split('id="alike"')
@@ -77,14 +77,14 @@ def test_names_are_escaped(tmp_path: Path, films: list[Record]) -> None:
     assert "default-src 'none'" in page
 
 
-def test_links_that_names_tell_are_not_shown(tmp_path: Path, films: list[Record]) -> None:
+def test_links_between_copies_by_name_are_not_shown(tmp_path: Path, films: list[Record]) -> None:
     named = [record("a/1.png", "aa", "g"), record("a/1-rotated1.png", "bb", "g"), films[2]]
     page = page_of(tmp_path, named, Copies(COPIES.groups, COPIES.links[1:]))
     assert "0 links join" in page
     assert 'class="panes"' not in page
 
 
-def test_a_film_that_is_gone_is_said_to_be(tmp_path: Path, films: list[Record]) -> None:
+def test_a_missing_film_is_reported(tmp_path: Path, films: list[Record]) -> None:
     (tmp_path / "films" / "b" / "2.png").unlink()
     page = page_of(tmp_path, films)
     assert page.count("<strong>One of them cannot be read.</strong>") == 2
@@ -95,7 +95,7 @@ def test_larger_films_have_no_picture(tmp_path: Path, films: list[Record]) -> No
     assert "<img" not in page_of(tmp_path, films, max_pixels=100)
 
 
-def test_json_holds_all_links(tmp_path: Path, films: list[Record]) -> None:
+def test_groups_json_lists_all_links(tmp_path: Path, films: list[Record]) -> None:
     page_of(tmp_path, films)
     found = json.loads((tmp_path / "groups.json").read_text(encoding="utf-8"))
     (joined,), (alike,) = found["joined"], found["alike"]
@@ -103,17 +103,17 @@ def test_json_holds_all_links(tmp_path: Path, films: list[Record]) -> None:
     assert (alike["first"], alike["second"], alike["points"]) == ("b/2.png", "a/3.png", 9)
 
 
-def test_pixels_that_were_not_compared(tmp_path: Path, films: list[Record]) -> None:
+def test_the_page_says_if_pixels_were_not_compared(tmp_path: Path, films: list[Record]) -> None:
     assert "Pixels were not compared: run <code>fxkit index</code> without" in page_of(tmp_path, films, NO_COPIES)
 
 
-def test_the_folder_may_not_be_writable(tmp_path: Path, films: list[Record]) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, films: list[Record]) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"groups\.json: cannot be written \(.+\); free some space or choose"):
         write_groups(tmp_path / "file", films, tmp_path / "films", COPIES)
 
 
-def test_the_same_code_on_films_of_other_groups_is_shown(tmp_path: Path, films: list[Record]) -> None:
+def test_a_text_on_films_of_several_groups_is_shown(tmp_path: Path, films: list[Record]) -> None:
     texts = {ODD: ["L", "ab 12"], "b/2.png": ["AB12", "L"], "a/3.png": ["AB12", "L", "R2"]}
     (shared,) = find_shared_texts(films, texts)
     assert (shared.text, shared.films) == ("AB12", (ODD, "a/3.png"))
@@ -122,7 +122,7 @@ def test_the_same_code_on_films_of_other_groups_is_shown(tmp_path: Path, films: 
     assert "No marker text is shared by several groups" in page_of(tmp_path, films)
 
 
-def test_copies_are_grey_where_they_are_equal() -> None:
+def test_copies_are_grey_in_the_overlay() -> None:
     rng = np.random.default_rng(0)
     film = rng.integers(0, 255, (40, 60), np.uint8)
     negative = np.ascontiguousarray(255 - film[:, ::-1])
@@ -135,7 +135,7 @@ def test_copies_are_grey_where_they_are_equal() -> None:
     assert (both[..., 1] == both[..., 2]).all()
 
 
-def test_only_the_first_s_brightness_is_red() -> None:
+def test_what_only_the_first_film_shows_is_red() -> None:
     bright, dark = np.full((40, 60), 250, np.uint8), np.zeros((40, 60), np.uint8)
     dark[0] = bright[0] = np.arange(60)
     *_, both = overlay(

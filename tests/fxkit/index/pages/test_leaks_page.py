@@ -1,4 +1,4 @@
-"""leaks.html and leaks.json: what they say, which pairs they show, and that names in them are only text."""
+"""leaks.html and leaks.json: verdict, sizes and examples; names are escaped."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ def record(path: str, group: str, split: str, film: str = "", label: str = "a", 
 
 
 def patients() -> list[Record]:
-    """Test: two copies of a training film, another film of its patient, and a film of a new patient."""
+    """Return a test part with two copies of a training film, another film of its patient, and a new patient."""
     rows = [
         ("1.png", "p1", "train", "f1"),
         ("1-rotated1.png", "p1", "test", "f1"),
@@ -61,7 +61,7 @@ def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
-def test_the_verdict_is_in_plain_words() -> None:
+def test_the_verdict_counts_files_films_and_patients() -> None:
     assert verdict(count_leaks(patients())) == (
         "2 of 4 test files (50 %) have a copy of the same film in training; 1 more (25 %) show another film of a "
         "training patient. The test part is worth 3 films of 2 patients, not 4 files; 1 film of 1 patient of these is "
@@ -74,7 +74,7 @@ def test_the_verdict_is_in_plain_words() -> None:
     assert verdict(count_leaks(patients()[:1])) == "There is no test part."
 
 
-def test_a_group_that_is_a_film_is_not_told_twice() -> None:
+def test_a_group_of_one_film_is_not_counted_twice() -> None:
     rows = [record(f"{split}{i}.png", "g1", split) for split in ("train", "test") for i in range(1500)]
     assert verdict(count_leaks(rows)) == (
         "1,500 of 1,500 test files (100 %) have a copy of the same film in training. The test part is worth 1 film, "
@@ -82,7 +82,7 @@ def test_a_group_that_is_a_film_is_not_told_twice() -> None:
     )
 
 
-def test_each_part_is_counted_with_and_without_its_leaks() -> None:
+def test_sizes_are_counted_with_and_without_leaks() -> None:
     assert part_sizes(patients(), [count_leaks(patients(), part) for part in ("test", "val")]) == [
         Size("train", 1, 1, 1),
         Size("val", 1, 1, 1),
@@ -91,7 +91,7 @@ def test_each_part_is_counted_with_and_without_its_leaks() -> None:
     ]
 
 
-def test_no_film_fills_the_examples() -> None:
+def test_the_examples_come_from_all_films() -> None:
     rows = [record("0.png", "g0", "train"), record("9.png", "g9", "train")]
     rows += [record(f"0-rotated{i}.png", "g0", "test") for i in range(1, 100)] + [
         record("9-rotated1.png", "g9", "test")
@@ -107,7 +107,7 @@ def test_no_film_fills_the_examples() -> None:
     assert len(choose_examples(find_leaks(many), PAIRS)) == PAIRS
 
 
-def test_the_page_shows_pairs_and_how_they_are_known(tmp_path: Path) -> None:
+def test_the_page_shows_pairs_with_their_evidence(tmp_path: Path) -> None:
     rows = patients()
     page = page_of(rows, write_films(tmp_path, rows))
     text = words(page)
@@ -131,7 +131,7 @@ def test_a_page_without_a_leak_says_so(tmp_path: Path) -> None:
     assert "The manifest does not name all patients" in text
 
 
-def test_a_leak_of_val_alone_is_told(tmp_path: Path) -> None:
+def test_a_leak_of_the_val_part_is_reported(tmp_path: Path) -> None:
     rows = [record("1.png", "g1", "train"), record("1-aug1.png", "g1", "val", label="b"), record("2.png", "g2", "test")]
     text = words(page_of(rows, write_films(tmp_path, rows)))
     assert "Yes: the val part leaks No leak found: none of the 1 test files" in text
@@ -139,7 +139,7 @@ def test_a_leak_of_val_alone_is_told(tmp_path: Path) -> None:
     assert "the classes differ" in text
 
 
-def test_names_are_escaped_and_missing_films_do_no_harm(tmp_path: Path) -> None:
+def test_names_are_escaped_and_missing_films_are_reported(tmp_path: Path) -> None:
     rows = [record(f"{i}-{BAD}\n.png", BAD, split, label=BAD) for i, split in enumerate(("train", "test"))]
     page = page_of(rows, tmp_path)
     assert "<script" not in page
@@ -148,7 +148,7 @@ def test_names_are_escaped_and_missing_films_do_no_harm(tmp_path: Path) -> None:
     assert "by pixels, or linked through other copies" in page
 
 
-def test_all_leaks_stand_in_the_json_beside_the_page(tmp_path: Path) -> None:
+def test_leaks_json_lists_all_leaks(tmp_path: Path) -> None:
     rows = patients()
     write_leaks(tmp_path, rows, tmp_path)
     found = json.loads((tmp_path / "leaks.json").read_text())
@@ -175,7 +175,7 @@ def test_index_writes_the_page_for_splits_that_may_leak(
         assert json.loads((tmp_path / "leaks.json").read_text())["stamp"] == leak_stamp(read_manifest(out))
 
 
-def test_leaks_of_a_manifest_that_is_gone_go_too(made: Synthetic, tmp_path: Path) -> None:
+def test_leaks_of_a_missing_manifest_are_removed(made: Synthetic, tmp_path: Path) -> None:
     def index(name: str, *arguments: str) -> set[str]:
         more = ["--out", str(tmp_path / name), "--cache", str(tmp_path / "cache"), "--no-copies", "--overwrite"]
         result = CliRunner().invoke(index_command, [str(made.root), *more, *arguments], catch_exceptions=False)
@@ -183,11 +183,11 @@ def test_leaks_of_a_manifest_that_is_gone_go_too(made: Synthetic, tmp_path: Path
         return {path.name for path in tmp_path.iterdir()} & {"leaks.html", "leaks.json"}
 
     assert len(index("random.csv", "--split", "random")) == 2
-    assert len(index("grouped.csv", "--no-pages")) == 2  # they are of random.csv, which is still there
+    assert len(index("grouped.csv", "--no-pages")) == 2  # they describe random.csv, which still exists
     assert not index("random.csv", "--no-pages")
 
 
-def test_another_program_s_leaks_are_left_alone(tmp_path: Path) -> None:
+def test_leaks_of_another_program_are_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "leaks.json").write_text("[]")
     (tmp_path / "leaks.html").write_text("mine")
     remove_old_leaks(tmp_path)
@@ -195,8 +195,8 @@ def test_another_program_s_leaks_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_real_copies_in_an_official_split_are_found(shared_data: Path, tmp_path: Path) -> None:
-    """Every twelfth file and all originals of a published split that leaks: a film of its test part is in training."""
+def test_a_leak_of_a_published_split_is_found(shared_data: Path, tmp_path: Path) -> None:
+    """Index all originals and every twelfth file of a published split with a test film that is also in training."""
     with (shared_data / "forearm" / "patients.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for n, row in enumerate(csv.DictReader(file)) if n % 12 == 0 or "rotated" not in row["path"]]
     split = {"training": "train", "testing": "test"}
