@@ -1,9 +1,4 @@
-"""Make training pictures: windows of real films without markers, on which markers and distractors are drawn.
-
-The ground truth of a picture has half its size and six int8 layers (`LAYERS`): marker (0 or 1), style (index into
-STYLES; -1 outside markers), plate (0 or 1), up_x and up_y (direction of the top of the text, as hundredths of a unit
-vector; 0 without text), and mirrored (0 or 1; -1 without text).
-"""
+"""Make training pictures: windows of real films without markers, on which markers and distractors are drawn."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,22 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.detectors.markernet import STYLES, darken_bright_film, film_scale
+from preprocess.detectors.markernet import darken_bright_film, film_scale
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor
+from preprocess.markernet.ground_truth import Truth, empty_truth, is_free, write_truth
 from preprocess.markernet.laying import Grey, Points
 from preprocess.markernet.marker_parts import Area, FilmPose, SyntheticMarker
 from preprocess.markernet.synthetic_markers import draw_marker
-from preprocess.markers import Marker, as_quad, is_mirrored
+from preprocess.markers import Marker
 
 Picture = NDArray[np.uint8]
 
-Truth = NDArray[np.int8]
-
-
-LAYERS = ("marker", "style", "plate", "up_x", "up_y", "mirrored")
 
 SYNTHETIC_FRACTION = 0.1  # share of pictures with a synthetic background instead of a real film
 
@@ -93,8 +85,7 @@ def make_scene(
     Args:
         around: show this place unchanged: nothing is drawn on it, and the scale is about that of the film.
     """
-    truth = np.zeros((len(LAYERS), side_px // STRIDE, side_px // STRIDE), np.int8)
-    truth[1], truth[5] = -1, -1
+    truth = empty_truth(side_px)
     is_copy = around is None and rng.random() < COPY_FRACTION
     scale = COPY_MARKER_SCALE if is_copy else 1.0
     if around is None and rng.random() < SYNTHETIC_FRACTION:
@@ -104,7 +95,7 @@ def make_scene(
         film = films[int(rng.integers(len(films))) if around is None else around.film]
         background, pose, inside, areas = _show_window(rng, film, side_px, around, scale)
         for area in areas:
-            _write_truth(truth, area)
+            write_truth(truth, area)
     picture = _vary_exposure(rng, background.astype(np.float32) / np.float32(255))
     markers: list[SyntheticMarker] = []
     if around is None:
@@ -199,10 +190,10 @@ def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, tr
     markers = []
     for _ in range(int(rng.choice(MARKER_COUNTS, p=COUNT_PROBABILITIES))):
         marker = draw_marker(rng, _choose_centre(rng, inside), pose)
-        if _is_free(truth, marker.areas):
+        if is_free(truth, marker.areas):
             markers.append(marker)
             for area in marker.areas:
-                _write_truth(truth, area)
+                write_truth(truth, area)
     return markers
 
 
@@ -213,38 +204,6 @@ def _choose_centre(rng: np.random.Generator, inside: Picture) -> Points:
         if inside[int(y), int(x)]:
             break
     return np.array([x, y])
-
-
-def _fill_quad(quad: Points, shape: tuple[int, ...], grow: float = 0.0) -> Picture:
-    """Return a mask at half size of the pixels that a quad touches, optionally grown by some pixels."""
-    canvas = np.zeros(shape, np.uint8)
-    centre = quad.mean(0)
-    points = quad / STRIDE - 0.5
-    if grow:
-        away = quad - centre
-        points = points + grow * away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-    cv2.fillPoly(canvas, [np.round(np.clip(points, -4000, 4000) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
-    return canvas
-
-
-def _is_free(truth: Truth, areas: Iterable[Area]) -> bool:
-    return not any(
-        (_fill_quad(area.quad, truth.shape[1:], 3.0) & (truth[0] | truth[2]).astype(np.uint8)).any() for area in areas
-    )
-
-
-def _write_truth(truth: Truth, area: Area) -> None:
-    here = _fill_quad(area.quad, truth.shape[1:]) > 0
-    if area.style == "plate":
-        truth[2][here] = 1
-        return
-    truth[0][here] = 1
-    truth[1][here] = STYLES.index(area.style) if area.style in STYLES else -1
-    if area.text:
-        top = area.quad[0] - area.quad[3]
-        up = top / max(float(np.linalg.norm(top)), 1e-6)
-        truth[3][here], truth[4][here] = np.round(100 * up)
-        truth[5][here] = int(is_mirrored(as_quad(area.quad)))
 
 
 def _draw_markers(rng: np.random.Generator, film: Grey, markers: Iterable[SyntheticMarker]) -> None:

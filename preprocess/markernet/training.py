@@ -89,7 +89,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def compute_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return the loss of (N, CHANNELS, H, W) logits for an (N, 6, H, W) ground truth; see scene.LAYERS."""
+    """Return the loss of (N, CHANNELS, H, W) logits for an (N, 6, H, W) ground truth; see ground_truth.LAYERS."""
     total = _overlap_loss(logits[:, 0], truth[:, 0]) + 0.3 * _overlap_loss(logits[:, 5], truth[:, 2])
     outputs, targets = logits.movedim(1, -1), truth.movedim(1, -1)
     is_marker = truth[:, 0] > 0

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from preprocess.detectors.markernet import STYLES
 from preprocess.detectors.regions import STRIDE
 from preprocess.images import write_image
+from preprocess.markernet.ground_truth import LAYERS, write_truth
 from preprocess.markernet.marker_parts import Area
 from preprocess.markernet.scene import (
-    LAYERS,
     Film,
     Place,
     _cut_corner,
     _show_window,
     _store,
-    _write_truth,
     make_scene,
     read_films,
 )
@@ -77,7 +76,7 @@ def test_the_ground_truth_covers_the_markers_of_the_film_itself_in_every_window(
     picture, _, inside, areas = _show_window(np.random.default_rng(seed), black("lead"), 192, around)
     truth = np.zeros((6, 96, 96), np.int8)
     for area in areas:
-        _write_truth(truth, area)
+        write_truth(truth, area)
     is_marker = np.kron(truth[0], np.ones((STRIDE, STRIDE))) > 0
     drawn = np.where(inside > 0, picture > 127, is_marker)  # outside the film there is nothing to compare
     drawn = drawn.astype(np.uint8)
@@ -106,15 +105,6 @@ def test_markers_of_the_film_itself_keep_their_style(style: str, number: int) ->
     assert is_marker.any()
     assert (truth[1][is_marker] == number).all()
     assert (truth[5] == -1).all()  # the text is unknown
-
-
-@pytest.mark.parametrize("mirrored", [0, 1])
-def test_the_ground_truth_has_the_direction_of_text(mirrored: int) -> None:
-    truth = np.zeros((6, 60, 60), np.int8)
-    downwards = QUAD[[2, 3, 0, 1]]  # upside down
-    _write_truth(truth, Area(downwards[[1, 0, 3, 2]] if mirrored else downwards, "burned", "R"))
-    assert (truth[:, 22, 30] == [1, 0, 0, 0, 100, mirrored]).all()
-    assert 15 * 20 <= truth[0].sum() <= 17 * 22
 
 
 def test_films_are_read_at_the_size_of_the_network_and_unreadable_files_are_skipped(tmp_path: Path) -> None:
