@@ -72,6 +72,8 @@ def synth(
     class.
 
     Args:
+        out: a new or empty folder.
+        options: number, size and content of the films. Default: `SynthOptions()`.
         overwrite: replace the films that an earlier call wrote to `out`.
         jobs: number of processes.
         progress: called with 1 after each film.

@@ -108,6 +108,7 @@ def clean_folder(
     Args:
         data: a folder, or a CSV file with a column `path`.
         out: output folder. Default: ROOT-clean, next to the folder of the images.
+        options: how to clean, and on how many processes. Default: `FolderOptions()`.
         progress: called as progress(done, total) after each file.
     Raises:
         KnownError: `data`, `out` or the marker file cannot be used, the detector is missing, the disk is full, or

@@ -214,6 +214,7 @@ def train(
 
     Args:
         films: films from `read_films`. Those without markers are searched for false positives.
+        plan: settings of the training.
         folder: folder for checkpoints. A run that was stopped continues from the last one.
         network: network to continue from. Default: a new one.
         places: places to show unchanged until the first search for false positives.

@@ -13,11 +13,11 @@ def changed(plan: FilmPlan) -> tuple[np.ndarray, np.ndarray]:
     import cv2
 
     film = make_film(plan, SynthOptions(size_px=256))
-    bare = make_film(plan, SynthOptions(size_px=256, markers=False))
+    unmarked = make_film(plan, SynthOptions(size_px=256, markers=False))
     quads = np.zeros(film.image.shape, np.uint8)
     for marker in film.markers:
         cv2.fillPoly(quads, [np.round(np.array(marker.quad) - 0.5).astype(np.int32)], 1)
-    difference = np.abs(film.image.astype(int) - bare.image)
+    difference = np.abs(film.image.astype(int) - unmarked.image)
     return difference > 60, cv2.dilate(quads, np.ones((5, 5), np.uint8)) > 0
 
 

@@ -249,9 +249,9 @@ def test_several_processes_find_and_erase_text(tmp_path: Path) -> None:
 
 def test_progress_counts_every_file(films: Films) -> None:
     root, coco = films(4)
-    seen: list[tuple[int, int]] = []
-    clean_folder(root, options=FolderOptions(markers=coco), progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    calls: list[tuple[int, int]] = []
+    clean_folder(root, options=FolderOptions(markers=coco), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_a_missing_input_folder_is_refused(tmp_path: Path) -> None:

@@ -84,14 +84,14 @@ def test_pictures_without_markers_have_a_loss() -> None:
 
 
 def test_each_picture_of_a_round_is_different_and_reproducible() -> None:
-    made = TrainingPictures(FILMS, PLAN, 0)
-    assert len(made) == 60
-    picture, truth = made[7]
+    pictures = TrainingPictures(FILMS, PLAN, 0)
+    assert len(pictures) == 60
+    picture, truth = pictures[7]
     assert (picture.shape, picture.dtype) == ((1, 64, 64), torch.uint8)
     assert (truth.shape, truth.dtype) == ((6, 32, 32), torch.int8)
     assert torch.equal(picture, TrainingPictures(FILMS, PLAN, 0)[7][0])
     others = (
-        made[8][0],
+        pictures[8][0],
         TrainingPictures(FILMS, PLAN, 1)[7][0],
         TrainingPictures(FILMS, replace(PLAN, seed=1), 0)[7][0],
     )
@@ -99,8 +99,8 @@ def test_each_picture_of_a_round_is_different_and_reproducible() -> None:
 
 
 def test_given_places_are_shown_unchanged() -> None:
-    made = TrainingPictures(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
-    assert not any(made[number][1][0].any() for number in range(10))
+    pictures = TrainingPictures(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
+    assert not any(pictures[number][1][0].any() for number in range(10))
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_film_without_markers_is_no_reason_if_most_films_have_none() -> None:
 
 def test_rare_styles_are_reported_in_large_folders_only() -> None:
     rows = [row(str(number), Marker(CORNER, style="lead")) for number in range(99)]
-    rows.append(row("odd", Marker(MIRRORED, style="lead")))
+    rows.append(row("rare", Marker(MIRRORED, style="lead")))
     assert list_reasons(rows[-1], take_census(rows)) == ("rare style",)
     assert list_reasons(rows[0], take_census(rows)) == ()
     assert list_reasons(rows[-1], take_census(rows[-40:])) == ()
