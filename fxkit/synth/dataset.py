@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,16 @@ def synth(
         delayed(write_film)(root, plan, options)
         for plan in plan_films(options.films, options.seed, options.fractured_fraction)
     )
+    rows, marked = _gather(written, progress)
+    _write_truth(root, rows, marked)
+    n_markers = sum(len(image.markers) for image in marked.values())
+    return Synthetic(root, len({row["patient"] for row in rows}), options.films, len(rows), n_markers)
+
+
+def _gather(
+    written: Iterable[tuple[list[dict[str, Any]], dict[str, MarkedImage]]], progress: Callable[[int], None] | None
+) -> tuple[list[dict[str, Any]], dict[str, MarkedImage]]:
+    """Collect the rows of truth.csv and the markers of all films, as the films are written."""
     rows: list[dict[str, Any]] = []
     marked: dict[str, MarkedImage] = {}
     for film_rows, film_marked in written:
@@ -96,9 +106,7 @@ def synth(
         marked |= film_marked
         if progress:
             progress(1)
-    _write_truth(root, rows, marked)
-    n_markers = sum(len(image.markers) for image in marked.values())
-    return Synthetic(root, len({row["patient"] for row in rows}), options.films, len(rows), n_markers)
+    return rows, marked
 
 
 def copy_suffix(number: int) -> str:

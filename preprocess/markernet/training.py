@@ -230,18 +230,22 @@ def train(
     start = {name: value.clone() for name, value in network.state_dict().items()} if network and average else None
     training = Training((network or MarkerNet()).to(memory_format=torch.channels_last), films, plan, places)
     trainer = _make_trainer(plan, folder)
-    last = folder / "checkpoints" / "last.ckpt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hints of Lightning
         try:
             torch.set_num_threads(plan.threads)
-            trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
+            trainer.fit(training, ckpt_path=_find_checkpoint(folder))
             if start:
                 _average_weights(training.network, start)
             update_batch_norm(training.network, films, plan)
         finally:
             torch.set_num_threads(threads)
     return training.network.eval()
+
+
+def _find_checkpoint(folder: Path) -> str | None:
+    file = folder / "checkpoints" / "last.ckpt"
+    return str(file) if file.exists() else None
 
 
 def _make_trainer(plan: TrainingPlan, folder: Path) -> lightning.Trainer:
