@@ -1,1 +1,1 @@
-"""Divide groups into train, val, test and folds."""
+"""Divide groups into train, val and test, and into folds."""

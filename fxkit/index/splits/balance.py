@@ -1,4 +1,4 @@
-"""Balance groups over parts in films and in files at once: a search that moves and exchanges groups."""
+"""Balance groups over splits or folds, in films and in files at once, by moving and exchanging groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,24 +13,27 @@ Ints = NDArray[np.int64]
 
 Bools = NDArray[np.bool_]
 
-Stratum = tuple[str, ...]  # class, then the site, the marker style or both
+Stratum = tuple[str, ...]  # class, optionally followed by the site, the marker style or both
 
 Name = TypeVar("Name", str, Stratum)
 
 
-STEPS = 400  # moves and exchanges at most
+STEPS = 400  # limit of moves and exchanges
 
-CANDIDATES = 300  # groups among which a step is looked for; drawn where there are more
+CANDIDATES = 300  # limit of groups that a step considers; of more groups, a random sample
 
-NEAR = 1e-4  # 0.01 percentage points off in everything is near enough
+NEAR = 1e-4  # the search stops when no deviation exceeds 0.01 percentage points
 
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """What a division needs to know of each file: its class, group and film, and what else to stratify by.
+    """The files to split, as columns of equal length.
 
     Attributes:
-        strata: kind ("site", "marker") -> value of each file.
+        labels: class of each file.
+        groups: group of each file.
+        films: film of each file.
+        strata: "site" or "marker" -> value of each file, to balance as well.
     """
 
     labels: Sequence[str]
@@ -41,10 +44,12 @@ class SplitFiles:
 
 @dataclass(frozen=True)
 class Imbalance:
-    """How far parts are from their fractions in one class: the largest deviation over parts, in percentage points.
+    """Largest deviation of any part from its fraction of one class, in percentage points of the class.
 
     Attributes:
-        strata: the largest over sites, marker styles and both, in points of the class; 0 without strata.
+        films: deviation counted in films.
+        files: deviation counted in files.
+        strata: largest deviation within a site, a marker style or a combination of both; 0 without strata.
     """
 
     label: str
@@ -55,12 +60,12 @@ class Imbalance:
 
 @dataclass(frozen=True)
 class GroupShares:
-    """What each group holds, as a share of its class.
+    """What each group holds, as shares of its class.
 
     Attributes:
-        groups: sorted.
-        shares: (G, F): of a class's films and files, in all of it and in each of its strata.
-        columns: stratum and "films" or "files" of each of the F columns.
+        groups: names of the G groups, sorted.
+        columns: stratum and unit ("films" or "files") of each of the F columns.
+        shares: (G, F), the films or files that a group has in a stratum, divided by those of the whole class.
     """
 
     groups: tuple[str, ...]
@@ -69,7 +74,7 @@ class GroupShares:
 
     @property
     def has_class(self) -> Bools:
-        """(G, C): whether a group has a file of the class."""
+        """(G, C), whether a group has a file of the class."""
         whole = [i for i, (stratum, unit) in enumerate(self.columns) if len(stratum) == 1 and unit == "files"]
         return np.asarray(self.shares[:, whole] > 0)
 
@@ -79,83 +84,94 @@ def group_shares(files: SplitFiles) -> GroupShares:
     groups, group = _number(files.groups)
     films, film = _number(files.films)
     columns: list[tuple[Stratum, str]] = []
-    counted: list[Floats] = []
+    counts: list[Floats] = []
     for strata in _stratifications(files):
         names, stratum = _number(strata)
         cell = group * len(names) + stratum
         film_cell = np.unique(cell * len(films) + film) // len(films)
         for unit, cells in (("films", film_cell), ("files", cell)):
-            counts = np.bincount(cells, minlength=len(groups) * len(names))
+            table = np.bincount(cells, minlength=len(groups) * len(names))
             columns += [(name, unit) for name in names]
-            counted.append(counts.reshape(len(groups), len(names)).astype(float))
-    return GroupShares(tuple(groups), tuple(columns), _as_shares(np.hstack(counted), columns))
+            counts.append(table.reshape(len(groups), len(names)).astype(float))
+    return GroupShares(tuple(groups), tuple(columns), _as_shares(np.hstack(counts), columns))
 
 
 def _number(values: Sequence[Name]) -> tuple[list[Name], Ints]:
-    """Return the distinct values, sorted, and each value's place among them."""
+    """Return the sorted distinct values, and for each value its index among them."""
     names = sorted(set(values))
-    places = {name: place for place, name in enumerate(names)}
-    return names, np.array([places[value] for value in values], np.int64)
+    index = {name: i for i, name in enumerate(names)}
+    return names, np.array([index[value] for value in values], np.int64)
 
 
 def _stratifications(files: SplitFiles) -> list[list[Stratum]]:
-    """Class alone, class with each kind of stratum, and class with all kinds; the kind keeps their columns apart."""
-    ways: list[list[Stratum]] = [[(label,) for label in files.labels]]
-    kinds: list[list[Stratum]] = [
+    """Return the strata of the files by class, by class and each kind of stratum, and by class and all kinds.
+
+    Each value is prefixed with its kind, so that equal values of two kinds stay different columns.
+    """
+    by_class: list[Stratum] = [(label,) for label in files.labels]
+    by_kind: list[list[Stratum]] = [
         [(label, f"{kind} {value}") for label, value in zip(files.labels, values, strict=True)]
         for kind, values in sorted(files.strata.items())
     ]
-    ways += kinds
-    if len(kinds) > 1:
-        ways.append([(rows[0][0], *(row[1] for row in rows)) for rows in zip(*kinds, strict=True)])
-    return ways
+    stratifications = [by_class, *by_kind]
+    if len(by_kind) > 1:
+        stratifications.append([(rows[0][0], *(row[1] for row in rows)) for rows in zip(*by_kind, strict=True)])
+    return stratifications
 
 
 def _as_shares(counts: Floats, columns: Sequence[tuple[Stratum, str]]) -> Floats:
-    """Divide by the class's total, not the stratum's: a stratum weighs as much as it holds."""
+    """Divide counts by the total of the class, not of the stratum, so that a large stratum weighs more than a small."""
     totals = {(stratum[0], unit): counts[:, i].sum() for i, (stratum, unit) in enumerate(columns) if len(stratum) == 1}
     return np.asarray(counts / [totals[stratum[0], unit] for stratum, unit in columns])
 
 
-def favour_classes(weights: GroupShares) -> GroupShares:
-    """Halve the weight of the strata: on 64 patients the classes then come as near as they do without strata."""
-    scale = np.array([1.0 if len(stratum) == 1 else 0.5 for stratum, _ in weights.columns])
-    return replace(weights, shares=weights.shares * scale)
+def favour_classes(shares: GroupShares) -> GroupShares:
+    """Halve the weight of the strata: with 64 patients, the classes are then balanced as well as without strata."""
+    scale = np.array([1.0 if len(stratum) == 1 else 0.5 for stratum, _ in shares.columns])
+    return replace(shares, shares=shares.shares * scale)
 
 
-def deviation(weights: GroupShares, parts: Ints, fractions: Floats) -> Floats:
-    """Return (P, F): how much more of each column a part holds than its fraction, as a share of the class."""
-    held = np.zeros((len(fractions), weights.shares.shape[1]))
-    np.add.at(held, parts, weights.shares)
-    return held - np.outer(fractions, weights.shares.sum(axis=0))
+def deviation(shares: GroupShares, parts: Ints, fractions: Floats) -> Floats:
+    """Return (P, F), by how much each of the P parts exceeds its fraction of each column, as a share of the class.
+
+    Args:
+        parts: (G,) index of each group's part.
+        fractions: (P,) with the sum 1.
+    """
+    held = np.zeros((len(fractions), shares.shares.shape[1]))
+    np.add.at(held, parts, shares.shares)
+    return held - np.outer(fractions, shares.shares.sum(axis=0))
 
 
-def improve(weights: GroupShares, parts: Ints, fractions: Floats, free: Bools, seed: Sequence[int]) -> Ints:
-    """Move groups, or exchange two, always the best step first, while that brings the parts nearer to the fractions.
+def improve(shares: GroupShares, parts: Ints, fractions: Floats, free: Bools, seed: Sequence[int]) -> Ints:
+    """Move or exchange groups, the best step first, while the parts come nearer to their fractions.
 
     No part loses its last group of a class. At most STEPS steps are taken.
 
     Args:
         parts: (G,) index of each group's part to start from; not modified.
-        free: (G,) False where a group must stay.
+        free: (G,) False for a group that must stay.
+
+    Returns:
+        (G,) index of each group's part.
     """
     parts, rng = parts.copy(), np.random.default_rng(seed)
-    has = weights.has_class
-    kinds = np.unique(has, axis=0, return_inverse=True)[1].reshape(-1)
-    off = deviation(weights, parts, fractions)
-    counts = np.zeros((len(fractions), has.shape[1]), int)
-    np.add.at(counts, parts, has)
+    has_class = shares.has_class
+    class_sets = np.unique(has_class, axis=0, return_inverse=True)[1].reshape(-1)
+    excess = deviation(shares, parts, fractions)
+    counts = np.zeros((len(fractions), has_class.shape[1]), int)
+    np.add.at(counts, parts, has_class)
     movable = np.flatnonzero(free)
     for _ in range(STEPS):
-        if not len(movable) or np.abs(off).max() < NEAR:
+        if not len(movable) or np.abs(excess).max() < NEAR:
             break
         some = movable if len(movable) <= CANDIDATES else np.sort(rng.choice(movable, CANDIDATES, replace=False))
-        last = (has[some] & (counts[parts[some]] == 1)).any(axis=1)
-        step = _best_step(weights.shares[some], parts[some], off, fractions > 0, last, kinds[some])
+        is_last = (has_class[some] & (counts[parts[some]] == 1)).any(axis=1)
+        step = _best_step(shares.shares[some], parts[some], excess, fractions > 0, is_last, class_sets[some])
         for group, part in step:
-            for sign, place in ((-1, parts[some[group]]), (1, part)):
-                off[place] += sign * weights.shares[some[group]]
-                counts[place] += sign * has[some[group]]
+            for sign, changed in ((-1, parts[some[group]]), (1, part)):
+                excess[changed] += sign * shares.shares[some[group]]
+                counts[changed] += sign * has_class[some[group]]
             parts[some[group]] = part
         if not step:
             break
@@ -163,23 +179,33 @@ def improve(weights: GroupShares, parts: Ints, fractions: Floats, free: Bools, s
 
 
 def _best_step(
-    shares: Floats, parts: Ints, off: Floats, wanted: Bools, last: Bools, kinds: Ints
+    shares: Floats, parts: Ints, excess: Floats, allowed: Bools, is_last: Bools, class_sets: Ints
 ) -> list[tuple[int, int]]:
-    """Return groups with their new parts, by the change of the sum of squared deviations; none where none helps.
+    """Return the move or exchange that most reduces the sum of squared deviations, as (group, new part) pairs.
 
-    Changes are rounded, so that the last bits of a sum, which differ between machines, decide nothing.
+    An empty list means that no step reduces it. Changes are rounded: the last bits of a sum differ between machines
+    and must not decide.
+
+    Args:
+        shares: (n, F) of the groups that may move.
+        parts: (n,) index of each group's part.
+        excess: (P, F), see `deviation`.
+        allowed: (P,) False for parts with the fraction 0.
+        is_last: (n,) whether the group is the last one of a class in its part; it may only be exchanged with a group
+            of the same classes.
+        class_sets: (n,) equal numbers for groups with the same classes.
     """
-    pull = shares @ off.T  # (n, P)
-    own = pull[np.arange(len(parts)), parts]
+    pull = shares @ excess.T  # (n, P)
+    current = pull[np.arange(len(parts)), parts]
     norms = (shares * shares).sum(axis=1)
-    moves = 2 * (pull - own[:, None] + norms[:, None])
-    moves[:, ~wanted] = np.inf
-    moves[last] = np.inf
+    moves = 2 * (pull - current[:, None] + norms[:, None])
+    moves[:, ~allowed] = np.inf
+    moves[is_last] = np.inf
     moves[np.arange(len(parts)), parts] = np.inf
-    cross = pull[:, parts]  # [h, g]: of h in the place of g
-    apart = norms[:, None] + norms[None, :] - 2 * shares @ shares.T
-    swaps = 2 * (cross + cross.T - own[:, None] - own[None, :] + apart)
-    barred = (last[:, None] | last[None, :]) & (kinds[:, None] != kinds[None, :])
+    cross = pull[:, parts]  # (n, n): group of the row in the part of the column's group
+    distances = norms[:, None] + norms[None, :] - 2 * shares @ shares.T
+    swaps = 2 * (cross + cross.T - current[:, None] - current[None, :] + distances)
+    barred = (is_last[:, None] | is_last[None, :]) & (class_sets[:, None] != class_sets[None, :])
     swaps[barred | (parts[:, None] == parts[None, :])] = np.inf
     moves, swaps = np.round(moves, 12), np.round(swaps, 12)
     if min(moves.min(), swaps.min()) >= 0:
@@ -191,12 +217,12 @@ def _best_step(
     return [(int(a), int(parts[b])), (int(b), int(parts[a]))]
 
 
-def imbalances(weights: GroupShares, parts: Ints, fractions: Floats) -> list[Imbalance]:
-    """Return how far from the fractions each class is, sorted by class."""
-    worst = 100 * np.abs(deviation(weights, parts, fractions)).max(axis=0)
-    found: dict[str, dict[str, float]] = {}
-    for (stratum, unit), points in zip(weights.columns, worst, strict=True):
+def imbalances(shares: GroupShares, parts: Ints, fractions: Floats) -> list[Imbalance]:
+    """Return the largest deviation from the fractions for each class, sorted by class."""
+    worst = 100 * np.abs(deviation(shares, parts, fractions)).max(axis=0)
+    by_class: dict[str, dict[str, float]] = {}
+    for (stratum, unit), points in zip(shares.columns, worst, strict=True):
         kind = unit if len(stratum) == 1 else "strata"
-        seen = found.setdefault(stratum[0], {"films": 0.0, "files": 0.0, "strata": 0.0})
-        seen[kind] = max(seen[kind], float(points))
-    return [Imbalance(label, **points) for label, points in sorted(found.items())]
+        largest = by_class.setdefault(stratum[0], {"films": 0.0, "files": 0.0, "strata": 0.0})
+        largest[kind] = max(largest[kind], float(points))
+    return [Imbalance(label, **points) for label, points in sorted(by_class.items())]

@@ -1,4 +1,4 @@
-"""Give every file its split and its fold, in the way that was asked for, and say how well that went."""
+"""Assign a split and a fold to every file, as the options say, and report how well the parts are balanced."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from fxkit.errors import ConfigError, DataError
 from fxkit.index.scan import ScannedFile, some
 from fxkit.index.splits.assign import FRACTIONS, assign_parts, assign_splits, check_fractions
 from fxkit.index.splits.balance import SplitFiles, group_shares, imbalances
-from fxkit.index.splits.frozen import Frozen, read_frozen
+from fxkit.index.splits.frozen import FrozenSplits, read_frozen
 from fxkit.index.splits.held_out import held_out_groups
 from fxkit.index.splits.strata import Strata, read_strata
 from preprocess.known_markers import KnownMarkers
@@ -21,27 +21,28 @@ SPLIT_MODES = ("grouped", "keep", "random", "none")
 
 STRATA = ("site", "marker")
 
-NOT_FROZEN = Frozen({}, {}, 0, ())
+NOTHING_FROZEN = FrozenSplits({}, {}, 0, ())
 
 
-Divided = tuple[list[Record], list[str]]  # and notes
+Divided = tuple[list[Record], list[str]]  # records with their splits and folds, and notes for the user
 
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How files are to be divided.
+    """How to split a data set.
 
     Attributes:
-        way: "grouped", "keep", "random" or "none", as in `index_data`.
-        fractions: of train, val and test.
-        folds: into which the files of train and val are divided, by group; 0 for none, or as many as `frozen` has.
+        mode: "grouped", "keep", "random" or "none", as in `index_data`.
+        fractions: fractions of train, val and test.
+        seed: seed of the random assignment.
+        folds: number of folds that train and val are divided into, by group; 0 makes as many as `frozen` has, or none.
         stratify: "site" and "marker", to balance beside the class.
-        markers: known ones, for "marker".
+        markers: known markers of the films, needed for "marker".
         frozen: an older manifest, whose groups keep their split and fold.
-        hold_out: the site that is test; the rest is train and val by their fractions.
+        hold_out: site whose films become test; the other sites are divided into train and val.
     """
 
-    way: str = "grouped"
+    mode: str = "grouped"
     fractions: tuple[float, ...] = FRACTIONS
     seed: int = 0
     folds: int = 0
@@ -51,90 +52,98 @@ class SplitOptions:
     hold_out: str = ""
 
 
-def check_split_options(how: SplitOptions) -> None:
-    """Refuse what cannot be done together.
+def check_split_options(options: SplitOptions) -> None:
+    """Refuse options that are invalid or exclude each other.
 
     Raises:
-        ConfigError: an unknown way or stratum, one fold, or settings that do not go together.
-        DataError: bad fractions.
+        ConfigError: an unknown mode or stratum, one fold, or options that exclude each other.
+        DataError: the fractions are invalid.
     """
-    check_fractions(how.fractions)
-    if how.way not in SPLIT_MODES:
-        raise ConfigError(f"split: {how.way!r}; expected one of {', '.join(SPLIT_MODES)}")
-    unknown = [kind for kind in how.stratify if kind not in STRATA]
+    check_fractions(options.fractions)
+    if options.mode not in SPLIT_MODES:
+        raise ConfigError(f"split: {options.mode!r}; expected one of {', '.join(SPLIT_MODES)}")
+    unknown = [kind for kind in options.stratify if kind not in STRATA]
     if unknown:
         raise ConfigError(f"--stratify {unknown[0]!r}; expected {' or '.join(STRATA)}")
-    if how.folds < 0 or how.folds == 1:
-        raise ConfigError(f"--folds {how.folds}; expected 2 or more")
-    if "marker" in how.stratify and how.markers is None:
-        raise ConfigError("--stratify marker needs the films' markers; give them with --markers")
-    given = {"--stratify": how.stratify, "--frozen": how.frozen, "--hold-out": how.hold_out, "--folds": how.folds}
-    others = [name for name, value in given.items() if value and (name != "--folds" or how.way != "keep")]
-    if how.way != "grouped" and others:
-        raise ConfigError(f"{others[0]} needs a new split by group; leave it, or --keep-split or --split, out")
-    if how.hold_out and sum(how.fractions[:2]) == 0:
-        raise ConfigError("--hold-out with fractions 0 of train and val; expected some for the films of other sites")
+    if options.folds < 0 or options.folds == 1:
+        raise ConfigError(f"--folds {options.folds}; expected 2 or more")
+    if "marker" in options.stratify and options.markers is None:
+        raise ConfigError("--stratify marker needs the markers of the films; give them with --markers")
+    grouped_only: dict[str, object] = {
+        "--stratify": options.stratify,
+        "--frozen": options.frozen,
+        "--hold-out": options.hold_out,
+    }
+    if options.mode != "keep":  # a given split may still be divided into folds
+        grouped_only["--folds"] = options.folds
+    given = [name for name, value in grouped_only.items() if value]
+    if options.mode != "grouped" and given:
+        raise ConfigError(f"{given[0]} needs a new split by group; leave it out, or --keep-split or --split")
+    if options.hold_out and sum(options.fractions[:2]) == 0:
+        raise ConfigError(
+            "--hold-out with the fraction 0 for train and for val; expected a positive fraction for the films of the "
+            "other sites"
+        )
 
 
-def divide_records(records: Sequence[Record], files: Sequence[ScannedFile], how: SplitOptions) -> Divided:
-    """Return the records with split and fold, and what a user should be told.
-
-    Files that cannot be read get neither.
+def divide_records(records: Sequence[Record], files: Sequence[ScannedFile], options: SplitOptions) -> Divided:
+    """Return the records with their splits and folds, and notes for the user; unreadable files get neither.
 
     Args:
-        files: what was said of each record's file.
+        files: the listed file of each record, with its given split.
 
     Raises:
-        DataError: a class has fewer groups than parts, or the settings do not fit the data.
+        DataError: a class has fewer groups than there are parts, or the options do not fit the data.
     """
-    if how.way == "none":
+    if options.mode == "none":
         return list(records), []
-    if how.way == "random":
-        return _divide_files(records, how), []
-    frozen = read_frozen(how.frozen, usable(records)) if how.frozen else NOT_FROZEN
-    strata = read_strata(usable(records), how.stratify, how.markers)
-    if how.way == "keep":
-        records, notes = _keep(records, files, how)
+    if options.mode == "random":
+        return _divide_files(records, options), []
+    frozen = read_frozen(options.frozen, usable(records)) if options.frozen else NOTHING_FROZEN
+    strata = read_strata(usable(records), options.stratify, options.markers)
+    if options.mode == "keep":
+        records, notes = _keep_given_split(records, files, options)
     else:
-        records, notes = _divide_groups(records, how, frozen, strata)
-    folds = how.folds or frozen.n_folds
+        records, notes = _divide_groups(records, options, frozen, strata)
+    folds = options.folds or frozen.n_folds
     if not folds:
         return records, notes
-    records, more = assign_folds(records, folds, how.seed, frozen, strata)
-    return records, [*notes, *more]
+    records, fold_notes = assign_folds(records, folds, options.seed, frozen, strata)
+    return records, [*notes, *fold_notes]
 
 
-def _divide_files(records: Sequence[Record], how: SplitOptions) -> list[Record]:
-    good = usable(records)
-    parts = assign_splits([r.label for r in good], [r.path for r in good], how.fractions, how.seed)
-    given = dict(zip((r.path for r in good), parts, strict=True))
-    return [replace(r, split=given.get(r.path, "")) for r in records]
+def _divide_files(records: Sequence[Record], options: SplitOptions) -> list[Record]:
+    """Divide files at random, regardless of their groups."""
+    readable = usable(records)
+    parts = assign_splits([r.label for r in readable], [r.path for r in readable], options.fractions, options.seed)
+    split_of = dict(zip((r.path for r in readable), parts, strict=True))
+    return [replace(r, split=split_of.get(r.path, "")) for r in records]
 
 
-def _divide_groups(records: Sequence[Record], how: SplitOptions, frozen: Frozen, strata: Strata) -> Divided:
+def _divide_groups(records: Sequence[Record], options: SplitOptions, frozen: FrozenSplits, strata: Strata) -> Divided:
     notes = list(frozen.notes)
-    fixed, fractions = dict(frozen.splits), dict(zip(SPLITS, check_fractions(how.fractions), strict=True))
+    fixed, fractions = dict(frozen.splits), dict(zip(SPLITS, check_fractions(options.fractions), strict=True))
     pool = usable(records)
-    if how.hold_out:
-        held, more = held_out_groups(pool, how.hold_out)
-        notes += [*more, *_once_trained(held, frozen, how)]
-        fixed |= dict.fromkeys(held, "test")
+    if options.hold_out:
+        held_out, held_out_notes = held_out_groups(pool, options.hold_out)
+        notes += [*held_out_notes, *_trained_before(held_out, frozen, options)]
+        fixed |= dict.fromkeys(held_out, "test")
         pool = [r for r in pool if fixed.get(r.group) != "test"]
         rest = fractions["train"] + fractions["val"]
         fractions = {name: fractions[name] / rest for name in ("train", "val")}
-    stay = {r.group: fixed[r.group] for r in pool if r.group in fixed}
-    given = fixed | assign_parts(_films(pool, strata), fractions, how.seed, fixed=stay)
-    divided = [replace(r, split=given[r.group] if r.status == OK else "") for r in records]
-    return divided, [*notes, *_balance(pool, given, fractions, strata, "split")]
+    fixed_in_pool = {r.group: fixed[r.group] for r in pool if r.group in fixed}
+    split_of = fixed | assign_parts(_columns(pool, strata), fractions, options.seed, fixed=fixed_in_pool)
+    divided = [replace(r, split=split_of[r.group] if r.status == OK else "") for r in records]
+    return divided, [*notes, *_balance_note(pool, split_of, fractions, strata, "split")]
 
 
-def _once_trained(held: set[str], frozen: Frozen, how: SplitOptions) -> list[str]:
-    moved = sorted(group for group in held if frozen.splits.get(group, "test") != "test")
+def _trained_before(held_out: set[str], frozen: FrozenSplits, options: SplitOptions) -> list[str]:
+    moved = sorted(group for group in held_out if frozen.splits.get(group, "test") != "test")
     if not moved:
         return []
     return [
-        f"WARNING: {len(moved)} groups of the held out site were train or val in {how.frozen}: {some(moved)}; they are "
-        "test now; models trained with that manifest have seen them"
+        f"WARNING: {len(moved)} groups of the held-out site were train or val in {options.frozen}: {some(moved)}; they "
+        "are test now, but models trained with that manifest have seen them"
     ]
 
 
@@ -142,34 +151,40 @@ def assign_folds(
     records: Sequence[Record],
     folds: int,
     seed: int = 0,
-    frozen: Frozen = NOT_FROZEN,
+    frozen: FrozenSplits = NOTHING_FROZEN,
     strata: Strata = MappingProxyType({}),
 ) -> Divided:
-    """Divide the usable records of train and val into folds by group, and say how balanced they came out.
+    """Divide the usable records of train and val into folds by group, and report the balance of the folds.
 
     Args:
-        folds: 2 or more.
-        frozen: what an older manifest says of these groups.
-        strata: kind -> path -> value, to balance by beside the class.
+        folds: number of folds, at least 2.
+        frozen: folds of an older manifest, which its groups keep.
+        strata: kind -> path -> value, to balance beside the class.
 
     Raises:
-        DataError: nothing to divide, a class has fewer groups than folds, or the older manifest has more folds.
+        DataError: no record is train or val, a class has fewer groups than folds, or the older manifest has more
+            folds.
     """
     if frozen.n_folds > folds:
-        raise DataError(f"--folds {folds}: the older manifest has {frozen.n_folds} folds; expected as many or more")
+        raise DataError(
+            f"--folds {folds}: the older manifest has {frozen.n_folds} folds; expected at least as many here"
+        )
     pool = [r for r in usable(records) if r.split in ("train", "val")]
     if not pool:
-        raise DataError(f"--folds {folds}: no file is train or val; expected some to divide; raise their fractions")
+        raise DataError(
+            f"--folds {folds}: no file is train or val, so there is nothing to divide; raise the fraction of train or "
+            "val"
+        )
     fractions = {str(fold): 1 / folds for fold in range(folds)}
     groups = {r.group for r in pool}
-    stay = {group: fold for group, fold in frozen.folds.items() if group in groups}
-    given = assign_parts(_films(pool, strata), fractions, seed, fixed=stay, called="folds")
-    inside = {r.path for r in pool}
-    divided = [replace(r, fold=given[r.group] if r.path in inside else "") for r in records]
-    return divided, _balance(pool, given, fractions, strata, f"{folds} folds")
+    fixed = {group: fold for group, fold in frozen.folds.items() if group in groups}
+    fold_of = assign_parts(_columns(pool, strata), fractions, seed, fixed=fixed, parts_name="folds")
+    in_pool = {r.path for r in pool}
+    divided = [replace(r, fold=fold_of[r.group] if r.path in in_pool else "") for r in records]
+    return divided, _balance_note(pool, fold_of, fractions, strata, f"{folds} folds")
 
 
-def _films(records: Sequence[Record], strata: Strata) -> SplitFiles:
+def _columns(records: Sequence[Record], strata: Strata) -> SplitFiles:
     return SplitFiles(
         [r.label for r in records],
         [r.group for r in records],
@@ -178,27 +193,34 @@ def _films(records: Sequence[Record], strata: Strata) -> SplitFiles:
     )
 
 
-def _balance(
-    records: Sequence[Record], given: Mapping[str, str], fractions: Mapping[str, float], strata: Strata, what: str
+def _balance_note(
+    records: Sequence[Record],
+    part_of: Mapping[str, str],
+    fractions: Mapping[str, float],
+    strata: Strata,
+    parts_name: str,
 ) -> list[str]:
-    """Say how far from the fractions whole groups had to leave the parts."""
-    weights, names = group_shares(_films(records, strata)), list(fractions)
-    parts = np.array([names.index(given[group]) for group in weights.groups])
-    told = [
+    """Report how far the parts deviate from their fractions because groups stay whole."""
+    shares, names = group_shares(_columns(records, strata)), list(fractions)
+    parts = np.array([names.index(part_of[group]) for group in shares.groups])
+    by_class = [
         f"{off.label} {off.films:.1f} in films and {off.files:.1f} in files"
         + (f" ({off.strata:.1f} by {' and '.join(strata)})" if strata else "")
-        for off in imbalances(weights, parts, np.array(list(fractions.values())))
+        for off in imbalances(shares, parts, np.array(list(fractions.values())))
     ]
-    return [f"balance of the {what}, farthest of a part from its fraction in points of the class: {'; '.join(told)}"]
+    return [
+        f"balance of the {parts_name}, largest deviation from the fractions in percentage points of each class: "
+        f"{'; '.join(by_class)}"
+    ]
 
 
-def _keep(records: Sequence[Record], files: Sequence[ScannedFile], how: SplitOptions) -> Divided:
-    """Take the split that folders or CSV give; without a val, carve one out of train by group."""
+def _keep_given_split(records: Sequence[Record], files: Sequence[ScannedFile], options: SplitOptions) -> Divided:
+    """Take the split of the folders or the CSV file; if it has no val part, move groups from train to val."""
     without = [file.path for file in files if not file.split]
     if without:
         raise DataError(
             f"--keep-split, but {len(without)} of {len(files)} files have no split "
-            f"({some(without)}); expected SPLIT/CLASS/ folders or a CSV with a column split; leave --keep-split "
+            f"({some(without)}); expected SPLIT/CLASS/ folders or a CSV file with a column split; leave --keep-split "
             "out to make a new split"
         )
     kept = [replace(r, split=file.split if r.status == OK else "") for r, file in zip(records, files, strict=True)]
@@ -206,17 +228,16 @@ def _keep(records: Sequence[Record], files: Sequence[ScannedFile], how: SplitOpt
     notes = [f"WARNING: the given split has no {name} part" for name in ("train", "test") if name not in present]
     if "val" in present or "train" not in present:
         return kept, notes
-    return _carve(kept, how, notes)
+    return _move_train_to_val(kept, options, notes)
 
 
-def _carve(records: Sequence[Record], how: SplitOptions, notes: list[str]) -> Divided:
+def _move_train_to_val(records: Sequence[Record], options: SplitOptions, notes: list[str]) -> Divided:
     train = usable(records, "train")
-    share = how.fractions[1] / max(how.fractions[0] + how.fractions[1], 1e-9)
-    parts = assign_splits([r.label for r in train], [r.group for r in train], (1 - share, share, 0.0), how.seed)
-    given = dict(zip((r.path for r in train), parts, strict=True))
-    count = parts.count("val")
-    notes = [
-        *notes,
-        f"the given split has no val part: {count} of the {len(train)} train files were taken, by group",
-    ]
-    return [replace(r, split=given.get(r.path, r.split)) for r in records], notes
+    share = options.fractions[1] / max(options.fractions[0] + options.fractions[1], 1e-9)
+    parts = assign_splits([r.label for r in train], [r.group for r in train], (1 - share, share, 0.0), options.seed)
+    split_of = dict(zip((r.path for r in train), parts, strict=True))
+    note = (
+        f"the given split has no val part: {parts.count('val')} of the {len(train)} train files were moved to val, "
+        "by group"
+    )
+    return [replace(r, split=split_of.get(r.path, r.split)) for r in records], [*notes, note]

@@ -50,7 +50,9 @@ def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
     assert not count_leaks(by_patient.records).grouped_files
     (note,) = by_patient.notes
-    assert note.startswith("balance of the split, farthest of a part from its fraction in points of the class: fract")
+    assert note.startswith(
+        "balance of the split, largest deviation from the fractions in percentage points of each class: fract"
+    )
 
 
 def test_two_processes_give_the_same_index(made: Synthetic) -> None:
@@ -185,7 +187,7 @@ def test_a_kept_split_reports_its_leaks_and_gets_a_val_part(tmp_path: Path) -> N
     index = index_data(root, IndexOptions(split="keep"))
     counts = {count.split: count.files for count in count_splits(index.records)}
     assert counts == {"train": 14, "val": 2, "test": 3, "all": 19}
-    assert "the given split has no val part: 2 of the 16 train files were taken, by group" in index.notes
+    assert "the given split has no val part: 2 of the 16 train files were moved to val, by group" in index.notes
     assert index.notes[-1] == (
         "WARNING: the given split: 1 of 3 (33.3 %) test files have a copy of the same film in training; "
         "1 of 3 (33.3 %) share their group (patient or film); 1 of 3 test films and 1 of 3 test groups are "
@@ -222,7 +224,7 @@ def test_a_random_split_reports_its_leaks(made: Synthetic) -> None:
 
 
 def test_too_few_groups_are_refused_with_the_name_of_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"raw: class 'a': 2 groups for 3 splits; expected one or more groups a split"):
+    with pytest.raises(DataError, match=r"raw: class 'a': 2 groups for 3 splits; expected at least one group for each"):
         index_data(many(tmp_path / "raw", 2))
 
 

@@ -170,7 +170,7 @@ def test_fewer_than_three_folds_are_refused(source: Source, folds: int) -> None:
 
 
 def test_more_folds_than_groups_are_refused(source: Source) -> None:
-    with pytest.raises(DataError, match=r"groups for 30 folds; expected one or more groups a fold"):
+    with pytest.raises(DataError, match=r"groups for 30 folds; expected at least one group for each fold"):
         add_folds(source[1], 30)
 
 

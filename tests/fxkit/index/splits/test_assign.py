@@ -1,4 +1,4 @@
-"""Groups are divided whole, by class, and the same way every time."""
+"""Groups stay whole, every class is in every split, and the result is reproducible."""
 
 from collections import Counter, defaultdict
 
@@ -14,7 +14,7 @@ THIRDS = (0.7, 0.15, 0.15)
 
 @st.composite
 def films(draw: st.DrawFn) -> list[tuple[str, str]]:
-    """(label, group) of every file: groups of one class, at least three a class."""
+    """Draw the label and group of every file; each class has three or more groups, and each group one class."""
     rows = []
     for label in "abc"[: draw(st.integers(2, 3))]:
         for number in range(draw(st.integers(3, 12))):
@@ -24,15 +24,15 @@ def films(draw: st.DrawFn) -> list[tuple[str, str]]:
 
 def divide(rows: list[tuple[str, str]], seed: int = 0) -> dict[str, set[str]]:
     """Return the splits of every group."""
-    found = defaultdict(set)
+    splits_of = defaultdict(set)
     for (_, group), split in zip(rows, assign_splits(*zip(*rows, strict=True), seed=seed), strict=True):
-        found[group].add(split)
-    return dict(found)
+        splits_of[group].add(split)
+    return dict(splits_of)
 
 
 @settings(max_examples=30, deadline=None)
 @given(films(), st.integers(0, 3), st.randoms())
-def test_no_group_is_divided_every_class_is_everywhere_and_order_is_nothing(rows, seed, random) -> None:
+def test_groups_stay_whole_classes_are_in_all_splits_and_order_does_not_matter(rows, seed, random) -> None:
     found = divide(rows, seed)
     assert all(len(splits) == 1 for splits in found.values())
     for label in {label for label, _ in rows}:
@@ -44,15 +44,15 @@ def test_no_group_is_divided_every_class_is_everywhere_and_order_is_nothing(rows
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 200), st.sampled_from([THIRDS, (0.5, 0.5, 0.0), (0.0, 0.0, 1.0), (0.98, 0.01, 0.01)]))
-def test_quotas_add_up_and_give_everyone_something(count: int, fractions: tuple[float, float, float]) -> None:
-    given_out = quotas(count, fractions)
-    assert sum(given_out) == count
-    wanted = [share > 0 for share in fractions]
-    if count >= sum(wanted):
-        assert [part > 0 for part in given_out] == wanted
+def test_quotas_add_up_and_leave_no_part_empty(count: int, fractions: tuple[float, float, float]) -> None:
+    sizes = quotas(count, fractions)
+    assert sum(sizes) == count
+    expected = [share > 0 for share in fractions]
+    if count >= sum(expected):
+        assert [part > 0 for part in sizes] == expected
 
 
-def test_the_fractions_are_met_in_groups_and_nearly_in_files() -> None:
+def test_the_fractions_are_met_in_groups_and_in_files() -> None:
     rows = [(label, f"{label}{n}") for label in "ab" for n in range(100) for _ in range(1 + n % 7)]
     splits = assign_splits(*zip(*rows, strict=True))
     groups = Counter(dict(zip((group for _, group in rows), splits, strict=True)).values())
@@ -62,12 +62,12 @@ def test_the_fractions_are_met_in_groups_and_nearly_in_files() -> None:
     assert files["test"] / len(rows) == pytest.approx(0.15, abs=0.005)
 
 
-def test_seeds_differ() -> None:
+def test_different_seeds_give_different_splits() -> None:
     rows = [(label, f"{label}{n}") for label in "ab" for n in range(20)]
     assert len({tuple(assign_splits(*zip(*rows, strict=True), seed=seed)) for seed in range(5)}) == 5
 
 
-def test_a_group_of_two_classes_stays_whole() -> None:
+def test_a_group_with_two_classes_stays_whole() -> None:
     rows = [("a", f"g{n}") for n in range(9)] + [("b", f"g{n}") for n in range(4)] + [("b", f"h{n}") for n in range(5)]
     found = divide(rows)
     assert all(len(splits) == 1 for splits in found.values())
@@ -80,7 +80,9 @@ def test_everything_may_be_test() -> None:
 
 
 def test_too_few_groups_are_refused() -> None:
-    with pytest.raises(DataError, match=r"class 'b': 2 groups for 3 splits; expected one or more groups a split; add"):
+    with pytest.raises(
+        DataError, match=r"class 'b': 2 groups for 3 splits; expected at least one group for each split; add"
+    ):
         assign_splits(["a"] * 5 + ["b"] * 4, ["1", "2", "3", "4", "5", "6", "6", "7", "7"])
 
 

@@ -1,4 +1,4 @@
-"""Splits and folds of whole records: order, frozen groups, sites held out, and what goes together."""
+"""Splits and folds of records: file order, frozen groups, held-out sites, and options that exclude each other."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -15,7 +15,7 @@ from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_
 
 
 def records(groups: int, copies: int = 3) -> list[Record]:
-    """Groups of both classes and two sites, of unequal size."""
+    """Make groups of two classes, two sites and unequal size."""
     return [
         Record(path, "ab"[g % 2], f"p{g}", "", path, 1, 1, "ok", f"p{g}", site=("east", "west")[g % 4 // 2])
         for g in range(groups)
@@ -23,29 +23,29 @@ def records(groups: int, copies: int = 3) -> list[Record]:
     ]
 
 
-def spread(rows: list[Record], how: SplitOptions) -> tuple[list[Record], list[str]]:
-    return divide_records(rows, [ScannedFile(r.path, r.label, r.split) for r in rows], how)
+def split(rows: list[Record], options: SplitOptions) -> tuple[list[Record], list[str]]:
+    return divide_records(rows, [ScannedFile(r.path, r.label, r.split) for r in rows], options)
 
 
 def splits_of(rows: list[Record]) -> dict[str, set[tuple[str, str]]]:
-    found = defaultdict(set)
+    parts = defaultdict(set)
     for row in rows:
-        found[row.group].add((row.split, row.fold))
-    return dict(found)
+        parts[row.group].add((row.split, row.fold))
+    return dict(parts)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(20, 40), st.integers(0, 3), st.randoms(), st.sampled_from([(), ("site",)]))
-def test_the_same_files_in_any_order_get_the_same(groups: int, seed: int, random, stratify: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_the_files_does_not_matter(groups: int, seed: int, random, stratify: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
     rows = records(groups)
-    how = SplitOptions(seed=seed, folds=3, stratify=stratify)
-    first = {r.path: r for r in spread(rows, how)[0]}
+    options = SplitOptions(seed=seed, folds=3, stratify=stratify)
+    first = {r.path: r for r in split(rows, options)[0]}
     random.shuffle(rows)
-    assert {r.path: r for r in spread(rows, how)[0]} == first
+    assert {r.path: r for r in split(rows, options)[0]} == first
 
 
 def test_folds_divide_train_and_val_by_group() -> None:
-    rows, notes = spread(records(30), SplitOptions(folds=4))
+    rows, notes = split(records(30), SplitOptions(folds=4))
     found = splits_of(rows)
     assert all(len(parts) == 1 for parts in found.values())
     assert {fold for parts in found.values() for split, fold in parts if split == "test"} == {""}
@@ -53,94 +53,97 @@ def test_folds_divide_train_and_val_by_group() -> None:
     assert [note.partition(",")[0] for note in notes] == ["balance of the split", "balance of the 4 folds"]
 
 
-def test_with_all_in_train_every_readable_file_has_a_fold() -> None:
+def test_every_readable_file_has_a_fold_if_all_are_train() -> None:
     rows = records(12)
     rows[0] = replace(rows[0], status="zero bytes long")
-    done, _ = spread(rows, SplitOptions(fractions=(1, 0, 0), folds=3))
+    done, _ = split(rows, SplitOptions(fractions=(1, 0, 0), folds=3))
     assert {(r.split, r.fold) for r in done[1:]} == {("train", fold) for fold in "012"}
     assert (done[0].split, done[0].fold) == ("", "")
 
 
-def test_a_kept_split_gets_folds_too() -> None:
+def test_a_given_split_can_be_divided_into_folds() -> None:
     rows = [replace(r, split="test" if r.group in ("p0", "p1") else "train") for r in records(16)]
-    done, _ = spread(rows, SplitOptions("keep", folds=2))
+    done, _ = split(rows, SplitOptions("keep", folds=2))
     assert all((r.fold == "") == (r.split == "test") for r in done)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(16, 24), st.integers(1, 16), st.integers(0, 3))
-def test_frozen_groups_never_move_and_new_ones_balance_the_whole(tmp_path: Path, old: int, new: int, seed: int) -> None:
-    first, _ = spread(records(old), SplitOptions(seed=1, folds=2))
+def test_frozen_groups_never_move_and_new_groups_are_divided(tmp_path: Path, old: int, new: int, seed: int) -> None:
+    first, _ = split(records(old), SplitOptions(seed=1, folds=2))
     write_manifest(tmp_path / "older.csv", first)
-    done, notes = spread(records(old + new), SplitOptions(seed=seed, frozen=tmp_path / "older.csv"))
+    done, notes = split(records(old + new), SplitOptions(seed=seed, frozen=tmp_path / "older.csv"))
     kept = {r.path: (r.split, r.fold) for r in done}
     assert {r.path: (r.split, r.fold) for r in first}.items() <= kept.items()
     assert all(len(parts) == 1 for parts in splits_of(done).values())
     assert {fold for r in done if r.split != "test" for fold in [r.fold]} == {"0", "1"}
-    assert f"{new} groups are new" in notes[0]
+    assert ("1 group is new" if new == 1 else f"{new} groups are new") in notes[0]
 
 
-def test_a_film_that_was_test_stays_test_when_groups_are_joined(tmp_path: Path) -> None:
-    first, _ = spread(records(16), SplitOptions())
+def test_a_film_that_was_test_stays_test_when_groups_merge(tmp_path: Path) -> None:
+    first, _ = split(records(16), SplitOptions())
     write_manifest(tmp_path / "older.csv", first)
     groups = {split: next(r.group for r in first if r.split == split) for split in ("train", "test")}
     joined = [replace(r, group=groups["train"]) if r.group == groups["test"] else r for r in records(16)]
-    done, notes = spread(joined, SplitOptions(frozen=tmp_path / "older.csv"))
+    done, notes = split(joined, SplitOptions(frozen=tmp_path / "older.csv"))
     assert splits_of(done)[groups["train"]] == {("test", "")}
-    assert any(note.startswith("WARNING: 1 groups hold films that") for note in notes)
+    assert any(note.startswith("WARNING: 1 group has films in several splits of") for note in notes)
 
 
-def test_more_folds_than_asked_for_are_refused(tmp_path: Path) -> None:
-    write_manifest(tmp_path / "older.csv", spread(records(24), SplitOptions(folds=4))[0])
-    with pytest.raises(DataError, match=r"--folds 3: the older manifest has 4 folds; expected as many or more"):
-        spread(records(24), SplitOptions(folds=3, frozen=tmp_path / "older.csv"))
+def test_an_older_manifest_with_more_folds_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "older.csv", split(records(24), SplitOptions(folds=4))[0])
+    with pytest.raises(DataError, match=r"--folds 3: the older manifest has 4 folds; expected at least as many here"):
+        split(records(24), SplitOptions(folds=3, frozen=tmp_path / "older.csv"))
 
 
-def test_a_held_out_site_is_test_and_nothing_else_is() -> None:
-    done, notes = spread(records(24), SplitOptions(hold_out="west"))
+def test_the_held_out_site_and_only_that_is_test() -> None:
+    done, notes = split(records(24), SplitOptions(hold_out="west"))
     assert {(r.site, r.split) for r in done} == {("west", "test"), ("east", "train"), ("east", "val")}
     assert notes[0].startswith("site west is held out: its")
     assert notes[1].startswith("balance of the split")
 
 
-def test_a_held_out_group_that_was_trained_on_is_told_of(tmp_path: Path) -> None:
-    write_manifest(tmp_path / "older.csv", spread(records(24), SplitOptions(fractions=(0.5, 0.5, 0)))[0])
-    done, notes = spread(records(24), SplitOptions(hold_out="west", frozen=tmp_path / "older.csv"))
+def test_a_held_out_group_that_was_trained_on_gives_a_warning(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "older.csv", split(records(24), SplitOptions(fractions=(0.5, 0.5, 0)))[0])
+    done, notes = split(records(24), SplitOptions(hold_out="west", frozen=tmp_path / "older.csv"))
     assert {r.split for r in done if r.site == "west"} == {"test"}
-    assert any(note.startswith("WARNING: 12 groups of the held out site were train or val in") for note in notes)
+    assert any(note.startswith("WARNING: 12 groups of the held-out site were train or val in") for note in notes)
 
 
 def test_too_few_groups_for_the_folds_are_refused() -> None:
     with pytest.raises(
-        DataError, match=r"class 'a': 3 groups for 5 folds; expected one or more groups a fold; .*fewer"
+        DataError, match=r"class 'a': 3 groups for 5 folds; expected at least one group for each fold; .*fewer"
     ):
-        spread(records(5), SplitOptions(fractions=(1, 0, 0), folds=5))
+        split(records(5), SplitOptions(fractions=(1, 0, 0), folds=5))
 
 
-def test_folds_of_nothing_are_refused() -> None:
-    with pytest.raises(DataError, match=r"--folds 2: no file is train or val; expected some to divide; raise their fr"):
-        spread(records(8), SplitOptions(fractions=(0, 0, 1), folds=2))
+def test_folds_without_train_and_val_are_refused() -> None:
+    with pytest.raises(DataError, match=r"--folds 2: no file is train or val, so there is nothing to divide; raise"):
+        split(records(8), SplitOptions(fractions=(0, 0, 1), folds=2))
 
 
 @pytest.mark.parametrize(
-    ("how", "text"),
+    ("options", "text"),
     [
         (SplitOptions("folds"), "split: 'folds'; expected one of grouped, keep, random, none"),
         (SplitOptions(stratify=("age",)), "--stratify 'age'; expected site or marker"),
         (SplitOptions(folds=1), "--folds 1; expected 2 or more"),
-        (SplitOptions(stratify=("marker",)), "--stratify marker needs the films' markers; give them with --markers"),
+        (
+            SplitOptions(stratify=("marker",)),
+            "--stratify marker needs the markers of the films; give them with --markers",
+        ),
         (
             SplitOptions("random", folds=3),
-            "--folds needs a new split by group; leave it, or --keep-split or --split, out",
+            "--folds needs a new split by group; leave it out, or --keep-split or --split",
         ),
-        (SplitOptions("keep", hold_out="x"), "--hold-out needs a new split by group; leave it, or --keep-split or"),
+        (SplitOptions("keep", hold_out="x"), "--hold-out needs a new split by group; leave it out, or --keep-split"),
         (
             SplitOptions(fractions=(0, 0, 1), hold_out="x"),
-            "--hold-out with fractions 0 of train and val; expected some",
+            "--hold-out with the fraction 0 for train and for val; expected a positive",
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(how: SplitOptions, text: str) -> None:
+def test_invalid_or_conflicting_options_are_refused(options: SplitOptions, text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        check_split_options(how)
+        check_split_options(options)
     assert str(error.value).startswith(text)

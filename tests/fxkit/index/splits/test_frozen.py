@@ -1,4 +1,4 @@
-"""Groups keep what an older manifest gave them."""
+"""Groups keep the split and fold of an older manifest."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,31 +27,31 @@ def older(tmp_path: Path) -> Path:
     return tmp_path / "older.csv"
 
 
-def test_files_are_known_by_path_bytes_or_patient(older: Path) -> None:
+def test_groups_are_matched_by_path_bytes_or_patient(older: Path) -> None:
     moved = replace(record("elsewhere/2.png", "x"), sha256="bytes of 2.png")
     changed = replace(record("1.png", "1"), sha256="others")
-    found = read_frozen(older, [changed, moved, record("9.png", "p3", patient="p3"), record("5.png", "5")])
-    assert found.splits == {"1": "train", "x": "val", "p3": "test"}
-    assert found.folds == {"1": "0", "x": "1"}
-    assert found.n_folds == 2
-    assert found.notes == (f"{older}: 3 of 4 files are of groups that keep their split; 1 groups are new",)
+    frozen = read_frozen(older, [changed, moved, record("9.png", "p3", patient="p3"), record("5.png", "5")])
+    assert frozen.splits == {"1": "train", "x": "val", "p3": "test"}
+    assert frozen.folds == {"1": "0", "x": "1"}
+    assert frozen.n_folds == 2
+    assert frozen.notes == (f"{older}: 3 of 4 files belong to groups that keep their split; 1 group is new",)
 
 
-def test_a_group_of_several_splits_is_test_and_told_of(older: Path) -> None:
-    found = read_frozen(older, [record(path, "joined") for path in ("1.png", "3.png", "new.png")])
-    assert found.splits == {"joined": "test"}
-    assert found.folds == {}
-    assert found.notes[1] == (
-        f"WARNING: 1 groups hold films that {older} has in several splits: joined (test, train: now test); they go to "
-        "test if any of their films was there, else to val; scores of models trained with that manifest are not honest "
-        "for them"
+def test_a_group_with_several_splits_becomes_test_and_gives_a_warning(older: Path) -> None:
+    frozen = read_frozen(older, [record(path, "joined") for path in ("1.png", "3.png", "new.png")])
+    assert frozen.splits == {"joined": "test"}
+    assert frozen.folds == {}
+    assert frozen.notes[1] == (
+        f"WARNING: 1 group has films in several splits of {older}: joined (test, train: now test); such a group "
+        "becomes test if any of its films was test, else val; scores of models trained with that manifest are not "
+        "honest for it"
     )
 
 
-def test_a_group_of_several_folds_takes_the_lowest_and_is_told_of(older: Path) -> None:
-    found = read_frozen(older, [record("1.png", "joined"), record("4.png", "joined")])
-    assert (found.splits, found.folds) == ({"joined": "train"}, {"joined": "0"})
-    assert found.notes[1].startswith(f"WARNING: 1 groups hold films that {older} has in several folds: joined; each")
+def test_a_group_with_several_folds_takes_the_lowest_and_gives_a_warning(older: Path) -> None:
+    frozen = read_frozen(older, [record("1.png", "joined"), record("4.png", "joined")])
+    assert (frozen.splits, frozen.folds) == ({"joined": "train"}, {"joined": "0"})
+    assert frozen.notes[1].startswith(f"WARNING: 1 group has films in several folds of {older}: joined; such a")
 
 
 def test_a_manifest_of_other_films_is_refused(older: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sites and marker styles of files."""
+"""Sites and marker styles are read for every file."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def marker(style: str, mirrored: bool = False) -> Marker:
     return Marker(quad[::-1] if mirrored else quad, style=style)  # type: ignore[arg-type]
 
 
-def test_the_most_frequent_style_counts_and_mirrored_ones_are_apart() -> None:
+def test_the_most_frequent_style_counts_and_mirrored_markers_are_a_style_of_their_own() -> None:
     images = {
         "1": MarkedImage(9, 9, (marker("burned"), marker("lead"), marker("lead"))),
         "2": MarkedImage(9, 9, (marker("plate"), marker("lead", mirrored=True), marker("burned"))),
@@ -43,8 +43,8 @@ def test_sites_are_taken_from_the_records() -> None:
     assert read_strata([film("1")], []) == {}
 
 
-def test_no_site_at_all_is_refused() -> None:
-    with pytest.raises(DataError, match=r"--stratify site: no file has a site; expected a CSV with a column site"):
+def test_files_without_any_site_are_refused() -> None:
+    with pytest.raises(DataError, match=r"--stratify site: no file has a site; expected a CSV file with a column"):
         read_strata([film("1")], ["site"])
 
 
@@ -58,5 +58,7 @@ def test_styles_are_read_from_a_coco_file(made: Synthetic) -> None:
 
 def test_markers_of_other_films_are_refused(tmp_path: Path) -> None:
     write_coco(tmp_path / "m.json", {"other.png": MarkedImage(9, 9)})
-    with pytest.raises(DataError, match=r"m\.json: has none of the 1 films, such as 1\.png; expected their markers; r"):
+    with pytest.raises(
+        DataError, match=r"m\.json: has markers of none of the 1 films, such as 1\.png; expected the markers"
+    ):
         read_strata([film("1.png")], ["marker"], read_known_markers(tmp_path / "m.json"))
