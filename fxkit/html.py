@@ -1,4 +1,4 @@
-"""Fill the HTML templates; put pictures into pages."""
+"""Load the HTML templates, and embed pictures into pages."""
 
 import base64
 import functools
@@ -8,14 +8,15 @@ import jinja2
 
 from preprocess.errors import one_line
 
-MAX_INLINE_BYTES = 2_000_000  # a larger picture is embedded as a smaller JPEG
-MAX_WIDTH_PX = 1_800
+MAX_INLINE_BYTES = 2_000_000  # a larger picture is embedded as a reduced JPEG
+MAX_WIDTH_PX = 1_800  # of the reduced JPEG
 
 
 def load_template(name: str) -> jinja2.Template:
-    """Load a template by its path below the package, such as ``report/report.html``.
+    """Load a template by its path within the package, such as ``report/report.html``.
 
-    HTML templates escape every value; others, such as Markdown, do not. A variable that is missing is an error.
+    Templates that end in .html escape every value; others, such as Markdown, do not. An undefined variable raises an
+    error.
     """
     return _environment().get_template(name)
 
@@ -35,23 +36,24 @@ def _environment() -> jinja2.Environment:
 
 
 def picture_uri(path: Path) -> str | None:
-    """Return a picture file as data URI; a large one as a smaller JPEG; None where there is none."""
+    """Return a picture file as a data URI, a large one as a reduced JPEG; None if the file does not exist."""
     if not path.is_file():
         return None
     data = path.read_bytes()
-    return data_uri(data) if len(data) <= MAX_INLINE_BYTES else data_uri(_smaller(path), "image/jpeg")
+    return data_uri(data) if len(data) <= MAX_INLINE_BYTES else data_uri(_reduced_jpeg(path), "image/jpeg")
 
 
-def _smaller(path: Path) -> bytes:
+def _reduced_jpeg(path: Path) -> bytes:
     import cv2
 
     from preprocess.images import encode_jpeg, read_image
 
     image = read_image(path)
     scale = min(1.0, MAX_WIDTH_PX / image.shape[1])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return encode_jpeg(small, 85)
+    reduced = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return encode_jpeg(reduced, 85)
 
 
-def data_uri(data: bytes, kind: str = "image/png") -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def data_uri(data: bytes, media_type: str = "image/png") -> str:
+    """Return bytes as a data URI."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

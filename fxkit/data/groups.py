@@ -65,18 +65,20 @@ def _film_key(stem: str, known: set[str]) -> str:
         stem = shorter
 
 
-def join(names: Sequence[str], marks: Sequence[str]) -> list[str]:
-    """Give names that share a mark one name, the first in order; an empty mark joins nothing.
+def join(names: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Replace names that share a key, directly or through other names, by the alphabetically first of them.
 
-    Names joined through others are joined too.
+    Args:
+        names: one name for every file.
+        keys: one key for every file; "" is no key.
     """
     from scipy.cluster.hierarchy import DisjointSet  # takes long to import, and only `fxkit index` joins names
 
     sets = DisjointSet(names)
     first: dict[str, str] = {}
-    for name, mark in zip(names, marks, strict=True):
-        if mark:
-            sets.merge(first.setdefault(mark, name), name)
+    for name, key in zip(names, keys, strict=True):
+        if key:
+            sets.merge(first.setdefault(key, name), name)
     smallest: dict[str, str] = {}
     for name in sets:
         smallest[sets[name]] = min(name, smallest.get(sets[name], name))
@@ -93,10 +95,10 @@ def separate_films(films: Sequence[str], groups: Sequence[str]) -> list[str]:
     ]
 
 
-def join_all(names: Sequence[str], marks: Iterable[Sequence[str]]) -> list[str]:
-    """Join names by marks of several kinds, one kind after the other."""
-    for kind in marks:
-        names = join(names, kind)
+def join_all(names: Sequence[str], key_lists: Iterable[Sequence[str]]) -> list[str]:
+    """Join names by several lists of keys, one after the other."""
+    for keys in key_lists:
+        names = join(names, keys)
     return list(names)
 
 

@@ -20,8 +20,8 @@ class Leak:
     Attributes:
         record: the test or validation file.
         training_record: the training file that shows the leak best.
-        evidence: what the two files share: their bytes; their film, by file name; their film, by the manifest only
-            (as when copies were found by their pixels); or only their group.
+        evidence: the closest link between the two files: "bytes", "name" (their names show the same film), "film" (only
+            the manifest gives them the same film, for example because of their pixels), or "group".
     """
 
     record: Record
@@ -75,7 +75,7 @@ class LeakCounts:
 
 
 def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
-    """Return the leaking files of a split part, in the order of the records.
+    """Return the leaking files of one part of a split, in the order of the records.
 
     Each is paired with the first training file that gives the strongest evidence: the same bytes, else the same film
     by file name, else the same film by the manifest, else the same group.
@@ -99,7 +99,7 @@ def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
 
 
 def count_leaks(records: Sequence[Record], part: str = "test", leaks: Sequence[Leak] | None = None) -> LeakCounts:
-    """Count the files of a split part whose film or group is also in the training data.
+    """Count the files of one part of a split whose film or group is also in the training data.
 
     Args:
         leaks: result of `find_leaks` for the same part, to save finding them again.
@@ -148,10 +148,10 @@ def leaks_as_json(records: Sequence[Record], stamp: str) -> dict[str, Any]:
 def refuse_leaks(
     records: Sequence[Record], parts: Sequence[str] = tuple(TRAINING_SPLITS), where: str = "the split"
 ) -> None:
-    """Raise an error if one of these split parts leaks.
+    """Raise an error if one of these parts of a split leaks.
 
     Args:
-        where: what leaks, as the error's subject.
+        where: subject of the error message, such as "the split" or "fold 0".
 
     Raises:
         DataError: a part leaks.

@@ -106,7 +106,7 @@ def manifest_hash(records: Sequence[Record]) -> str:
 
 
 def films_hash(records: Sequence[Record], *, split: bool) -> str:
-    """Return the SHA-256 of the usable rows, without folds, sorted by path: tells whether two runs used the same films.
+    """Return a SHA-256 that is equal for two manifests with the same usable rows, whatever their order and folds.
 
     Args:
         split: include the splits. False gives equal hashes for runs that split the same films differently, such as

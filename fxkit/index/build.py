@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from fxkit.data.groups import assign_groups, film_keys, join_all
-from fxkit.data.manifest import PartCount, Record, count_splits, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.manifest import Record, manifest_text, order_classes, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store
 from fxkit.index.dicom import select_usable_ids
@@ -21,8 +21,6 @@ from preprocess.errors import OutputError
 from preprocess.folder.backends import open_workers
 from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
-
-__all__ = ["Index", "IndexOptions", "PartCount", "count_splits", "index_data", "write_index"]
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The data card: what a data set holds, and whether its metadata alone tell the classes."""
+"""The data card: what a data set contains, and whether its metadata alone predict the class."""

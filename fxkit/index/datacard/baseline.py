@@ -1,14 +1,11 @@
-"""The metadata-only baseline: how well files' facts and markers predict the class, without looking at the film.
+"""The metadata-only baseline: how well the metadata of files predict the class, without the image.
 
-Where they do, a network can do the same, and its score need not come from the bone.
+If they do, a network may learn the same, and its score need not come from the bone.
 """
 
 import hashlib
-import inspect
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.stats import rankdata
@@ -16,50 +13,21 @@ from scipy.stats import rankdata
 from fxkit import __version__
 from fxkit.data.manifest import Record, order_classes
 from fxkit.index.cache import Store
-from fxkit.index.datacard.metadata import Marking, Table, build_table, choose, film_of
-from fxkit.index.datacard.verdicts import ABOVE, ALL, FAR_ABOVE, NONE, UNDECIDED
+from fxkit.index.datacard.metadata import Marking, Table, build_table, choose_files, film_of
+from fxkit.index.datacard.verdicts import ALL, CHANCE, NONE, UNDECIDED, Baseline, KindScore, decisive, verdict_of
 from fxkit.index.facts import FileFacts
 from fxkit.metrics.bootstrap import interval
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Ints, ranking_metric
 
-FAR, CHANCE = 0.6, 0.5  # at 0.6 the fractured of two films is told 60 times in 100: twice 0.05, an ablation's margin
-
-EXCLUDED = 0.7  # "no evidence" only where the interval excludes that metadata predict the class this well
-
+BASELINE_VERSION = 1  # Raise this when the figures for the same table change: caches then drop theirs.
 
 FOLDS, REPEATS = 5, 3
 
 TREES = 100
 
-LEAF = 0.05  # of the weight: a leaf of 120 films holds 6 of them, however many copies they have
-
-
-@dataclass(frozen=True)
-class Alone:
-    """How well one kind of metadata predicts the class by itself: AUROC (macro where classes are more than two).
-
-    Args:
-        n_films: whose metadata of this kind are known.
-        verdict: FAR_ABOVE, ABOVE, NONE or UNDECIDED.
-    """
-
-    kind: str
-    found: Interval
-    n_films: int
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """All metadata first, then each kind alone; the verdict is that of the strongest of them."""
-
-    figures: tuple[Alone, ...]
-    verdict: str
-    n_films: int
-    n_groups: int
-    n_left_out: int  # films beyond the most that are used
+LEAF = 0.05  # smallest leaf, as a fraction of the weight: 6 of 120 films, however many copies they have
 
 
 def metadata_baseline(
@@ -70,85 +38,82 @@ def metadata_baseline(
     seed: int = 0,
     store: Store | None = None,
 ) -> Baseline | None:
-    """Predict the class from metadata by cross-validation over groups; None where there is one class only.
+    """Predict the class from metadata alone, by cross-validation over groups; return None if there is only one class.
 
-    Extremely randomised trees learn from every file, weighed so that films count alike and so do classes, and
-    predict films of other groups. Copies' predictions are averaged: the unit is the film, that of the interval the
-    group. Trees are at ease with few groups and with relations that are no straight line; without bootstrap samples
-    they say exactly 0.5 where nothing differs. The interval covers the choice of films, not that of the folds: of
-    made sets without any difference 3 % come out above chance, none far above, and 12 % below, which is no evidence
-    either (benchmarks/metadata_baseline.py).
+    Extremely randomised trees learn from the files of some groups and predict the films of the others. Files are
+    weighted so that films count equally, whatever their number of copies, and so do classes. The predictions of the
+    copies of a film are averaged; the interval is over groups. Trees work with few groups and with non-linear
+    relations, and without bootstrap samples they predict exactly 0.5 if the metadata of all films are equal. The
+    interval covers the choice of films but not of folds. On simulated data without a difference, 3 % of the figures
+    come out above chance, none far above, and 12 % below chance, which counts as no evidence either
+    (benchmarks/metadata_baseline.py).
 
     Args:
-        records: readable ones.
-        facts: by path; records without are left out.
-        markings: by path, where known. A file that has none takes the mean of its film's other files.
-        store: keeps the figures, for the next time that the same table comes.
+        records: usable records.
+        facts: path -> facts; records without facts are left out.
+        markings: path -> markers, for the files whose markers are known. Another file takes the mean of the other
+            files of its film.
+        store: cache that keeps the figures for the next run on the same table.
     """
     files = [record for record in records if record.path in facts]
     everything = build_table(files, facts, markings)
-    table = everything.take(choose(files, seed))
+    table = everything.take(choose_files(files, seed))
     classes = order_classes(record.label for record in table.records)
     if len(classes) < 2:
         return None
-    figures = _figures(table, seed) if store is None else _kept_figures(store, table, seed)
-    strongest = max(figures, key=lambda figure: np.nan_to_num(figure.found.low, nan=-1.0))
+    figures = _score_kinds(table, seed) if store is None else _cached_scores(store, table, seed)
     used = {film_of(record) for record in table.records}
     return Baseline(
-        figures,
-        strongest.verdict if strongest.verdict in (FAR_ABOVE, ABOVE) else figures[0].verdict,
-        len(used),
-        len({group for _, group, _ in used}),
-        len({film_of(record) for record in files} - used),
+        figures=figures,
+        verdict=decisive(figures).verdict,
+        n_films=len(used),
+        n_groups=len({group for _, group, _ in used}),
+        n_left_out=len({film_of(record) for record in files} - used),
     )
 
 
-def verdict_of(found: Interval) -> str:
-    """Judge an AUROC by its interval."""
-    if not found.low <= found.high:
-        return UNDECIDED
-    if found.low > CHANCE:
-        return FAR_ABOVE if found.low > FAR else ABOVE
-    return NONE if found.high < EXCLUDED else UNDECIDED
-
-
-def _figures(table: Table, seed: int) -> tuple[Alone, ...]:
+def _score_kinds(table: Table, seed: int) -> tuple[KindScore, ...]:
     complete = [values for values in table.kinds.values() if not np.isnan(values).all(axis=1).any()]
-    whole = Table(table.records, {ALL: np.concatenate(complete, axis=1)})
-    return tuple(_alone(part, kind, seed) for part in (whole, table) for kind in part.kinds)
+    all_kinds = Table(table.records, {ALL: np.concatenate(complete, axis=1)})
+    return tuple(_score_kind(part, kind, seed) for part in (all_kinds, table) for kind in part.kinds)
 
 
-def _kept_figures(store: Store, table: Table, seed: int) -> tuple[Alone, ...]:
-    """Take the figures of the last run over the same table by the same code, or find them."""
+def _cached_scores(store: Store, table: Table, seed: int) -> tuple[KindScore, ...]:
+    """Return the scores of an earlier run on the same table, or compute and keep them."""
     rows = repr([(record.path, *film_of(record)) for record in table.records])
-    marks = [inspect.getsource(sys.modules[__name__]), __version__, str(seed), rows, *table.kinds]
-    parts = [mark.encode("utf-8", "surrogateescape") for mark in marks]
-    key = hashlib.sha256(b"\n".join([*parts, *(values.tobytes() for values in table.kinds.values())])).hexdigest()
-    kept = store.figures(key)
-    if kept is not None:
-        return tuple(Alone(**{**values, "found": Interval(**values["found"])}) for values in kept)
-    found = _figures(table, seed)
-    store.keep_figures(key, [asdict(figure) for figure in found])
-    return found
+    settings = repr((BASELINE_VERSION, __version__, FOLDS, REPEATS, TREES, LEAF, seed))
+    texts = [text.encode("utf-8", "surrogateescape") for text in (settings, rows, *table.kinds)]
+    key = hashlib.sha256(b"\n".join([*texts, *(values.tobytes() for values in table.kinds.values())])).hexdigest()
+    cached = store.figures(key)
+    if cached is not None:
+        return tuple(KindScore.model_validate(values) for values in cached)
+    scores = _score_kinds(table, seed)
+    store.keep_figures(key, [score.to_dict() for score in scores])
+    return scores
 
 
-def _alone(table: Table, kind: str, seed: int) -> Alone:
+def _score_kind(table: Table, kind: str, seed: int) -> KindScore:
     known = table.take(np.flatnonzero(~np.isnan(table.kinds[kind]).all(axis=1)).tolist())
     films = {film_of(record) for record in known.records}
     n_groups = len({group for _, group, _ in films})
     if len({label for _, _, label in films}) > 1 and (known.kinds[kind] == known.kinds[kind][0]).all():
-        return Alone(kind, Interval(CHANCE, CHANCE, CHANCE, n_groups), len(films), NONE)  # the same in all files
+        constant = Interval(CHANCE, CHANCE, CHANCE, n_groups)  # equal in all files
+        return KindScore(kind=kind, auroc=constant, n_films=len(films), verdict=NONE)
     runs = cross_validate(known.records, known.kinds[kind], seed=seed)
     if not runs:
-        return Alone(kind, Interval(np.nan, np.nan, np.nan, n_groups), len(films), UNDECIDED)
-    found = interval(ranking_metric(runs[0].classes), runs, seed=seed)
-    return Alone(kind, found, len(films), verdict_of(found))
+        undefined = Interval(np.nan, np.nan, np.nan, n_groups)
+        return KindScore(kind=kind, auroc=undefined, n_films=len(films), verdict=UNDECIDED)
+    auroc = interval(ranking_metric(runs[0].classes), runs, seed=seed)
+    return KindScore(kind=kind, auroc=auroc, n_films=len(films), verdict=verdict_of(auroc))
 
 
 def cross_validate(records: Sequence[Record], values: Floats, *, seed: int = 0) -> list[Predictions]:
-    """Predict every film from the metadata (N, columns) of other groups' files; one list of films a repeat.
+    """Predict every film from the metadata of other groups' files; return the predictions of each repeat, by film.
 
-    Classes of a single group are left out; where fewer than two remain, so is everything.
+    Classes with a single group are left out. If fewer than two classes remain, the list is empty.
+
+    Args:
+        values: metadata, (N, columns).
     """
     groups = Counter(label for label, _ in {(r.label, r.group) for r in records})
     classes = order_classes(label for label, count in groups.items() if count > 1)
@@ -157,20 +122,23 @@ def cross_validate(records: Sequence[Record], values: Floats, *, seed: int = 0) 
     folds = min(FOLDS, *(groups[label] for label in classes))
     rows = [i for i, record in enumerate(records) if record.label in classes]
     chosen = [records[i] for i in rows]
-    return [_pooled(chosen, values[rows], classes, folds, seed + repeat) for repeat in range(REPEATS)]
+    return [_predict_films(chosen, values[rows], classes, folds, seed + repeat) for repeat in range(REPEATS)]
 
 
-def _pooled(records: Sequence[Record], values: Floats, classes: tuple[str, ...], folds: int, seed: int) -> Predictions:
+def _predict_films(
+    records: Sequence[Record], values: Floats, classes: tuple[str, ...], folds: int, seed: int
+) -> Predictions:
     from sklearn.ensemble import ExtraTreesClassifier
 
     labels = np.array([classes.index(record.label) for record in records])
-    fold, weights = _folds(records, folds, seed), _weights(records)
-    ranks = rankdata(values, axis=0)  # a split falls anywhere between two ranks: a few huge files take no part of it
+    fold, weights = _assign_folds(records, folds, seed), _film_weights(records)
+    # The trees draw thresholds uniformly between the smallest and largest value; ranks keep outliers from mattering.
+    ranks = rankdata(values, axis=0)
     probabilities = np.zeros((len(records), len(classes)))
     for number in range(folds):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         forest = ExtraTreesClassifier(TREES, min_weight_fraction_leaf=LEAF, random_state=seed)
-        forest.fit(ranks[train], labels[train], sample_weight=weights[train] / _totals(labels, weights, train))
+        forest.fit(ranks[train], labels[train], sample_weight=weights[train] / _class_totals(labels, weights, train))
         if len(test):
             probabilities[np.ix_(test, forest.classes_)] = np.round(forest.predict_proba(ranks[test]), 9)
     return Predictions(
@@ -183,8 +151,8 @@ def _pooled(records: Sequence[Record], values: Floats, classes: tuple[str, ...],
     ).by_film()
 
 
-def _folds(records: Sequence[Record], folds: int, seed: int) -> Ints:
-    """(N,) fold of each file: groups whole, the films of each class spread evenly."""
+def _assign_folds(records: Sequence[Record], folds: int, seed: int) -> Ints:
+    """Return the fold of each file, (N,): groups stay whole, and each class's films are spread evenly."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     films = sorted({(record.group, record.label, record.film) for record in records})
@@ -194,13 +162,16 @@ def _folds(records: Sequence[Record], folds: int, seed: int) -> Ints:
     return np.array([fold[record.group] for record in records], np.int64)
 
 
-def _weights(records: Sequence[Record]) -> Floats:
-    """1 / copies, so that each film counts as one."""
+def _film_weights(records: Sequence[Record]) -> Floats:
+    """Return the weight of each file, (N,): 1 / number of its film's files, so that every film counts as one."""
     copies = Counter(map(film_of, records))
     return np.array([1 / copies[film_of(record)] for record in records])
 
 
-def _totals(labels: Ints, weights: Floats, rows: Ints) -> Floats:
-    """Each row's class's weight: without it a fold's shares of the classes would leak into its predictions."""
+def _class_totals(labels: Ints, weights: Floats, rows: Ints) -> Floats:
+    """Return, for each row, the total weight of its class, to weight classes equally.
+
+    Otherwise the class frequencies of a training fold would leak into its predictions.
+    """
     totals = np.asarray(np.bincount(labels[rows], weights[rows]), float)
     return totals[labels[rows]]

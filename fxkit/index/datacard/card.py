@@ -1,107 +1,147 @@
-"""What the data card tells: counts, spreads of numbers by class, duplicates and the metadata-only baseline."""
+"""Build the data card: counts, distributions by class, copies, and the metadata-only baseline."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import OK, SPLITS, Count, Record, count_records, find_identical_files, order_classes, usable
 from fxkit.index.cache import Store
-from fxkit.index.datacard.baseline import Baseline, metadata_baseline
+from fxkit.index.datacard.baseline import metadata_baseline
 from fxkit.index.datacard.metadata import Marking, film_of
+from fxkit.index.datacard.verdicts import Baseline
 from fxkit.index.facts import FileFacts
+from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.scores import Floats, weighted_auroc
 
 Names = NDArray[np.object_]
+
+T = TypeVar("T")
 
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-@dataclass(frozen=True)
-class Tally:
-    """How often each value of a property occurs in each class, the commonest value first."""
+Text = Annotated[str, PlainValidator(str)]  # pydantic's own str refuses file names that are not valid UTF-8
+
+
+def _from_dict(build: Callable[..., T]) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        return build(**value) if isinstance(value, dict) else value
+
+    return BeforeValidator(read)
+
+
+class Tally(JsonResult):
+    """How often each value of a property occurs in each class.
+
+    Attributes:
+        name: property, such as "format" or "site".
+        values: value -> class -> count; the most frequent value first.
+    """
 
     name: str
-    values: Mapping[str, Mapping[str, Count]]  # value -> class -> count
+    values: dict[Text, dict[Text, Count]]
 
 
 @dataclass(frozen=True)
-class Number:
-    """A number of each file, as the card shows it: times `scale`, with so many digits."""
+class Measure:
+    """A number of each file whose distribution the card shows.
+
+    Attributes:
+        topic: heading under which it is listed.
+        value_of: returns the number of a file; None if the file has none.
+        scale: factor for display.
+        digits: decimals for display.
+    """
 
     topic: str
     name: str
-    of: Callable[[FileFacts], float | None]
+    value_of: Callable[[FileFacts], float | None]
     scale: float = 1
     digits: int = 2
 
 
-@dataclass(frozen=True)
-class Spread:
-    """A number of each file by class, files weighed so that films count alike.
+class Spread(JsonResult):
+    """Distribution of a measure in each class; files are weighted so that films count equally.
 
-    Args:
-        quantiles: class -> QUANTILES; a class without the number is missing.
-        auroc: how well the number tells the class `higher` from the others; 0.5 tells nothing.
-        higher: the class in which it is higher.
+    Attributes:
+        quantiles: class -> values of the QUANTILES; a class without the measure is missing.
+        auroc: how well the measure separates the class `higher` from the others; 0.5 is chance, NaN undefined.
+        higher: class in which the measure is higher.
     """
 
     topic: str
     name: str
     digits: int
-    quantiles: Mapping[str, tuple[float, ...]]
-    auroc: float
-    higher: str
+    quantiles: dict[Text, tuple[float, ...]]
+    auroc: Number
+    higher: Text
 
 
-@dataclass(frozen=True)
-class Unread:
-    """A file of which nothing can be said, and why."""
+class UnreadableFile(JsonResult):
+    """A file that cannot be decoded, and the reason."""
 
-    path: str
-    reason: str
+    path: Text
+    reason: Text
 
 
-@dataclass(frozen=True)
-class Card:
-    """All that the card tells; the first things first."""
+class DataCard(JsonResult):
+    """Contents of the data card, as written to data.json.
 
-    name: str
-    classes: tuple[str, ...]
+    Attributes:
+        name: name of the data set's folder.
+        baseline: metadata-only baseline; None if there is only one class.
+        notes: messages for the user.
+        total: counts of all readable files.
+        counts: split, or "all" -> class -> count.
+        leaks: leaks of the test split.
+        tallies: properties and their values by class.
+        spreads: measures and their distributions by class.
+        identical: sets of byte-identical files.
+        conflicting: those of these sets whose files are in several classes.
+        copies: number of files of a film -> class -> number of films.
+        files: facts of every readable file.
+        markings: markers of the files whose markers are known.
+    """
+
+    name: Text
+    classes: tuple[Text, ...]
     baseline: Baseline | None
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
     total: Count
-    counts: Mapping[str, Mapping[str, Count]]  # split, or "all" -> class -> count
-    leak: LeakCounts
+    counts: dict[str, dict[Text, Count]]
+    leaks: LeakCounts = Field(alias="leak")
     tallies: tuple[Tally, ...]
     spreads: tuple[Spread, ...]
-    twins: tuple[tuple[str, ...], ...]  # sets of byte-identical files
-    torn: tuple[tuple[str, ...], ...]  # those of them that stand under several classes
-    copies: Mapping[int, Mapping[str, int]]  # files a film -> class -> films
-    unreadable: tuple[Unread, ...]
-    files: tuple[FileFacts, ...]
-    markings: tuple[Marking, ...]  # of the files whose markers are known
+    identical: tuple[tuple[Text, ...], ...] = Field(alias="twins")
+    conflicting: tuple[tuple[Text, ...], ...] = Field(alias="torn")
+    copies: dict[int, dict[Text, int]]
+    unreadable: tuple[UnreadableFile, ...]
+    files: tuple[Annotated[FileFacts, _from_dict(FileFacts)], ...]
+    markings: tuple[Annotated[Marking, _from_dict(Marking)], ...]
 
 
-NUMBERS = (
-    Number("Files", "file size, kB", lambda f: f.size_bytes, 1 / 1000, 0),
-    Number("Files", "width, px", lambda f: f.width, 1, 0),
-    Number("Files", "height, px", lambda f: f.height, 1, 0),
-    Number("Files", "width over height", lambda f: f.aspect),
-    Number("Files", "JPEG quality", lambda f: f.jpeg_quality, 1, 0),
-    Number("Exposure", "mean brightness, %", lambda f: f.mean, 100, 1),
-    Number("Exposure", "median brightness, %", lambda f: f.median, 100, 1),
-    Number("Exposure", "1st percentile, %", lambda f: f.p1, 100, 1),
-    Number("Exposure", "99th percentile, %", lambda f: f.p99, 100, 1),
-    Number("Exposure", "black pixels, %", lambda f: f.black, 100, 1),
-    Number("Exposure", "saturated pixels, %", lambda f: f.saturated, 100, 1),
-    Number("Border", "black border, %", lambda f: f.border_black, 100, 1),
-    Number("Border", "uniform border, %", lambda f: f.border_constant, 100, 1),
-    Number("Border", "black corners, %", lambda f: f.corner_black, 100, 1),
+MEASURES = (
+    Measure("Files", "file size, kB", lambda f: f.size_bytes, 1 / 1000, 0),
+    Measure("Files", "width, px", lambda f: f.width, 1, 0),
+    Measure("Files", "height, px", lambda f: f.height, 1, 0),
+    Measure("Files", "width over height", lambda f: f.aspect),
+    Measure("Files", "JPEG quality", lambda f: f.jpeg_quality, 1, 0),
+    Measure("Exposure", "mean brightness, %", lambda f: f.mean, 100, 1),
+    Measure("Exposure", "median brightness, %", lambda f: f.median, 100, 1),
+    Measure("Exposure", "1st percentile, %", lambda f: f.p1, 100, 1),
+    Measure("Exposure", "99th percentile, %", lambda f: f.p99, 100, 1),
+    Measure("Exposure", "black pixels, %", lambda f: f.black, 100, 1),
+    Measure("Exposure", "saturated pixels, %", lambda f: f.saturated, 100, 1),
+    Measure("Border", "black border, %", lambda f: f.border_black, 100, 1),
+    Measure("Border", "uniform border, %", lambda f: f.border_constant, 100, 1),
+    Measure("Border", "black corners, %", lambda f: f.corner_black, 100, 1),
 )
 
 
@@ -112,42 +152,55 @@ def build_card(
     markings: Mapping[str, Marking] | None = None,
     notes: Sequence[str] = (),
     store: Store | None = None,
-) -> Card:
-    """Count and compare the files that can be read; `facts` are theirs, and the store keeps what took long."""
+) -> DataCard:
+    """Build the data card of a data set.
+
+    Args:
+        name: name of the data set.
+        records: all records, readable or not.
+        facts: facts of the readable files.
+        markings: path -> markers, for the files whose markers are known.
+        notes: messages for the user.
+        store: cache that keeps the baseline for the next run.
+    """
     by_path = {fact.path: fact for fact in facts}
-    good = usable(records)
-    classes = order_classes(record.label for record in good)
-    twins = _twins(good)
-    label = {record.path: record.label for record in good}
-    return Card(
+    readable = usable(records)
+    classes = order_classes(record.label for record in readable)
+    identical = _identical_paths(readable)
+    label = {record.path: record.label for record in readable}
+    return DataCard(
         name=name,
         classes=classes,
-        baseline=metadata_baseline(good, by_path, markings, store=store),
+        baseline=metadata_baseline(readable, by_path, markings, store=store),
         notes=tuple(notes),
-        total=count_records(good),
-        counts=_counts(good, classes),
-        leak=count_leaks(good),
-        tallies=_tallies(good, by_path, markings or {}, classes),
-        spreads=_spreads(good, by_path, classes),
-        twins=twins,
-        torn=tuple(paths for paths in twins if len({label[path] for path in paths}) > 1),
-        copies=_copies(good, classes),
-        unreadable=tuple(Unread(r.path, r.status) for r in sorted(records, key=lambda r: r.path) if r.status != OK),
+        total=count_records(readable),
+        counts=_count_splits(readable, classes),
+        leaks=count_leaks(readable),
+        tallies=_tallies(readable, by_path, markings or {}, classes),
+        spreads=_spreads(readable, by_path, classes),
+        identical=identical,
+        conflicting=tuple(paths for paths in identical if len({label[path] for path in paths}) > 1),
+        copies=_count_copies(readable, classes),
+        unreadable=tuple(
+            UnreadableFile(path=r.path, reason=r.status)
+            for r in sorted(records, key=lambda r: r.path)
+            if r.status != OK
+        ),
         files=tuple(sorted(facts, key=lambda fact: fact.path)),
         markings=tuple(marking for _, marking in sorted((markings or {}).items())),
     )
 
 
-def _by_class(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:
+def _count_classes(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:
     return {label: count_records([r for r in records if r.label == label]) for label in classes}
 
 
-def _counts(records: Sequence[Record], classes: Sequence[str]) -> dict[str, dict[str, Count]]:
-    parts = {split: [r for r in records if r.split == split] for split in SPLITS}
-    return {split: _by_class(part, classes) for split, part in [*parts.items(), ("all", list(records))] if part}
+def _count_splits(records: Sequence[Record], classes: Sequence[str]) -> dict[str, dict[str, Count]]:
+    parts = {split: [r for r in records if r.split == split] for split in SPLITS} | {"all": list(records)}
+    return {split: _count_classes(part, classes) for split, part in parts.items() if part}
 
 
-def _twins(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
+def _identical_paths(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(tuple(sorted(record.path for record in files)) for files in find_identical_files(records)))
 
 
@@ -158,67 +211,78 @@ def _tallies(
     classes: Sequence[str],
 ) -> tuple[Tally, ...]:
     def tally(name: str, values_of: Callable[[Record], Sequence[str]]) -> Tally:
-        having = defaultdict(list)
+        by_value = defaultdict(list)
         for record in records:
             for value in values_of(record):
-                having[value].append(record)
-        ordered = sorted(having.items(), key=lambda item: (-len(item[1]), item[0]))
-        return Tally(name, {value: _by_class(part, classes) for value, part in ordered})
+                by_value[value].append(record)
+        ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[0]))
+        return Tally(name=name, values={value: _count_classes(part, classes) for value, part in ordered})
 
-    def fact(name: str, value: Callable[[FileFacts], object]) -> Tally:
-        return tally(name, lambda record: [str(value(facts[record.path]))])
+    def tally_fact(name: str, value_of: Callable[[FileFacts], object]) -> Tally:
+        return tally(name, lambda record: [str(value_of(facts[record.path]))])
 
-    found = [
-        fact("image size, px", lambda f: f"{f.width} x {f.height}"),
-        fact("bits", lambda f: f.bits),
-        fact("channels", lambda f: f.channels),
-        fact("format", lambda f: f.format),
-        fact("JPEG quality", lambda f: f.jpeg_quality or "no JPEG"),
-        fact("written by", lambda f: f.software or ("EXIF without a name" if f.tagged else "not told")),
+    tallies = [
+        tally_fact("image size, px", lambda f: f"{f.width} x {f.height}"),
+        tally_fact("bits", lambda f: f.bits),
+        tally_fact("channels", lambda f: f.channels),
+        tally_fact("format", lambda f: f.format),
+        tally_fact("JPEG quality", lambda f: f.jpeg_quality or "no JPEG"),
+        tally_fact("written by", lambda f: f.software or ("EXIF without a name" if f.tagged else "not told")),
     ]
     if any(record.site for record in records):
-        found.append(tally("site", lambda record: [record.site or "not told"]))
+        tallies.append(tally("site", lambda record: [record.site or "not told"]))
     if markings:
-        found.append(tally("marker style", lambda record: _styles(markings.get(record.path))))
-    return tuple(found)
+        tallies.append(tally("marker style", lambda record: _styles(markings.get(record.path))))
+    return tuple(tallies)
 
 
 def _styles(marking: Marking | None) -> list[str]:
     return ["not known"] if marking is None else list(marking.counts) or ["no marker"]
 
 
-def _copies(records: Sequence[Record], classes: Sequence[str]) -> dict[int, dict[str, int]]:
-    films = Counter(map(film_of, records))
-    sizes = Counter((size, label) for (_, _, label), size in films.items())
-    return {size: {label: sizes[size, label] for label in classes} for size in sorted({size for size, _ in sizes})}
+def _count_copies(records: Sequence[Record], classes: Sequence[str]) -> dict[int, dict[str, int]]:
+    files_of = Counter(map(film_of, records))
+    films = Counter((n_files, label) for (_, _, label), n_files in files_of.items())
+    return {n: {label: films[n, label] for label in classes} for n in sorted({n for n, _ in films})}
 
 
 def _spreads(records: Sequence[Record], facts: Mapping[str, FileFacts], classes: Sequence[str]) -> tuple[Spread, ...]:
+    """Return the distribution of each measure; the files of a film share the weight 1.
+
+    Averaging the copies of a film instead would reveal their number: an original and one copy average to another
+    value than an original and five copies.
+    """
     copies = Counter(map(film_of, records))
     weights = np.array([1 / copies[film_of(record)] for record in records])
     labels = np.array([record.label for record in records], object)
     files = [facts[record.path] for record in records]
-    return tuple(_spread(number, files, labels, weights, classes) for number in NUMBERS)
+    return tuple(_spread(measure, files, labels, weights, classes) for measure in MEASURES)
 
 
 def _spread(
-    number: Number, files: Sequence[FileFacts], labels: Names, weights: Floats, classes: Sequence[str]
+    measure: Measure, files: Sequence[FileFacts], labels: Names, weights: Floats, classes: Sequence[str]
 ) -> Spread:
-    """A mean over copies would tell the class by the number of copies, where only the originals differ from them."""
-    values = np.array([number.of(file) for file in files], float) * number.scale  # None becomes NaN
+    values = np.array([measure.value_of(file) for file in files], float) * measure.scale  # None becomes NaN
     known = ~np.isnan(values)
     labels, values, weights = labels[known], values[known], weights[known]
     present = [label for label in classes if (labels == label).any()]
-    quantiles = {label: _quantiles(values[labels == label], weights[labels == label]) for label in present}
-    areas = {
+    aurocs = {
         label: float(weighted_auroc(weights[None], labels == label, values)[0]) for label in present if len(present) > 1
     }
-    higher = max(areas, key=lambda label: areas[label], default="")
-    return Spread(number.topic, number.name, number.digits, quantiles, areas.get(higher, np.nan), higher)
+    higher = max(aurocs, key=lambda label: aurocs[label], default="")
+    return Spread(
+        topic=measure.topic,
+        name=measure.name,
+        digits=measure.digits,
+        quantiles={label: _quantiles(values[labels == label], weights[labels == label]) for label in present},
+        auroc=aurocs.get(higher, np.nan),
+        higher=higher,
+    )
 
 
 def _quantiles(values: Floats, weights: Floats) -> tuple[float, ...]:
+    """Return the weighted QUANTILES: the smallest value at which the cumulative weight reaches the fraction."""
     order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order])
-    places = np.searchsorted(below, np.array(QUANTILES) * below[-1] - 1e-9)
-    return tuple(float(value) for value in values[order][places])
+    cumulative = np.cumsum(weights[order])
+    positions = np.searchsorted(cumulative, np.array(QUANTILES) * cumulative[-1] - 1e-9)
+    return tuple(float(value) for value in values[order][positions])

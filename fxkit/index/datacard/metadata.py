@@ -1,4 +1,4 @@
-"""Metadata of files as a table of numbers that a classifier can learn from: facts and, where known, markers."""
+"""Collect the metadata of files as a table of numbers: facts about each file, and its markers if they are known."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,14 @@ from preprocess.markers import MarkedImage, describe_style, quad_area, quad_box
 
 @dataclass(frozen=True)
 class Marking:
-    """The markers of one file; the place is None where it has none.
+    """The markers of one file.
 
-    Args:
-        counts: markers by style, mirrored ones apart; plates of lead letters do not count.
-        x: mean place of their centres, as a fraction of the width, as is y of the height.
-        largest: area of the largest, as a fraction of the film's.
+    Attributes:
+        counts: style -> number of markers; "mirrored lead" is a style of its own. Plates that carry lead letters are
+            not counted.
+        x: mean centre of the markers, as a fraction of the width; None without markers.
+        y: the same, as a fraction of the height.
+        largest: area of the largest marker, as a fraction of the image.
     """
 
     path: str
@@ -31,9 +33,9 @@ class Marking:
 
 
 def markings_of(records: Iterable[Record], known: KnownMarkers) -> dict[str, Marking]:
-    """Return path -> its marking, of those files whose markers are known."""
-    found = ((record.path, known.find(record.path)) for record in records)
-    return {path: _marking(path, image) for path, image in found if image and image.width and image.height}
+    """Return path -> marking for the files whose markers are known."""
+    images = ((record.path, known.find(record.path)) for record in records)
+    return {path: _marking(path, image) for path, image in images if image and image.width and image.height}
 
 
 def _marking(path: str, image: MarkedImage) -> Marking:
@@ -50,7 +52,7 @@ def _marking(path: str, image: MarkedImage) -> Marking:
     )
 
 
-FACTS: Mapping[str, tuple[str, ...]] = {
+FACTS: Mapping[str, tuple[str, ...]] = {  # kind of metadata -> fields of FileFacts
     "file size": ("size_bytes",),
     "image size": ("width", "height"),
     "aspect ratio": ("aspect",),
@@ -63,51 +65,64 @@ FACTS: Mapping[str, tuple[str, ...]] = {
 STYLE, PLACE = "marker style", "marker place and size"
 
 
-COPIES, FILMS = 8, 4000  # at most, of a film and of all: more cost time and change little
+# Most copies of one film, and most films, in a table. More would take longer and change little.
+MAX_COPIES, MAX_FILMS = 8, 4000
 
 
-Film = tuple[str, str, str]
+FilmKey = tuple[str, str, str]  # film, group, label
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Files by columns of metadata; NaN where markers are unknown."""
+    """Files by columns of metadata.
+
+    Attributes:
+        records: the N files.
+        kinds: kind of metadata -> values, (N, columns); NaN if unknown, as for the markers of some files.
+    """
 
     records: tuple[Record, ...]
-    kinds: Mapping[str, Floats]  # kind -> (N, columns)
+    kinds: Mapping[str, Floats]
 
     def take(self, rows: Sequence[int]) -> "Table":
-        """Return the files with these indices, in their order."""
+        """Return the files with these indices, in this order."""
         return Table(tuple(self.records[i] for i in rows), {kind: values[rows] for kind, values in self.kinds.items()})
 
 
-def film_of(record: Record) -> Film:
-    """Tell films apart as `Predictions.by_film` does."""
+def film_of(record: Record) -> FilmKey:
+    """Return the key that identifies a film; `Predictions.by_film` uses the same."""
     return record.film, record.group, record.label
 
 
-def choose(records: Sequence[Record], seed: int) -> list[int]:
-    """Return which files to use: COPIES of each film, and of too many films those of whole groups, drawn by lot."""
-    films = defaultdict(list)
+def choose_files(records: Sequence[Record], seed: int) -> list[int]:
+    """Return the indices of the files to use: at most MAX_COPIES of each film, and at most MAX_FILMS films.
+
+    If there are more films, whole groups are drawn at random. The copies of a film are taken at even distances by path.
+    """
+    films: dict[FilmKey, list[int]] = defaultdict(list)
     for i in sorted(range(len(records)), key=lambda i: records[i].path):
         films[film_of(records[i])].append(i)
     counts = Counter(group for _, group, _ in films)
     names = sorted(counts)
     groups = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    so_far = np.cumsum([counts[group] for group in groups])
-    kept = {group for group, total in zip(groups, so_far, strict=True) if total <= FILMS} or set(groups[:1])
-    return [i for (_, group, _), copies in films.items() if group in kept for i in _spread(copies)]
+    totals = np.cumsum([counts[group] for group in groups])
+    kept = {group for group, total in zip(groups, totals, strict=True) if total <= MAX_FILMS} or set(groups[:1])
+    return [i for (_, group, _), copies in films.items() if group in kept for i in _choose_copies(copies)]
 
 
-def _spread(copies: Sequence[int]) -> list[int]:
-    places = np.linspace(0, len(copies) - 1, min(len(copies), COPIES)).round().astype(int)
-    return [copies[place] for place in places]
+def _choose_copies(copies: Sequence[int]) -> list[int]:
+    positions = np.linspace(0, len(copies) - 1, min(len(copies), MAX_COPIES)).round().astype(int)
+    return [copies[position] for position in positions]
 
 
 def build_table(
     records: Sequence[Record], facts: Mapping[str, FileFacts], markings: Mapping[str, Marking] | None = None
 ) -> Table:
-    """Return the metadata of these files as numbers; names such as formats by their order, no quality as 0."""
+    """Build the table of metadata.
+
+    A text value, such as the format, becomes the index of its name in alphabetical order. The JPEG quality of a file
+    that is no JPEG becomes 0.
+    """
     rows = [facts[record.path] for record in records]
     kinds = {
         kind: np.column_stack([_numbers([getattr(row, name) for row in rows]) for name in names])
@@ -138,11 +153,11 @@ def _marker_columns(records: Sequence[Record], known: Mapping[str, Marking]) -> 
                 marking.largest,
             ]
     films = [film_of(record) for record in records]
-    return {STYLE: _filled(counts, films), PLACE: _filled(places, films)}
+    return {STYLE: _fill_from_copies(counts, films), PLACE: _fill_from_copies(places, films)}
 
 
-def _filled(values: Floats, films: Sequence[Film]) -> Floats:
-    """Give files of unknown markers the mean of their film's."""
+def _fill_from_copies(values: Floats, films: Sequence[FilmKey]) -> Floats:
+    """Give files whose markers are unknown the mean of the other files of their film; modifies and returns values."""
     members = defaultdict(list)
     for i, film in enumerate(films):
         members[film].append(i)

@@ -1,8 +1,7 @@
-"""Write the data card: data.html to read, which needs nothing else, and data.json, which holds all of it."""
+"""Write the data card: data.html, a self-contained page, and data.json, all its numbers and the facts of each file."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,35 @@ from fxkit.data.manifest import usable
 from fxkit.html import load_template
 from fxkit.index.build import Index
 from fxkit.index.cache import open_store
-from fxkit.index.datacard import baseline as limits
-from fxkit.index.datacard.baseline import Alone, Baseline
-from fxkit.index.datacard.card import QUANTILES, Card, Spread, build_card
+from fxkit.index.datacard import verdicts
+from fxkit.index.datacard.baseline import FOLDS, REPEATS
+from fxkit.index.datacard.card import QUANTILES, DataCard, Spread, build_card
 from fxkit.index.datacard.metadata import markings_of
-from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
-from fxkit.metrics.json_result import as_json
+from fxkit.index.datacard.verdicts import ABOVE, EXCLUDED, FAR_ABOVE, NONE, Baseline, KindScore
 from preprocess.files import write_atomic
 from preprocess.known_markers import KnownMarkers
 
 PAGE, FACTS = "data.html", "data.json"
 
-SHOWN = 12  # values of a property on the page; data.json has all
+MAX_VALUES = 12  # values of a property on the page; data.json has all
 
-LISTED = 100  # file names of a kind on the page; data.json has all
+MAX_NAMES = 100  # file names in a list on the page; data.json has all
 
-NAMED = 3  # figures in the headline
+MAX_FIGURES = 3  # figures in the headline
 
 SCALE = "(AUROC, 0.5 is chance)"
 
-FILES_APART = ("files", "markings")
+ONE_FILE_A_LINE = ("files", "markings")  # keys of data.json
 
 
 def write_data_card(
     folder: str | Path, index: Index, markers: KnownMarkers | None = None, cache: Path | None = None
-) -> Card:
-    """Write FOLDER/data.html and FOLDER/data.json of what `index_data` found; the same films give the same bytes.
+) -> DataCard:
+    """Write FOLDER/data.html and FOLDER/data.json for an indexed data set; the same films give the same bytes.
 
     Args:
-        markers: add the markers' style and place.
-        cache: as `index_data` takes it; it keeps the baseline, too.
+        markers: known markers of the films; adds their style and place to the card.
+        cache: cache file of `index_data`; it keeps the baseline for the next run.
 
     Raises:
         OutputError: the card cannot be written.
@@ -54,81 +52,83 @@ def write_data_card(
     return card
 
 
-def summary_lines(card: Card) -> list[str]:
-    """Return what to print: whether metadata alone tell the class, first of all."""
-    mark = "WARNING: " if is_warning(card.baseline) else ""
-    return [f"{mark}{headline(card.baseline)}"]
+def summary_lines(card: DataCard) -> list[str]:
+    """Return the lines to print: whether metadata alone predict the class."""
+    prefix = "WARNING: " if is_warning(card.baseline) else ""
+    return [f"{prefix}{headline(card.baseline)}"]
 
 
-def is_warning(found: Baseline | None) -> bool:
-    """Tell whether metadata alone predict the class far better than chance."""
-    return found is not None and found.verdict == FAR_ABOVE
+def is_warning(baseline: Baseline | None) -> bool:
+    """Return whether metadata alone predict the class far above chance."""
+    return baseline is not None and baseline.verdict == FAR_ABOVE
 
 
-def headline(found: Baseline | None) -> str:
-    """Return the verdict on metadata as a sentence or two."""
-    if found is None:
-        return "Whether metadata alone predict the class was not tested: there is one class only."
-    whole = _told(found.figures[0])
-    if found.verdict in (FAR_ABOVE, ABOVE):
-        return _above(found)
-    if found.verdict == NONE:
-        return f"No evidence that metadata alone predict the class {SCALE}: {whole}."
+def headline(baseline: Baseline | None) -> str:
+    """Return the verdict on metadata in one or two sentences."""
+    if baseline is None:
+        return "Whether metadata alone predict the class was not tested: there is only one class."
+    if baseline.verdict in (FAR_ABOVE, ABOVE):
+        return _above_chance(baseline)
+    all_metadata = _figure_text(baseline.figures[0])
+    if baseline.verdict == NONE:
+        return f"No evidence that metadata alone predict the class {SCALE}: {all_metadata}."
     return (
-        f"Undecided whether metadata alone predict the class {SCALE}: {whole}; with {found.n_groups} groups neither "
-        f"chance nor an AUROC of {limits.EXCLUDED} is excluded."
+        f"Undecided whether metadata alone predict the class {SCALE}: {all_metadata}. With {baseline.n_groups} groups, "
+        f"neither chance nor an AUROC of {EXCLUDED} can be excluded."
     )
 
 
-def _above(found: Baseline) -> str:
-    """Name the strongest figures that have the verdict of all."""
-    strong = sorted((f for f in found.figures if f.verdict == found.verdict), key=lambda f: -f.found.low)
-    named = ", ".join(map(_told, strong[:NAMED])) + (f" and {len(strong) - NAMED} more" if strong[NAMED:] else "")
-    if found.verdict == FAR_ABOVE:
+def _above_chance(baseline: Baseline) -> str:
+    """Name the strongest of the figures that share the verdict of the baseline."""
+    same = sorted((f for f in baseline.figures if f.verdict == baseline.verdict), key=lambda f: -f.auroc.low)
+    n_more = len(same) - MAX_FIGURES
+    named = ", ".join(map(_figure_text, same[:MAX_FIGURES])) + (f" and {n_more} more" if n_more > 0 else "")
+    if baseline.verdict == FAR_ABOVE:
         return (
-            f"Metadata alone predict the class far above chance {SCALE}: {named}. A network can do the same: a score "
-            "on these films need not come from the bone."
+            f"Metadata alone predict the class far above chance {SCALE}: {named}. A network can learn the same, so a "
+            "score on these films need not come from the bone."
         )
-    alone = f" One of {len(found.figures)} figures may be so by chance." if len(strong) == 1 else ""
-    return f"Metadata alone predict the class somewhat better than chance {SCALE}: {named}.{alone}"
+    single = f" Of {len(baseline.figures)} figures, one can be above chance by coincidence." if len(same) == 1 else ""
+    return f"Metadata alone predict the class somewhat better than chance {SCALE}: {named}.{single}"
 
 
-def _told(figure: Alone) -> str:
-    return f"{figure.kind} {figure.found.text}"
+def _figure_text(figure: KindScore) -> str:
+    return f"{figure.kind} {figure.auroc.text}"
 
 
-def card_json(card: Card) -> Iterator[bytes]:
-    """Yield the card as JSON, a file a line; undefined numbers are null."""
-    values = as_json(asdict(card))
-    whole = {name: value for name, value in values.items() if name not in FILES_APART}
-    whole["quantiles"] = list(QUANTILES)
-    yield json.dumps(whole, indent=1).encode()[:-2]
-    for name in FILES_APART:
+def card_json(card: DataCard) -> Iterator[bytes]:
+    """Yield the card as JSON, with one line for each file; undefined numbers are null."""
+    values = card.to_dict()
+    head = {name: value for name, value in values.items() if name not in ONE_FILE_A_LINE}
+    head["quantiles"] = list(QUANTILES)
+    yield json.dumps(head, indent=1).encode()[:-2]
+    for name in ONE_FILE_A_LINE:
         lines = ",\n".join(json.dumps(row) for row in values[name])
         yield f',\n "{name}": [\n{lines}\n ]'.encode()
     yield b"\n}\n"
 
 
-def render_card(card: Card) -> bytes:
-    """Return the page; all names and texts in it are escaped, and what is no text in UTF-8 is shown as a code."""
+def render_card(card: DataCard) -> bytes:
+    """Return the page in UTF-8; all text is escaped, and file names that are not valid UTF-8 show escape codes."""
     page = load_template(f"index/datacard/{PAGE}").render(
         c=card,
         headline=headline(card.baseline),
         warning=is_warning(card.baseline),
-        figures=card.baseline.figures if card.baseline else (),
         groups="patients" if card.total.patients == card.total.groups else "groups",
         strips={spread.name: strip(spread) for spread in card.spreads},
-        limits=limits,
-        shown=SHOWN,
-        listed=LISTED,
+        verdicts=verdicts,
+        folds=FOLDS,
+        repeats=REPEATS,
+        max_values=MAX_VALUES,
+        max_names=MAX_NAMES,
         version=__version__,
     )
     return page.encode("utf-8", "backslashreplace")
 
 
 def strip(spread: Spread) -> dict[str, Any]:
-    """Return class -> its five quantiles as places from 0 to 1 on a scale that all classes share."""
-    ends = [value for values in spread.quantiles.values() for value in values]
-    low, high = min(ends, default=0.0), max(ends, default=0.0)
-    wide = (high - low) or 1.0
-    return {label: [(value - low) / wide for value in values] for label, values in spread.quantiles.items()}
+    """Return class -> quantiles scaled to 0..1; all classes share the scale."""
+    values = [value for quantiles in spread.quantiles.values() for value in quantiles]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    width = (high - low) or 1.0
+    return {label: [(value - low) / width for value in quantiles] for label, quantiles in spread.quantiles.items()}

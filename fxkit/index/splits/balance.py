@@ -18,9 +18,9 @@ Stratum = tuple[str, ...]  # class, optionally followed by the site, the marker 
 Name = TypeVar("Name", str, Stratum)
 
 
-STEPS = 400  # limit of moves and exchanges
+STEPS = 400  # moves and exchanges at most
 
-CANDIDATES = 300  # limit of groups that a step considers; of more groups, a random sample
+CANDIDATES = 300  # groups that a step considers at most; if there are more, a random sample
 
 NEAR = 1e-4  # the search stops when no deviation exceeds 0.01 percentage points
 
@@ -120,7 +120,7 @@ def _stratifications(files: SplitFiles) -> list[list[Stratum]]:
 
 
 def _as_shares(counts: Floats, columns: Sequence[tuple[Stratum, str]]) -> Floats:
-    """Divide counts by the total of the class, not of the stratum, so that a large stratum weighs more than a small."""
+    """Divide counts by the total of the class, not of the stratum, so that larger strata weigh more."""
     totals = {(stratum[0], unit): counts[:, i].sum() for i, (stratum, unit) in enumerate(columns) if len(stratum) == 1}
     return np.asarray(counts / [totals[stratum[0], unit] for stratum, unit in columns])
 

@@ -36,7 +36,7 @@ class SplitOptions:
         fractions: fractions of train, val and test.
         seed: seed of the random assignment.
         folds: number of folds that train and val are divided into, by group; 0 makes as many as `frozen` has, or none.
-        stratify: "site" and "marker", to balance beside the class.
+        stratify: "site" and "marker", to balance in addition to the class.
         markers: known markers of the films, needed for "marker".
         frozen: an older manifest, whose groups keep their split and fold.
         hold_out: site whose films become test; the other sites are divided into train and val.
@@ -159,7 +159,7 @@ def assign_folds(
     Args:
         folds: number of folds, at least 2.
         frozen: folds of an older manifest, which its groups keep.
-        strata: kind -> path -> value, to balance beside the class.
+        strata: kind -> path -> value, to balance in addition to the class.
 
     Raises:
         DataError: no record is train or val, a class has fewer groups than folds, or the older manifest has more

@@ -1,4 +1,4 @@
-"""Properties to balance over the splits beside the class: the site, and the style of the markers."""
+"""Read what the splits balance in addition to the class: the site and the marker style of each file."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence

@@ -47,8 +47,8 @@ def test_leaks_are_counted_in_files_films_and_groups() -> None:
 
 def test_val_is_compared_with_train_only() -> None:
     assert count_leaks(RECORDS, "val").grouped_files == 0
-    found = find_leaks([*RECORDS, record("1-rotated2.png", "p1", "f1", "val")], "val")
-    assert [(leak.record.path, leak.training_record.path, leak.evidence) for leak in found] == [
+    leaks = find_leaks([*RECORDS, record("1-rotated2.png", "p1", "f1", "val")], "val")
+    assert [(leak.record.path, leak.training_record.path, leak.evidence) for leak in leaks] == [
         ("1-rotated2.png", "1.png", "name")
     ]
 
@@ -87,9 +87,9 @@ def test_new_files_share_no_group_with_training_and_all_others_do(rows: list[tup
     records = [record(f"{i}.png", group, f"{film} of {group}", split) for i, (film, group, split) in enumerate(rows)]
     training = {r.group for r in records if r.split != "test"}
     tests = [r for r in records if r.split == "test"]
-    found = count_leaks(records)
-    assert found.new_files == sum(r.group not in training for r in tests)
-    assert found.new_files + found.grouped_files == len(tests)
+    counts = count_leaks(records)
+    assert counts.new_files == sum(r.group not in training for r in tests)
+    assert counts.new_files + counts.grouped_files == len(tests)
     assert {leak.record for leak in find_leaks(records)} == {r for r in tests if r.group in training}
     assert bool(leak_stamp([r for r in records if r.split != "val"])) == bool(
         {r.group for r in tests} & {r.group for r in records if r.split == "train"}
@@ -125,8 +125,8 @@ def test_a_leaking_split_is_refused() -> None:
 
 def test_a_stamp_is_written_to_json_with_its_counts() -> None:
     assert leaks_as_json(HONEST, leak_stamp(HONEST)) == {}
-    found = leaks_as_json(RECORDS, leak_stamp(RECORDS))["leaks"]
-    assert (found["stamp"], found["test"]["leaked_files"], found["val"]["files"]) == (leak_stamp(RECORDS), 3, 1)
+    values = leaks_as_json(RECORDS, leak_stamp(RECORDS))["leaks"]
+    assert (values["stamp"], values["test"]["leaked_files"], values["val"]["files"]) == (leak_stamp(RECORDS), 3, 1)
 
 
 @pytest.mark.parametrize(

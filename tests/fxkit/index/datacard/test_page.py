@@ -1,4 +1,4 @@
-"""The card of made films: what it counts, what it says first, and that nothing in it can break the page."""
+"""The data card counts correctly, gives the verdict on metadata first, and no name can break the page."""
 
 import json
 import os
@@ -13,10 +13,9 @@ from PIL import Image
 
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.index.datacard import baseline
-from fxkit.index.datacard.baseline import Alone, Baseline
-from fxkit.index.datacard.card import Card
+from fxkit.index.datacard.card import DataCard
 from fxkit.index.datacard.page import headline, summary_lines, write_data_card
-from fxkit.index.datacard.verdicts import ABOVE, NONE
+from fxkit.index.datacard.verdicts import ABOVE, NONE, UNDECIDED, Baseline, KindScore
 from fxkit.metrics.intervals import Interval
 from fxkit.synth.dataset import Synthetic
 from preprocess.known_markers import read_known_markers
@@ -29,7 +28,7 @@ def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def films(root: Path, quality: dict[str, int], count: int = 24) -> Index:
-    """Write grey noise as JPEG, each class with its own quality; return their index."""
+    """Write grey noise as JPEG with a quality for each class, and index it."""
     rng = np.random.default_rng(0)
     for label, number in quality.items():
         for n in range(count // len(quality)):
@@ -43,27 +42,27 @@ def read(folder: Path) -> str:
     return (folder / "data.html").read_text(encoding="utf-8")
 
 
-def test_a_quality_of_its_own_is_the_first_thing_said(tmp_path: Path) -> None:
+def test_metadata_far_above_chance_are_the_first_warning(tmp_path: Path) -> None:
     card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}))
     (line,) = summary_lines(card)
     assert line.startswith("WARNING: Metadata alone predict the class far above chance (AUROC, 0.5 is chance): ")
     assert "all metadata 1.00 (0." in line
     assert card.baseline is not None
-    assert {f.kind: f.found.value for f in card.baseline.figures}["JPEG quality"] == 1.0
+    assert {f.kind: f.auroc.value for f in card.baseline.figures}["JPEG quality"] == 1.0
     body = read(tmp_path).partition("<body>")[2]
     assert body.split("</p>")[0].strip().startswith('<p class="warning"><strong>Warning.</strong> Metadata alone')
 
 
-def test_films_without_a_difference_are_not_warned_of(tmp_path: Path) -> None:
+def test_films_without_a_difference_give_no_warning(tmp_path: Path) -> None:
     card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 80, "b": 80}))
     assert card.baseline is not None
     quality = next(figure for figure in card.baseline.figures if figure.kind == "JPEG quality")
-    assert quality.found.low <= 0.5 <= quality.found.high
+    assert quality.auroc.low <= 0.5 <= quality.auroc.high
     assert not summary_lines(card)[0].startswith("WARNING")
     assert 'class="warning"' not in read(tmp_path)
 
 
-def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Path) -> None:
+def test_synthetic_films_are_counted_correctly(made: Synthetic, tmp_path: Path) -> None:
     index = index_data(made.root / "truth.csv")
     index = replace(index, notes=("told <before>",))
     card = write_data_card(tmp_path, index, read_known_markers(made.root / "markers.json"))
@@ -73,10 +72,10 @@ def test_made_films_are_counted_as_they_were_made(made: Synthetic, tmp_path: Pat
     assert sum(card.copies[3].values()) == 24
     assert [tally.name for tally in card.tallies][-1] == "marker style"
     assert len(card.markings) > 0
-    found = json.loads((tmp_path / "data.json").read_text())
-    assert [file["path"] for file in found["files"]] == sorted(record.path for record in index.records)
-    assert {figure["kind"] for figure in found["baseline"]["figures"]} >= {"marker style", "brightness"}
-    assert found["notes"] == ["told <before>"]
+    values = json.loads((tmp_path / "data.json").read_text())
+    assert [file["path"] for file in values["files"]] == sorted(record.path for record in index.records)
+    assert {figure["kind"] for figure in values["baseline"]["figures"]} >= {"marker style", "brightness"}
+    assert values["notes"] == ["told <before>"]
     assert "told &lt;before&gt;" in read(tmp_path)
 
 
@@ -88,8 +87,8 @@ def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_a_spread_does_not_tell_the_number_of_copies(tmp_path: Path) -> None:
-    """Films differ from their copies alike in both classes, but one class has more copies."""
+def test_a_distribution_does_not_reveal_the_number_of_copies(tmp_path: Path) -> None:
+    """Originals differ from copies equally in both classes, but one class has more copies."""
     for label, copies in (("a", 2), ("b", 6)):
         for n in range(4):
             for copy in range(copies):
@@ -105,7 +104,7 @@ def test_a_spread_does_not_tell_the_number_of_copies(tmp_path: Path) -> None:
 
 
 class Tags(HTMLParser):
-    """The tags of a page that are still open, and those that were not."""
+    """Collects the tags of a page that are still open, and end tags that do not match."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +126,7 @@ class Tags(HTMLParser):
             self.wrong.append(tag)
 
 
-def test_hostile_names_stay_text(tmp_path: Path) -> None:
+def test_html_in_names_is_escaped(tmp_path: Path) -> None:
     root = tmp_path / "films"
     before = films(root, {"<b>a&b</b>".replace("/", "-"): 80, "b": 80}, 12)
     odd = "b/<script>alert(1)<\u2044script> " + os.fsdecode(b"\xff") + ".jpg"
@@ -146,28 +145,30 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert (tags.open, tags.wrong) == ([], [])
     assert tags.captions == tags.tables > 8
     assert not re.search(r"(src|href)=\"(?!#|data:)", page)
-    assert json.loads((tmp_path / "data.json").read_text())["unreadable"][0]["path"] == odd
+    values = json.loads((tmp_path / "data.json").read_text())
+    assert values["unreadable"][0]["path"] == odd
+    assert DataCard.model_validate(values).to_dict() == card.to_dict()
 
 
-def test_identical_files_of_two_classes_are_warned_of(tmp_path: Path) -> None:
+def test_identical_files_of_two_classes_give_a_warning(tmp_path: Path) -> None:
     root = tmp_path / "films"
     films(root, {"a": 80, "b": 80}, 12)
     (root / "b" / "again.jpg").write_bytes((root / "a" / "0.jpg").read_bytes())
     card = write_data_card(tmp_path, index_data(root))
-    assert card.torn == card.twins == (("a/0.jpg", "b/again.jpg"),)
-    assert "Identical files under several classes" in read(tmp_path)
+    assert card.conflicting == card.identical == (("a/0.jpg", "b/again.jpg"),)
+    assert "Identical files in several classes" in read(tmp_path)
 
 
-def test_one_class_or_none_has_a_card_too(tmp_path: Path) -> None:
+def test_one_class_or_none_gives_a_card_too(tmp_path: Path) -> None:
     index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     one = write_data_card(tmp_path, replace(index, records=tuple(r for r in index.records if r.label == "a")))
-    assert summary_lines(one) == ["Whether metadata alone predict the class was not tested: there is one class only."]
+    assert summary_lines(one) == ["Whether metadata alone predict the class was not tested: there is only one class."]
     gone = tuple(replace(r, status="gone", split="") for r in index.records)
     none = write_data_card(tmp_path, replace(index, records=gone, facts=()))
     assert (none.total.files, len(none.unreadable)) == (0, 8)
 
 
-def test_sites_are_counted(tmp_path: Path) -> None:
+def test_films_are_counted_by_site(tmp_path: Path) -> None:
     index = films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     sited = tuple(replace(r, site="x" if r.label == "a" else "") for r in index.records)
     card = write_data_card(tmp_path, replace(index, records=sited))
@@ -178,27 +179,30 @@ def test_sites_are_counted(tmp_path: Path) -> None:
     }
 
 
-def test_every_verdict_has_its_words(tmp_path: Path) -> None:
+def test_every_verdict_has_its_own_headline(tmp_path: Path) -> None:
     card = write_data_card(tmp_path, films(tmp_path / "films", {"a": 70, "b": 90}, 16))
     assert card.baseline is not None
 
     def line(verdict: str) -> str:
-        figures = tuple(replace(figure, verdict=verdict) for figure in card.baseline.figures)  # type: ignore[union-attr]
-        changed: Card = replace(card, baseline=replace(card.baseline, verdict=verdict, figures=figures))  # type: ignore[type-var]
-        return summary_lines(changed)[0]
+        assert card.baseline is not None
+        figures = tuple(figure.model_copy(update={"verdict": verdict}) for figure in card.baseline.figures)
+        baseline = card.baseline.model_copy(update={"verdict": verdict, "figures": figures})
+        return summary_lines(card.model_copy(update={"baseline": baseline}))[0]
 
     assert line(ABOVE).startswith("Metadata alone predict the class somewhat better than chance (AUROC")
     assert line(ABOVE).endswith(" and 5 more.")
     assert line(NONE).startswith(
         "No evidence that metadata alone predict the class (AUROC, 0.5 is chance): all metadata 1.00"
     )
-    assert "with 16 groups neither chance nor an AUROC of 0.7 is excluded" in line(baseline.UNDECIDED)
+    assert "With 16 groups, neither chance nor an AUROC of 0.7 can be excluded." in line(UNDECIDED)
 
 
-def test_a_single_figure_above_chance_may_be_chance() -> None:
-    found = Interval(0.6, 0.55, 0.65, 90)
-    figures = tuple(Alone(kind, found, 90, verdict) for kind, verdict in (("all metadata", NONE), ("border", ABOVE)))
-    assert headline(Baseline(figures, ABOVE, 90, 90, 0)) == (
+def test_a_single_figure_above_chance_may_be_coincidence() -> None:
+    figures = tuple(
+        KindScore(kind=kind, auroc=Interval(0.6, 0.55, 0.65, 90), n_films=90, verdict=verdict)
+        for kind, verdict in (("all metadata", NONE), ("border", ABOVE))
+    )
+    assert headline(Baseline(figures=figures, verdict=ABOVE, n_films=90, n_groups=90, n_left_out=0)) == (
         "Metadata alone predict the class somewhat better than chance (AUROC, 0.5 is chance): border 0.60 (0.55 to "
-        "0.65). One of 2 figures may be so by chance."
+        "0.65). Of 2 figures, one can be above chance by coincidence."
     )

@@ -33,13 +33,13 @@ def divide(rows: list[tuple[str, str]], seed: int = 0) -> dict[str, set[str]]:
 @settings(max_examples=30, deadline=None)
 @given(films(), st.integers(0, 3), st.randoms())
 def test_groups_stay_whole_classes_are_in_all_splits_and_order_does_not_matter(rows, seed, random) -> None:
-    found = divide(rows, seed)
-    assert all(len(splits) == 1 for splits in found.values())
+    splits_of = divide(rows, seed)
+    assert all(len(splits) == 1 for splits in splits_of.values())
     for label in {label for label, _ in rows}:
-        assert {next(iter(s)) for group, s in found.items() if group[0] == label} == {"train", "val", "test"}
+        assert {next(iter(s)) for group, s in splits_of.items() if group[0] == label} == {"train", "val", "test"}
     mixed = list(rows)
     random.shuffle(mixed)
-    assert divide(mixed, seed) == found
+    assert divide(mixed, seed) == splits_of
 
 
 @settings(max_examples=30, deadline=None)
@@ -69,10 +69,10 @@ def test_different_seeds_give_different_splits() -> None:
 
 def test_a_group_with_two_classes_stays_whole() -> None:
     rows = [("a", f"g{n}") for n in range(9)] + [("b", f"g{n}") for n in range(4)] + [("b", f"h{n}") for n in range(5)]
-    found = divide(rows)
-    assert all(len(splits) == 1 for splits in found.values())
+    splits_of = divide(rows)
+    assert all(len(splits) == 1 for splits in splits_of.values())
     for label in "ab":
-        assert {next(iter(found[group])) for name, group in rows if name == label} == {"train", "val", "test"}
+        assert {next(iter(splits_of[group])) for name, group in rows if name == label} == {"train", "val", "test"}
 
 
 def test_everything_may_be_test() -> None:

@@ -46,10 +46,10 @@ def test_the_order_of_the_files_does_not_matter(groups: int, seed: int, random, 
 
 def test_folds_divide_train_and_val_by_group() -> None:
     rows, notes = split(records(30), SplitOptions(folds=4))
-    found = splits_of(rows)
-    assert all(len(parts) == 1 for parts in found.values())
-    assert {fold for parts in found.values() for split, fold in parts if split == "test"} == {""}
-    assert {fold for parts in found.values() for split, fold in parts if split != "test"} == set("0123")
+    parts_of = splits_of(rows)
+    assert all(len(parts) == 1 for parts in parts_of.values())
+    assert {fold for parts in parts_of.values() for split, fold in parts if split == "test"} == {""}
+    assert {fold for parts in parts_of.values() for split, fold in parts if split != "test"} == set("0123")
     assert [note.partition(",")[0] for note in notes] == ["balance of the split", "balance of the 4 folds"]
 
 
