@@ -14,7 +14,7 @@ from fxkit.index.facts import FileFacts
 from fxkit.index.find_copies import NO_COPIES, Copies, Verdicts, find_copies, read_verdicts
 from fxkit.index.notes import copy_notes, leak_notes, torn_names, twin_notes, unknown_patients
 from fxkit.index.read_files import read_files
-from fxkit.index.scan import Scan, ScannedFile, film_path, scan, scan_roots, some
+from fxkit.index.scan import Scan, ScannedFile, film_path, first_few, scan, scan_roots
 from fxkit.index.splits.assign import FRACTIONS
 from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
 from preprocess.errors import OutputError
@@ -139,9 +139,9 @@ def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[S
         return scan(data[0], root), str(data[0])
     if root is not None:
         raise DataError(
-            f"{some(map(str, data))}: folders with --root {root}; --root belongs to a CSV file: leave it out"
+            f"{first_few(map(str, data))}: folders with --root {root}; --root belongs to a CSV file: leave it out"
         )
-    return scan_roots(data), some(map(str, data))
+    return scan_roots(data), first_few(map(str, data))
 
 
 def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tuple[list[Reading], Copies]:

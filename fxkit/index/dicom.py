@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.index.scan import ScannedFile, some
+from fxkit.index.scan import ScannedFile, first_few
 from preprocess.dicom import is_dicom, open_dicom
 
 
@@ -173,7 +173,7 @@ def _without_torn(name: str, uids: Sequence[str], patients: Sequence[str], notes
     """Drop UIDs that are on films of several patients."""
     torn = {uid: owners for uid, owners in _sets(uids, patients).items() if len(owners) > 1}
     if torn:
-        listed = some(f"{uid} ({some(sorted(owners))})" for uid, owners in sorted(torn.items()))
+        listed = first_few(f"{uid} ({first_few(sorted(owners))})" for uid, owners in sorted(torn.items()))
         notes.append(
             f"WARNING: {len(torn)} {name} are on films of several patients: {listed}; they are ignored; find out how "
             "these files were anonymised"
@@ -210,7 +210,7 @@ def _note_joined_films(uids: Sequence[str], films: Sequence[str]) -> list[str]:
     shared = [sorted(names) for _, names in sorted(_sets(uids, films).items()) if len(names) > 1]
     if not shared:
         return []
-    listed = some(" = ".join(names) for names in shared)
+    listed = first_few(" = ".join(names) for names in shared)
     return [f"{len(shared)} SOPInstanceUIDs are on films with different names; each counts as one film: {listed}"]
 
 
@@ -219,7 +219,7 @@ def _site_notes(files: Sequence[ScannedFile], sites: Sequence[str]) -> list[str]
     if not taken:
         return []
     names = sorted(set(taken))
-    return [f"the site of {len(taken)} DICOM files is their InstitutionName ({len(names)} sites): {some(names)}"]
+    return [f"the site of {len(taken)} DICOM files is their InstitutionName ({len(names)} sites): {first_few(names)}"]
 
 
 def _warn_of_contradictions(files: Sequence[ScannedFile], patients: Sequence[str]) -> list[str]:
@@ -232,8 +232,8 @@ def _warn_of_contradictions(files: Sequence[ScannedFile], patients: Sequence[str
     torn = [(text, {name: values for name, values in sets.items() if len(values) > 1}) for text, sets in pairs]
     return [
         f"WARNING: {len(sets)} {text}: "
-        f"{some(f'{name} ({some(sorted(values))})' for name, values in sorted(sets.items()))}; all their films stay in "
-        "one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids"
+        f"{first_few(f'{name} ({first_few(sorted(values))})' for name, values in sorted(sets.items()))}; all their "
+        "films stay in one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids"
         for text, sets in torn
         if sets
     ]

@@ -12,11 +12,11 @@ from PIL import Image
 from preprocess.dicom import is_dicom, open_dicom
 from preprocess.images import open_picture, to_grey8
 
-FRAME_FRACTION = 0.02  # width of the border, as a fraction of the shorter side
+FRAME_FRACTION = 0.02  # width of the border, of the shorter side
 
-CORNER_FRACTION = 0.08  # legs of the corner triangles, as a fraction of the shorter side; turned films have them black
+CORNER_FRACTION = 0.08  # legs of the corner triangles, of the shorter side; turned films have black corners
 
-BLACK, SATURATED = 5, 254  # grey values of 255 up to and from which a pixel counts; JPEG changes them by a few steps
+BLACK, SATURATED = 5, 254  # black up to 5, saturated from 254: JPEG changes grey values by a few steps
 
 SOFTWARE_TAG = 305  # of EXIF and TIFF
 

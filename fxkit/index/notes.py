@@ -7,7 +7,7 @@ from fxkit.data.groups import film_keys
 from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies
-from fxkit.index.scan import ScannedFile, film_path, some
+from fxkit.index.scan import ScannedFile, film_path, first_few
 
 
 def twin_notes(records: Sequence[Record]) -> list[str]:
@@ -18,7 +18,7 @@ def twin_notes(records: Sequence[Record]) -> list[str]:
         notes.append(f"{sum(map(len, twins))} files are byte-identical to another file; each set stays in one group")
     torn = [files for files in twins if len({r.label for r in files}) > 1]
     if torn:
-        listed = some([" = ".join(r.path for r in files) for files in torn])
+        listed = first_few([" = ".join(r.path for r in files) for files in torn])
         notes.append(
             f"WARNING: {sum(map(len, torn))} byte-identical files have different classes: {listed}; find out which "
             "label is correct"
@@ -46,12 +46,12 @@ def torn_names(records: Sequence[Record]) -> list[str]:
         name = record.film.removesuffix(f" of {record.group}")
         if name != record.film:
             owners[name].add(record.patient or "none")
-    torn = [f"{name} ({some(sorted(owners[name]))})" for name in sorted(owners) if len(owners[name]) > 1]
+    torn = [f"{name} ({first_few(sorted(owners[name]))})" for name in sorted(owners) if len(owners[name]) > 1]
     if not torn:
         return []
     return [
-        f"{len(torn)} film names belong to several patients: {some(torn)}; the files of each patient count as a film "
-        "of their own and may be in different splits; if they are copies, correct the column patient"
+        f"{len(torn)} film names belong to several patients: {first_few(torn)}; the files of each patient count as a "
+        "film of their own and may be in different splits; if they are copies, correct the column patient"
     ]
 
 
@@ -61,17 +61,17 @@ def leak_notes(records: Sequence[Record], way: str) -> list[str]:
     Args:
         way: "keep" or "random", as in `IndexOptions.split`.
     """
-    found = count_leaks(records)
-    if not found.files:
+    counts = count_leaks(records)
+    if not counts.files:
         return []
     split = "the given split" if way == "keep" else "this random split of files"
     text = (
-        f"{split}: {_share(found.leaked_files, found.files)} test files have a copy of the same film in "
-        f"training; {_share(found.grouped_files, found.files)} share their group (patient or film); "
-        f"{found.leaked_films} of {found.films} test films and {found.leaked_groups} of "
-        f"{found.groups} test groups are affected"
+        f"{split}: {_share(counts.leaked_files, counts.files)} test files have a copy of the same film in "
+        f"training; {_share(counts.grouped_files, counts.files)} share their group (patient or film); "
+        f"{counts.leaked_films} of {counts.films} test films and {counts.leaked_groups} of "
+        f"{counts.groups} test groups are affected"
     )
-    if not found.grouped_files:
+    if not counts.grouped_files:
         return [text]
     return [f"WARNING: {text}. Scores on this test split are not honest"]
 
@@ -99,7 +99,7 @@ def copy_notes(
     if by_pixels:
         notes.append(
             f"{sum(map(len, by_pixels.values()))} films with different names are copies by their pixels, in "
-            f"{len(by_pixels)} sets: {some(' = '.join(film_names) for film_names in by_pixels.values())}"
+            f"{len(by_pixels)} sets: {first_few(' = '.join(film_names) for film_names in by_pixels.values())}"
         )
     for remedy, quantity, values in (
         ("correct the column patient", "patients", [file.patient for file in files]),
@@ -116,15 +116,15 @@ def _warn_of_contradictions(
     remedy: str, quantity: str, values: Sequence[Sequence[str]], films: dict[str, list[str]]
 ) -> list[str]:
     torn = [
-        f"{' = '.join(names[:2])} ({some(sorted({*known} - {''}))})"
+        f"{' = '.join(names[:2])} ({first_few(sorted({*known} - {''}))})"
         for known, names in zip(values, films.values(), strict=True)
         if len({*known} - {""}) > 1
     ]
     if not torn:
         return []
     return [
-        f"WARNING: {len(torn)} sets of copies by pixels have different {quantity}: {some(torn)}; each set stays in one "
-        f"group; look at groups.html and {remedy}, or reject the pair"
+        f"WARNING: {len(torn)} sets of copies by pixels have different {quantity}: {first_few(torn)}; each set stays "
+        f"in one group; look at groups.html and {remedy}, or reject the pair"
     ]
 
 
@@ -140,6 +140,6 @@ def _report_copies_by_name_only(records: Sequence[Record], names: Sequence[str],
     if not apart:
         return []
     return [
-        f"{len(apart)} films have files that are copies by name but not by their pixels: {some(apart)}; they stay "
+        f"{len(apart)} films have files that are copies by name but not by their pixels: {first_few(apart)}; they stay "
         "together"
     ]

@@ -87,7 +87,7 @@ def _scan_folder(root: Path) -> Scan:
     _check_classes(root, files)
     stray = [path for path, part in zip(paths, parts, strict=True) if len(part) <= depth + 1]
     if stray:
-        notes.append(f"{len(stray)} images lie outside the class folders and are left out: {some(stray)}")
+        notes.append(f"{len(stray)} images lie outside the class folders and are left out: {first_few(stray)}")
     notes += [*_note_other_files(root, depth), *_warn_of_wrong_level([part[depth:] for part in parts])]
     return Scan(root, tuple(files), tuple(notes))
 
@@ -97,7 +97,7 @@ def _note_other_files(root: Path, depth: int) -> list[str]:
     names = [path for path in other_paths(root) if path.count("/") > depth]
     if not names:
         return []
-    return [f"{len(names)} files are left out because their names have no image extension: {some(names)}"]
+    return [f"{len(names)} files are left out because their names have no image extension: {first_few(names)}"]
 
 
 def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
@@ -109,12 +109,12 @@ def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
     if len(folders) < 2 or any(other != folders for other in inside.values()):
         return []
     return [
-        f"WARNING: each class folder ({some(inside)}) holds the folders {some(sorted(folders))}: are these the "
-        "classes? If so, give a CSV file with the columns path, label and site, or index each folder separately"
+        f"WARNING: each class folder ({first_few(inside)}) holds the folders {first_few(sorted(folders))}: are these "
+        "the classes? If so, give a CSV file with the columns path, label and site, or index each folder separately"
     ]
 
 
-def some(names: Iterable[str], most: int = 3) -> str:
+def first_few(names: Iterable[str], most: int = 3) -> str:
     """Return the first few names and the number of the others, as in "a, b, c and 4 more"."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
@@ -254,8 +254,8 @@ def _check_roots(roots: Sequence[Path]) -> None:
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise DataError(
-            f"{some([str(root) for root in roots if root.resolve().name == twice[0]])}: folders with the same name "
-            f"{twice[0]!r}; expected a different name for each site; rename one"
+            f"{first_few([str(root) for root in roots if root.resolve().name == twice[0]])}: folders with the same "
+            f"name {twice[0]!r}; expected a different name for each site; rename one"
         )
     for inner in roots:
         for outer in roots:
@@ -270,7 +270,7 @@ def _parent(roots: Sequence[Path]) -> Path:
         parent = Path(roots[0].resolve().anchor)
     if parent == Path(parent.anchor):
         raise DataError(
-            f"{some([str(root) for root in roots])}: their only common parent is {parent}; expected sites in one "
+            f"{first_few([str(root) for root in roots])}: their only common parent is {parent}; expected sites in one "
             "folder; move or link them into one"
         )
     return parent
@@ -280,5 +280,5 @@ def _warn_of_different_classes(scans: Sequence[tuple[Path, Scan]]) -> list[str]:
     classes = {root.resolve().name: sorted({file.label for file in part.files}) for root, part in scans}
     if len({tuple(labels) for labels in classes.values()}) == 1:
         return []
-    listed = "; ".join(f"{site}: {some(labels)}" for site, labels in classes.items())
+    listed = "; ".join(f"{site}: {first_few(labels)}" for site, labels in classes.items())
     return [f"WARNING: the sites have different classes ({listed}); does one class have two names?"]

@@ -7,7 +7,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-CANDIDATES_VERSION = 1  # Raise this when `candidates` returns other pairs or votes: caches then drop theirs.
+CANDIDATES_VERSION = 1  # Raise this when `find_candidates` returns other pairs or votes: caches then drop theirs.
 
 VOTING = 250  # strongest keypoints of a film that take part; more would take longer
 
@@ -49,17 +49,17 @@ def find_candidates(
             films vote for all films.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
-    reduced, counts = _reduced(film[:VOTING] for film in descriptors)
+    reduced, counts = _reduce(film[:VOTING] for film in descriptors)
     owner = np.repeat(np.arange(len(counts)), counts)
     chosen = np.isin(owner, list(asking))
     asks, held = (chosen, ~chosen) if asking else (slice(None), slice(None))  # a mask would copy the arrays
     if len(owner[held]) <= NEIGHBOURS:
         return []
     faiss.omp_set_num_threads(threads)
-    index = _index(reduced[held])
+    index = _build_index(reduced[held])
     votes: dict[tuple[int, int], float] = {}
     best: list[list[tuple[float, int]]] = [[] for _ in counts]
-    for film, voted in _votes(index, owner[held], reduced[asks], owner[asks]):
+    for film, voted in _count_votes(index, owner[held], reduced[asks], owner[asks]):
         for other, weight in voted:
             pair = (min(film, other), max(film, other))
             votes[pair] = votes.get(pair, 0.0) + weight
@@ -75,7 +75,7 @@ def find_candidates(
     return sorted(((low, high, weight) for (low, high), weight in kept.items()), key=lambda p: (-p[2], p[0], p[1]))
 
 
-def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
+def _reduce(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
     """Reduce descriptors to their DIMENSIONS principal components, one film at a time to save memory.
 
     Returns:
@@ -96,7 +96,8 @@ def _reduced(films: Iterator[NDArray[np.uint8]]) -> tuple[Reduced, list[int]]:
     return np.frombuffer(packed, np.float16).reshape(-1, DIMENSIONS), counts
 
 
-def _index(reduced: Reduced) -> "faiss.Index":
+def _build_index(reduced: Reduced) -> "faiss.Index":
+    """Return an inverted file of the descriptors, quantised to 8 bits."""
     cells = int(np.clip(len(reduced) // CELL, 1, LARGEST_CELLS))
     coarse = faiss.IndexHNSWFlat(DIMENSIONS, 16) if cells > 1000 else faiss.IndexFlatL2(DIMENSIONS)
     index = faiss.IndexIVFScalarQuantizer(coarse, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
@@ -108,7 +109,7 @@ def _index(reduced: Reduced) -> "faiss.Index":
     return index
 
 
-def _votes(
+def _count_votes(
     index: "faiss.Index", held: NDArray[np.int64], reduced: Reduced, owner: NDArray[np.int64]
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """Yield for each film the films that its keypoints vote for.

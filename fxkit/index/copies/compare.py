@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from fxkit.index.copies.features import Features, Picture
-from fxkit.index.copies.likeness import Matrix, band, likeness, ranks_of, shown_of
+from fxkit.index.copies.likeness import Matrix, band, measure_likeness, ranks_of, shown_of
 
-# Raise this when `compare` returns other evidence, also where the cause lies in likeness.py: caches then drop theirs.
+# Raise this when `compare_films` returns other evidence, even if the cause is in likeness.py: caches then drop theirs.
 EVIDENCE_VERSION = 1
 
 LEAST_POINTS = 6  # common keypoints; an affine map needs three
@@ -82,12 +82,12 @@ def compare_films(first: Features, second: Features) -> Evidence | None:
     shrinks = abs(np.linalg.det(matrix[:, :2])) <= 1  # always scale down, as scaling up would invent detail
     one, other = (first.picture, second.picture) if shrinks else (second.picture, first.picture)
     there = matrix if shrinks else cv2.invertAffineTransform(matrix)
-    seen = likeness(one, other, there)
+    seen = measure_likeness(one, other, there)
     if seen is None or (points < FEW_POINTS and seen.detail < HOPELESS):
         return None
     finer = None if seen.detail > PLAIN else _refine(one, other, there, inverted=seen.rank < 0)
     if finer is not None:
-        better = likeness(one, other, finer)
+        better = measure_likeness(one, other, finer)
         if better is not None and better.detail > seen.detail:
             seen, there = better, finer
     whole = there if shrinks else cv2.invertAffineTransform(there)

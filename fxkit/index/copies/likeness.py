@@ -28,17 +28,17 @@ LEAST_SHOWN = 0.3  # fraction of a place that both films must show
 
 LEAST_WEIGHT = 0.25  # only places above it are ranked; an empty background ranks by chance, or by a marker on it
 
-TURNING = 8.0  # a place counts fully if an eighth of its gradient energy lies along its edges
+EDGE_GAIN = 8.0  # a place counts fully if the weaker direction has an eighth of its gradient energy
 
 AGREES = 0.5  # correlation of detail above which a place agrees
 
-FLOOR = 0.25  # added to the variance of detail, in squared grey values, so that flat places do not correlate
+FLOOR = 0.25  # added to the variance of detail, in squared grey values; keeps the correlation of flat places near 0
 
 NOISE = 4.0  # variance of detail, in squared grey values, at which a place has half its weight
 
-STRANGE = 3.0  # a place where the variance ratio of the films is so many times their usual ratio may hold a marker
+UNUSUAL_RATIO = 3.0  # a place may hold a marker if its variance ratio is so many times the usual one
 
-NARROW = 0.5  # least spread of the agreeing places, in places; a single row of them is an edge
+LEAST_SPREAD = 0.5  # least spread of the agreeing places, in places; a single row of them is an edge
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Likeness:
     overlap: float
 
 
-def likeness(one: Picture, other: Picture, matrix: Matrix) -> Likeness | None:
+def measure_likeness(one: Picture, other: Picture, matrix: Matrix) -> Likeness | None:
     """Measure how similar two films, (h, w) uint8, are where they overlap.
 
     Args:
@@ -91,7 +91,7 @@ def agreeing_share(weights: Values, structure: float) -> float:
         return 0.0
     places = np.indices(weights.shape).reshape(2, -1)
     narrowest = np.linalg.eigvalsh(np.cov(places, aweights=weights.ravel(), ddof=0))[0]
-    return float(weights.sum() / structure) if narrowest > NARROW**2 else 0.0
+    return float(weights.sum() / structure) if narrowest > LEAST_SPREAD**2 else 0.0
 
 
 def _rank(one: Picture, other: Picture, both: NDArray[np.bool_], places: NDArray[np.bool_]) -> float:
@@ -115,24 +115,24 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     most = np.maximum(shown, np.float32(LEAST_SHOWN))
     first, second, product = (_means(values) / most for values in (one * one, other * other, one * other))
     correlations = product / np.sqrt((first + FLOOR) * (second + FLOOR))
-    turning = _turning(other)
+    turning = _variation_along_edges(other)
     first, second = first * turning, second * turning
     one_stands, other_stands = first / (first + NOISE), second / (second + NOISE)
     shown = np.asarray(np.where(shown > LEAST_SHOWN, shown, 0), np.float32)
     weights = shown * one_stands * other_stands
-    under_marker = weights * _strange(first, second, weights)
+    under_marker = weights * _marker_likeness(first, second, weights)
     structure = shown * np.maximum(one_stands, other_stands) - under_marker
     return np.asarray(correlations, np.float32), weights - under_marker, float(structure.sum())
 
 
-def _strange(first: Values, second: Values, weights: Values) -> Values:
+def _marker_likeness(first: Values, second: Values, weights: Values) -> Values:
     """Return for each place, 0 to 1, how much it looks like a marker: one film has unusually more detail there."""
     ratio = np.log((first + FLOOR) / (second + FLOOR))
     beyond = np.exp(np.abs(ratio - np.float32(_median(ratio, weights))))
-    return np.asarray(1 - np.minimum(1, STRANGE / beyond) ** 2, np.float32)
+    return np.asarray(1 - np.minimum(1, UNUSUAL_RATIO / beyond) ** 2, np.float32)
 
 
-def _turning(detail: Values) -> Values:
+def _variation_along_edges(detail: Values) -> Values:
     """Return for each place, 0 to 1, how much its detail varies along its edges.
 
     Straight edges do not: all straight edges are similar, and the edges of plates are on every film of a scanner.
@@ -141,7 +141,7 @@ def _turning(detail: Values) -> Values:
     xx, yy, xy = _means(across * across), _means(down * down), _means(across * down)
     total = np.maximum(xx + yy, 1e-6)
     weaker = (total - np.sqrt((xx - yy) ** 2 + 4 * xy**2)) / 2
-    return np.asarray(np.minimum(1, weaker / total * TURNING), np.float32)
+    return np.asarray(np.minimum(1, weaker / total * EDGE_GAIN), np.float32)
 
 
 def _median(values: Values, weights: Values) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fxkit.data.manifest import OK, SPLITS, Record, usable
 from fxkit.errors import ConfigError, DataError
-from fxkit.index.scan import ScannedFile, some
+from fxkit.index.scan import ScannedFile, first_few
 from fxkit.index.splits.assign import FRACTIONS, assign_parts, assign_splits, check_fractions
 from fxkit.index.splits.balance import SplitFiles, group_shares, imbalances
 from fxkit.index.splits.frozen import FrozenSplits, read_frozen
@@ -142,8 +142,8 @@ def _trained_before(held_out: set[str], frozen: FrozenSplits, options: SplitOpti
     if not moved:
         return []
     return [
-        f"WARNING: {len(moved)} groups of the held-out site were train or val in {options.frozen}: {some(moved)}; they "
-        "are test now, but models trained with that manifest have seen them"
+        f"WARNING: {len(moved)} groups of the held-out site were train or val in {options.frozen}: {first_few(moved)}; "
+        "they are test now, but models trained with that manifest have seen them"
     ]
 
 
@@ -220,8 +220,8 @@ def _keep_given_split(records: Sequence[Record], files: Sequence[ScannedFile], o
     if without:
         raise DataError(
             f"--keep-split, but {len(without)} of {len(files)} files have no split "
-            f"({some(without)}); expected SPLIT/CLASS/ folders or a CSV file with a column split; leave --keep-split "
-            "out to make a new split"
+            f"({first_few(without)}); expected SPLIT/CLASS/ folders or a CSV file with a column split; leave "
+            "--keep-split out to make a new split"
         )
     kept = [replace(r, split=file.split if r.status == OK else "") for r, file in zip(records, files, strict=True)]
     present = {r.split for r in usable(kept)}

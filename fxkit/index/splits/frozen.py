@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import DataError
-from fxkit.index.scan import some
+from fxkit.index.scan import first_few
 
 STRICTEST = ("test", "val", "train")  # a film that was once in test must never be trained on
 
@@ -91,14 +91,14 @@ def _conflicts(path: str | Path, rows: Mapping[str, Sequence[Record]], splits: M
             f"{group} ({', '.join(sorted({r.split for r in rows[group]}))}: now {splits[group]})" for group in torn
         ]
         notes.append(
-            f"WARNING: {_groups(len(torn), 'has', 'have')} films in several splits of {path}: {some(texts)}; such a "
-            "group becomes test if any of its films was test, else val; scores of models trained with that manifest "
+            f"WARNING: {_groups(len(torn), 'has', 'have')} films in several splits of {path}: {first_few(texts)}; such "
+            "a group becomes test if any of its films was test, else val; scores of models trained with that manifest "
             "are not honest for it"
         )
     folded = sorted(group for group, olds in rows.items() if len({r.fold for r in olds if r.fold}) > 1)
     if folded:
         notes.append(
-            f"WARNING: {_groups(len(folded), 'has', 'have')} films in several folds of {path}: {some(folded)}; such a "
-            "group takes the lowest of its folds"
+            f"WARNING: {_groups(len(folded), 'has', 'have')} films in several folds of {path}: {first_few(folded)}; "
+            "such a group takes the lowest of its folds"
         )
     return notes

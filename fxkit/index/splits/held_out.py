@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
-from fxkit.index.scan import some
+from fxkit.index.scan import first_few
 
 
 def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], list[str]]:
@@ -35,7 +35,7 @@ def _held_out_note(test: Sequence[Record], rest: Sequence[Record], site: str) ->
     other_sites = sorted({r.site for r in rest if r.site})
     return (
         f"site {site} is held out: its {len(test)} files ({len({r.group for r in test})} groups) are test; the "
-        f"{len(rest)} files of {some(other_sites) or 'unknown sites'} are train and val"
+        f"{len(rest)} files of {first_few(other_sites) or 'unknown sites'} are train and val"
     )
 
 
@@ -45,8 +45,8 @@ def _two_sites_note(test: Sequence[Record], site: str) -> list[str]:
     if not groups:
         return []
     return [
-        f"groups with films of {site} and of other sites: {len(groups)} ({some(groups)}); they are test as a whole, "
-        f"including {len(elsewhere)} files of other sites"
+        f"groups with films of {site} and of other sites: {len(groups)} ({first_few(groups)}); they are test as a "
+        f"whole, including {len(elsewhere)} files of other sites"
     ]
 
 
@@ -59,5 +59,5 @@ def _warnings(records: Sequence[Record], test: Sequence[Record], rest: Sequence[
         )
     missing = sorted({r.label for r in records} - {r.label for r in test})
     if missing:
-        notes.append(f"WARNING: the held-out site has no film of class {some(missing)}")
+        notes.append(f"WARNING: the held-out site has no film of class {first_few(missing)}")
     return notes
