@@ -1,4 +1,4 @@
-"""95 % intervals whose unit is the group (patient or film), not the file."""
+"""Bootstrap over groups (patients or films): 95 % intervals of metrics, means, ratios and paired differences."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,16 @@ from fxkit.metrics.scores import Floats, Mask, Metric, Scored, scored
 
 RESAMPLES = 1000
 
-CHUNK = 4_000_000  # weights held at once: 32 MB
+CHUNK = 4_000_000  # weights in memory at once: 32 MB
 
 
 def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
-    """Draw as many groups as there are, with replacement; yield the files' weights in chunks (b, N).
+    """Resample all groups with replacement; yield chunks of weights (b, N), one row for each resample.
 
-    The same groups, resamples and seed give the same weights: that is what pairs a difference.
+    The same groups, resamples and seed give the same weights. Paired differences depend on this.
+
+    Args:
+        groups: (N,) group of each file.
     """
     names, members = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -41,14 +44,14 @@ def interval(
 ) -> Interval:
     """Return a metric's value with its 95 % interval from a bootstrap over groups.
 
-    Several predictions of the same files (one a seed) give the mean of the metric over them. The interval
-    says what other groups would give; what other seeds would give is not in it.
+    With several predictions of the same files, one for each seed, the value is the mean of the metric over them. The
+    interval covers the choice of groups, not the choice of seeds.
 
     Args:
-        threshold: p(positive) from which a file is called positive, for the metrics that need a decision.
+        threshold: decision threshold on p(positive), for the metrics that need a decision.
 
     Raises:
-        DataError: no labelled file, or several predictions that are not of the same files.
+        DataError: no file is labelled, or the predictions are not of the same files.
     """
     return intervals((metric,), predictions, threshold=threshold, seed=seed, resamples=resamples)[metric.name]
 
@@ -61,14 +64,16 @@ def intervals(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Interval]:
-    """Return each metric's `interval` by name; all share the same resamples.
+    """Return the `interval` of each metric by name, all from the same resamples.
 
-    A resample in which a metric is undefined (only one class drawn) is left out of that metric's variance
-    and counted. The limits are Wilson's for the `effective_size`: they hold the truth in 94 to 100 % of
-    repetitions on made scores of 10 to 100 groups, where percentiles of the same resamples hold it in 81 to 96 %,
-    least often near 1.0 and for few groups (benchmarks/interval_coverage.py).
-    Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
-    clustered surveys", which compares such intervals. A metric outside 0..1 has t quantiles instead.
+    Resamples in which a metric is undefined (only one class drawn) do not count for its variance; `left_out` is their
+    number. The limits are Wilson's, with the `effective_size` as sample size. On simulated scores of 10 to 100 groups
+    they cover the true value in 94 to 100 % of repetitions. Percentiles of the same resamples cover it in 81 to 96 %,
+    least often near 1.0 and with few groups (benchmarks/interval_coverage.py). Metrics that are not limited to 0..1
+    have limits from t quantiles instead.
+
+    Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in clustered
+    surveys", which compares such intervals.
     """
     runs = _aligned(predictions)
     parts = [scored(run, threshold) for run in runs]
@@ -91,17 +96,17 @@ def paired_difference(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Interval:
-    """Return metric(a) - metric(b) over the same files, each resample of groups drawn for both.
+    """Return metric(a) - metric(b) over the same files; both sides use the same resamples of groups.
 
-    With several predictions on a side (one a seed) its metric is their mean. The limits are t quantiles
-    of the bootstrap's standard error, with the groups less one a class as degrees of freedom. They hold the
-    truth in 95 to 99 % of repetitions on made scores, near 1.0 in about 90 % (benchmarks/interval_coverage.py).
-    Where all resamples agree (two perfect scores) they are those of Newcombe 1998, "Improved confidence
-    intervals for differences between two proportions based on paired data", for as many pairs as that set has
-    groups.
+    With several predictions on a side, one for each seed, the side's value is the mean of the metric over them. The
+    limits are t quantiles of the bootstrap's standard error. The degrees of freedom are the number of groups minus
+    the number of classes. On simulated scores they cover the true difference in 95 to 99 % of repetitions, and in
+    about 90 % near 1.0 (benchmarks/interval_coverage.py). If all resamples agree (two perfect scores), the limits are
+    those of Newcombe 1998, "Improved confidence intervals for differences between two proportions based on paired
+    data", with one pair for each group of the smallest set.
 
     Raises:
-        DataError: no labelled file, or the files, classes, labels or groups of a and b differ.
+        DataError: no file is labelled, or the files, classes, labels or groups of a and b differ.
     """
     runs_a, runs_b = _as_runs(a), _as_runs(b)
     _aligned([*runs_a, *runs_b])
@@ -123,7 +128,7 @@ def _as_runs(predictions: Predictions | Sequence[Predictions]) -> list[Predictio
 
 
 def _aligned(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
-    """The labelled rows of each, which must be of the same files."""
+    """Return the labelled rows of each; check that they are of the same files."""
     runs = [run.known() for run in _as_runs(predictions)]
     first = runs[0]
     for run in runs[1:]:
@@ -134,18 +139,23 @@ def _aligned(predictions: Predictions | Sequence[Predictions]) -> list[Predictio
                 "groups; expected the same rows in the same order: evaluate both with one manifest"
             )
     if not len(first):
-        raise DataError("predictions: no file has a known class; expected some; give data with class labels")
+        raise DataError("predictions: no file has a known class; expected at least one; give data with class labels")
     return runs
 
 
 def _values(metrics: Sequence[Metric], parts: Sequence[Scored], weights: Floats) -> Floats:
-    """(M, B): each metric, averaged over the parts."""
+    """Return (M, B): each metric for each row of weights, averaged over the parts."""
     return np.array([np.mean([m.compute(part, weights) for part in parts], axis=0) for m in metrics])
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side: what its metrics look at, and which of all N rows that is of, as a mask (N,)."""
+    """One side of a difference between two sets of rows.
+
+    Attributes:
+        scored: labels, probabilities and decisions of the side's rows.
+        rows: (N,) True for the side's rows among all rows.
+    """
 
     scored: Scored
     rows: Mask
@@ -160,24 +170,24 @@ def differences(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Interval]:
-    """Return metric(a) - metric(b) by name, each resample of groups drawn for both sides.
+    """Return metric(a) - metric(b) of each metric by name; both sides use the same resamples of groups.
 
-    Limits as `bootstrap.paired_difference`.
+    The limits are computed as in `paired_difference`.
 
     Args:
-        groups: (N,) of all rows.
+        groups: (N,) group of each row, over both sides.
     """
     names = np.asarray(groups, object).astype(str)
     draws = list(resampled_weights(groups, resamples, seed))
     whole = np.ones((1, len(names)))
-    found = {}
+    by_name = {}
     for metric in metrics:
         spread = np.concatenate([_difference(metric, a, b, weights) for weights in draws])
         masks = [_spread_out(mask, side.rows) for side in (a, b) for mask in metric.support(side.scored)]
         support = support_of_masks(masks, names, len(metric.support(a.scored)), metric.is_share)
         value = float(_difference(metric, a, b, whole)[0])
-        found[metric.name] = build_difference(value, spread, support, metric.limits)
-    return found
+        by_name[metric.name] = build_difference(value, spread, support, metric.limits)
+    return by_name
 
 
 def _difference(metric: Metric, a: Side, b: Side, weights: Floats) -> Floats:
@@ -186,21 +196,27 @@ def _difference(metric: Metric, a: Side, b: Side, weights: Floats) -> Floats:
 
 
 def _spread_out(mask: Mask, rows: Mask) -> Mask:
-    """A mask of a side's rows as one of all rows."""
+    """Turn a mask over the rows of one side into a mask over all rows."""
     out = np.zeros(len(rows), bool)
     out[rows] = mask
     return out
 
 
 def mean_interval(values: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Return the mean of (N,) values with its 95 % t interval from a bootstrap over groups."""
+    """Return the mean of (N,) values with a 95 % t interval from a bootstrap over groups."""
     return ratio_interval(values, np.ones(len(values)), groups, resamples=resamples, seed=seed)
 
 
 def ratio_interval(
     above: Floats, below: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Return sum(above) / sum(below), of (N,) values each, with its 95 % t interval; without limits of one group."""
+    """Return sum(above) / sum(below) with a 95 % t interval from a bootstrap over groups.
+
+    With a single group, the limits are infinite.
+
+    Args:
+        above, below: (N,) values.
+    """
     n, value = len(set(groups)), float(above.sum() / below.sum())
     if n < 2:
         return Interval(value, -math.inf, math.inf, n)

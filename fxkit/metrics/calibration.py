@@ -1,4 +1,4 @@
-"""Calibration: do the probabilities mean what they say? Bins of equal mass, expected error, logistic recalibration."""
+"""Calibration of predicted probabilities: bins of equal mass, calibration error, logistic recalibration."""
 
 import math
 
@@ -17,21 +17,21 @@ from fxkit.metrics.scores import Floats, Ints, Mask
 
 BINS = 10
 
-PER_BIN = 5  # fewer groups a bin tell nothing: then there are fewer bins
+PER_BIN = 5  # groups for each bin, at least; with fewer groups there are fewer bins
 
-EDGE = 1e-6  # probabilities are moved this far from 0 and 1 before their logit is taken
+EDGE = 1e-6  # probabilities are clipped to EDGE..1-EDGE before the logit
 
-FARTHEST = 15.0  # a slope or intercept beyond it grows without end: the classes can be parted
+FARTHEST = 15.0  # a larger slope or intercept does not converge: the classes are perfectly separable
 
 ANY = (-math.inf, math.inf)
 
 
 class Bin(JsonResult):
-    """Rows of neighbouring probabilities.
+    """Rows with similar probabilities.
 
     Attributes:
-        mean: mean probability.
-        share: how many of the rows are as predicted, with its interval over groups.
+        mean: mean predicted probability.
+        share: observed share of the rows for which the prediction came true, with its interval over groups.
     """
 
     mean: Number
@@ -39,16 +39,18 @@ class Bin(JsonResult):
 
 
 class Calibration(JsonResult):
-    """How well probabilities and shares agree.
+    """Agreement between predicted probabilities and observed shares.
 
     Attributes:
-        of: what the probabilities are of: the positive class, or of more than two classes the one decided for.
-        ece: expected calibration error over bins of equal mass: mean distance of share and probability, by rows.
-            It is above 0 even for perfect probabilities, the more so the fewer the groups.
-        error: the root of the mean square of these distances, less what chance adds to it; 0 is right.
-        slope: of the logistic recalibration; 1 is right, less is overconfident. None for more than two classes.
-        intercept: calibration in the large: log odds that are missing on average; 0 is right, above 0 too low
-            probabilities. None for more than two classes.
+        of: the class that the probabilities refer to: the positive class; for more than two classes, the predicted one.
+        ece: expected calibration error over bins of equal mass: mean absolute difference of observed share and
+            predicted probability, weighted by rows. It is above 0 even for perfect probabilities, most of all with
+            few groups.
+        error: root mean square of these differences, corrected for the part that chance adds; ideally 0.
+        slope: slope of the logistic recalibration; ideally 1, below 1 for overconfident probabilities. None for more
+            than two classes.
+        intercept: calibration in the large, in log-odds; ideally 0, above 0 if the probabilities are too low. None for
+            more than two classes.
         bins: from low to high probability.
     """
 
@@ -61,19 +63,19 @@ class Calibration(JsonResult):
 
 
 def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Calibration:
-    """Return the calibration of the rows of known class, with intervals over groups.
+    """Compute the calibration of the rows with a known class, with intervals over groups.
 
     Raises:
         DataError: no row has a known class.
-    Source: bins: Guo 2017, "On calibration of modern neural networks", of equal mass as Nixon 2019, "Measuring
-    calibration in deep learning"; error: Kumar 2019, "Verified uncertainty calibration", section 5, with the variance
-    over groups, its limits those of a noncentral chi-square of like mean and variance; slope and intercept: Cox
-    1958, "Two further applications of a model for binary regression", as Van Calster 2019, "Calibration: the
-    Achilles heel of predictive analytics".
+    Source: Bins: Guo 2017, "On calibration of modern neural networks", with equal mass as in Nixon 2019, "Measuring
+    calibration in deep learning". Error: Kumar 2019, "Verified uncertainty calibration", section 5, with the variance
+    over groups. Its limits are those of a noncentral chi-square distribution with the same mean and variance. Slope
+    and intercept: Cox 1958, "Two further applications of a model for binary regression", as described by Van Calster
+    2019, "Calibration: the Achilles heel of predictive analytics".
     """
     known = part.known()
     if not len(known):
-        raise DataError("predictions: no file has a known class; expected some; give data with class labels")
+        raise DataError("predictions: no file has a known class; expected at least one; give data with class labels")
     p, hit = predicted(known)
     groups = np.asarray(known.groups, object).astype(str)
     bins = bin_rows(p, len(np.unique(groups)))
@@ -95,7 +97,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
 def _spread(
     known: Predictions, p: Floats, hit: Mask, bins: Ints, binary: bool, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
-    """Share of each bin, then slope and intercept: of the films (M,) and of the resamples (M, B)."""
+    """Return the share of each bin, then slope and intercept: of the rows (M,) and of the resamples (M, B)."""
 
     def figures(weights: Floats) -> Floats:
         parts = [_shares(weights, hit, bins)]
@@ -114,7 +116,10 @@ def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[
 
 
 def predicted(known: Predictions) -> tuple[Floats, Mask]:
-    """Return (N,) probabilities and whether each came true: of the positive class, or of more the likeliest one."""
+    """Return (N,) probabilities and (N,) whether the class was true.
+
+    The class is the positive one; for more than two classes, it is the class with the highest probability.
+    """
     if len(known.classes) == 2:
         return known.probabilities[:, 1], known.labels == 1
     likeliest = known.probabilities.argmax(axis=1)
@@ -122,29 +127,32 @@ def predicted(known: Predictions) -> tuple[Floats, Mask]:
 
 
 def bin_rows(p: Floats, n_groups: int) -> Ints:
-    """Return each row's bin from 0: bins of equal mass; equal probabilities share one, few groups have few."""
+    """Return the bin of each row, counted from 0.
+
+    Bins have equal mass, except that equal probabilities share a bin. With few groups there are few bins.
+    """
     n_bins = max(1, min(BINS, n_groups // PER_BIN))
     edges = np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1])
     return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1].astype(np.int64)
 
 
 def bin_gaps(p: Floats, hit: Mask, bins: Ints) -> Floats:
-    """Return (K,): each bin's mean probability less its share of rows that came true."""
+    """Return (K,): mean probability of each bin minus its observed share."""
     return np.asarray(np.bincount(bins, p - hit) / np.bincount(bins))
 
 
 def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
-    """(K, B): each bin's share of rows that came true."""
+    """Return (K, B): observed share of each bin for each row of weights."""
     member = (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
     with np.errstate(invalid="ignore"):
         return np.asarray(((weights * hit) @ member / (weights @ member)).T)
 
 
 def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interval:
-    """The debiased root mean square of the bins' gaps.
+    """Return the root mean square of the bins' gaps, corrected for the part that chance adds.
 
-    The sum of squares is taken for a noncentral chi-square, scaled to have its mean and variance (Satterthwaite),
-    whose noncentrality is the error sought: limits of the bootstrap would hold its noise twice.
+    The sum of squares is approximated by a scaled noncentral chi-square distribution with the same mean and variance
+    (Satterthwaite). Its noncentrality is the error. Bootstrap limits would count the noise twice.
     """
     noise = gap_covariance(p, hit, bins, groups)
     square, mean = float(np.average(bin_gaps(p, hit, bins) ** 2, weights=np.bincount(bins))), float(np.trace(noise))
@@ -156,27 +164,28 @@ def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interv
 
 
 def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Floats:
-    """Return (K, K): the covariance over groups of the bins' gaps, each times the root of its part of the rows.
+    """Return (K, K): covariance over groups of the bins' gaps, each gap times the root of the bin's share of rows.
 
-    Where a bin holds one group, or all of its rows end alike, it does not tell its own variance; then that of a trial
-    a group with the probability foretold stands in, if it is larger.
+    The variance of a bin cannot be estimated if it has a single group, or if all its rows have the same outcome. It is
+    then at least the variance of one trial for each group with the predicted probability.
     """
-    rows, of = np.bincount(bins), np.unique(groups, return_inverse=True)[1]
-    shape = (int(of.max()) + 1, len(rows))
-    place = np.ravel_multi_index((of, bins), shape)
-    parts = np.bincount(place, p - hit - bin_gaps(p, hit, bins)[bins], math.prod(shape)).reshape(shape)
-    n = (np.bincount(place, minlength=math.prod(shape)).reshape(shape) > 0).sum(axis=0)
+    rows, group = np.bincount(bins), np.unique(groups, return_inverse=True)[1]
+    shape = (int(group.max()) + 1, len(rows))
+    cell = np.ravel_multi_index((group, bins), shape)
+    parts = np.bincount(cell, p - hit - bin_gaps(p, hit, bins)[bins], math.prod(shape)).reshape(shape)
+    n = (np.bincount(cell, minlength=math.prod(shape)).reshape(shape) > 0).sum(axis=0)
     parts *= np.sqrt(n / np.maximum(1, n - 1) / (rows * len(p)))
-    found = parts.T @ parts
+    covariance = parts.T @ parts
     mean, share = np.bincount(bins, p) / rows, np.bincount(bins, hit) / rows
-    silent = (n < 2) | (share == 0) | (share == 1)
-    foretold = np.maximum(mean * (1 - mean), EDGE) / n * rows / len(p)
-    np.fill_diagonal(found, np.where(silent, np.maximum(found.diagonal(), foretold), found.diagonal()))
-    return np.asarray(found)
+    unknown = (n < 2) | (share == 0) | (share == 1)
+    predicted_variance = np.maximum(mean * (1 - mean), EDGE) / n * rows / len(p)
+    variance = covariance.diagonal()
+    np.fill_diagonal(covariance, np.where(unknown, np.maximum(variance, predicted_variance), variance))
+    return np.asarray(covariance)
 
 
 def _noncentrality(square: float, freedom: float, below: float) -> float:
-    """The noncentrality at which a chi-square stays under `square` with probability `below`; 0 where none does."""
+    """Return the noncentrality at which P(chi-square < square) equals `below`; 0 if there is none."""
 
     def excess(noncentrality: float) -> float:
         return float(ncx2.cdf(square, freedom, noncentrality)) - below
@@ -190,11 +199,12 @@ def _noncentrality(square: float, freedom: float, below: float) -> float:
 
 
 def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = True, steps: int = 30) -> Floats:
-    """Fit logit P(hit) = intercept + slope * logit(p) by Newton's method under weights (B, N).
+    """Fit logit P(hit) = intercept + slope * logit(p) by Newton's method, for each row of the weights (B, N).
 
+    Args:
+        with_slope: fit the slope; otherwise it is 1, and the intercept is the calibration in the large.
     Returns:
-        (2, B): slope and intercept; NaN where the classes can be parted and there is no best fit. Without a slope
-        to fit it is 1, and the intercept is calibration in the large.
+        (2, B): slope and intercept; NaN if the classes are perfectly separable, so that there is no best fit.
     """
     x = logit(np.clip(p, EDGE, 1 - EDGE))
     slope, intercept = np.ones(len(weights)), np.zeros(len(weights))
@@ -209,7 +219,7 @@ def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = T
         intercept, slope = intercept + np.clip(down, -4, 4), slope + np.clip(across, -4, 4)
         if np.nanmax(np.abs(np.concatenate([down, np.atleast_1d(across)])), initial=0) < 1e-9:
             break
-    found = np.array([slope, intercept])
-    settled = (np.abs(found) < FARTHEST).all(axis=0)
-    found[:, ~settled | ~(np.abs(g0) + (np.abs(g1) if with_slope else 0) < 1e-6 * (1 + weights.sum(axis=1)))] = np.nan
-    return found
+    fit = np.array([slope, intercept])
+    settled = (np.abs(fit) < FARTHEST).all(axis=0)
+    fit[:, ~settled | ~(np.abs(g0) + (np.abs(g1) if with_slope else 0) < 1e-6 * (1 + weights.sum(axis=1)))] = np.nan
+    return fit

@@ -1,4 +1,4 @@
-"""Decision curves: what acting on a model's probabilities is worth, against acting on all films or on none.
+"""Decision curves: the net benefit of acting on a model's probabilities, compared with acting on all films or on none.
 
 Source: Vickers and Elkin 2006, "Decision curve analysis: a novel method for evaluating prediction models".
 """
@@ -18,11 +18,14 @@ THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
 class DecisionCurve(JsonResult):
-    """Net benefits in true positives a film: of the model, and of calling every film positive; of none it is 0.
+    """Net benefits in true positives per film. The net benefit of calling no film positive is 0.
 
     Attributes:
-        thresholds: probabilities from which one would act: at p, one missed positive is worth (1-p)/p false alarms.
-        prevalence: the stated one that the benefits hold for; None: the films' own.
+        thresholds: probabilities at which one would act. At a threshold p, one missed positive counts as much as
+            (1 - p) / p false positives.
+        prevalence: share of positives that the benefits refer to; None for the share in these films.
+        model: net benefit of the model at each threshold.
+        everybody: net benefit of calling every film positive.
     """
 
     thresholds: tuple[Number, ...]
@@ -39,14 +42,15 @@ def decision_curve(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> DecisionCurve:
-    """Return the net benefits of rows of known class, of two classes, with intervals over groups.
+    """Compute the net benefits for two classes over the rows with a known class, with intervals over groups.
 
-    Net benefit is the share of true positives less that of false ones times the odds of the threshold. Its limits
-    come from those of both shares and their correlation.
+    Net benefit is the share of true positives minus the share of false positives times the odds of the threshold. Its
+    limits come from the limits of both shares and from their correlation.
 
     Args:
         thresholds: above 0 and below 1.
-    Source: limits of a difference: Zou and Donner 2008, "Construction of confidence limits about effect measures: a
+        prevalence: share of positives that the benefits refer to; default: that of the rows.
+    Source: Limits of a difference: Zou and Donner 2008, "Construction of confidence limits about effect measures: a
     general approach", equation 5, with Wilson's limits of each share.
     """
     known = part.known()
@@ -70,7 +74,7 @@ def decision_curve(
 def _shares(
     known: Predictions, called: Mask, sets: Sequence[Mask], seed: int, resamples: int
 ) -> tuple[list[list[Interval]], list[float]]:
-    """For each row of called (M, N): shares of true and of false positives among the sets, and their correlation."""
+    """Return the shares of true and of false positives in the sets for each row of called (M, N); and correlations."""
     groups = np.asarray(known.groups, object).astype(str)
     hits = [(called & member).astype(float) for member in (known.labels == 1, known.labels != 1)]
     members = [of.astype(float) for of in sets]
@@ -83,14 +87,14 @@ def _shares(
     values = shares(np.ones((1, len(known))))[:, :, 0]
     spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
     supports = [support_of_masks([of], groups, 1, True) for of in sets]
-    found = [
+    intervals = [
         [build_interval(float(values[k, i]), spread[k, i], supports[k]) for k in (0, 1)] for i in range(len(called))
     ]
-    return found, [_correlation(spread[:, i]) for i in range(len(called))]
+    return intervals, [_correlation(spread[:, i]) for i in range(len(called))]
 
 
 def _correlation(spread: Floats) -> float:
-    """Of the two rows of (2, B), over the resamples where both are defined; 0 where one does not vary."""
+    """Return the correlation of the two rows of (2, B) over the resamples that define both; 0 if one is constant."""
     kept = spread[:, ~np.isnan(spread).any(axis=0)]
     if kept.shape[1] < 2 or kept.std(axis=1).min() < 1e-9:
         return 0.0
@@ -98,7 +102,7 @@ def _correlation(spread: Floats) -> float:
 
 
 def _difference(shares: Sequence[Interval], up: float, down: float, together: float) -> Interval:
-    """up * the first share - down * the second."""
+    """Return up * first share - down * second share."""
     a, b = shares
     low = _distance(up * (a.value - a.low), down * (b.high - b.value), together)
     high = _distance(up * (a.high - a.value), down * (b.value - b.low), together)

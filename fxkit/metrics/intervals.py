@@ -1,4 +1,4 @@
-"""A value with its 95 % interval, and how its limits are computed."""
+"""Intervals: a value with its 95 % limits, and how the limits are computed."""
 
 import math
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class Interval:
 
 
 def wilson(value: float, n: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a share seen in n independent trials.
+    """Return the 95 % score interval of a share observed in n independent trials.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
@@ -72,12 +72,13 @@ def wilson(value: float, n: float) -> tuple[float, float]:
 
 
 def effective_size(value: float, variance: float, support: "Support") -> float:
-    """Return how many independent trials would leave a share of `value` as uncertain as the groups leave it.
+    """Return the number of independent trials that would give a share of `value` the same uncertainty as the groups.
 
-    `variance` is that of the bootstrap. It is unknown (0) where all resamples agree, as for a sensitivity of
-    1.0: then a group counts as one trial, which is right for files that are alike and wide otherwise.
-    Source: Korn and Graubard 1998, "Confidence intervals for proportions with small expected number of
-    positive counts estimated from survey data": t quantiles for few groups, no more trials than files.
+    Args:
+        variance: of the bootstrap. It is unknown (0) if all resamples agree, as for a sensitivity of 1.0. Each group
+            then counts as one trial. This is correct if the files of a group are alike, and conservative otherwise.
+    Source: Korn and Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts
+    estimated from survey data": t quantiles for few groups, and no more trials than files.
     """
     n = support.smallest
     if n < 2 or variance < 1e-12:
@@ -88,23 +89,37 @@ def effective_size(value: float, variance: float, support: "Support") -> float:
 
 @dataclass(frozen=True)
 class Support:
-    """How much stands behind a metric."""
+    """The amount of data behind a metric.
 
-    groups: int  # in all files that it needs
-    smallest: int  # groups in the smallest set of files that it needs
-    freedom: int  # degrees of freedom: groups less one a set
-    trials: float  # no more independent trials than these
-    rows: int = 0  # files that it needs
+    Attributes:
+        groups: groups in all files that the metric needs.
+        smallest: groups in the smallest set of files that the metric needs.
+        freedom: degrees of freedom: groups minus the number of sets.
+        trials: upper limit of the number of independent trials.
+        rows: files that the metric needs.
+    """
+
+    groups: int
+    smallest: int
+    freedom: int
+    trials: float
+    rows: int = 0
 
 
 def support_of(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Support:
-    """Return what stands behind a metric of parts that are of the same files."""
+    """Return the amount of data behind a metric of several predictions of the same files."""
     masks = [mask for part in parts for mask in metric.support(part)]
     return support_of_masks(masks, groups, len(metric.support(parts[0])), metric.is_share)
 
 
 def support_of_masks(masks: Sequence[Mask], groups: NDArray[np.str_], sets: int, is_share: bool) -> Support:
-    """Return what stands behind a figure that needs each of these sets of files; `sets` of them are distinct."""
+    """Return the amount of data behind a figure that needs each of these sets of files.
+
+    Args:
+        masks: (N,) one for each set; a set may occur several times.
+        sets: number of distinct sets.
+        is_share: the figure is a share, so that each file is one trial at most.
+    """
     together = np.any(masks, axis=0)
     sizes = [len(np.unique(groups[mask])) for mask in (together, *masks)]
     freedom = max(1, min(sizes) - 1, sizes[0] - sets)
@@ -113,13 +128,18 @@ def support_of_masks(masks: Sequence[Mask], groups: NDArray[np.str_], sets: int,
 
 
 def _variance(spread: Floats) -> float:
-    """Variance over the resamples that are defined; 0, as unknown, where most are not."""
+    """Return the variance over the defined resamples; 0 for unknown if most of them are undefined."""
     defined = spread[~np.isnan(spread)]
     return float(defined.var()) if 2 * len(defined) >= len(spread) and len(defined) else 0.0
 
 
 def build_interval(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
-    """Return a value with Wilson's limits where it lies in 0..1; other values with those of `build_difference`."""
+    """Return a value with its limits: Wilson's for values in 0..1, from t quantiles for others.
+
+    Args:
+        spread: (B,) the value in each resample.
+        limits: the lowest and the highest possible value.
+    """
     if limits != (0.0, 1.0):
         return _t_interval(value, spread, support, limits, unknown=math.inf)
     low, high = math.nan, math.nan
@@ -129,14 +149,19 @@ def build_interval(value: float, spread: Floats, support: Support, limits: Limit
 
 
 def build_difference(value: float, spread: Floats, support: Support, limits: Limits = (0.0, 1.0)) -> Interval:
-    """Return a difference of two values within limits, with t quantiles; Newcombe's where all resamples agree."""
+    """Return a difference of two values with limits from t quantiles; Newcombe's limits if all resamples agree.
+
+    Args:
+        spread: (B,) the difference in each resample.
+        limits: the lowest and the highest possible value of each side.
+    """
     most = limits[1] - limits[0]
     unknown = 1 - wilson(1.0, max(1, support.smallest))[0] if math.isfinite(most) else math.inf
     return _t_interval(value, spread, support, (-most, most), unknown)
 
 
 def _t_interval(value: float, spread: Floats, support: Support, limits: Limits, unknown: float) -> Interval:
-    """Limits by t quantiles; `unknown` to both sides where the resamples do not tell."""
+    """Return a value with limits from t quantiles; `unknown` is the half width if the variance is unknown."""
     half, n, variance = unknown, support.smallest, _variance(spread)
     if n >= 2 and variance >= 1e-12:
         half = float(stats.t.ppf((1 + LEVEL) / 2, support.freedom)) * math.sqrt(variance * n / (n - 1))

@@ -1,4 +1,4 @@
-"""Operating points: a threshold chosen on validation films, and what it does on the films evaluated."""
+"""Operating points: a threshold chosen on validation films, and its figures on the evaluated films."""
 
 import math
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ KINDS = ("sensitivity", "specificity")
 
 @dataclass(frozen=True)
 class Target:
-    """What an operating point is to reach.
+    """The target of an operating point.
 
     Attributes:
-        kind: sensitivity, specificity, youden (the greatest sum of both), or threshold.
-        value: of the first two, what is to be reached at least; the threshold itself; 0 for youden.
+        kind: sensitivity, specificity, youden (the largest sum of both), or threshold.
+        value: the least sensitivity or specificity, or the threshold; 0 for youden.
     """
 
     kind: str
@@ -31,25 +31,27 @@ class Target:
 
     @property
     def text(self) -> str:
-        """The target as it is written."""
+        """The target as text, such as "sensitivity=0.95"."""
         if self.kind == "youden":
             return self.kind
         return f"{self.kind}{'=' if self.kind in KINDS else ' '}{self.value:.4g}"
 
     @property
     def is_given(self) -> bool:
-        """The threshold is given, so that no film chooses it."""
+        """Whether the threshold is given, so that it is not chosen on films."""
         return self.kind == "threshold"
 
 
 class OperatingPoint(JsonResult):
-    """A threshold, the films that chose it, and its figures on the films evaluated.
+    """A threshold, the films it was chosen on, and its figures on the evaluated films.
 
     Attributes:
-        chosen_on: the split that chose the threshold; "" where it was given.
-        chosen_films, chosen_groups: how many films and groups chose it.
+        target: as text.
+        chosen_on: the split that the threshold was chosen on; "" if it was given.
+        chosen_films, chosen_groups: number of films and groups that it was chosen on.
         reached: sensitivity and specificity on those films.
-        levels: file, film and group -> sensitivity, specificity, ppv, npv; and where a prevalence is stated,
+        prevalence: share of positives that ppv_at_prevalence and npv_at_prevalence refer to; None for none.
+        levels: file, film or group -> figure -> value: sensitivity, specificity, ppv, npv; with a prevalence, also
             ppv_at_prevalence and npv_at_prevalence.
     """
 
@@ -64,10 +66,10 @@ class OperatingPoint(JsonResult):
 
 
 def parse_target(text: str) -> Target:
-    """Read sensitivity=0.95, specificity=0.9, youden, or a threshold from 0 to 1.
+    """Parse a target: sensitivity=0.95, specificity=0.9, youden, or a threshold from 0 to 1.
 
     Raises:
-        ConfigError: none of these.
+        ConfigError: the text is none of these.
     """
     kind, _, number = text.strip().partition("=") if "=" in text else ("threshold", "", text.strip())
     if number == "youden":
@@ -85,12 +87,13 @@ def parse_target(text: str) -> Target:
 
 
 def choose_threshold(films: Predictions, target: Target) -> float:
-    """Return the threshold on p(positive) that meets the target on these films with the least loss of the other.
+    """Choose the threshold on p(positive) that meets the target on these films.
 
-    It stands half way between two neighbouring scores, so that it is not tied to one film's score.
+    A target for the sensitivity is met with the highest possible specificity, and the other way round. The threshold
+    lies half way between two neighbouring scores, so that it does not depend on a single film.
 
     Raises:
-        DataError: the films are of one class, or not of two classes.
+        DataError: the films have one class only, or the model does not have two classes.
     """
     if target.is_given:
         return target.value
@@ -98,9 +101,9 @@ def choose_threshold(films: Predictions, target: Target) -> float:
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if len(known.classes) != 2 or positive.all() or not positive.any():
         raise DataError(
-            f"{len(known)} validation films of {len(set(known.labels.tolist()))} class, of a model of "
-            f"{len(known.classes)} classes: no threshold can be chosen for {target.text}; expected films of both of "
-            "two classes"
+            f"target {target.text}: no threshold can be chosen on {len(known)} validation films of "
+            f"{len(set(known.labels.tolist()))} class, with a model of {len(known.classes)} classes; expected films of "
+            "both classes of a model with two classes; give a threshold as target"
         )
     steps = _steps(scores)
     sensitivity = np.array([(scores[positive] >= step).mean() for step in steps])
@@ -113,7 +116,7 @@ def choose_threshold(films: Predictions, target: Target) -> float:
 
 
 def _steps(scores: Floats) -> Floats:
-    """All thresholds that decide differently, from calling every film positive to calling none so."""
+    """Return all thresholds with different decisions, from calling every film positive to calling none positive."""
     distinct = np.unique(scores)
     middle = (distinct[1:] + distinct[:-1]) / 2
     middle = np.where(middle > distinct[:-1], middle, distinct[1:])  # neighbouring floats have no middle
@@ -122,14 +125,14 @@ def _steps(scores: Floats) -> Floats:
 
 
 def predictive_value(right: Interval, wrong: Interval, odds: float) -> Interval:
-    """Return the share of right calls among the calls, 1 / (1 + odds * wrong / right), with its limits.
+    """Return a predictive value, 1 / (1 + odds * wrong / right), with its limits.
 
     Args:
-        right: share of the films to be called so that are: of the PPV the sensitivity.
-        wrong: share of the others that are called so too: 1 - specificity.
-        odds: how many others there are to one to be called so, where the value is to hold.
-    Source: limits of a ratio of two shares from the limits of each: Donner and Zou 2012, "Closed-form confidence
-    intervals for functions of the normal mean and standard deviation", equation 8, with Wilson's limits of each.
+        right: share of the class that is called correctly; for the PPV, the sensitivity.
+        wrong: share of the other class that is called wrongly; for the PPV, 1 - specificity.
+        odds: number of films of the other class for each film of the class, in the population of interest.
+    Source: Limits of a ratio of two shares: Donner and Zou 2012, "Closed-form confidence intervals for functions of
+    the normal mean and standard deviation", equation 8, with Wilson's limits of each share.
     """
     low, high = _ratio_limits(wrong, right)
     value = math.nan
@@ -163,17 +166,16 @@ def figures_at(
     """Return sensitivity, specificity, PPV and NPV at a threshold, with intervals over groups.
 
     Args:
-        prevalence: share of positives, above 0 and below 1, where PPV and NPV shall hold; adds
-            ppv_at_prevalence and npv_at_prevalence.
+        prevalence: share of positives, above 0 and below 1; it adds ppv_at_prevalence and npv_at_prevalence.
     """
     four = (SENSITIVITY, SPECIFICITY, PPV, NPV)
-    found = intervals(four, part, threshold=threshold, seed=seed, resamples=resamples)
+    figures = intervals(four, part, threshold=threshold, seed=seed, resamples=resamples)
     if prevalence is not None:
-        sensitivity, specificity = found["sensitivity"], found["specificity"]
+        sensitivity, specificity = figures["sensitivity"], figures["specificity"]
         odds = (1 - prevalence) / prevalence
-        found["ppv_at_prevalence"] = predictive_value(sensitivity, _turned(specificity), odds)
-        found["npv_at_prevalence"] = predictive_value(specificity, _turned(sensitivity), 1 / odds)
-    return found
+        figures["ppv_at_prevalence"] = predictive_value(sensitivity, _turned(specificity), odds)
+        figures["npv_at_prevalence"] = predictive_value(specificity, _turned(sensitivity), 1 / odds)
+    return figures
 
 
 def operating_points(
@@ -185,18 +187,19 @@ def operating_points(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> tuple[OperatingPoint, ...]:
-    """Return each target's operating point: its threshold is chosen on validation films, its figures are of others.
+    """Return the operating point of each target: the threshold from validation films, the figures from the predictions.
 
     Args:
-        validation: may be None where all targets are thresholds.
+        validation: predictions of the validation films; None if all targets are thresholds.
+        prevalence: as for `figures_at`.
     Raises:
-        DataError: not of two classes, or a threshold cannot be chosen.
+        DataError: the model does not have two classes, or a threshold cannot be chosen.
         ConfigError: the prevalence is not above 0 and below 1.
     """
     if len(predictions.classes) != 2:
         raise DataError(
-            f"a model of {len(predictions.classes)} classes: operating points and prevalence are of two; leave out "
-            "--target and --prevalence"
+            f"predictions: {len(predictions.classes)} classes; operating points and prevalence need a model of two "
+            "classes; leave out --target and --prevalence"
         )
     if prevalence is not None and not 0 < prevalence < 1:
         raise ConfigError(f"prevalence {prevalence:g}: expected a share above 0 and below 1, such as 0.1")

@@ -1,4 +1,4 @@
-"""What a model says of each file, beside the truth: the rows that every figure is computed from."""
+"""Predictions: the probabilities and the true class of each file, from which all figures are computed."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ PREFIX = "p_"
 
 UNKNOWN = -1
 
-SUM_TOLERANCE = 1e-3  # float32 and half-precision softmax, and files rounded to four decimals
+SUM_TOLERANCE = 1e-3  # for float32 and half-precision softmax, and for files rounded to four decimals
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,12 @@ class Predictions:
     """Probabilities of N files (or films) over C classes.
 
     Attributes:
-        classes: C names; of two, index 1 is the positive one.
-        paths: N names relative to the image root.
-        labels: (N,) int64, indices into classes, -1 where the class is not known.
-        probabilities: (N, C) float64, each row adds up to 1.
-        films: N names; copies of one film share theirs.
-        groups: N names; what shares one is not independent (a patient, or a film).
+        classes: C names; with two classes, the second one is positive.
+        paths: N paths relative to the image root.
+        labels: (N,) int64 indices into classes; -1 if the class is unknown.
+        probabilities: (N, C) float64; each row adds up to 1.
+        films: N names; copies of a film have the same name.
+        groups: N names; files of one group (a patient, or a film) are not independent.
     """
 
     classes: tuple[str, ...]
@@ -50,15 +50,15 @@ class Predictions:
         return len(self.paths)
 
     def predicted(self, threshold: float = 0.5) -> NDArray[np.int64]:
-        """Return (N,) class indices: of two, 1 where p(positive) >= threshold; of more, the likeliest."""
+        """Return (N,) predicted class indices, as `decisions` does."""
         return decisions(self.probabilities, threshold)
 
     def known(self) -> "Predictions":
-        """Return the rows whose class is known."""
+        """Return the rows with a known class."""
         return self.take(np.flatnonzero(self.labels >= 0))
 
     def take(self, rows: NDArray[np.int64]) -> "Predictions":
-        """Return the rows with these indices, in their order."""
+        """Return the rows with these indices, in this order."""
         return Predictions(
             classes=self.classes,
             paths=tuple(self.paths[i] for i in rows),
@@ -69,9 +69,9 @@ class Predictions:
         )
 
     def by_film(self) -> "Predictions":
-        """Return one row a film, with the mean probability of its copies; its path is the film's name.
+        """Return one row for each film, with the mean probability of its copies and the film's name as path.
 
-        Copies that disagree in class or group make one row for each, in the order of first appearance.
+        Copies with different classes or groups form separate rows. Rows are in the order of first appearance.
         """
         keys = list(zip(self.films, self.groups, self.labels.tolist(), strict=True))
         number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
@@ -88,10 +88,10 @@ class Predictions:
         )
 
     def by_group(self) -> "Predictions":
-        """Return one row a group, with the mean probability of its films; its path is the group's name.
+        """Return one row for each group, with the mean probability of its films and the group's name as path.
 
-        A group with films of several classes has no class of its own (-1): of a patient with a broken and a whole
-        bone, no single probability is right.
+        A group with films of several classes has an unknown class (-1): for a patient with one broken and one intact
+        bone, no single probability is correct.
         """
         films = self.by_film()
         names, members = np.unique(np.asarray(films.groups, object).astype(str), return_inverse=True)
@@ -111,15 +111,15 @@ class Predictions:
         )
 
     def write_csv(self, path: str | Path, *, threshold: float = 0.5) -> None:
-        """Write path, label, film, group, prediction and p_<class>...; an unknown label is an empty field.
+        """Write the columns path, label, film, group, prediction and p_<class>; unknown labels are empty.
 
-        Probabilities are written so that reading gives the same bits.
+        Probabilities keep all their digits, so that `read_csv` returns the same numbers.
 
         Raises:
-            OutputError: the disk is full, or the place cannot be written.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
         out = io.StringIO(newline="")
-        # Names are quoted always: a carriage return would else stand bare and break its row.
+        # Quote all names: an unquoted carriage return would break the row.
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow([*FIXED_COLUMNS, *(PREFIX + name for name in self.classes)])
         labels = ["" if i < 0 else self.classes[i] for i in self.labels]
@@ -131,10 +131,11 @@ class Predictions:
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Predictions":
-        """Read what `write_csv` wrote; the column `prediction` is not needed.
+        """Read a file that `write_csv` wrote. The column prediction is optional.
 
         Raises:
-            DataError: no such file, a column missing, a ragged row, no number, an unknown class.
+            DataError: the file or a column is missing, a row has too few or too many fields, a probability is not a
+                number, or a class is unknown.
         """
         path = Path(path)
         header, rows = _read_rows(path)
@@ -151,11 +152,14 @@ class Predictions:
                 groups=tuple(columns["group"]),
             )
         except DataError as error:
-            raise DataError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+            raise DataError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
 
 
 def decisions(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArray[np.int64]:
-    """Return (N,) class indices for (N, C) probabilities: of two, 1 where p >= threshold; of more, the likeliest."""
+    """Return the predicted class indices (N,) for probabilities (N, C).
+
+    With two classes, 1 where p(positive) >= threshold. With more, the class with the highest probability.
+    """
     if probabilities.shape[1] == 2:
         return np.asarray(probabilities[:, 1] >= threshold, np.int64)
     return np.asarray(probabilities.argmax(axis=1), np.int64)
@@ -181,7 +185,7 @@ def _check_probabilities(p: Predictions) -> None:
         i = int(np.flatnonzero(~good)[0])
         raise DataError(
             f"{p.paths[i]}: probabilities {p.probabilities[i].tolist()}; expected numbers from 0 to 1 that "
-            "add up to 1; if they are not numbers the training diverged: train again with lower rates"
+            "add up to 1; if they are not numbers, the training diverged: train again with lower learning rates"
         )
 
 
@@ -197,7 +201,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise DataError(
                 f"{path}, row {number}: {len(row)} fields; expected {len(header)} as in the first row; "
-                "the file was cut short or edited: make it again with `fxkit evaluate`"
+                "the file was cut short or edited; make it again with `fxkit evaluate`"
             )
     return header, rows
 
@@ -222,7 +226,7 @@ def _read_labels(path: Path, labels: list[str], classes: tuple[str, ...]) -> NDA
         if label not in number:
             raise DataError(
                 f"{path}, row {row}: label {label!r}; expected one of {', '.join(classes)}, "
-                "or nothing if unknown; correct the file"
+                "or an empty field if it is unknown; correct the file"
             )
     return np.array([number[label] for label in labels], np.int64)
 

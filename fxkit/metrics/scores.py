@@ -1,7 +1,7 @@
-"""Figures of merit as formulas over weighted files.
+"""Metrics as formulas over weighted files.
 
-A bootstrap resample of groups is a weighting of files, so one formula gives the value (all weights 1) and a
-thousand resamples at once. The tests hold each against scikit-learn's with `sample_weight`.
+A bootstrap resample of groups is a weighting of the files. So the same formula gives the value (all weights 1) and
+the values in a thousand resamples at once. Tests compare each formula with scikit-learn's under `sample_weight`.
 """
 
 import math
@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a metric looks at: labels (N,) and decisions (N,) as class indices, probabilities (N, C)."""
+    """Input of the metrics: labels (N,) and decisions (N,) as class indices, probabilities (N, C)."""
 
     labels: Ints
     probabilities: Floats
@@ -31,14 +31,16 @@ class Scored:
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of merit.
+    """A metric of classification performance.
 
     Attributes:
         name: its key in metrics.json.
-        compute: (scored, weights (B, N) >= 0) -> (B,), NaN where the weighted files leave it undefined.
-        support: scored -> the sets of files that it needs, as masks; the smallest set limits its certainty.
-        is_share: as uncertain as a share of as many files; a mean of squares is less so.
-        limits: its least and greatest value.
+        compute: (scored, weights (B, N) >= 0) -> (B,) values; NaN where the metric is undefined.
+        support: scored -> the sets of files that the metric needs, as masks (N,). The smallest set determines the
+            width of the interval.
+        is_share: whether the metric is at most as certain as a share of the same number of files. This does not hold
+            for means of squares or logarithms.
+        limits: the lowest and the highest possible value.
     """
 
     name: str
@@ -49,12 +51,12 @@ class Metric:
 
 
 def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
-    """Return the arrays that the metrics look at."""
+    """Return the arrays that metrics are computed from."""
     return Scored(predictions.labels, predictions.probabilities, predictions.predicted(threshold))
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    """above / below, NaN where below is 0."""
+    """Return above / below; NaN where below is 0."""
     out = np.full(np.broadcast(above, below).shape, np.nan)
     np.divide(above, below, out=out, where=below > 0)
     return out
@@ -65,12 +67,12 @@ def _mean(figures: Sequence[Floats]) -> Floats:
 
 
 def _share(weights: Floats, of: Mask, among: Mask) -> Floats:
-    """Weight of the files in both sets over the weight of the files in `among`."""
+    """Return the weight of the files in both sets divided by the weight of the files in `among`."""
     return _ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
 
 
 def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Add up the weights of positives, and of negatives, at each distinct score: (B, U), from low to high."""
+    """Sum the weights of positives, and of negatives, at each distinct score: two arrays (B, U), from low to high."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
     ordered, truth = weights[:, order], positive[order]
@@ -83,7 +85,7 @@ def weighted_auroc(weights: Floats, positive: Mask, scores: Floats) -> Floats:
     Args:
         weights: (B, N) >= 0.
         positive: (N,) bool.
-        scores: (N,) higher means positive.
+        scores: (N,); higher scores mean positive.
     """
     if not len(scores):
         return np.full(len(weights), np.nan)
@@ -93,13 +95,13 @@ def weighted_auroc(weights: Floats, positive: Mask, scores: Floats) -> Floats:
 
 
 def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) -> Floats:
-    """Return (B,) average precisions (precision summed over recall); arguments as `weighted_auroc`."""
+    """Return (B,) average precisions (precision summed over the steps of recall); arguments as for `weighted_auroc`."""
     if not len(scores):
         return np.full(len(weights), np.nan)
     up, down = (part[:, ::-1] for part in tied(weights, positive, scores))
-    found = np.cumsum(up, axis=1)
-    precision = np.nan_to_num(_ratio(found, found + np.cumsum(down, axis=1)))
-    return _ratio((up * precision).sum(axis=1), found[:, -1])
+    hits = np.cumsum(up, axis=1)
+    precision = np.nan_to_num(_ratio(hits, hits + np.cumsum(down, axis=1)))
+    return _ratio((up * precision).sum(axis=1), hits[:, -1])
 
 
 def _f1(weights: Floats, truth: Mask, decision: Mask) -> Floats:
@@ -113,9 +115,9 @@ def _brier(s: Scored, weights: Floats) -> Floats:
 
 
 def log_losses(probabilities: Floats, labels: Ints) -> Floats:
-    """Return (N,) minus the natural logarithm of the true class's probability, which is taken as no less than 2e-16."""
-    of_truth = probabilities[np.arange(len(labels)), labels]
-    return np.asarray(-np.log(np.clip(of_truth, np.finfo(float).eps, 1)))
+    """Return (N,) negative natural logarithms of the true class's probability, clipped to at least 2e-16."""
+    true_probabilities = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.clip(true_probabilities, np.finfo(float).eps, 1)))
 
 
 def _log_loss(s: Scored, weights: Floats) -> Floats:
@@ -150,14 +152,14 @@ def _each_class(s: Scored) -> tuple[Mask, ...]:
 
 
 def recall(name: str, k: int) -> Metric:
-    """Build the metric: of the files of class k, the share called k."""
+    """Build the recall of class k: the share of its files that are called k."""
     return Metric(
         name, lambda s, w: _share(w, s.decisions == k, s.labels == k), lambda s: (s.labels == k,)
     )  # fmt: skip
 
 
 def precision(name: str, k: int) -> Metric:
-    """Build the metric: of the files called k, the share that are of class k."""
+    """Build the precision of class k: the share of the files called k that are of class k."""
     return Metric(
         name, lambda s, w: _share(w, s.labels == k, s.decisions == k), lambda s: (s.decisions == k,)
     )  # fmt: skip
@@ -212,7 +214,7 @@ MULTI_CLASS = (MACRO_AUROC, MACRO_F1, ACCURACY, BALANCED_ACCURACY, LOG_LOSS)
 
 
 def metrics_for(classes: Sequence[str]) -> tuple[Metric, ...]:
-    """Return the metrics to report; of more than two classes also each one's recall and precision."""
+    """Return the metrics to report; for more than two classes also recall and precision of each class."""
     if len(classes) == 2:
         return BINARY
     pairs = [(recall(f"recall_{c}", k), precision(f"precision_{c}", k)) for k, c in enumerate(classes)]
@@ -220,10 +222,10 @@ def metrics_for(classes: Sequence[str]) -> tuple[Metric, ...]:
 
 
 def ranking_metric(classes: Sequence[str]) -> Metric:
-    """Return the headline metric, which needs no threshold: AUROC, or its macro one-vs-rest mean."""
+    """Return the headline metric, which needs no threshold: AUROC, or its mean over classes (one against the rest)."""
     return AUROC if len(classes) == 2 else MACRO_AUROC
 
 
 def p_text(p: float) -> str:
-    """Write a p as text; below 0.001 no digits are worth telling, and none is 0."""
+    """Return a p value as text: "p = 0.042", or "p < 0.001"."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,8 +1,4 @@
-"""DeLong's test: do two scores of the same films, one film a group, have the same AUROC?
-
-Source: DeLong 1988, "Comparing the areas under two or more correlated receiver operating characteristic curves", by
-the ranks of Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
-"""
+"""p values of differences between two models on the same films: DeLong's test and permutation tests over groups."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,11 +12,13 @@ from fxkit.metrics.scores import AUROC, AVERAGE_PRECISION, MACRO_AUROC, Floats, 
 
 
 def delong(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return (K,) AUROCs and their (K, K) covariance.
+    """Return (K,) AUROCs and their (K, K) covariance; all films must be independent.
 
     Args:
-        positive: (N,) bool, two or more of each class.
-        scores: (K, N), higher means positive.
+        positive: (N,) bool, with two or more films of each class.
+        scores: (K, N); higher scores mean positive.
+    Source: DeLong 1988, "Comparing the areas under two or more correlated receiver operating characteristic curves",
+    computed from ranks as in Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
     """
     up, down = scores[:, positive], scores[:, ~positive]
     m, n = up.shape[1], down.shape[1]
@@ -32,7 +30,7 @@ def delong(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def delong_p(positive: Mask, a: Floats, b: Floats) -> float:
-    """Return the two-sided p that two (N,) scores have the same AUROC; NaN where it is undefined."""
+    """Return the two-sided p of DeLong's test that two scores (N,) have the same AUROC; NaN if undefined."""
     if min(positive.sum(), (~positive).sum()) < 2:
         return math.nan
     areas, covariance = delong(positive, np.stack([a, b]))
@@ -45,15 +43,18 @@ def delong_p(positive: Mask, a: Floats, b: Floats) -> float:
 
 BY_RANK = (AUROC, AVERAGE_PRECISION, MACRO_AUROC)
 
-EXACT_GROUPS = 12  # up to so many, all 2^groups ways to swap are tried
+EXACT_GROUPS = 12  # with at most this many groups, all 2^groups swaps are tried
 
 SWAPS = 5000
 
-CHUNK = 2_000_000  # weights held at once
+CHUNK = 2_000_000  # weights in memory at once
 
 
 def p_value(metric: Metric, a: Scored, b: Scored, groups: Sequence[str], *, seed: int = 0) -> tuple[float, str]:
-    """Return the two-sided p that the metric does not tell the models apart, and how it was found."""
+    """Return the two-sided p of a difference in a metric, and the name of the test.
+
+    The test is DeLong's for the AUROC if each group is a single film, and a permutation test otherwise.
+    """
     if metric is AUROC and len(set(groups)) == len(groups):
         return delong_p(a.labels == 1, a.probabilities[:, 1], b.probabilities[:, 1]), "DeLong"
     exact = len(set(groups)) <= EXACT_GROUPS
@@ -64,13 +65,15 @@ def p_value(metric: Metric, a: Scored, b: Scored, groups: Sequence[str], *, seed
 def permutation_p(
     metric: Metric, pairs: Sequence[tuple[Scored, Scored]], groups: Sequence[str], *, swaps: int = SWAPS, seed: int = 0
 ) -> float:
-    """Return the share of swaps of two sets of predictions, by group, that leave as great a difference of the metric.
+    """Return the p of a permutation test: swap the two models' predictions in random groups.
 
-    Of few groups all ways to swap are tried; else the own order counts as one of the random ones. Figures of ranks
-    alone swap ranks, so that models of other scales can be compared.
+    p is the share of swaps with a difference at least as large as the observed one. With few groups, all possible
+    swaps are tried. Otherwise swaps are random, and the observed order counts as one of them. For metrics that depend
+    on ranks alone, ranks are swapped, so that models with different scales can be compared.
 
     Args:
-        pairs: both sets, of the same rows, once a seed; the difference is the mean over seeds.
+        pairs: the two models' predictions of the same rows, one pair for each seed. The difference is the mean over
+            seeds.
     Source: Bandos 2005, "A permutation test sensitive to differences in areas for comparing ROC curves from a paired
     design", with groups in place of films.
     """
@@ -83,22 +86,23 @@ def permutation_p(
         first, second = np.concatenate([1 - away, away], axis=1), np.concatenate([away, 1 - away], axis=1)
         return np.asarray(np.mean([metric.compute(b, first) - metric.compute(b, second) for b in joined], axis=0))
 
-    own = float(difference(np.zeros((1, len(names)), bool))[0])
-    if math.isnan(own):
+    observed = float(difference(np.zeros((1, len(names)), bool))[0])
+    if math.isnan(observed):
         return math.nan
-    found = np.concatenate([difference(chunk) for chunk in _swaps(len(names), len(members), exact, swaps, seed)])
-    found = found[~np.isnan(found)]
-    as_great = int((np.abs(found) >= abs(own) - 1e-9).sum())
-    return as_great / len(found) if exact else (as_great + 1) / (len(found) + 1)
+    chunks = _swaps(len(names), len(members), exact, swaps, seed)
+    differences = np.concatenate([difference(chunk) for chunk in chunks])
+    differences = differences[~np.isnan(differences)]
+    n_as_large = int((np.abs(differences) >= abs(observed) - 1e-9).sum())
+    return n_as_large / len(differences) if exact else (n_as_large + 1) / (len(differences) + 1)
 
 
 def _joined(a: Scored, b: Scored) -> Scored:
-    """The rows of both, one set below the other."""
+    """Return the rows of both, one set after the other."""
     return Scored(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("labels", "probabilities", "decisions")))
 
 
 def _swaps(n_groups: int, n_rows: int, exact: bool, swaps: int, seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Which groups to swap, in chunks (b, G)."""
+    """Yield which groups to swap, in chunks (b, G) of booleans."""
     size = max(1, CHUNK // (4 * n_rows))
     rng = np.random.default_rng(seed)
     total = 2**n_groups if exact else swaps

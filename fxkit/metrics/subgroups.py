@@ -1,4 +1,4 @@
-"""Figures of parts of the films, such as a site or films with a marker, and their distance from the rest."""
+"""Subgroups of films, such as a site or films with markers: their figures, and their gaps to the other films."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,26 +15,26 @@ from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import MACRO_AUROC, SENSITIVITY, SPECIFICITY, Metric, ranking_metric, scored
 from preprocess.known_markers import KnownMarkers
 
-FEW_GROUPS = 10  # of a class: with fewer a part is marked as small
+FEW_GROUPS = 10  # a subgroup with fewer groups of a class is marked as small
 
-MOST_VALUES = 12  # columns of numbers with more values are cut into quarters; others are left out
+MOST_VALUES = 12  # numeric columns with more values are divided into quarters; other columns are left out
 
-SIZES_PX = (256, 512, 1024, 2048)  # longer side, upper ends
+SIZES_PX = (256, 512, 1024, 2048)  # upper limits of the classes of the longer side
 
 PATH_COLUMNS = ("path", "image_id", "image", "file", "filename")
 
 
-Attribute = Mapping[str, str]  # path -> value; "" where it is not known
+Attribute = Mapping[str, str]  # path -> value; "" if unknown
 
 
 class Subgroup(JsonResult):
-    """One part of the films, by film.
+    """A subgroup of the films; all figures are by film.
 
     Attributes:
-        attribute, value: such as site, east.
-        few: one of the classes has fewer than FEW_GROUPS groups here, or in the rest.
-        figures: metric -> value in this part.
-        gaps: metric -> value in this part less that in all other films whose attribute is known.
+        attribute, value: such as "site" and "east".
+        few: a class has fewer than FEW_GROUPS groups in the subgroup or in the other films.
+        figures: metric -> value in the subgroup.
+        gaps: metric -> value in the subgroup minus the value in all other films whose attribute is known.
     """
 
     attribute: str
@@ -52,7 +52,7 @@ class Subgroup(JsonResult):
 
     @property
     def stands_out(self) -> bool:
-        """The interval of a gap excludes 0, in a part that is not small."""
+        """Whether the interval of a gap excludes 0 and the subgroup is not small."""
         return not self.few and any(gap.low > 0 or gap.high < 0 for gap in self.gaps.values())
 
 
@@ -64,13 +64,16 @@ def subgroups(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> tuple[Subgroup, ...]:
-    """Return the parts that each attribute makes, with figures by film, in the order of attributes and values.
+    """Compute the figures of the subgroups that each attribute defines, in the order of attributes and values.
 
-    An attribute with one value makes no parts. A film whose copies differ in an attribute is in each of their parts,
-    with those copies alone.
+    An attribute with a single value defines no subgroup. If the copies of a film have different values, the film is
+    in several subgroups, in each of them with the copies that have its value.
+
+    Args:
+        attributes: name -> values by path.
     """
     known = predictions.known()
-    found = []
+    result = []
     for name, values in attributes.items():
         column = np.array([values.get(path, "") for path in known.paths], object)
         parts = sorted(set(column) - {""})
@@ -78,8 +81,8 @@ def subgroups(
             continue
         for value in parts:
             inside, outside = (known.take(np.flatnonzero(m)).by_film() for m in _masks(column, value))
-            found.append(_subgroup(name, value, inside, outside, threshold, seed, resamples))
-    return tuple(found)
+            result.append(_subgroup(name, value, inside, outside, threshold, seed, resamples))
+    return tuple(result)
 
 
 def _masks(column: np.ndarray, value: str) -> tuple[np.ndarray, np.ndarray]:
@@ -110,13 +113,13 @@ def _metrics(classes: Sequence[str]) -> tuple[Metric, ...]:
 
 
 def _fewest(part: Predictions) -> int:
-    """Groups of the rarest class."""
+    """Return the number of groups of the rarest class."""
     pairs = set(zip(part.labels.tolist(), part.groups, strict=True))
     return min(len([label for label, _ in pairs if label == k]) for k in range(len(part.classes)))
 
 
 def record_attributes(records: Iterable[Record]) -> dict[str, Attribute]:
-    """Return what a manifest tells of each film: its site and the class of its size."""
+    """Return the attributes that a manifest holds: the site and the size class of each film."""
     records = list(records)
     return {
         "site": {r.path: r.site for r in records},
@@ -131,7 +134,10 @@ def _size_class(longer_px: int) -> str:
 
 
 def marker_attributes(paths: Iterable[str], markers: KnownMarkers) -> dict[str, Attribute]:
-    """Return whether a film bears a known marker, and the styles of its markers; "" of films not looked at."""
+    """Return whether each film has known markers, and the styles of these markers.
+
+    Films that were not searched for markers are missing.
+    """
     presence, styles = {}, {}
     for path in paths:
         image = markers.find(path)
@@ -144,13 +150,15 @@ def marker_attributes(paths: Iterable[str], markers: KnownMarkers) -> dict[str, 
 
 
 def read_attributes(table: Path, paths: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Attribute]:
-    """Read columns of a CSV file that has a row for each film.
+    """Read attributes from the columns of a CSV file with a row for each film.
 
     Args:
-        table: has a column path (or image_id, image, file, filename): a film's path, or an end of it after a /.
-        columns: those to take; all that make 2 to 12 parts where not given, but for the manifest's own.
+        table: CSV file with a column path (or image_id, image, file, filename), which holds the path of a film or the
+            end of the path after a slash.
+        paths: of the films.
+        columns: columns to read; default: all columns with 2 to 12 values, except those of a manifest.
     Raises:
-        DataError: cannot be read, no column of paths, no such column, or no row of any film.
+        DataError: the file cannot be read, has no column of paths or lacks a given column, or no row matches a film.
     """
     rows, header = _read_table(table)
     key = next((name for name in PATH_COLUMNS if name in header), None)
@@ -162,7 +170,7 @@ def read_attributes(table: Path, paths: Sequence[str], columns: Sequence[str] = 
     by_path = {row[key]: row for row in rows}
     matched = {path: by_path[end] for path in paths if (end := _end_in(path, by_path)) is not None}
     if not matched:
-        raise DataError(f"{table}: no row of any film; expected paths such as {paths[0]} in column {key!r}")
+        raise DataError(f"{table}: no row matches a film; expected paths such as {paths[0]} in column {key!r}")
     wanted = columns or [name for name in header if name != key and name not in set(COLUMNS) - {"site"}]
     found = {name: _cut({path: row[name] for path, row in matched.items()}) for name in wanted}
     return {name: values for name, values in found.items() if columns or 2 <= len(set(values.values())) <= MOST_VALUES}
@@ -183,7 +191,7 @@ def _end_in(path: str, known: Mapping[str, object]) -> str | None:
 
 
 def _cut(values: dict[str, str]) -> dict[str, str]:
-    """Numbers of many values as quarters of the films; other values as they are."""
+    """Divide a numeric column with many values into quarters of the films; return other columns unchanged."""
     if len(set(values.values())) <= MOST_VALUES:
         return values
     try:
@@ -196,17 +204,20 @@ def _cut(values: dict[str, str]) -> dict[str, str]:
     return {path: names[int(np.searchsorted(ends, x, side="right"))] for path, x in numbers.items()}
 
 
-def multiplicity(found: Sequence[Subgroup]) -> str:
-    """Say how many of the gaps would be clear of 0 by chance; of two parts the gaps are the same but for the sign."""
-    parts = [part for i, part in enumerate(found) if not _is_mirror(found, i)]
-    gaps = [gap for part in parts for gap in part.gaps.values() if gap.value == gap.value]
+def multiplicity(parts: Sequence[Subgroup]) -> str:
+    """Describe how many gaps have intervals that exclude 0, and how many would do so by chance.
+
+    If an attribute has two values, their gaps differ only in sign and count once.
+    """
+    distinct = [part for i, part in enumerate(parts) if not _is_mirror(parts, i)]
+    gaps = [gap for part in distinct for gap in part.gaps.values() if gap.value == gap.value]
     clear = sum(gap.low > 0 or gap.high < 0 for gap in gaps)
     return (
-        f"of {len(gaps)} gaps {clear} have an interval clear of 0; about {len(gaps) / 20:.1f} would by chance alone "
-        "if no part differed"
+        f"the intervals of {clear} of {len(gaps)} gaps exclude 0; if no subgroup differed, about {len(gaps) / 20:.1f} "
+        "would do so by chance"
     )
 
 
-def _is_mirror(found: Sequence[Subgroup], i: int) -> bool:
-    same = [j for j, part in enumerate(found) if part.attribute == found[i].attribute]
+def _is_mirror(parts: Sequence[Subgroup], i: int) -> bool:
+    same = [j for j, part in enumerate(parts) if part.attribute == parts[i].attribute]
     return len(same) == 2 and i == same[1]

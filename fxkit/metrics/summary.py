@@ -1,6 +1,6 @@
-"""All figures of one set of predictions, by file, by film and by group, with intervals over groups.
+"""All metrics of one set of predictions by file, by film and by group, with intervals over groups.
 
-The formulas stand in `fxkit.metrics.scores`, the intervals in `fxkit.metrics.bootstrap`.
+`fxkit.metrics.scores` has the formulas, `fxkit.metrics.bootstrap` the intervals.
 """
 
 from typing import Any
@@ -118,9 +118,9 @@ class FoldScores(JsonResult):
 def evaluate_predictions(
     predictions: Predictions, *, threshold: float = 0.5, seed: int = 0, resamples: int = RESAMPLES
 ) -> Evaluation:
-    """Return all figures by file, by film and by group, with intervals over groups.
+    """Compute all metrics by file, by film and by group, with intervals over groups.
 
-    Rows of unknown class are counted, and else left out.
+    Rows with an unknown class are counted but otherwise ignored.
 
     Raises:
         DataError: no row has a known class.
@@ -166,7 +166,7 @@ def _level(part: Predictions, *, threshold: float, seed: int, resamples: int) ->
 
 
 def confusion_matrix(predictions: Predictions, threshold: float = 0.5) -> Ints:
-    """Return (C, C) counts of the labelled rows: truth by row, decision by column."""
+    """Return (C, C) counts of the labelled rows: true class by row, predicted class by column."""
     from sklearn.metrics import confusion_matrix as count
 
     known = predictions.known()
@@ -175,7 +175,7 @@ def confusion_matrix(predictions: Predictions, threshold: float = 0.5) -> Ints:
 
 
 def classification_report(predictions: Predictions, threshold: float = 0.5) -> dict[str, Any]:
-    """Return scikit-learn's precision, recall, F1 and support of each class and their means, as a dict."""
+    """Return scikit-learn's classification report as a dict: precision, recall, F1 and support of classes and means."""
     from sklearn.metrics import classification_report as describe
 
     known = predictions.known()

@@ -1,4 +1,4 @@
-"""Build report.html: read what lies in the run folder, leave out what does not, write one page."""
+"""Build report.html from the files in a run folder. Parts without a file are left out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +14,19 @@ from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_da
 from fxkit.report.results import OutOfFoldScores, Scores, read_folds, read_scores, read_scores_below
 from preprocess.files import write_atomic
 
-FEW_GROUPS = 30  # of the rarest class: below it an AUROC's interval is wider than about 0.2
-
+FEW_GROUPS = 30  # with fewer groups of the rarest class, the interval of an AUROC is wider than about 0.2
 
 VERDICTS = {
-    "reliance": "The score depends on markers",
-    "no evidence": "No evidence that the score depends on markers",
-    "undecided": "Undecided whether the score depends on markers",
+    "reliance": "The model relies on markers",
+    "no evidence": "No evidence that the model relies on markers",
+    "undecided": "Undecided whether the model relies on markers",
 }
 
-
-# Attribute of `Calibration` -> its name, and what its values mean.
+# attribute of `Calibration` -> its name and the meaning of its values
 CALIBRATION_LINES = {
-    "error": ("calibration error without chance", "0 is right"),
-    "slope": ("calibration slope", "1 is right, less is overconfident"),
-    "intercept": ("calibration in the large", "0 is right, above 0 the probabilities are too low"),
+    "error": ("calibration error, corrected for chance", "ideally 0"),
+    "slope": ("calibration slope", "ideally 1; below 1 the probabilities are overconfident"),
+    "intercept": ("calibration in the large", "ideally 0; above 0 the probabilities are too low"),
 }
 
 POINT_FIGURES = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence")
@@ -36,20 +34,30 @@ POINT_FIGURES = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence"
 
 @dataclass(frozen=True)
 class Report:
+    """Everything that the page shows; None for what the run folder does not contain.
+
+    Attributes:
+        name: of the run folder.
+        scores: on the run's test films.
+        folds: out of fold.
+        splits: on the run's own validation and training films.
+        others: on other data.
+    """
+
     name: str
     data: Data | None
     cleaning: Cleaning | None
     training: Training | None
     scores: Scores | None
     folds: OutOfFoldScores | None
-    splits: tuple[Scores, ...]  # of the run's own films that are not its test films
+    splits: tuple[Scores, ...]
     others: tuple[Scores, ...]
     ablation: Ablation | None
     attention: AttentionMaps | None
 
     @property
     def stamps(self) -> list[str]:
-        """What leaks: in the run's own split, in other data it was tested on, and in its ablation; each once."""
+        """The stamps of the run's split, of its scores and of its ablation, without repetition."""
         parts = [self.data.stamp if self.data else "", self.scores.stamp if self.scores else ""]
         parts.append(self.folds.pooled.stamp if self.folds else "")
         parts += [scores.stamp for scores in (*self.splits, *self.others)]
@@ -58,10 +66,10 @@ class Report:
 
 
 def build_report(run_dir: str | Path) -> Path:
-    """Write RUN/report.html, a page that needs nothing else, and return its path.
+    """Write RUN/report.html, a single page without external files, and return its path.
 
     Raises:
-        RunError: nothing in the folder can be reported, or a file in it is damaged.
+        RunError: the folder contains nothing to report, or a damaged file.
         OutputError: the page cannot be written.
     """
     run = Path(run_dir)
@@ -76,7 +84,7 @@ def build_report(run_dir: str | Path) -> Path:
 
 
 def read_report(run: Path) -> Report:
-    """Gather what the page shows."""
+    """Read everything that the page shows."""
     data = read_data(run)
     return Report(
         name=run.resolve().name,
@@ -93,7 +101,7 @@ def read_report(run: Path) -> Report:
 
 
 def render(report: Report) -> str:
-    """Return the page; all names and texts in it are escaped."""
+    """Return the page as HTML. All names and texts are escaped."""
     page = load_template("report/report.html")
     return page.render(
         r=report,

@@ -1,4 +1,4 @@
-"""How the model came about: the data, its cleaning and the training."""
+"""How a model was made: its data, their cleaning, and the training."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,29 @@ from preprocess.yaml_files import read_yaml
 
 @dataclass(frozen=True)
 class Data:
+    """Counts of a manifest.
+
+    Attributes:
+        rows: counts of each split, and of all splits together.
+        films: (split, class) -> number of films.
+        left_out: number of files that could not be used.
+        leak: counts of the test files that leak.
+        stamp: the line that all figures bear if the split leaks; "" otherwise.
+        group_word: "patients" if the manifest names the patient of each test file, else "groups of films".
+    """
+
     classes: tuple[str, ...]
     rows: tuple[PartCount, ...]
-    films: Mapping[tuple[str, str], int]  # (split, class) -> films
-    left_out: int  # files that could not be read
+    films: Mapping[tuple[str, str], int]
+    left_out: int
     leak: LeakCounts
-    stamp: str  # the line that all figures bear where the split leaks; else ""
-    group_word: str  # what a group is: patients, where the manifest names them
+    stamp: str
+    group_word: str
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What was erased from the films in use; no counts where the ledger cannot be read any more."""
+    """Counts of files and erased markers; all counts are 0 if the ledger cannot be read."""
 
     detector: str
     cleaned: int = 0
@@ -38,11 +49,21 @@ class Cleaning:
 
     @property
     def files(self) -> int:
+        """Number of files."""
         return self.cleaned + self.copied + self.failed
 
 
 @dataclass(frozen=True)
 class Training:
+    """How a model was trained.
+
+    Attributes:
+        settings: name and value of the essential settings.
+        best: a sentence about the epoch that was kept; "" if unknown.
+        history: the learning curves as data URI; None if there is no history.csv.
+        environment: name and version of the software.
+    """
+
     settings: tuple[tuple[str, str], ...]
     best: str
     history: str | None
@@ -50,7 +71,7 @@ class Training:
 
 
 def read_data(run: Path) -> Data | None:
-    """Count files, films and groups of RUN/manifest.csv, and the test files that training has seen."""
+    """Count the files, films and groups of RUN/manifest.csv and its leaks; return None if there is no manifest."""
     if not (run / "manifest.csv").is_file():
         return None
     records = read_manifest(run / "manifest.csv")
@@ -68,32 +89,32 @@ def read_data(run: Path) -> Data | None:
 
 
 def read_cleaning(run: Path) -> Cleaning | None:
-    """Count the ledger of the image root for the files in use; None where the run's films were not cleaned."""
+    """Count the ledger's rows of the run's files; return None if the run was trained on films that were not cleaned."""
     trained = read_optional_json(run / "manifest.json", _cleaned_root)
     if trained is None:
         return None
     root, detector = trained
     try:
         ledger = read_ledger(root)
-    except (OutputError, OSError):  # the films may have moved since
+    except (OutputError, OSError):  # the films may have been moved
         return Cleaning(detector)
     used = {r.path for r in read_manifest(run / "manifest.csv")} if (run / "manifest.csv").is_file() else set()
     return _count([row for row in ledger.values() if used & {row.path, row.output}], detector)
 
 
 def _cleaned_root(values: dict[str, Any]) -> tuple[str, str] | None:
-    """The image root and the detector, where the training took cleaned films."""
+    """Return the image root and the detector if the films were cleaned."""
     settings = values.get("cleaning")
     return (str(values["root"]), str(settings.get("detector", ""))) if settings else None
 
 
 def _count(rows: Sequence[LedgerRow], detector: str) -> Cleaning:
-    found = Counter(row.status for row in rows)
+    counts = Counter(row.status for row in rows)
     markers = sum(len(row.markers) for row in rows if row.status == "cleaned")
-    return Cleaning(detector, found["cleaned"], found["copied"], found["failed"], markers)
+    return Cleaning(detector, counts["cleaned"], counts["copied"], counts["failed"], markers)
 
 
-SHOWN = {
+SETTING_NAMES = {
     "model.backbone": "backbone",
     "model.weights": "weights",
     "model.pretrained": "pretrained",
@@ -109,14 +130,18 @@ SHOWN = {
 
 
 def read_training(run: Path, stamp: str = "") -> Training | None:
-    """Read the essentials of RUN/config.yaml, the best epoch and the history, whose picture bears the stamp."""
+    """Read the essential settings, the epoch that was kept, the software, and draw the learning curves.
+
+    Args:
+        stamp: for the picture of the learning curves.
+    """
     if not (run / "config.yaml").is_file():
         return None
     config = read_yaml(run / "config.yaml")
-    found = [(word, _lookup(config, key)) for key, word in SHOWN.items()]
+    values = [(name, _lookup(config, key)) for key, name in SETTING_NAMES.items()]
     environment = read_optional_json(run / "environment.json", _versions) or ()
     return Training(
-        settings=tuple((word, _plain(value)) for word, value in found if value is not None),
+        settings=tuple((name, _plain(value)) for name, value in values if value is not None),
         best=read_optional_json(run / "phases.json", _best) or "",
         history=_history(run / "history.csv", stamp),
         environment=environment,
@@ -136,7 +161,7 @@ def _plain(value: Any) -> str:
 
 
 def _best(phases: dict[str, Any]) -> str:
-    """The epoch that was kept, as the training tells it for each phase."""
+    """Describe the epoch that was kept: that of the phase with the lowest validation loss."""
     phase = min(phases, key=lambda name: float(phases[name]["val_loss"]))
     row = phases[phase]
     text = f"Epoch {int(row['epoch']) + 1} of phase {phase} was kept: validation loss {float(row['val_loss']):.3f}"

@@ -1,1 +1,1 @@
-"""Curves and diagrams as PNG bytes."""
+"""Curves and diagrams as PNG images."""

@@ -1,6 +1,7 @@
-"""Figures as PNG bytes: readable in print and by colour-blind readers. Each bears its `stamp`, such as of leaks.
+"""Confusion matrix, ROC curve and precision-recall curve as PNG bytes, readable in print and by colour-blind readers.
 
-They are drawn on matplotlib's `Figure` itself: pyplot would keep global state and ask for a screen.
+Each picture bears a stamp if one is given, such as the warning of a leaking split. They use matplotlib's `Figure`
+directly, because pyplot keeps global state and may need a screen.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ from fxkit.metrics.figures.style import (
     INK,
     INSIDE,
     STYLES,
-    _short,
     draw_legend,
     frame_square,
     png,
+    shorten,
     start_figure,
 )
 from fxkit.metrics.predictions import Predictions
@@ -27,13 +28,13 @@ from fxkit.metrics.scores import Floats, Mask, tied
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GRID = 201  # points of the false positive rate at which a ROC band is drawn
+GRID = 201  # false positive rates at which the ROC band is computed
 
-CELLS = 12  # more classes than this get no numbers in the confusion matrix
+CELLS = 12  # with more classes, the confusion matrix shows no numbers
 
 
 def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *, stamp: str = "") -> bytes:
-    """Draw (C, C) counts, truth by row, shaded by the share of the row; return PNG bytes."""
+    """Draw a confusion matrix of (C, C) counts, true class by row; shades show shares of the row. Return PNG bytes."""
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.6 + 0.55 * len(classes)
@@ -42,12 +43,12 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], *
     for spine in axes.spines.values():
         spine.set_visible(False)
     ticks = range(len(classes))
-    names = [_short(name) for name in classes]
+    names = [shorten(name) for name in classes]
     turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(classes) > 3 else {}
     axes.set_xticks(ticks, names, **turned)
     axes.set_yticks(ticks, names)
     axes.tick_params(length=0)
-    axes.set(xlabel="decision", ylabel="truth")
+    axes.set(xlabel="predicted class", ylabel="true class")
     if len(classes) <= CELLS:
         _write_cells(axes, counts, shares)
     return png(figure, stamp)
@@ -64,8 +65,8 @@ def _write_cells(axes: "Axes", counts: Floats, shares: Floats) -> None:
 def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMPLES, stamp: str = "") -> bytes:
     """Draw the ROC curve; return PNG bytes.
 
-    Of two classes the band holds 95 % of the curves of resampled groups, point by point. Of more classes each
-    has a curve against the others, without bands.
+    With two classes, a band contains 95 % of the curves of resampled groups, point by point. With more classes, each
+    class has a curve against the others, without a band.
     """
     known = predictions.known()
     figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
@@ -90,13 +91,13 @@ def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
 
 
 def roc_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return false and true positive rates, from (0, 0) to (1, 1), one point a distinct score."""
+    """Return false and true positive rates, from (0, 0) to (1, 1), one point for each distinct score."""
     up, down = (_rates(part)[0] for part in tied(np.ones((1, len(scores))), positive, scores))
     return down, up
 
 
 def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -> Floats:
-    """Return (B, len(grid)) true positive rates of resampled groups; resamples of one class are left out."""
+    """Return (B, len(grid)) true positive rates of resampled groups, without resamples that have one class only."""
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if not 0 < positive.sum() < len(positive):
         return np.zeros((0, len(grid)))
@@ -110,14 +111,14 @@ def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -
 
 
 def _rates(weights: Floats) -> Floats:
-    """(B, U) weights at rising scores -> (B, U + 1) shares at or above each score, from 0 to 1."""
-    found = np.cumsum(weights[:, ::-1], axis=1)
-    shares = found / np.maximum(found[:, -1:], 1e-12)
+    """Turn (B, U) weights at rising scores into (B, U + 1) shares at or above each score, from 0 to 1."""
+    sums = np.cumsum(weights[:, ::-1], axis=1)
+    shares = sums / np.maximum(sums[:, -1:], 1e-12)
     return np.concatenate([np.zeros((len(weights), 1)), shares], axis=1)
 
 
 def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes:
-    """Draw precision against recall, and chance where there are two classes; return PNG bytes."""
+    """Draw precision against recall, with the chance level for two classes; return PNG bytes."""
     known = predictions.known()
     figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
     if len(known.classes) == 2 and len(known):
@@ -140,13 +141,16 @@ def precision_recall_points(positive: Mask, scores: Floats) -> tuple[Floats, Flo
 
 
 def _curves(known: Predictions) -> list[tuple[str, Mask, Floats, str, Any]]:
-    """Name, truth, scores, colour and style of each curve; classes without files or rivals have none."""
+    """Return name, true class, scores, colour and line style of each curve.
+
+    A class that no file or every file belongs to has no curve.
+    """
     indices = [1] if len(known.classes) == 2 else range(len(known.classes))
-    drawn = []
+    curves = []
     for i, k in enumerate(indices):
         positive = known.labels == k
         if 0 < positive.sum() < len(positive):
             style = STYLES[(i // len(COLOURS) + i % len(COLOURS)) % len(STYLES)]
             colour = COLOURS[i % len(COLOURS)]
-            drawn.append((_short(known.classes[k]), positive, known.probabilities[:, k], colour, style))
-    return drawn
+            curves.append((shorten(known.classes[k]), positive, known.probabilities[:, k], colour, style))
+    return curves

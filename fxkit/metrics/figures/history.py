@@ -1,4 +1,4 @@
-"""Learning curves."""
+"""Learning curves of a training."""
 
 import csv
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fxkit.errors import RunError
-from fxkit.metrics.figures.style import COLOURS, FAINT, STYLES, _start_pair, draw_legend, png
+from fxkit.metrics.figures.style import COLOURS, FAINT, STYLES, draw_legend, png, start_pair
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
-    """Draw a history.csv (phase, epoch and columns of numbers): losses left, the scores in 0..1 right.
+    """Draw history.csv: losses on the left, scores in 0..1 on the right; return PNG bytes.
 
     Raises:
-        RunError: not readable, or without an epoch.
+        RunError: the file cannot be read, or has no epoch.
     """
     rows = _read_history(Path(path))
-    figure, (left, right) = _start_pair()
+    figure, (left, right) = start_pair()
     phases = [row.get("phase", "") for row in rows]
     for name in rows[0]:
         if name in ("phase", "epoch") or not any(row[name] for row in rows):
@@ -29,11 +29,11 @@ def draw_history(path: str | Path, *, stamp: str = "") -> bytes:
         axes = left if name.endswith("loss") else right
         _line(axes, name, [float(row[name]) if row[name] else np.nan for row in rows])
     losses = [float(row.get("val_loss") or "inf") for row in rows]
-    for axes, title in ((left, "loss"), (right, "score on the validation part")):
+    for axes, title in ((left, "loss"), (right, "score on the validation set")):
         _mark_phases(axes, phases)
         if min(losses) < float("inf"):
             axes.axvline(losses.index(min(losses)) + 1, color=COLOURS[2], lw=1, ls="--", label="kept epoch")
-        axes.set_xlabel("epoch, both phases counted")
+        axes.set_xlabel("epoch, over both phases")
         axes.set_title(title, fontsize=10)
         if axes.get_lines():
             draw_legend(axes, "best")
@@ -71,5 +71,5 @@ def _read_history(path: Path) -> list[dict[str, str]]:
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RunError(f"{path}: cannot be read as a history ({error}); train again") from error
     if not rows:
-        raise RunError(f"{path}: no epoch; expected one row an epoch; train again")
+        raise RunError(f"{path}: no epoch; expected one row for each epoch; train again")
     return rows

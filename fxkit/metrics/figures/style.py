@@ -1,4 +1,4 @@
-"""How all figures look."""
+"""Common style of all pictures."""
 
 import io
 import textwrap
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe and Ito 2008, "Color universal design": told apart with any colour vision; in grey, styles do.
+# Okabe and Ito 2008, "Color universal design": readable with any colour vision; line styles differ in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 STYLES = ("-", "--", "-.", ":")
@@ -18,11 +18,11 @@ INK, FAINT, WARNING = "#1b2733", "#8794a1", "#b00020"
 
 DPI = 160
 
-INSIDE = 4  # more curves than this leave no free corner for their legend
+INSIDE = 4  # with more curves, the legend is placed beside the axes
 
 
 def start_figure(width: float, height: float) -> "tuple[Figure, Axes]":
-    """Return a figure of this size in inches, and its axes, in the common style."""
+    """Return a figure of this size in inches and its axes, in the common style."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -31,7 +31,8 @@ def start_figure(width: float, height: float) -> "tuple[Figure, Axes]":
     return figure, axes
 
 
-def _start_pair() -> "tuple[Figure, tuple[Axes, Axes]]":
+def start_pair() -> "tuple[Figure, tuple[Axes, Axes]]":
+    """Return a figure with two axes side by side, in the common style."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.4, 3.3), layout="constrained")
@@ -43,7 +44,7 @@ def _start_pair() -> "tuple[Figure, tuple[Axes, Axes]]":
 
 
 def style(axes: "Axes") -> None:
-    """Give axes the look of all figures, in place."""
+    """Apply the common style to axes, in place."""
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -53,13 +54,13 @@ def style(axes: "Axes") -> None:
 
 
 def frame_square(axes: "Axes", x: str, y: str) -> None:
-    """Name the axes, and let both run from 0 to 1."""
+    """Label both axes and set their range to 0..1."""
     axes.set(xlabel=x, ylabel=y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
     axes.grid(color="#e3e8ec", lw=0.8)
 
 
 def draw_legend(axes: "Axes", place: str) -> None:
-    """Name the curves inside the axes, or beside them where there are many."""
+    """Draw the legend inside the axes, or beside them if there are many curves."""
     look: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5}
     names = axes.get_legend_handles_labels()[1]
     if len(names) > INSIDE:
@@ -68,20 +69,20 @@ def draw_legend(axes: "Axes", place: str) -> None:
         axes.legend(**look)
 
 
-def _short(name: str) -> str:
-    """A class name for an axis; a dollar sign would start a formula."""
+def shorten(name: str) -> str:
+    """Return a class name for an axis: at most 20 characters, with dollar signs escaped for matplotlib."""
     text = name if len(name) <= 20 else name[:19] + "…"
     return text.replace("$", r"\$")
 
 
 def write_stamp(figure: "Figure", stamp: str) -> None:
-    """Write a line above a figure, as of a leaking split, so that it stays with the picture wherever that goes."""
+    """Write the stamp above a figure, so that it stays with the picture when the picture is copied."""
     columns = max(20, round(14 * figure.get_figwidth()))
     figure.suptitle(textwrap.fill(stamp, columns).replace("$", r"\$"), color=WARNING, fontsize=8, fontweight="bold")
 
 
 def png(figure: "Figure", stamp: str = "") -> bytes:
-    """Return a figure, bearing the stamp where there is one, as PNG bytes."""
+    """Return a figure as PNG bytes, with the stamp if there is one."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     if stamp:

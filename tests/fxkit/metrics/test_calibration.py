@@ -122,5 +122,5 @@ def test_more_classes_are_judged_by_the_likeliest_one() -> None:
 
 def test_no_known_class_is_refused() -> None:
     one = drawn(4)
-    with pytest.raises(DataError, match="no file has a known class; expected some; give data with class labels"):
+    with pytest.raises(DataError, match="no file has a known class; expected at least one; give data"):
         calibration(one.take(np.array([], np.int64)))

@@ -127,14 +127,14 @@ HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
         (HEADER + "a,no,f,g,no,0.5\n", "p.csv, row 2: 6 fields; expected 7 as in the first row"),
         (
             HEADER + "a,maybe,f,g,no,0.5,0.5\n",
-            "p.csv, row 2: label 'maybe'; expected one of no, yes, or nothing",
+            "p.csv, row 2: label 'maybe'; expected one of no, yes, or an empty field",
         ),
         (HEADER + "a,no,f,g,no,0.5,half\n", "p.csv, row 2: p_yes is 'half'; expected a number from 0 to 1"),
         (
             HEADER + "a,no,f,g,no,0.5,0.9\n",
             r"p.csv: a: probabilities \[0.5, 0.9\]; expected numbers from 0 to 1",
         ),
-        (HEADER + "a,no,f,g,no,nan,nan\n", "the training diverged: train again with lower rates"),
+        (HEADER + "a,no,f,g,no,nan,nan\n", "the training diverged: train again with lower learning rates"),
         (HEADER + "a,no,f,g,no,-0.1,1.1\n", "expected numbers from 0 to 1 that add up to 1"),
         (HEADER + 'a,no,f,g,no,0.5,"0.5\n', "p.csv: not a CSV file"),
     ],

@@ -132,7 +132,7 @@ def test_columns_of_a_table_are_joined_by_the_end_of_the_path(tmp_path: Path) ->
     [
         ("name,x\na,1\n", [], r"table\.csv: columns name, x; expected one of path, image_id"),
         ("path,x\na.png,1\n", ["y"], r"table\.csv: column 'y' is missing; expected one of path, x"),
-        ("path,x\nz.png,1\n", [], r"table\.csv: no row of any film; expected paths such as a\.png in column 'path'"),
+        ("path,x\nz.png,1\n", [], r"table\.csv: no row matches a film; expected paths such as a\.png in column 'path'"),
         ('path,x\n"a', [], r"table\.csv: cannot be read \(.*; expected a CSV file with a row for each film"),
     ],
 )
@@ -145,4 +145,4 @@ def test_tables_that_tell_nothing_are_refused(tmp_path: Path, text: str, columns
 def test_how_many_gaps_are_chance_is_told() -> None:
     found, site = drawn()
     parts = subgroups(found, {"site": site}, resamples=50)
-    assert multiplicity(parts).startswith("of 3 gaps 3 have an interval clear of 0; about 0.1 would by chance alone")
+    assert multiplicity(parts).startswith("the intervals of 3 of 3 gaps exclude 0; if no subgroup differed, about 0.1")

@@ -284,7 +284,7 @@ def test_predictions_of_other_files_are_not_compared():
 
 
 def test_predictions_without_any_class_are_refused():
-    with pytest.raises(DataError, match="no file has a known class; expected some; give data with class labels"):
+    with pytest.raises(DataError, match="no file has a known class; expected at least one; give data"):
         evaluate_predictions(binary([-1, -1], [0.1, 0.9]))
 
 

@@ -102,7 +102,7 @@ def test_a_history_is_drawn_and_gaps_are_allowed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("phase,epoch,val_loss\n", "history.csv: no epoch; expected one row an epoch; train again"),
+        ("phase,epoch,val_loss\n", "history.csv: no epoch; expected one row for each epoch; train again"),
         ("phase,epoch,val_loss\nhead,0,low\n", "history.csv: cannot be read as a history"),
         (None, "history.csv: cannot be read as a history"),
     ],
