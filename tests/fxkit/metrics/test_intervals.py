@@ -1,8 +1,10 @@
+"""Text of an interval, Wilson's limits and the effective size."""
+
 import math
 
 import pytest
 
-from fxkit.metrics.intervals import Interval
+from fxkit.metrics.intervals import Interval, Support, effective_size, wilson
 
 NAN = math.nan
 
@@ -40,3 +42,18 @@ def test_an_interval_takes_any_number_format():
 )
 def test_an_interval_within_0_and_1_can_be_drawn(interval, drawable):
     assert interval.drawable == drawable
+
+
+def test_wilson_gives_the_published_answers():
+    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3
+    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    assert wilson(0 / 20, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson(1 / 29, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+
+
+def test_effective_size_counts_groups_where_the_variance_is_unknown():
+    assert effective_size(1.0, 0.0, Support(12, 5, 10, 60)) == 5
+    assert effective_size(0.5, 0.1, Support(1, 1, 1, 60)) == 1
+    independent = effective_size(0.5, 0.25 / 1000, Support(1000, 1000, 999, 1000))
+    assert independent == pytest.approx(1000, rel=0.01)
