@@ -30,7 +30,8 @@ FACT_LABELS = {
     "strongest figure, AUROC": "highest AUROC without the image",
     "the model's": "headline metric of the model",
     "other runs beside with figures of the same manifest": "other runs in the same folder evaluated on this manifest",
-    "by chance": "expected by chance",
+    "by chance": "multiple comparisons",
+    "models": "training of the models",
     "own films": "the run's own films",
 }
 

@@ -191,8 +191,8 @@ def ask_subgroups(evidence: Evidence) -> Answer:
         return replace(answer, colour="green", reason=reason, command="")
     n_wide, n_few = sum(gap.low <= -2 * GAP for *_, gap in gaps), sum(part.few for part in parts)
     reason = (
-        f"Undecided: of {len(gaps)} gaps, {n_clear} have an interval that excludes 0 and {n_wide} may be {-2 * GAP} or "
-        f"lower; {n_few} of {len(parts)} subgroups have few groups."
+        f"Undecided: {n_clear} of {len(gaps)} gaps have an interval that excludes 0, {n_wide} gaps may be {-2 * GAP} "
+        f"or lower, and {n_few} of {len(parts)} subgroups have few groups."
     )
     return replace(answer, colour="amber", reason=reason)
 
