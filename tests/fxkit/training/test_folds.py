@@ -146,11 +146,11 @@ def test_a_stopped_run_resumes_to_the_same_model(
 
 
 def test_another_run_is_not_resumed(run: FoldsResult, source: Source) -> None:
-    with pytest.raises(RunError, match=r"was started with --folds 3; do the same, or --overwrite"):
+    with pytest.raises(RunError, match=r"was started with --folds 3; give the same, or --overwrite"):
         train(TINY.on_one_device(), source[0], open_run(run.folder).records, run.folder, RESUME)
-    with pytest.raises(RunError, match=r"was started with --folds 3; do the same"):
+    with pytest.raises(RunError, match=r"was started with --folds 3; give the same"):
         train_folds(TINY, *source, run.folder, 4, RESUME)
-    with pytest.raises(RunError, match=r"exists already; choose another --name"):
+    with pytest.raises(RunError, match=r"already exists; choose another --name"):
         train_folds(TINY, *source, run.folder, 3)
 
 

@@ -181,7 +181,7 @@ def test_training_learns_markers_that_reveal_the_class(tmp_path: Path) -> None:
 
 
 def test_an_existing_run_is_refused(source: Source, trained: Run) -> None:
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match="already exists"):
         train(settings(), *source, trained.folder)
 
 
@@ -191,17 +191,17 @@ def test_resuming_with_other_settings_is_refused(source: Source, trained: Run) -
 
 
 def test_resuming_on_other_films_is_refused(source: Source, trained: Run) -> None:
-    with pytest.raises(RunError, match="was started on another manifest"):
+    with pytest.raises(RunError, match="was started with another manifest"):
         train(settings(), source[0], source[1][1:], trained.folder, RESUME)
 
 
 def test_resuming_on_another_root_is_refused(source: Source, trained: Run, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="was started on the films in"):
+    with pytest.raises(RunError, match="was started with the films in"):
         train(settings(), tmp_path, source[1], trained.folder, RESUME)
     films = Path(shutil.copytree(source[0], tmp_path / "films"))
     train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run")
     (films / "clean.json").write_text('{"settings": {"detector": "rapidocr"}}')
-    with pytest.raises(RunError, match="was started on the films in"):
+    with pytest.raises(RunError, match="was started with the films in"):
         train(settings("optim.epochs=[1, 0]"), films, source[1], tmp_path / "run", RESUME)
 
 
