@@ -232,7 +232,7 @@ def _move(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Moves]:
 def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:
     """Return a raw film and its cleaned film, both (H, W) uint8, and the (H, W) mask of the erased pixels."""
     raw, cleaned = (
-        to_grey8(read_image(place.find(path), max_pixels=source.max_pixels)) for place in (source.raw, source.cleaned)
+        to_grey8(read_image(images.find(path), max_pixels=source.max_pixels)) for images in (source.raw, source.cleaned)
     )
     mask = source.known.mask(path)
     return raw, cleaned, np.zeros(raw.shape, bool) if mask is None else find_erased(raw, cleaned, mask)

@@ -40,13 +40,13 @@ class Films:
     the same batches as a run that was never stopped.
 
     Attributes:
-        place: where the image files are.
+        images: where the image files are.
         classes: names in index order.
         cache_folder: for decoded films, shared by the runs of one folder; None: no cache.
     """
 
     config: Config
-    place: ImageRoot
+    images: ImageRoot
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     preprocessing: Preprocessing
@@ -100,7 +100,7 @@ class Films:
 
     def _dataset(self, records: Sequence[Record], augmentation: AugmentConfig | None, seed: int) -> FilmDataset:
         return FilmDataset(
-            self.place,
+            self.images,
             records,
             self.classes,
             self.preprocessing,

@@ -68,9 +68,9 @@ def test_the_head_learns_from_features_and_predicts_another_root() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (len(rows), 3)).astype(np.float32)
     features = {ROOT: noise + truth[:, None], Path("inverted"): noise + 1 - truth[:, None]}
     predict = build_quick_fit(("whole", "broken"), rows, features)(rows, ROOT, "")
-    own, inverted = predict(ROOT), predict(Path("inverted"))
-    assert own.paths == tuple(r.path for r in rows if r.split == "test")
-    assert (own.predicted() == own.labels).all()
+    same, inverted = predict(ROOT), predict(Path("inverted"))
+    assert same.paths == tuple(r.path for r in rows if r.split == "test")
+    assert (same.predicted() == same.labels).all()
     assert (inverted.predicted() != inverted.labels).all()
 
 

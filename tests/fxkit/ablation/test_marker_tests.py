@@ -87,8 +87,8 @@ def test_three_classes_have_equal_weight() -> None:
         return Predictions(("a", "b", "c"), names, labels, odds / odds.sum(axis=1, keepdims=True), names, names)
 
     contrast = measure_lost_log_odds("", "", [with_markers(1.0)], [with_markers(0.0)])
-    own, other = np.log(np.e / 2) - np.log(1 / 2), np.log(1 / (1 + np.e)) - np.log(1 / 2)
-    assert contrast.value == pytest.approx((own - other) * 2 / 3)
+    true_class, others = np.log(np.e / 2) - np.log(1 / 2), np.log(1 / (1 + np.e)) - np.log(1 / 2)
+    assert contrast.value == pytest.approx((true_class - others) * 2 / 3)
 
 
 GOOD = Cell(trained="raw", tested="raw", value=0.85, low=0.7, high=0.95)

@@ -81,10 +81,10 @@ def test_donors_are_of_the_right_class_and_another_group(index: Index, cleaned: 
     with_donors = [film for film in donors if film.other]
     assert len(with_donors) > len(donors) / 2
     for film in with_donors:
-        own, other, same = (by_path[path] for path in (film.path, film.other, film.same))
-        assert other.label != own.label
-        assert same.label == own.label
-        assert own.group not in (other.group, same.group)
+        film_record, other, same = (by_path[path] for path in (film.path, film.other, film.same))
+        assert other.label != film_record.label
+        assert same.label == film_record.label
+        assert film_record.group not in (other.group, same.group)
     reversed_index = replace(index, records=tuple(reversed(index.records)))
     assert donors_of(reversed_index, cleaned, folds=3) == donors
     assert donors_of(index, cleaned, folds=3, seed=1) != donors

@@ -29,8 +29,8 @@ RESUME = TrainOptions(resume=True)
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
     """The made films. Copies are found by name, because comparing pixels takes longer than training."""
-    found = index_data(made.root, IndexOptions(copies=False))
-    return found.root, list(found.records)
+    index = index_data(made.root, IndexOptions(copies=False))
+    return index.root, list(index.records)
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +43,22 @@ def learned(records: list[Record]) -> list[Record]:
 
 
 def test_the_manifests_folds_are_kept_where_there_are_as_many(source: Source, made: Synthetic) -> None:
-    own = list(index_data(made.root, IndexOptions(copies=False, folds=4, seed=7)).records)
-    kept, notes = add_folds(own, 4)
-    assert (kept, notes) == (own, ["the manifest's 4 folds are used"])
-    other, notes = add_folds(own, 3)
+    records = list(index_data(made.root, IndexOptions(copies=False, folds=4, seed=7)).records)
+    unchanged, notes = add_folds(records, 4)
+    assert (unchanged, notes) == (records, ["the manifest's 4 folds are used"])
+    other, notes = add_folds(records, 3)
     assert {r.fold for r in learned(other)} == {"0", "1", "2"}
     assert notes[0] == "the manifest has no 3 folds: train and val were divided by group, with seed 0"
     assert add_folds(source[1], 3)[1][0].startswith("the manifest has no folds: ")
 
 
 def test_folds_are_divided_by_group_as_the_index_does(source: Source, made: Synthetic) -> None:
-    given, notes = add_folds(source[1], 4)
-    assert given == list(index_data(made.root, IndexOptions(copies=False, folds=4)).records)
+    divided, notes = add_folds(source[1], 4)
+    assert divided == list(index_data(made.root, IndexOptions(copies=False, folds=4)).records)
     assert any(note.startswith("balance of the 4 folds") for note in notes)
-    folds = {(r.group, r.fold) for r in learned(given)}
+    folds = {(r.group, r.fold) for r in learned(divided)}
     assert len(folds) == len({group for group, _ in folds})
-    assert all(r.fold == "" for r in given if r.split == "test")
+    assert all(r.fold == "" for r in divided if r.split == "test")
 
 
 def test_each_film_is_test_in_one_fold_val_in_one_and_train_in_the_others(source: Source) -> None:
@@ -98,8 +98,8 @@ def test_each_out_of_fold_row_comes_from_the_model_that_did_not_train_on_it(run:
     probabilities = dict(zip(pooled.paths, pooled.probabilities.tolist(), strict=True))
     for fold in range(3):
         place = run.folder / f"fold-{fold}"
-        held = [r for r in open_run(run.folder).records if r.fold == str(fold)]
-        again = predict_records(load_model(place), open_run(place).root, held, TINY.data, device="cpu")
+        fold_records = [r for r in open_run(run.folder).records if r.fold == str(fold)]
+        again = predict_records(load_model(place), open_run(place).root, fold_records, TINY.data, device="cpu")
         np.testing.assert_allclose([probabilities[path] for path in again.paths], again.probabilities, atol=1e-6)
 
 
@@ -108,15 +108,15 @@ def test_the_model_of_the_run_averages_the_models_of_the_folds(run: FoldsResult)
     films = usable(opened.records, "test")
     result = evaluate_run(run.folder, options=EvaluationOptions(device="cpu"))
     assert result.evaluation.n_files == len(films) > 0
-    found = Predictions.read_csv(run.folder / "predictions.csv")
+    predictions = Predictions.read_csv(run.folder / "predictions.csv")
     models = [load_model(run.folder / f"fold-{fold}") for fold in range(3)]
     each = [predict_records(m, opened.root, films, TINY.data, device="cpu").probabilities for m in models]
-    np.testing.assert_allclose(found.probabilities, np.mean(each, axis=0), atol=1e-6)
+    np.testing.assert_allclose(predictions.probabilities, np.mean(each, axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_evaluation_on_train_or_val_is_refused(run: FoldsResult, split: str) -> None:
-    with pytest.raises(DataError, match=rf"every film of {split} taught some of its 3 models; expected --split test"):
+    with pytest.raises(DataError, match=rf"every {split} film trained some of its 3 models; expected --split test"):
         evaluate_run(run.folder, split=split)
 
 
@@ -187,12 +187,12 @@ def test_leaking_folds_are_refused_or_stamped(source: Source, tmp_path: Path) ->
     with pytest.raises(DataError, match=r"fold 0 leaks: "):
         train_folds(TINY, source[0], leaking_folds(source), tmp_path / "run", 3)
     assert not (tmp_path / "run").exists()
-    found = train_folds(
+    out_of_fold = train_folds(
         TINY, source[0], leaking_folds(source), tmp_path / "run", 3, TrainOptions(allow_leaks=True)
     ).out_of_fold
-    assert found.stamp == stamp_of_folds(leaking_folds(source), 3)
-    assert found.stamp.startswith("leaking folds: fold 0: of ")
-    assert read_json(tmp_path / "run" / "metrics_out_of_fold.json")["leaks"]["stamp"] == found.stamp
+    assert out_of_fold.stamp == stamp_of_folds(leaking_folds(source), 3)
+    assert out_of_fold.stamp.startswith("leaking folds: fold 0: of ")
+    assert read_json(tmp_path / "run" / "metrics_out_of_fold.json")["leaks"]["stamp"] == out_of_fold.stamp
     assert open_run(tmp_path / "run").stamp == ""  # the test split itself does not leak
     assert read_manifest(tmp_path / "run" / "manifest.csv") == leaking_folds(source)
 

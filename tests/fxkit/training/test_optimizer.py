@@ -65,8 +65,8 @@ def test_the_average_follows_the_formula() -> None:
     for step, value in enumerate([1.0, 2.0, -4.0, 8.0]):
         nn.init.constant_(model.weight, value)
         average.update_parameters(model)
-        kept = decay_at(step, 0.5) if step else 0.0
-        expected = kept * expected + (1 - kept) * value
+        decay = decay_at(step, 0.5) if step else 0.0
+        expected = decay * expected + (1 - decay) * value
     assert average.module.get_parameter("weight").item() == pytest.approx(expected)
 
 
@@ -76,5 +76,5 @@ def test_frozen_weights_and_statistics_do_not_change_by_a_bit() -> None:
     average = averaged(model, 0.999)
     for _ in range(50):
         average.update_parameters(model)
-    kept = average.module.state_dict()
-    assert all(torch.equal(kept[key], tensor) for key, tensor in model.state_dict().items())
+    averages = average.module.state_dict()
+    assert all(torch.equal(averages[key], tensor) for key, tensor in model.state_dict().items())

@@ -52,8 +52,8 @@ def test_two_processes_train_the_same_model_as_one(made: Synthetic, tmp_path: Pa
     """With half the batch per process, no dropout and no class weights, both steps agree up to rounding."""
     records = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split != "val"]
     validation = [r for r in index_data(made.root, IndexOptions(copies=False)).records if r.split == "val"][:-1]
-    kept = len([r for r in records if r.split == "train"]) // 8 * 8
-    training = [r for r in records if r.split == "train"][:kept]
+    n_training = len([r for r in records if r.split == "train"]) // 8 * 8
+    training = [r for r in records if r.split == "train"][:n_training]
     write_manifest(tmp_path / "manifest.csv", [*training, *validation])
     arguments = [str(Path(sys.executable).with_name("fxkit")), "train", "--config", "tiny", "--quiet"]
     arguments += ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), "--runs", str(tmp_path)]

@@ -19,10 +19,10 @@ EVERYTHING = ["optim.ema_decay=0.9", "augment.mixup_alpha=0.4", "augment.cutmix_
 
 
 def command(folder: Path, made: Synthetic, settings: list[str]) -> list[str]:
-    given = [part for setting in settings for part in ("--set", setting)]
+    options = [part for setting in settings for part in ("--set", setting)]
     sources = ["--manifest", str(folder / "manifest.csv"), "--root", str(made.root), "--config", "tiny"]
     script = str(Path(sys.executable).with_name("fxkit"))
-    return [script, "train", *sources, *given, "--runs", str(folder), "--quiet"]
+    return [script, "train", *sources, *options, "--runs", str(folder), "--quiet"]
 
 
 def kill_after(rows: int, arguments: list[str], history: Path) -> None:

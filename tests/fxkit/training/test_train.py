@@ -90,8 +90,8 @@ def test_a_run_killed_before_its_first_epoch_resumes_with_the_given_weights(
         with pytest.raises(SystemExit):
             train(config, *source, tmp_path / "run")
     train(config, *source, tmp_path / "run", RESUME)
-    given, kept = (load_file(f / "model.safetensors") for f in (trained.folder, tmp_path / "run"))
-    assert all(torch.equal(kept[key], given[key]) for key in given if key.startswith("backbone."))
+    initial, saved = (load_file(f / "model.safetensors") for f in (trained.folder, tmp_path / "run"))
+    assert all(torch.equal(saved[key], initial[key]) for key in initial if key.startswith("backbone."))
 
 
 def _stop_after(epochs: int) -> object:
@@ -114,8 +114,8 @@ def test_the_saved_weights_are_those_of_the_best_epoch(source: Source, tmp_path:
     assert (result.phase, str(result.epoch)) == (best["phase"], best["epoch"])
     checkpoint = tmp_path / "run" / "checkpoints" / result.phase / "best.ckpt"
     state = torch.load(checkpoint, weights_only=True)["state_dict"]
-    kept = load_file(tmp_path / "run" / "model.safetensors")
-    assert all(torch.equal(tensor, state[f"classifier.{key}"]) for key, tensor in kept.items())
+    saved = load_file(tmp_path / "run" / "model.safetensors")
+    assert all(torch.equal(tensor, state[f"classifier.{key}"]) for key, tensor in saved.items())
 
 
 def test_early_stopping_ends_a_phase_that_does_not_improve(source: Source, tmp_path: Path) -> None:
