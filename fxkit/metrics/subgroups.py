@@ -172,8 +172,12 @@ def read_attributes(table: Path, paths: Sequence[str], columns: Sequence[str] = 
     if not matched:
         raise DataError(f"{table}: no row matches a film; expected paths such as {paths[0]} in column {key!r}")
     wanted = columns or [name for name in header if name != key and name not in set(COLUMNS) - {"site"}]
-    found = {name: _cut({path: row[name] for path, row in matched.items()}) for name in wanted}
-    return {name: values for name, values in found.items() if columns or 2 <= len(set(values.values())) <= MOST_VALUES}
+    attributes: dict[str, Attribute] = {
+        name: _cut({path: row[name] for path, row in matched.items()}) for name in wanted
+    }
+    if columns:
+        return attributes
+    return {name: values for name, values in attributes.items() if 2 <= len(set(values.values())) <= MOST_VALUES}
 
 
 def _read_table(table: Path) -> tuple[list[dict[str, str]], list[str]]:

@@ -39,7 +39,7 @@ def test_independent_files_give_about_the_interval_of_a_plain_proportion():
     assert (found.low, found.high) == pytest.approx(wilson(0.7, 200), abs=0.006)
 
 
-def test_copies_of_one_film_add_no_certainty():
+def test_copies_of_a_film_do_not_narrow_the_interval():
     rng = np.random.default_rng(2)
     labels, p = rng.integers(0, 2, 30), rng.random(30)
     once = interval(AUROC, binary(labels, p))
@@ -51,7 +51,7 @@ def test_copies_of_one_film_add_no_certainty():
     assert alone.high - alone.low < 0.4 * (many.high - many.low)
 
 
-def test_one_group_leaves_a_figure_almost_unknown():
+def test_one_group_gives_a_very_wide_interval():
     found = interval(scores.ACCURACY, binary([1, 1, 0, 0], [0.9, 0.1, 0.1, 0.1], ["p"] * 4))
     assert found.low < 0.2
     assert found.high > 0.9
@@ -113,14 +113,14 @@ def simulate(metric, groups, each, shift, truth, repetitions=120):
 
 
 @pytest.mark.parametrize(("groups", "each", "shift"), [(10, 3, 1.0), (20, 3, 2.5), (40, 5, 1.0)])
-def test_intervals_hold_the_truth_about_95_times_of_100(groups, each, shift):
+def test_intervals_cover_the_true_value_in_about_95_percent(groups, each, shift):
     auroc = stats.norm.cdf(shift / math.sqrt(2))
     sensitivity = stats.norm.cdf(shift / 2)
     assert simulate(AUROC, groups, each, shift, auroc) >= 0.91
     assert simulate(scores.SENSITIVITY, groups, each, shift, sensitivity) >= 0.91
 
 
-def test_a_difference_holds_the_truth_about_95_times_of_100():
+def test_differences_cover_the_true_value_in_about_95_percent():
     rng = np.random.default_rng(4)
     held = 0
     for seed in range(120):
@@ -193,12 +193,12 @@ def test_the_interval_of_a_mean_counts_groups() -> None:
     assert alone.high - alone.value == pytest.approx(1.972 * standard, rel=0.1)
 
 
-def test_one_group_tells_nothing() -> None:
+def test_one_group_gives_infinite_limits() -> None:
     found = mean_interval(np.array([0.1, 0.2]), ["a", "a"])
     assert (found.low, found.high) == (-math.inf, math.inf)
 
 
-def test_a_ratio_is_one_of_sums() -> None:
+def test_a_ratio_divides_the_sums() -> None:
     above, below = np.array([1.0, 3.0, 2.0, 2.0]), np.array([1.0, 1.0, 1.0, 1.0])
     found = ratio_interval(above, below, ["a", "b", "c", "d"])
     assert found.value == 2.0

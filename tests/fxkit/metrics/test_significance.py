@@ -18,7 +18,7 @@ DATA = """
 """
 
 
-def test_areas_errors_and_contrasts_are_those_published() -> None:
+def test_areas_errors_and_p_values_match_the_published_ones() -> None:
     albumin, protein, score, outcome = np.array(DATA.split(), float).reshape(-1, 4).T
     positive = outcome == 1
     areas, covariance = delong(positive, np.stack([albumin, 10 - score, protein]))
@@ -28,7 +28,7 @@ def test_areas_errors_and_contrasts_are_those_published() -> None:
     assert delong_p(positive, protein, 10 - score) == pytest.approx(0.4561, abs=5e-5)
 
 
-def test_the_variance_is_that_of_the_bootstrap() -> None:
+def test_the_variance_matches_the_bootstrap() -> None:
     from fxkit.metrics.bootstrap import resampled_weights
     from fxkit.metrics.scores import weighted_auroc
 
@@ -43,7 +43,7 @@ def test_the_variance_is_that_of_the_bootstrap() -> None:
     assert spread.var() == pytest.approx(variance, rel=0.1)
 
 
-def test_one_score_does_not_differ_from_itself_and_one_film_tells_nothing() -> None:
+def test_a_score_does_not_differ_from_itself_and_one_film_gives_no_p() -> None:
     positive, a = np.array([True, True, False, False]), np.array([0.9, 0.3, 0.5, 0.1])
     assert delong_p(positive, a, a) == 1.0
     assert math.isnan(delong_p(positive[1:], a[1:], a[1:]))

@@ -61,7 +61,7 @@ def test_a_run_on_raw_films_shows_no_cleaning(tmp_path):
     write_ledger(run, None)
     text = Page(build_report(run)).text
     assert "markers were erased on" not in text
-    assert "No cleaning is recorded. Markers were probably not erased from the films." in text
+    assert "No cleaning is recorded: according to this folder, markers were not erased from the films." in text
 
 
 @pytest.mark.parametrize("damage", ["no root", "no ledger", "torn ledger", "no manifest"])

@@ -152,7 +152,7 @@ def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
     write_analysis_pictures(run / "figures", analyses)
     page = Page(build_report(run))
     assert f"youden {points[0].threshold:.3f} 8 validation films of 8 groups" in page.text
-    assert "PPV at 0.1" in page.text
+    assert "PPV at prevalence 0.1" in page.text
     assert f"{BAD} = 0 (few groups)" in page.text
     assert multiplicity(parts) in page.text
     assert "calibration slope" in page.text
