@@ -163,8 +163,7 @@ def build_card(
         notes: messages for the user.
         store: cache that keeps the baseline for the next run.
     """
-    by_path = {fact.path: fact for fact in facts}
-    readable = usable(records)
+    by_path, readable = {fact.path: fact for fact in facts}, usable(records)
     classes = order_classes(record.label for record in readable)
     identical = _identical_paths(readable)
     label = {record.path: record.label for record in readable}
@@ -181,14 +180,15 @@ def build_card(
         identical=identical,
         conflicting=tuple(paths for paths in identical if len({label[path] for path in paths}) > 1),
         copies=_count_copies(readable, classes),
-        unreadable=tuple(
-            UnreadableFile(path=r.path, reason=r.status)
-            for r in sorted(records, key=lambda r: r.path)
-            if r.status != OK
-        ),
+        unreadable=_list_unreadable(records),
         files=tuple(sorted(facts, key=lambda fact: fact.path)),
         markings=tuple(marking for _, marking in sorted((markings or {}).items())),
     )
+
+
+def _list_unreadable(records: Sequence[Record]) -> tuple[UnreadableFile, ...]:
+    unreadable = sorted((r for r in records if r.status != OK), key=lambda r: r.path)
+    return tuple(UnreadableFile(path=r.path, reason=r.status) for r in unreadable)
 
 
 def _count_classes(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:
