@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
 from fxkit.data.manifest import count_records, usable
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
+from fxkit.models.run_folder import read_json
 from fxkit.report.results import headline_text
 
 INDEX = "fxkit index DATA --out manifest.csv"
@@ -147,17 +149,17 @@ def ask_initialisation(evidence: Evidence) -> Answer:
         ("weights", settings.weights or ("timm's hub" if settings.pretrained else "none")),
         ("seed", str(evidence.run.config.seed)),
     )
-    colour, reason = _judge_initialisation(settings)
+    colour, reason = _judge_initialisation(evidence.run.folder, settings)
     files = (evidence.run.folder / "config.yaml",)
     return Answer("initialisation", "Which weights did the training start from?", colour, reason, facts, files)
 
 
-def _judge_initialisation(settings: ModelConfig) -> tuple[Colour, str]:
+def _judge_initialisation(folder: Path, settings: ModelConfig) -> tuple[Colour, str]:
     if settings.weights:
         return "amber", "From a weights file. It is not known whether its pretraining included test films."
     if not settings.pretrained:
         return "green", "From random weights: there was no pretraining."
-    tag = pretrained_tag(settings.backbone)
+    tag = weights_tag(folder, settings)
     if "in1k" in tag and not OTHER_PRETRAINING.search(tag):
         return "green", f"From ImageNet-1k weights ({tag}). Its 1,000 classes contain no radiographs."
     return (
@@ -166,17 +168,17 @@ def _judge_initialisation(settings: ModelConfig) -> tuple[Colour, str]:
     )
 
 
-def pretrained_tag(backbone: str) -> str:
-    """Return the tag of a timm backbone's weights, such as a1_in1k; "" if timm knows no such weights.
+def weights_tag(folder: Path, model: ModelConfig) -> str:
+    """Return the tag of the pretrained weights that a run started from, such as a1_in1k; "" if it is unknown.
 
-    If timm is not installed, only a tag in the backbone's name is known.
+    Runs of older versions did not record it. For them timm is asked; without timm, a tag in the backbone's name counts.
     """
+    environment = folder / "environment.json"
+    recorded = read_json(environment).get("pretrained_tag") if environment.is_file() else None
+    if recorded is not None:
+        return str(recorded)
     try:
-        from timm.models import get_pretrained_cfg  # slow to import, and needed for pretrained backbones only
+        from fxkit.models.backbones import pretrained_tag  # imports timm and torch, which take seconds
     except ImportError:
-        return backbone.partition(".")[2]
-    try:
-        pretrained = get_pretrained_cfg(backbone)
-    except RuntimeError:  # timm raises it for an unknown tag
-        return ""
-    return str(pretrained.tag or "") if pretrained else ""
+        return model.backbone.partition(".")[2]
+    return pretrained_tag(model)

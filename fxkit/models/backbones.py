@@ -187,3 +187,17 @@ def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
     std = (model.std,) * 3 if model.std is not None else tuple(default.std)
     size = data.image_size or int(default.input_size[-1])
     return Preprocessing(size, data.resize, mean, std)
+
+
+def pretrained_tag(model: ModelConfig) -> str:
+    """Return the tag of the timm weights that a training starts from, such as a1_in1k.
+
+    It is "" if the training starts from other weights, or if timm knows no weights of that name.
+    """
+    if model.weights or not model.pretrained:
+        return ""
+    try:
+        pretrained = timm.get_pretrained_cfg(model.backbone)
+    except RuntimeError:  # timm raises it for an unknown tag
+        return ""
+    return str(pretrained.tag or "") if pretrained else ""

@@ -62,11 +62,14 @@ def create_run(
     *,
     cleaning: Mapping[str, Any] | None = None,
     folds: int = 0,
+    pretrained_tag: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Make a run folder, and write the settings, the manifest and the environment of the training.
 
     Args:
+        pretrained_tag: tag of the timm weights that the training starts from, such as a1_in1k; "" for other weights,
+            None if unknown.
         overwrite: delete an existing run folder first.
     Raises:
         RunError: the folder exists and `overwrite` is not given, or it is not a run folder.
@@ -87,7 +90,7 @@ def create_run(
         "stamp": leak_stamp(records),
     }
     write_json(folder / "manifest.json", manifest)
-    write_json(folder / "environment.json", describe_environment())
+    write_json(folder / "environment.json", describe_environment() | {"pretrained_tag": pretrained_tag})
 
 
 def open_run(folder: str | Path) -> Run:

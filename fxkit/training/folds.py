@@ -12,7 +12,7 @@ from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
 from fxkit.evaluation.out_of_fold import OutOfFold, evaluate_folds, pool, write_out_of_fold
 from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.models.backbones import build_preprocessing
+from fxkit.models.backbones import build_preprocessing, pretrained_tag
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_trainable
 from fxkit.models.run_folder import check_resumable, create_run
 from fxkit.models.saved import Model, load_model, save_model
@@ -183,7 +183,8 @@ def _open_folder(
         check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
         return
     check_settings(config, n_classes)
-    create_run(folder, config, root, records, cleaning=cleaning, folds=folds, overwrite=options.overwrite)
+    tag, overwrite = pretrained_tag(config.model), options.overwrite
+    create_run(folder, config, root, records, cleaning=cleaning, folds=folds, pretrained_tag=tag, overwrite=overwrite)
     write_pretraining_films(folder, config)
 
 

@@ -15,7 +15,7 @@ from fxkit.data.manifest import Record, usable
 from fxkit.evaluation.temperature import calibrate_model, fit_as_json
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.summary import evaluate_predictions
-from fxkit.models.backbones import build_preprocessing
+from fxkit.models.backbones import build_preprocessing, pretrained_tag
 from fxkit.models.classifier import Classifier, build_classifier
 from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_records import predict_records
@@ -142,7 +142,8 @@ def _open_folder(
     if resumes:
         check_resumable(folder, config, root, films.records, cleaning=cleaning)
     elif _rank() == 0:  # the first process creates the folder for all
-        create_run(folder, config, root, films.records, cleaning=cleaning, overwrite=overwrite)
+        tag = pretrained_tag(config.model)
+        create_run(folder, config, root, films.records, cleaning=cleaning, pretrained_tag=tag, overwrite=overwrite)
         write_pretraining_films(folder, config)
     if search is not None and _rank() == 0:
         write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from fxkit.audit.data_questions import pretrained_tag
+from fxkit.audit.data_questions import weights_tag
 from fxkit.audit.evidence import read_evidence
 from fxkit.audit.picture import collect_rows
+from fxkit.config import ModelConfig
 from fxkit.data.manifest import Record
 from fxkit.errors import RunError
 
@@ -198,11 +199,18 @@ def test_the_initial_weights_give_the_colour(make_run, ask, settings, colour, re
     assert answer.reason.startswith(reason)
 
 
-def test_a_tag_that_timm_does_not_know_is_empty():
-    assert pretrained_tag("resnet50.no_such_tag") == ""
+def test_the_recorded_tag_of_the_weights_is_read(tmp_path):
+    (tmp_path / "environment.json").write_text('{"pretrained_tag": "a1_in1k"}', encoding="utf-8")
+    assert weights_tag(tmp_path, ModelConfig(backbone="resnet18")) == "a1_in1k"
 
 
-def test_without_timm_only_a_tag_in_the_name_is_known(monkeypatch):
-    monkeypatch.setitem(sys.modules, "timm.models", None)
-    assert pretrained_tag("resnet50.a1_in1k") == "a1_in1k"
-    assert pretrained_tag("resnet50") == ""
+@pytest.mark.parametrize(("backbone", "tag"), [("resnet50", "a1_in1k"), ("resnet50.no_such_tag", "")])
+def test_timm_knows_the_tag_of_runs_that_did_not_record_it(tmp_path, backbone, tag):
+    (tmp_path / "environment.json").write_text("{}", encoding="utf-8")
+    assert weights_tag(tmp_path, ModelConfig(backbone=backbone)) == tag
+
+
+def test_without_timm_only_a_tag_in_the_name_is_known(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "fxkit.models.backbones", None)
+    assert weights_tag(tmp_path, ModelConfig(backbone="resnet50.a1_in1k")) == "a1_in1k"
+    assert weights_tag(tmp_path, ModelConfig(backbone="resnet50")) == ""
