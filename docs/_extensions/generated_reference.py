@@ -87,11 +87,13 @@ def field_meanings(model: type[BaseModel]) -> dict[str, str]:
 def audit_rules() -> str:
     """Return the rules of the audit, as the audit page shows them."""
     from fxkit.audit.rules import RULES
+    from fxkit.audit.verdict import TOPICS
 
     parts = []
     for key, rule in RULES.items():
+        title = TOPICS[key][:1].upper() + TOPICS[key][1:]
         rows = [f"- **pass**: {rule.green}", f"- **caution**: {rule.amber}", f"- **fail**: {rule.red}"]
-        parts.append("\n".join([f"### {key}\n", *[row for row in rows if not row.endswith(": ")], "", rule.reason, ""]))
+        parts.append("\n".join([f"### {title}\n", *rows, "", f"Why: {rule.reason}", ""]))
     return "\n".join(parts)
 
 

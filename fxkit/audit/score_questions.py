@@ -100,13 +100,15 @@ def ask_calibration(evidence: Evidence) -> Answer:
     calibration = evidence.scores.metrics.calibration.get("film") if evidence.scores else None
     if calibration is None:
         return replace(answer, reason="The run's metrics contain no calibration.")
-    facts, off = [], []
+    facts, undefined, off = [], [], []
     for key, (name, meaning) in CALIBRATION_LINES.items():
         interval = getattr(calibration, key)
         if interval is None:
             continue
         facts.append((name, f"{interval.text}; {meaning}"))
-        if key in IDEAL_VALUES and not interval.low <= IDEAL_VALUES[key] <= interval.high:
+        if key in IDEAL_VALUES and math.isnan(interval.value):
+            undefined.append(name)
+        elif key in IDEAL_VALUES and not interval.low <= IDEAL_VALUES[key] <= interval.high:
             off.append(name)
     answer = replace(answer, facts=tuple(facts), files=_metrics_files(evidence))
     error = calibration.error
@@ -114,11 +116,13 @@ def ask_calibration(evidence: Evidence) -> Answer:
     if error.low > MAX_CALIBRATION_ERROR:
         reason = f"No: {figure}, clearly above {MAX_CALIBRATION_ERROR}."
         return replace(answer, colour="red", reason=reason)
-    if error.high <= MAX_CALIBRATION_ERROR and not off:
+    if error.high <= MAX_CALIBRATION_ERROR and not off and not undefined:
         reason = f"Yes: {figure}, which excludes an error above {MAX_CALIBRATION_ERROR}."
         return replace(answer, colour="green", reason=reason, command="")
     doubt = f"an error above {MAX_CALIBRATION_ERROR} is not excluded"
-    if off:
+    if undefined:
+        doubt = f"the {' and the '.join(undefined)} cannot be estimated"
+    elif off:
         doubt = f"the interval of the {' and the '.join(off)} does not contain the ideal value"
     return replace(answer, colour="amber", reason=f"Not shown: {figure}, and {doubt}.")
 

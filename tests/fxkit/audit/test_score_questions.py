@@ -144,7 +144,7 @@ def make_calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
         (
             make_calibration((0.02, 0.0, 0.08), large=(None, None, None)),
             "amber",
-            "in the large does not contain the ideal value",
+            "in the large cannot be estimated",
         ),
         (make_calibration((0.2, 0.12, 0.3)), "red", "clearly above 0.1"),
     ],
