@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fxkit.synth.tubes import Array
+from preprocess.markernet.laying import patch_corners, patch_matrix
 from preprocess.markers import Marker, as_quad
 
 DIGITAL = ("burned", "label")  # typed at the console
@@ -95,24 +96,6 @@ def text_patch(text: str, font: str) -> NDArray[np.uint8]:
     ink = np.asarray(picture)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-
-
-def patch_matrix(patch_shape: tuple[int, ...], height_px: float, angle_deg: float, mirrored: bool) -> Array:
-    """Return the (2, 3) matrix that scales a patch, rotates it clockwise and moves its centre to the origin."""
-    h, w = patch_shape[:2]
-    scale, angle = height_px / h, np.radians(angle_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * scale
-    if mirrored:
-        turn = turn @ np.diag([-1.0, 1.0])
-    return np.concatenate([turn, turn @ [[-w / 2], [-h / 2]]], axis=1)
-
-
-def patch_corners(shape: tuple[int, ...], matrix: Array, margin: float = 0.0) -> Array:
-    """Return the (4, 2) corners of a patch on the film, clockwise from the top left of the text."""
-    h, w = shape[:2]
-    m = margin
-    points = np.array([[-m, -m], [w + m, -m], [w + m, h + m], [-m, h + m]])
-    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
 
 
 def _find_position(rng: np.random.Generator, quads: list[Array], avoid: Array, inset: float) -> Array:

@@ -15,7 +15,13 @@ Points = NDArray[np.float64]  # (N, 2) x, y in film pixels
 DrawOnFilm = Callable[[Grey], None]  # draws on a film in place
 
 
-def patch_matrix(shape: tuple[int, ...], height_px: float, angle_deg: float, mirrored: bool, centre: Points) -> Points:
+def patch_matrix(
+    shape: tuple[int, ...],
+    height_px: float,
+    angle_deg: float,
+    mirrored: bool,
+    centre: Points | tuple[float, float] = (0.0, 0.0),
+) -> Points:
     """Return the (2, 3) matrix that scales and mirrors a patch, rotates it clockwise and centres it on a point."""
     h, w = shape[:2]
     angle, scale = np.radians(angle_deg), height_px / h
@@ -25,7 +31,7 @@ def patch_matrix(shape: tuple[int, ...], height_px: float, angle_deg: float, mir
 
 
 def patch_corners(shape: tuple[int, ...], matrix: Points, margin: float = 0.0) -> Points:
-    """Return the (4, 2) corners of a patch on the film, starting at the top left of the patch.
+    """Return the (4, 2) corners of a patch on the film, clockwise in the patch from its top left.
 
     Args:
         margin: distance of the corners from the patch, in pixels of the patch.

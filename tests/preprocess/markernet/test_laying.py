@@ -26,6 +26,14 @@ def test_the_corners_of_a_patch_follow_angle_and_mirroring(angle: float, mirrore
     assert is_mirrored(as_quad(quad)) is mirrored
 
 
+def test_by_default_the_centre_of_a_patch_is_the_origin() -> None:
+    (ax, ay), (bx, by), _, (_, dy) = patch_corners((10, 40), patch_matrix((10, 40), 10, 0, mirrored=False))
+    assert (ax < bx, ay == by, ay < dy) == (True, True, True)
+    (mirrored_ax, _), (mirrored_bx, _), _, _ = patch_corners((10, 40), patch_matrix((10, 40), 10, 0, mirrored=True))
+    assert mirrored_ax > mirrored_bx
+    assert ax + bx == ay + dy == 0
+
+
 def test_a_margin_is_in_pixels_of_the_patch() -> None:
     quad = patch_corners(PATCH, patch_matrix(PATCH, 30, 0, False, MIDDLE), margin=2)
     assert quad == pytest.approx(np.array([(14, 9), (86, 9), (86, 51), (14, 51)]))
