@@ -85,7 +85,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     both = support_of_masks([hit, ~hit], groups, 2, False)
     lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (k, k + 1)]
     return Calibration(
-        of=known.classes[1] if binary else "the class decided for",
+        of=known.classes[1] if binary else "the predicted class",
         ece=float(np.average(np.abs(bin_gaps(p, hit, bins)), weights=np.bincount(bins))),
         error=_error(p, hit, bins, groups),
         slope=lines[0],
@@ -122,8 +122,8 @@ def predicted(known: Predictions) -> tuple[Floats, Mask]:
     """
     if len(known.classes) == 2:
         return known.probabilities[:, 1], known.labels == 1
-    likeliest = known.probabilities.argmax(axis=1)
-    return known.probabilities.max(axis=1), known.labels == likeliest
+    most_probable = known.probabilities.argmax(axis=1)
+    return known.probabilities.max(axis=1), known.labels == most_probable
 
 
 def bin_rows(p: Floats, n_groups: int) -> Ints:

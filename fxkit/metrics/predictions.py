@@ -169,7 +169,10 @@ def _check_sizes(p: Predictions) -> None:
     n, c = len(p.paths), len(p.classes)
     sizes = (p.labels.shape, p.probabilities.shape, len(p.films), len(p.groups))
     if sizes != ((n,), (n, c), n, n):
-        raise ValueError(f"predictions of {n} paths and {c} classes: labels, probabilities, films, groups {sizes}")
+        raise ValueError(
+            f"predictions of {n} paths and {c} classes: labels, probabilities, films and groups have sizes {sizes}; "
+            f"expected {((n,), (n, c), n, n)}"
+        )
     if c < 2:
         raise ValueError(f"predictions over {c} classes; expected two or more")
     if n and (p.labels.min() < UNKNOWN or p.labels.max() >= c):
@@ -215,7 +218,7 @@ def _check_header(path: Path, header: list[str], classes: tuple[str, ...]) -> No
         )
     if len(classes) < 2 or len(set(header)) < len(header):
         raise DataError(
-            f"{path}: columns {', '.join(header)}; expected each once and p_<class> for two classes or more; "
+            f"{path}: columns {', '.join(header)}; expected each name once, and p_<class> for two or more classes; "
             "make it with `fxkit evaluate`"
         )
 
@@ -239,6 +242,7 @@ def _read_numbers(path: Path, columns: dict[str, list[str]], classes: tuple[str,
                 values[row, i] = float(text)
             except ValueError as error:
                 raise DataError(
-                    f"{path}, row {row + 2}: {PREFIX + name} is {text!r}; expected a number from 0 to 1"
+                    f"{path}, row {row + 2}: {PREFIX + name} is {text!r}; expected a number from 0 to 1; "
+                    "correct the file"
                 ) from error
     return values

@@ -130,8 +130,8 @@ def _macro_auroc(s: Scored, weights: Floats) -> Floats:
 
 
 def _macro_f1(s: Scored, weights: Floats) -> Floats:
-    met = np.union1d(s.labels, s.decisions)
-    return _mean([_f1(weights, s.labels == k, s.decisions == k) for k in met])
+    classes = np.union1d(s.labels, s.decisions)
+    return _mean([_f1(weights, s.labels == k, s.decisions == k) for k in classes])
 
 
 def _balanced_accuracy(s: Scored, weights: Floats) -> Floats:

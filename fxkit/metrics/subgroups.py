@@ -144,8 +144,8 @@ def marker_attributes(paths: Iterable[str], markers: KnownMarkers) -> dict[str, 
         if image is None:
             continue
         presence[path] = "yes" if image.markers else "no"
-        met = sorted({marker.style or "unknown" for marker in image.markers})
-        styles[path] = " and ".join(met) if met else "none"
+        styles_here = sorted({marker.style or "unknown" for marker in image.markers})
+        styles[path] = " and ".join(styles_here) if styles_here else "none"
     return {"marker": presence, "marker style": styles}
 
 

@@ -1,6 +1,6 @@
 """Confusion matrix, ROC curve and precision-recall curve as PNG bytes, readable in print and by colour-blind readers.
 
-Each picture bears a stamp if one is given, such as the warning of a leaking split. They use matplotlib's `Figure`
+A stamp, such as the warning of a leaking split, is drawn above the picture. The functions use matplotlib's `Figure`
 directly, because pyplot keeps global state and may need a screen.
 """
 

@@ -1,4 +1,4 @@
-"""Made predictions with known properties."""
+"""Synthetic predictions with known properties."""
 
 import numpy as np
 from scipy import stats
@@ -21,7 +21,7 @@ def binary(labels, positive, groups=None, films=None) -> Predictions:
 
 
 def clustered(rng, groups: int, each: int, shift: float, share: float = 0.6) -> Predictions:
-    """Groups of one class, whose scores are alike: a share of their variance is common."""
+    """Make groups of one class each; a share of the variance of their scores is common to the group."""
     members = np.repeat(np.arange(groups), each)
     labels = members % 2
     noise = np.sqrt(share) * rng.normal(size=groups)[members]

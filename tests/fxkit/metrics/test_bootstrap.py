@@ -1,4 +1,4 @@
-"""Intervals over groups: coverage, pairing, and what copies of films change."""
+"""Intervals over groups: coverage, pairing, and the effect of copies."""
 
 import math
 
@@ -25,18 +25,18 @@ from fxkit.metrics.summary import evaluate_predictions
 from .conftest import binary, clustered
 
 
-def test_a_perfect_sensitivity_is_as_certain_as_its_groups_are_many():
+def test_the_interval_of_a_perfect_sensitivity_depends_on_the_number_of_groups():
     p = binary([1] * 50 + [0] * 10, [0.9] * 50 + [0.1] * 10, [f"p{i % 5}" for i in range(50)] + [*"abcdefghij"])
-    found = interval(scores.SENSITIVITY, p)
-    assert (found.value, found.high, found.n_groups) == (1.0, 1.0, 5)
-    assert found.low == pytest.approx(wilson(1.0, 5)[0])
+    estimate = interval(scores.SENSITIVITY, p)
+    assert (estimate.value, estimate.high, estimate.n_groups) == (1.0, 1.0, 5)
+    assert estimate.low == pytest.approx(wilson(1.0, 5)[0])
     assert interval(AUROC, p).low == pytest.approx(wilson(1.0, 5)[0])
 
 
-def test_independent_files_give_about_the_interval_of_a_plain_proportion():
+def test_independent_files_give_nearly_the_interval_of_a_proportion():
     p = binary([1] * 200, [0.9] * 140 + [0.1] * 60)
-    found = interval(scores.SENSITIVITY, p, resamples=4000)
-    assert (found.low, found.high) == pytest.approx(wilson(0.7, 200), abs=0.006)
+    estimate = interval(scores.SENSITIVITY, p, resamples=4000)
+    assert (estimate.low, estimate.high) == pytest.approx(wilson(0.7, 200), abs=0.006)
 
 
 def test_copies_of_a_film_do_not_narrow_the_interval():
@@ -52,19 +52,19 @@ def test_copies_of_a_film_do_not_narrow_the_interval():
 
 
 def test_one_group_gives_a_very_wide_interval():
-    found = interval(scores.ACCURACY, binary([1, 1, 0, 0], [0.9, 0.1, 0.1, 0.1], ["p"] * 4))
-    assert found.low < 0.2
-    assert found.high > 0.9
+    estimate = interval(scores.ACCURACY, binary([1, 1, 0, 0], [0.9, 0.1, 0.1, 0.1], ["p"] * 4))
+    assert estimate.low < 0.2
+    assert estimate.high > 0.9
 
 
-def test_undefined_figures_are_not_numbers_and_resamples_without_them_are_counted():
+def test_undefined_figures_are_nan_and_undefined_resamples_are_counted():
     figures = intervals(scores.BINARY, binary([1, 1, 1], [0.9, 0.8, 0.2]))
     assert math.isnan(figures["auroc"].value)
     assert math.isnan(figures["auroc"].low)
     assert figures["auroc"].left_out == 1000
     assert figures["sensitivity"].value == pytest.approx(2 / 3)
     two = interval(AUROC, binary([0, 1], [0.1, 0.9]), resamples=2000)
-    assert two.left_out == pytest.approx(1000, abs=120)  # both draws of one group: half the time
+    assert two.left_out == pytest.approx(1000, abs=120)  # half of the resamples draw one group twice
     assert (two.value, two.high) == (1.0, 1.0)
     assert two.low < 0.3
 
@@ -77,15 +77,15 @@ def test_undefined_figures_are_not_numbers_and_resamples_without_them_are_counte
 def test_limits_enclose_the_value_within_0_and_1(rows, threshold):
     labels, p, groups = zip(*rows, strict=True)
     figures = intervals(scores.BINARY, binary(labels, p, groups), threshold=threshold, resamples=50)
-    for name, found in figures.items():
-        if not math.isnan(found.value):
-            assert 0 <= found.low <= found.value <= found.high, name
-            assert found.high <= 1 or name == "log_loss", name
+    for name, estimate in figures.items():
+        if not math.isnan(estimate.value):
+            assert 0 <= estimate.low <= estimate.value <= estimate.high, name
+            assert estimate.high <= 1 or name == "log_loss", name
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(12)), st.integers(0, 3))
-def test_order_of_rows_and_names_of_groups_do_not_change_the_value(order, seed):
+def test_the_order_of_the_rows_does_not_change_the_interval(order, seed):
     rng = np.random.default_rng(seed)
     p = binary(np.arange(12) % 2, rng.random(12), np.arange(12) // 3)
     shuffled = p.take(np.array(order))
@@ -93,11 +93,11 @@ def test_order_of_rows_and_names_of_groups_do_not_change_the_value(order, seed):
     assert interval(AUROC, shuffled, resamples=20).low == pytest.approx(interval(AUROC, p, resamples=20).low)
 
 
-def test_the_seed_decides_the_resamples_and_chunks_do_not(monkeypatch):
+def test_resamples_depend_on_the_seed_and_not_on_the_chunk_size(monkeypatch):
     groups = [str(i // 2) for i in range(20)]
     whole = np.concatenate(list(resampled_weights(groups, 50, 3)))
-    assert (whole.sum(axis=1) == 20).all()  # groups of one size: as many files as there are
-    assert (whole[:, 0] == whole[:, 1]).all()  # a group comes as a whole
+    assert (whole.sum(axis=1) == 20).all()  # groups of equal size, so each resample has 20 files
+    assert (whole[:, 0] == whole[:, 1]).all()  # files of a group have the same weight
     assert (whole != np.concatenate(list(resampled_weights(groups, 50, 4)))).any()
     monkeypatch.setattr("fxkit.metrics.bootstrap.CHUNK", 100)
     assert (np.concatenate(list(resampled_weights(groups, 50, 3))) == whole).all()
@@ -105,11 +105,11 @@ def test_the_seed_decides_the_resamples_and_chunks_do_not(monkeypatch):
 
 def simulate(metric, groups, each, shift, truth, repetitions=120):
     rng = np.random.default_rng(11)
-    held = 0
+    covered = 0
     for seed in range(repetitions):
-        found = interval(metric, clustered(rng, groups, each, shift), seed=seed, resamples=200)
-        held += found.low <= truth <= found.high
-    return held / repetitions
+        estimate = interval(metric, clustered(rng, groups, each, shift), seed=seed, resamples=200)
+        covered += estimate.low <= truth <= estimate.high
+    return covered / repetitions
 
 
 @pytest.mark.parametrize(("groups", "each", "shift"), [(10, 3, 1.0), (20, 3, 2.5), (40, 5, 1.0)])
@@ -122,15 +122,15 @@ def test_intervals_cover_the_true_value_in_about_95_percent(groups, each, shift)
 
 def test_differences_cover_the_true_value_in_about_95_percent():
     rng = np.random.default_rng(4)
-    held = 0
+    covered = 0
     for seed in range(120):
         a = clustered(rng, 30, 3, 1.5)
         other = stats.norm.cdf(stats.norm.ppf(a.probabilities[:, 1]) + 0.6 * rng.normal(size=90))
         b = binary(a.labels, other, a.groups)
-        found = paired_difference(AUROC, a, b, seed=seed, resamples=200)
+        estimate = paired_difference(AUROC, a, b, seed=seed, resamples=200)
         truth = stats.norm.cdf(1.5 / math.sqrt(2)) - stats.norm.cdf(1.5 / math.sqrt(2 * 1.36))
-        held += found.low <= truth <= found.high
-    assert held / 120 >= 0.90
+        covered += estimate.low <= truth <= estimate.high
+    assert covered / 120 >= 0.90
 
 
 def test_pairing_narrows_the_difference():
@@ -144,9 +144,9 @@ def test_pairing_narrows_the_difference():
 
 def test_two_perfect_scores_of_few_groups_do_not_prove_equality():
     p = binary([0] * 5 + [1] * 5, [0.1] * 5 + [0.9] * 5)
-    found = paired_difference(AUROC, p, p)
-    assert found.value == 0
-    assert (found.low, found.high) == pytest.approx((wilson(1, 5)[0] - 1, 1 - wilson(1, 5)[0]))
+    estimate = paired_difference(AUROC, p, p)
+    assert estimate.value == 0
+    assert (estimate.low, estimate.high) == pytest.approx((wilson(1, 5)[0] - 1, 1 - wilson(1, 5)[0]))
 
 
 def test_several_seeds_are_averaged_and_share_their_resamples():
@@ -158,7 +158,7 @@ def test_several_seeds_are_averaged_and_share_their_resamples():
     assert paired_difference(AUROC, [a, b], b).value == pytest.approx(mean - interval(AUROC, b).value)
 
 
-def test_predictions_of_other_files_are_not_compared():
+def test_predictions_of_different_files_are_not_compared():
     a = binary([0, 1], [0.1, 0.9])
     with pytest.raises(DataError, match=r"predictions of 2 and 3 files differ.*evaluate both"):
         paired_difference(AUROC, a, binary([0, 1, 1], [0.1, 0.9, 0.8]))
@@ -171,13 +171,13 @@ def test_predictions_without_any_class_are_refused():
         evaluate_predictions(binary([-1, -1], [0.1, 0.9]))
 
 
-def test_an_unbounded_figure_has_t_limits_and_none_where_groups_do_not_tell():
+def test_an_unbounded_metric_has_t_limits_and_infinite_limits_for_one_group():
     rng = np.random.default_rng(8)
     p = binary(rng.integers(0, 2, 80), rng.uniform(0.01, 0.99, 80))
-    found = interval(scores.LOG_LOSS, p, resamples=4000)
+    estimate = interval(scores.LOG_LOSS, p, resamples=4000)
     losses = scores.log_losses(p.probabilities, p.labels)
     half = stats.t.ppf(0.975, 79) * losses.std(ddof=1) / math.sqrt(80)
-    assert (found.low, found.high) == pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03)
+    assert (estimate.low, estimate.high) == pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03)
     alone = interval(scores.LOG_LOSS, binary([1, 1], [0.8, 0.8], "PP"))
     assert (alone.low, alone.high) == (0, math.inf)
     plain = evaluate_predictions(binary([1, 1], [0.8, 0.8], "PP")).to_dict()
@@ -194,13 +194,13 @@ def test_the_interval_of_a_mean_counts_groups() -> None:
 
 
 def test_one_group_gives_infinite_limits() -> None:
-    found = mean_interval(np.array([0.1, 0.2]), ["a", "a"])
-    assert (found.low, found.high) == (-math.inf, math.inf)
+    estimate = mean_interval(np.array([0.1, 0.2]), ["a", "a"])
+    assert (estimate.low, estimate.high) == (-math.inf, math.inf)
 
 
 def test_a_ratio_divides_the_sums() -> None:
     above, below = np.array([1.0, 3.0, 2.0, 2.0]), np.array([1.0, 1.0, 1.0, 1.0])
-    found = ratio_interval(above, below, ["a", "b", "c", "d"])
-    assert found.value == 2.0
-    assert found.low < 2.0 < found.high
-    assert ratio_interval(above, 2 * below, ["a", "b", "c", "d"]).high == pytest.approx(found.high / 2)
+    estimate = ratio_interval(above, below, ["a", "b", "c", "d"])
+    assert estimate.value == 2.0
+    assert estimate.low < 2.0 < estimate.high
+    assert ratio_interval(above, 2 * below, ["a", "b", "c", "d"]).high == pytest.approx(estimate.high / 2)

@@ -1,4 +1,4 @@
-"""Calibration is measured as scikit-learn does, and perfect probabilities are found to be so."""
+"""Calibration agrees with scikit-learn, and true probabilities are well calibrated."""
 
 import math
 
@@ -13,8 +13,8 @@ from fxkit.metrics.calibration import bin_gaps, bin_rows, calibration, gap_covar
 from fxkit.metrics.predictions import Predictions
 
 
-def drawn(n: int = 400, slope: float = 1.0, shift: float = 0.0, each: int = 1, seed: int = 0) -> Predictions:
-    """Labels that come true with odds slope * logit(p) + shift; each group holds some films with one label."""
+def make_predictions(n: int = 400, slope: float = 1.0, shift: float = 0.0, each: int = 1, seed: int = 0) -> Predictions:
+    """Draw labels with log-odds slope * logit(p) + shift; each group holds `each` films with the same label."""
     rng = np.random.default_rng(seed)
     p = rng.uniform(0.05, 0.95, n)
     labels = (rng.random(n) < expit(slope * logit(p) + shift)).astype(int)
@@ -24,25 +24,27 @@ def drawn(n: int = 400, slope: float = 1.0, shift: float = 0.0, each: int = 1, s
     return Predictions(("intact", "fractured"), names, labels, np.stack([1 - p, p], 1), names, groups)
 
 
-def test_bins_are_those_of_scikit_learn_by_quantiles() -> None:
-    found = drawn()
-    mine = calibration(found, resamples=20)
-    shares, means = calibration_curve(found.labels, found.probabilities[:, 1], n_bins=10, strategy="quantile")
-    assert [one.mean for one in mine.bins] == pytest.approx(means)
-    assert [one.share.value for one in mine.bins] == pytest.approx(shares)
-    assert [one.share.n for one in mine.bins] == [40] * 10
-    assert mine.ece == pytest.approx(np.abs(shares - means).mean())
-    assert mine.of == "fractured"
+def test_bins_equal_the_quantile_bins_of_scikit_learn() -> None:
+    predictions = make_predictions()
+    result = calibration(predictions, resamples=20)
+    shares, means = calibration_curve(
+        predictions.labels, predictions.probabilities[:, 1], n_bins=10, strategy="quantile"
+    )
+    assert [row.mean for row in result.bins] == pytest.approx(means)
+    assert [row.share.value for row in result.bins] == pytest.approx(shares)
+    assert [row.share.n for row in result.bins] == [40] * 10
+    assert result.ece == pytest.approx(np.abs(shares - means).mean())
+    assert result.of == "fractured"
 
 
-def test_equal_probabilities_share_a_bin_and_few_groups_have_few_bins() -> None:
+def test_equal_probabilities_share_a_bin_and_few_groups_give_few_bins() -> None:
     assert bin_rows(np.full(50, 0.3), 50).tolist() == [0] * 50
     assert bin_rows(np.linspace(0, 1, 120), 12).max() == 1
     assert bin_rows(np.linspace(0, 1, 120), 120).max() == 9
     assert bin_rows(np.array([0.2]), 1).tolist() == [0]
 
 
-def test_an_expected_error_is_the_mean_gap_over_bins() -> None:
+def test_the_expected_calibration_error_is_the_weighted_mean_gap() -> None:
     # Bin 0: mean 0.2, share 1/2. Bin 1: mean 0.8, share 1. By rows: (2 * 0.3 + 1 * 0.2) / 3.
     p, hit, bins = np.array([0.1, 0.3, 0.8]), np.array([False, True, True]), np.array([0, 0, 1])
     gaps = bin_gaps(p, hit, bins)
@@ -50,7 +52,7 @@ def test_an_expected_error_is_the_mean_gap_over_bins() -> None:
     assert np.average(np.abs(gaps), weights=np.bincount(bins)) == pytest.approx(0.8 / 3)
 
 
-def test_the_covariance_of_gaps_is_that_of_their_mean_over_groups() -> None:
+def test_the_covariance_of_the_gaps_is_computed_over_groups() -> None:
     rng = np.random.default_rng(0)
     p, hit, bins = np.full(40, 0.5), rng.random(40) < 0.5, np.repeat([0, 1], 20)
     alone = gap_covariance(p, hit, bins, np.arange(40).astype(str))
@@ -62,7 +64,7 @@ def test_the_covariance_of_gaps_is_that_of_their_mean_over_groups() -> None:
     assert across[0, 1] == pytest.approx(across[0, 0])
 
 
-def test_bins_whose_rows_end_alike_vary_as_foretold() -> None:
+def test_a_bin_with_a_single_outcome_has_the_predicted_variance() -> None:
     names, bins = np.arange(10).astype(str), np.zeros(10, np.int64)
     assert gap_covariance(np.full(10, 0.9), np.full(10, True), bins, names) == pytest.approx(0.009)
     sure = Predictions(("a", "b"), tuple(names), np.ones(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
@@ -71,9 +73,9 @@ def test_bins_whose_rows_end_alike_vary_as_foretold() -> None:
     assert calibration(wrong, resamples=20).error.low > 0.99
 
 
-def test_the_recalibration_is_scikit_learns_regression_under_weights() -> None:
-    found = drawn(slope=0.6, shift=-0.4)
-    p, hit = found.probabilities[:, 1], found.labels == 1
+def test_recalibration_equals_the_weighted_regression_of_scikit_learn() -> None:
+    predictions = make_predictions(slope=0.6, shift=-0.4)
+    p, hit = predictions.probabilities[:, 1], predictions.labels == 1
     weights = np.random.default_rng(1).integers(0, 3, (3, len(p))).astype(float)
     slopes, intercepts = recalibration(weights, p, hit)
     for row, slope, intercept in zip(weights, slopes, intercepts, strict=True):
@@ -84,8 +86,10 @@ def test_the_recalibration_is_scikit_learns_regression_under_weights() -> None:
         assert row @ expit(logit(p) + shift) == pytest.approx(row @ hit)
 
 
-def test_true_probabilities_are_found_calibrated_and_others_are_not() -> None:
-    right, bold, low = (calibration(drawn(2000, s, a), resamples=200) for s, a in ((1, 0), (0.5, 0), (1, 0.8)))
+def test_only_true_probabilities_are_calibrated() -> None:
+    right, bold, low = (
+        calibration(make_predictions(2000, s, a), resamples=200) for s, a in ((1, 0), (0.5, 0), (1, 0.8))
+    )
     assert right.slope.low < 1 < right.slope.high
     assert right.intercept.low < 0 < right.intercept.high
     assert right.error.low == 0
@@ -96,8 +100,8 @@ def test_true_probabilities_are_found_calibrated_and_others_are_not() -> None:
     assert low.intercept.low > 0.5
 
 
-def test_copies_add_no_certainty() -> None:
-    once, many = (calibration(drawn(100, each=each), resamples=200) for each in (1, 10))
+def test_copies_do_not_narrow_the_intervals() -> None:
+    once, many = (calibration(make_predictions(100, each=each), resamples=200) for each in (1, 10))
     for name in ("slope", "intercept", "error"):
         a, b = getattr(once, name), getattr(many, name)
         assert b.value == pytest.approx(a.value, abs=0.03)
@@ -105,22 +109,22 @@ def test_copies_add_no_certainty() -> None:
     assert many.slope.high - many.slope.low == pytest.approx(once.slope.high - once.slope.low, rel=0.1)
 
 
-def test_parted_classes_have_no_slope_but_an_intercept_of_one_class_has_neither() -> None:
+def test_perfectly_separated_classes_and_a_single_class_have_no_fit() -> None:
     p = np.array([0.1, 0.2, 0.8, 0.9])
     assert np.isnan(recalibration(np.ones((1, 4)), p, p > 0.5)).all()
     assert math.isnan(recalibration(np.ones((1, 4)), p, p > 0, with_slope=False)[1, 0])
 
 
-def test_more_classes_are_judged_by_the_likeliest_one() -> None:
+def test_with_more_than_two_classes_the_predicted_class_is_calibrated() -> None:
     p = np.array([[0.7, 0.2, 0.1]] * 10)
     names = tuple(map(str, range(10)))
-    found = calibration(Predictions(tuple("abc"), names, np.array([0] * 6 + [1] * 4), p, names, names), resamples=20)
-    assert (found.of, found.slope, found.intercept) == ("the class decided for", None, None)
-    assert found.ece == pytest.approx(0.1)
-    assert [one.share.value for one in found.bins] == [0.6]
+    result = calibration(Predictions(tuple("abc"), names, np.array([0] * 6 + [1] * 4), p, names, names), resamples=20)
+    assert (result.of, result.slope, result.intercept) == ("the predicted class", None, None)
+    assert result.ece == pytest.approx(0.1)
+    assert [row.share.value for row in result.bins] == [0.6]
 
 
-def test_no_known_class_is_refused() -> None:
-    one = drawn(4)
+def test_predictions_without_a_known_class_are_refused() -> None:
+    one = make_predictions(4)
     with pytest.raises(DataError, match="no file has a known class; expected at least one; give data"):
         calibration(one.take(np.array([], np.int64)))

@@ -1,3 +1,5 @@
+"""Intervals over groups for any statistic of columns."""
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from fxkit.metrics.scores import ACCURACY
 
 
 def make_rows(n_groups: int = 40, per_group: int = 3, seed: int = 0):
-    """Return groups, labels and probabilities of the positive class, alike within a group."""
+    """Return groups, labels and probabilities of the positive class; all rows of a group are equal."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(rng.integers(0, 2, n_groups), per_group)
     noise = np.repeat(rng.normal(0, 0.3, n_groups), per_group)
@@ -21,7 +23,7 @@ def accuracy(labels, positive):
     return float(((positive >= 0.5) == labels).mean())
 
 
-def test_it_agrees_with_the_interval_of_a_known_metric():
+def test_the_interval_agrees_with_that_of_a_known_metric():
     groups, labels, positive = make_rows()
     names = tuple(map(str, range(len(groups))))
     predictions = Predictions(("no", "yes"), names, labels, np.stack([1 - positive, positive], 1), names, tuple(groups))
@@ -43,19 +45,19 @@ def test_copies_of_a_row_do_not_narrow_the_interval():
 def test_the_mean_of_unlimited_values_has_a_t_interval():
     rng = np.random.default_rng(1)
     values = rng.normal(10, 2, 200)
-    found = group_interval(np.mean, [str(i) for i in range(200)], values)
-    assert found.value == pytest.approx(values.mean())
+    estimate = group_interval(np.mean, [str(i) for i in range(200)], values)
+    assert estimate.value == pytest.approx(values.mean())
     half = 1.97 * values.std() / np.sqrt(200)
-    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=0.05)
+    assert (estimate.low, estimate.high) == pytest.approx((estimate.value - half, estimate.value + half), abs=0.05)
 
 
 def test_undefined_resamples_are_counted_and_left_out():
     def only_with_both(labels):
         return float("nan") if len(set(labels)) < 2 else float(np.mean(labels))
 
-    found = group_interval(only_with_both, list("abcd"), [0, 0, 0, 1])
-    assert found.left_out > 0
-    assert found.low <= found.value <= found.high
+    estimate = group_interval(only_with_both, list("abcd"), [0, 0, 0, 1])
+    assert estimate.left_out > 0
+    assert estimate.low <= estimate.value <= estimate.high
 
 
 @pytest.mark.parametrize(("groups", "columns"), [([], [[]]), (["a"], [[1, 2]]), (["a"], [])])

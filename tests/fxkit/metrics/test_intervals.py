@@ -1,4 +1,4 @@
-"""Text of an interval, Wilson's limits and the effective size."""
+"""The text of an interval, Wilson's limits and the effective size."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_an_interval_within_0_and_1_can_be_drawn(interval, drawable):
     assert interval.drawable == drawable
 
 
-def test_wilson_gives_the_published_answers():
+def test_wilson_limits_match_published_values():
     # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3
     assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)

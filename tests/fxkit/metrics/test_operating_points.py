@@ -30,7 +30,7 @@ def films(labels, positive, groups=None, films=None) -> Predictions:
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "shown"),
+    ("text", "target", "formatted"),
     [
         ("sensitivity=0.95", Target("sensitivity", 0.95), "sensitivity=0.95"),
         ("specificity=1", Target("specificity", 1.0), "specificity=1"),
@@ -38,27 +38,27 @@ def films(labels, positive, groups=None, films=None) -> Predictions:
         ("0.3", Target("threshold", 0.3), "threshold 0.3"),
     ],
 )
-def test_targets_are_read_and_written(text: str, target: Target, shown: str) -> None:
+def test_targets_are_parsed_and_formatted(text: str, target: Target, formatted: str) -> None:
     assert parse_target(text) == target
-    assert target.text == shown
+    assert target.text == formatted
 
 
 @pytest.mark.parametrize("text", ["sensitivity", "sensitivity=2", "sensitivity=0", "ppv=0.5", "1.5", "nan", "", "=1"])
-def test_other_targets_are_refused(text: str) -> None:
+def test_invalid_targets_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^target '.*': expected sensitivity=X or specificity=X with X above 0"):
         parse_target(text)
 
 
 scores = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0, float(np.nextafter(0.5, 1))])
 rows = st.lists(st.tuples(st.integers(0, 1), scores), min_size=2, max_size=30).filter(
-    lambda found: len({label for label, _ in found}) == 2
+    lambda drawn: len({label for label, _ in drawn}) == 2
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(rows, st.sampled_from([0.05, 0.5, 0.9, 1.0]))
-def test_a_threshold_meets_its_target_and_loses_least_as_scikit_learns_curve_says(found, value) -> None:
-    labels, p = (np.array(column) for column in zip(*found, strict=True))
+def test_a_threshold_meets_its_target_at_the_best_point_of_the_roc_curve(drawn_rows, value) -> None:
+    labels, p = (np.array(column) for column in zip(*drawn_rows, strict=True))
     down, up, _ = roc_curve(labels, p, drop_intermediate=False)
     for kind, best in (
         ("sensitivity", max(1 - down[up >= value - 1e-12])),
@@ -73,14 +73,14 @@ def test_a_threshold_meets_its_target_and_loses_least_as_scikit_learns_curve_say
         assert lost[kind] == pytest.approx(best)
 
 
-def test_a_threshold_stands_between_two_scores() -> None:
-    found = films([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9])
-    assert choose_threshold(found, Target("youden")) == pytest.approx(0.4)
-    assert choose_threshold(found, Target("sensitivity", 0.5)) == pytest.approx(0.75)
-    assert choose_threshold(found, Target("threshold", 0.123)) == 0.123
+def test_a_threshold_lies_between_two_scores() -> None:
+    validation = films([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9])
+    assert choose_threshold(validation, Target("youden")) == pytest.approx(0.4)
+    assert choose_threshold(validation, Target("sensitivity", 0.5)) == pytest.approx(0.75)
+    assert choose_threshold(validation, Target("threshold", 0.123)) == 0.123
 
 
-def test_films_of_one_class_choose_no_threshold() -> None:
+def test_no_threshold_can_be_chosen_on_films_of_one_class() -> None:
     with pytest.raises(DataError, match=r"target youden: no threshold can be chosen on 2 validation films of 1 class"):
         choose_threshold(films([1, 1], [0.2, 0.9]), Target("youden"))
 
@@ -90,42 +90,42 @@ def share(hits: int, n: int) -> Interval:
     return Interval(hits / n, low, high, n, 0, n)
 
 
-def test_values_at_the_films_own_prevalence_are_those_counted() -> None:
+def test_predictive_values_at_the_prevalence_of_the_films_equal_the_counts() -> None:
     p = films([1] * 40 + [0] * 60, [0.9] * 30 + [0.1] * 10 + [0.8] * 6 + [0.2] * 54)
-    found = figures_at(p, 0.5, 0.4, resamples=50)
-    assert found["ppv_at_prevalence"].value == pytest.approx(found["ppv"].value) == pytest.approx(30 / 36)
-    assert found["npv_at_prevalence"].value == pytest.approx(found["npv"].value) == pytest.approx(54 / 64)
+    figures = figures_at(p, 0.5, 0.4, resamples=50)
+    assert figures["ppv_at_prevalence"].value == pytest.approx(figures["ppv"].value) == pytest.approx(30 / 36)
+    assert figures["npv_at_prevalence"].value == pytest.approx(figures["npv"].value) == pytest.approx(54 / 64)
 
 
-def test_a_ppv_at_a_prevalence_is_that_of_bayes_theorem_in_a_worked_example() -> None:
+def test_predictive_values_at_a_prevalence_match_a_published_example() -> None:
     # Altman and Bland 1994, "Diagnostic tests 2: predictive values" (BMJ 309:102): sensitivity 231/258 and
-    # specificity 54/86 give at a prevalence of 0.25 a PPV of 0.45 and an NPV of 0.95.
+    # specificity 54/86 give a PPV of 0.45 and an NPV of 0.95 at a prevalence of 0.25.
     sensitivity, wrong = share(231, 258), share(86 - 54, 86)
     assert predictive_value(sensitivity, wrong, 3).value == pytest.approx(0.45, abs=0.005)
     missed = share(258 - 231, 258)
     assert predictive_value(share(54, 86), missed, 1 / 3).value == pytest.approx(0.95, abs=0.005)
 
 
-def test_limits_of_a_ppv_grow_wide_where_no_wrong_call_was_seen() -> None:
-    found = predictive_value(share(20, 20), share(0, 30), 9)
-    assert (found.value, found.high) == (1, 1)
-    assert found.low < 0.55  # 0 of 30 wrong calls may be 11 %
+def test_the_limits_of_a_ppv_are_wide_without_false_positives() -> None:
+    ppv = predictive_value(share(20, 20), share(0, 30), 9)
+    assert (ppv.value, ppv.high) == (1, 1)
+    assert ppv.low < 0.55  # with 0 of 30 false positives, the false positive rate can be 11 %
     assert predictive_value(share(0, 20), share(3, 30), 9).low == 0
-    nothing = predictive_value(share(0, 20), share(0, 30), 9)
-    assert math.isnan(nothing.value)
-    assert math.isnan(nothing.low)
+    undefined = predictive_value(share(0, 20), share(0, 30), 9)
+    assert math.isnan(undefined.value)
+    assert math.isnan(undefined.low)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 20), st.integers(0, 30), st.floats(0.01, 0.99))
-def test_limits_of_a_ppv_hold_it(hits, wrong, prevalence) -> None:
-    found = predictive_value(share(hits, 20), share(wrong, 30), (1 - prevalence) / prevalence)
+def test_the_limits_of_a_ppv_enclose_it(hits, wrong, prevalence) -> None:
+    ppv = predictive_value(share(hits, 20), share(wrong, 30), (1 - prevalence) / prevalence)
     if hits + wrong:
-        assert -1e-12 <= found.low <= found.value + 1e-9
-        assert found.value - 1e-9 <= found.high <= 1
+        assert -1e-12 <= ppv.low <= ppv.value + 1e-9
+        assert ppv.value - 1e-9 <= ppv.high <= 1
 
 
-def test_the_threshold_comes_from_validation_films_whatever_the_test_films_are() -> None:
+def test_the_threshold_depends_on_the_validation_films_only() -> None:
     rng = np.random.default_rng(0)
     validation = films([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], films="abcc")
     one, other = (films(rng.integers(0, 2, 40), rng.random(40)) for _ in range(2))
@@ -134,15 +134,15 @@ def test_the_threshold_comes_from_validation_films_whatever_the_test_films_are()
         for p in (one, other)
     ]
     assert points[0][0].threshold == points[1][0].threshold
-    point, given_one = points[0]
+    point, fixed = points[0]
     assert (point.chosen_on, point.chosen_films, point.chosen_groups) == ("val", 4, 4)
     assert point.reached == {"sensitivity": 1.0, "specificity": 1.0}
     assert list(point.levels) == ["file", "film", "group"]
     assert point.levels["film"]["sensitivity"].n == (one.labels == 1).sum()
-    assert (given_one.threshold, given_one.chosen_on, given_one.reached) == (0.5, "", {})
+    assert (fixed.threshold, fixed.chosen_on, fixed.reached) == (0.5, "", {})
 
 
-def test_operating_points_are_of_two_classes_and_a_possible_prevalence() -> None:
+def test_more_than_two_classes_and_an_invalid_prevalence_are_refused() -> None:
     p = Predictions(("a", "b", "c"), ("x",), np.array([0]), np.array([[0.2, 0.3, 0.5]]), ("x",), ("x",))
     with pytest.raises(DataError, match="3 classes; operating points and prevalence need a model of two classes"):
         operating_points(p, [Target("threshold", 0.5)])

@@ -1,3 +1,5 @@
+"""Predictions: decisions, rows by film, and the CSV file."""
+
 import csv
 import math
 
@@ -28,19 +30,19 @@ def make(
     )
 
 
-def test_two_classes_are_decided_by_the_threshold_and_it_counts_as_positive():
+def test_with_two_classes_a_probability_at_the_threshold_is_positive():
     p = make([[0.5, 0.5], [0.7, 0.3], [0.2, 0.8]])
     assert p.predicted().tolist() == [1, 0, 1]
     assert p.predicted(0.3).tolist() == [1, 1, 1]
     assert p.predicted(0.81).tolist() == [0, 0, 0]
 
 
-def test_more_classes_are_decided_by_the_likeliest():
+def test_with_more_classes_the_most_probable_is_predicted():
     p = make([[0.2, 0.3, 0.5], [0.4, 0.35, 0.25]], classes=("a", "b", "c"))
     assert p.predicted(0.9).tolist() == [2, 0]
 
 
-def test_a_film_has_the_mean_of_its_copies_and_keeps_label_and_group():
+def test_a_film_has_the_mean_probability_of_its_copies():
     p = make([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]], [1, 1, 0], ["A", "A", "B"], ["P", "P", "Q"])
     films = p.by_film()
     assert films.paths == films.films == ("A", "B")
@@ -49,7 +51,7 @@ def test_a_film_has_the_mean_of_its_copies_and_keeps_label_and_group():
     assert films.probabilities == pytest.approx(np.array([[0.4, 0.6], [0.9, 0.1]]))
 
 
-def test_copies_that_disagree_in_class_or_group_are_kept_apart():
+def test_copies_with_different_classes_or_groups_form_separate_rows():
     p = make([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]], [1, 0, 1], ["A", "A", "A"], ["P", "P", "Q"])
     films = p.by_film()
     assert films.films == ("A", "A", "A")
@@ -72,7 +74,7 @@ names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x
         st.tuples(names, st.integers(-1, 1), st.floats(0, 1), names, names), min_size=0, max_size=6
     )
 )  # fmt: skip
-def test_reading_gives_back_every_bit_of_what_was_written(tmp_path_factory, rows):
+def test_predictions_are_read_back_unchanged(tmp_path_factory, rows):
     p = Predictions(
         classes=("keine Fraktur", 'a "b", c'),
         paths=tuple(r[0] for r in rows),
@@ -89,13 +91,13 @@ def test_reading_gives_back_every_bit_of_what_was_written(tmp_path_factory, rows
     assert q.probabilities.tobytes() == p.probabilities.tobytes()
 
 
-def test_names_that_are_not_utf8_come_back(tmp_path):
+def test_names_that_are_not_utf8_are_read_back_unchanged(tmp_path):
     p = make([[0.5, 0.5]], films=["f\udcff"])
     p.write_csv(tmp_path / "p.csv")
     assert Predictions.read_csv(tmp_path / "p.csv").films == ("f\udcff",)
 
 
-def test_the_file_names_the_decision_at_the_threshold(tmp_path):
+def test_the_file_contains_the_decision_at_the_threshold(tmp_path):
     make([[0.6, 0.4]], [-1]).write_csv(tmp_path / "p.csv", threshold=0.4)
     rows = list(csv.DictReader((tmp_path / "p.csv").open()))
     assert rows == [
@@ -122,8 +124,8 @@ HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
             "p.csv: column 'path' is missing; expected path, label, film, group, prediction and one",
         ),
         ("path,label,film,p_a,p_b\n", "column 'group' is missing"),
-        ("path,label,film,group,p_a\n", "expected each once and p_<class> for two classes or more"),
-        ("path,label,film,group,p_a,p_a\n", "expected each once"),
+        ("path,label,film,group,p_a\n", "expected each name once, and p_<class> for two or more classes"),
+        ("path,label,film,group,p_a,p_a\n", "expected each name once"),
         (HEADER + "a,no,f,g,no,0.5\n", "p.csv, row 2: 6 fields; expected 7 as in the first row"),
         (
             HEADER + "a,maybe,f,g,no,0.5,0.5\n",
@@ -150,12 +152,12 @@ def test_a_missing_file_is_refused(tmp_path):
         Predictions.read_csv(tmp_path / "p.csv")
 
 
-def test_probabilities_that_are_none_are_refused_with_their_file():
+def test_the_error_for_invalid_probabilities_names_the_file():
     with pytest.raises(DataError, match=r"^a/1.png: probabilities \[nan, nan\]"):
         make([[0.5, 0.5], [math.nan, math.nan]])
 
 
-def test_arrays_that_do_not_fit_are_refused():
+def test_arrays_of_different_lengths_and_unknown_labels_are_refused():
     with pytest.raises(ValueError, match="predictions of 1 paths and 2 classes"):
         make([[0.5, 0.5]], [0, 1])
     with pytest.raises(ValueError, match="labels from 0 to 2; expected -1 to 1"):

@@ -1,4 +1,4 @@
-"""Each formula agrees with scikit-learn under weights."""
+"""Each weighted metric agrees with scikit-learn."""
 
 import math
 
@@ -24,7 +24,7 @@ weighted_rows = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(weighted_rows)
-def test_each_formula_agrees_with_scikit_learn_under_weights(rows):
+def test_each_weighted_metric_agrees_with_scikit_learn(rows):
     weights, p, truth = (np.array(column, float) for column in zip(*rows, strict=True))
     seen = truth[weights > 0]
     if not (0 < seen.sum() < len(seen)):
@@ -45,11 +45,11 @@ def test_each_formula_agrees_with_scikit_learn_under_weights(rows):
         "log_loss": reference.log_loss(truth, p, labels=[0, 1], **given_weights),
     }
     for metric in scores.BINARY:
-        found = metric.compute(s, weights[None])[0]
-        assert found == pytest.approx(expected[metric.name], abs=1e-9, nan_ok=True), metric.name
+        value = metric.compute(s, weights[None])[0]
+        assert value == pytest.approx(expected[metric.name], abs=1e-9, nan_ok=True), metric.name
 
 
-def test_figures_of_many_classes_agree_with_scikit_learn():
+def test_metrics_of_many_classes_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(4), 200).round(2)
     p /= p.sum(axis=1, keepdims=True)
@@ -69,7 +69,7 @@ def test_figures_of_many_classes_agree_with_scikit_learn():
     assert [figures[f"precision_{c}"].value for c in "abcd"] == pytest.approx(precisions)
 
 
-def test_a_class_without_files_does_not_spoil_the_macro_figures():
+def test_a_class_without_files_is_left_out_of_the_macro_means():
     p = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])
     names = tuple("xyz")
     figures = evaluate_predictions(
@@ -81,7 +81,7 @@ def test_a_class_without_files_does_not_spoil_the_macro_figures():
     assert figures["recall_c"].n_groups == 0
 
 
-def test_metrics_and_headline_follow_the_number_of_classes():
+def test_the_metrics_depend_on_the_number_of_classes():
     assert metrics_for(("a", "b")) == scores.BINARY
     assert [m.name for m in metrics_for(("a", "b", "c"))][:6] == [
         "macro_auroc",
@@ -95,7 +95,7 @@ def test_metrics_and_headline_follow_the_number_of_classes():
     assert ranking_metric(("a", "b", "c")).name == "macro_auroc"
 
 
-def test_turning_classes_and_scores_round_keeps_the_auroc():
+def test_swapping_classes_and_scores_keeps_the_auroc():
     rng = np.random.default_rng(5)
     labels, p = rng.integers(0, 2, 50), rng.random(50)
     assert interval(AUROC, binary(1 - labels, 1 - p)).value == pytest.approx(interval(AUROC, binary(labels, p)).value)

@@ -1,4 +1,4 @@
-"""DeLong's test against its authors' data as published with the results, and against the bootstrap."""
+"""DeLong's test compared with published results and with the bootstrap."""
 
 import math
 
@@ -7,8 +7,8 @@ import pytest
 
 from fxkit.metrics.significance import delong, delong_p
 
-# 49 patients with ovarian cancer: albumin, total protein, K-G score, outcome; of DeLong 1988, as published with
-# results in SAS/STAT's documentation of PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves".
+# Data of DeLong 1988: albumin, total protein, K-G score and outcome of 49 patients with ovarian cancer. Published with
+# results in the SAS/STAT documentation of PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves".
 DATA = """
 3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1 3.7 6.7 6 1
 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0 4.0 6.6 6 0 3.5 5.8 6 1
@@ -18,7 +18,7 @@ DATA = """
 """
 
 
-def test_areas_errors_and_p_values_match_the_published_ones() -> None:
+def test_auroc_standard_errors_and_p_values_match_published_ones() -> None:
     albumin, protein, score, outcome = np.array(DATA.split(), float).reshape(-1, 4).T
     positive = outcome == 1
     areas, covariance = delong(positive, np.stack([albumin, 10 - score, protein]))
@@ -28,7 +28,7 @@ def test_areas_errors_and_p_values_match_the_published_ones() -> None:
     assert delong_p(positive, protein, 10 - score) == pytest.approx(0.4561, abs=5e-5)
 
 
-def test_the_variance_matches_the_bootstrap() -> None:
+def test_the_variance_of_the_difference_matches_the_bootstrap() -> None:
     from fxkit.metrics.bootstrap import resampled_weights
     from fxkit.metrics.scores import weighted_auroc
 
@@ -43,7 +43,7 @@ def test_the_variance_matches_the_bootstrap() -> None:
     assert spread.var() == pytest.approx(variance, rel=0.1)
 
 
-def test_a_score_does_not_differ_from_itself_and_one_film_gives_no_p() -> None:
+def test_equal_scores_have_p_1_and_a_single_film_of_a_class_has_no_p() -> None:
     positive, a = np.array([True, True, False, False]), np.array([0.9, 0.3, 0.5, 0.1])
     assert delong_p(positive, a, a) == 1.0
     assert math.isnan(delong_p(positive[1:], a[1:], a[1:]))

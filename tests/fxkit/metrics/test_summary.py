@@ -13,28 +13,28 @@ from .conftest import binary, clustered
 
 def test_an_evaluation_counts_files_films_and_groups():
     p = binary([1, 1, 1, 0, 0, -1], [0.9, 0.8, 0.3, 0.6, 0.1, 0.5], "PPPQRS", "AABCDE")
-    found = evaluate_predictions(p, threshold=0.55)
-    assert (found.n_files, found.n_films, found.n_groups, found.n_unknown) == (5, 4, 3, 1)
-    assert found.file.counts == {"intact": 2, "fractured": 3, "tn": 1, "fp": 1, "fn": 1, "tp": 2}
-    assert found.file.confusion == ((1, 1), (1, 2))
-    assert found.film.counts == {"intact": 2, "fractured": 2, "tn": 1, "fp": 1, "fn": 1, "tp": 1}
-    assert found.film.figures["sensitivity"].value == 0.5
-    assert found.file.figures["sensitivity"].n_groups == 1
+    evaluation = evaluate_predictions(p, threshold=0.55)
+    assert (evaluation.n_files, evaluation.n_films, evaluation.n_groups, evaluation.n_unknown) == (5, 4, 3, 1)
+    assert evaluation.file.counts == {"intact": 2, "fractured": 3, "tn": 1, "fp": 1, "fn": 1, "tp": 2}
+    assert evaluation.file.confusion == ((1, 1), (1, 2))
+    assert evaluation.film.counts == {"intact": 2, "fractured": 2, "tn": 1, "fp": 1, "fn": 1, "tp": 1}
+    assert evaluation.film.figures["sensitivity"].value == 0.5
+    assert evaluation.file.figures["sensitivity"].n_groups == 1
 
 
-def test_figures_by_group_take_the_mean_of_its_films_and_leave_mixed_groups_out():
+def test_figures_by_group_average_films_and_leave_out_mixed_groups():
     p = binary([1, 1, 1, 0, 0, 1], [0.9, 0.7, 0.2, 0.4, 0.1, 0.8], "PPPQRR", "AABCDE")
     assert p.by_group().labels.tolist() == [1, 0, -1]
     assert p.by_group().probabilities[:, 1] == pytest.approx([0.5, 0.4, 0.45])
-    found = evaluate_predictions(p)
-    assert (found.group.n, found.group.n_groups, found.n_mixed, found.n_groups) == (2, 2, 1, 3)
-    assert found.group.figures["sensitivity"].value == 1
-    assert (found.group.figures["sensitivity"].n, found.film.figures["sensitivity"].n) == (1, 3)
+    evaluation = evaluate_predictions(p)
+    assert (evaluation.group.n, evaluation.group.n_groups, evaluation.n_mixed, evaluation.n_groups) == (2, 2, 1, 3)
+    assert evaluation.group.figures["sensitivity"].value == 1
+    assert (evaluation.group.figures["sensitivity"].n, evaluation.film.figures["sensitivity"].n) == (1, 3)
     mixed = evaluate_predictions(binary([0, 1], [0.1, 0.9], "PP", "AB"))
     assert (mixed.group, mixed.n_mixed, mixed.to_dict()["group"]) == (None, 1, None)
 
 
-def test_an_evaluation_becomes_json_with_none_for_undefined():
+def test_undefined_figures_become_null_in_json():
     plain = evaluate_predictions(binary([1, 1], [0.9, 0.2])).to_dict()
     back = json.loads(json.dumps(plain, allow_nan=False))
     assert back == plain
@@ -43,7 +43,7 @@ def test_an_evaluation_becomes_json_with_none_for_undefined():
     assert back["classes"] == ["intact", "fractured"]
 
 
-def test_confusion_matrix_and_report_keep_the_class_order():
+def test_the_confusion_matrix_and_the_report_keep_the_order_of_classes():
     p = binary([0, 1, 1, -1], [0.9, 0.9, 0.1, 0.5])
     assert confusion_matrix(p).tolist() == [[0, 1], [1, 1]]
     report = classification_report(p)
@@ -52,7 +52,7 @@ def test_confusion_matrix_and_report_keep_the_class_order():
 
 
 @pytest.mark.slow
-def test_a_thousand_resamples_of_a_thousand_files_are_quick():
+def test_a_thousand_resamples_of_a_thousand_files_take_seconds():
     p = clustered(np.random.default_rng(0), 100, 10, 1.0)
     start = time.process_time()
     evaluate_predictions(p)

@@ -44,7 +44,7 @@ def open_png(data: bytes) -> Image.Image:
     picture = Image.open(io.BytesIO(data))
     assert picture.format == "PNG"
     picture.load()
-    assert len(picture.convert("L").getcolors()) > 5  # something is drawn
+    assert len(picture.convert("L").getcolors()) > 5  # more than an empty frame
     return picture
 
 
@@ -56,7 +56,7 @@ def test_each_figure_is_a_picture(classes):
     open_png(draw_confusion(np.eye(classes, dtype=int).tolist(), p.classes))
 
 
-def test_one_class_and_no_file_leave_an_empty_frame():
+def test_films_of_one_class_or_no_films_give_an_empty_frame():
     p = make()
     one = Predictions(p.classes, p.paths, np.ones(60), p.probabilities, p.films, p.groups)
     for some in (one, p.take(np.array([], int))):
@@ -78,7 +78,7 @@ def test_curves_agree_with_scikit_learn():
     assert precision[1:] == pytest.approx(y[-2::-1])
 
 
-def test_the_band_is_made_of_whole_curves_around_the_curve():
+def test_the_band_comes_from_resampled_curves_around_the_curve():
     p = make(n=90)
     grid = np.linspace(0, 1, 11)
     curves = roc_curves(p, grid, seed=1, resamples=100)
@@ -115,7 +115,7 @@ def test_a_broken_history_is_refused(tmp_path, text, message):
 
 
 @pytest.mark.parametrize("width", [3.0, 8.4])
-def test_a_stamp_is_wrapped_to_the_figure_above_all_else(width):
+def test_a_stamp_fits_the_width_and_lies_above_the_axes(width):
     figure = Figure(figsize=(width, 4), layout="constrained")
     axes = figure.add_subplot()
     write_stamp(figure, "leaking split: of 1020 test files, 412 (40 %) are copies of a training $film$")
@@ -130,7 +130,7 @@ def test_a_stamp_is_wrapped_to_the_figure_above_all_else(width):
     assert box.y0 >= axes.get_window_extent().y1
 
 
-def test_a_history_bears_the_stamp(tmp_path):
+def test_the_history_shows_the_stamp(tmp_path):
     (tmp_path / "history.csv").write_text(HISTORY)
     plain, stamped = (
         np.asarray(open_png(draw_history(tmp_path / "history.csv", stamp=stamp)).convert("RGB"))
@@ -145,7 +145,7 @@ def test_the_same_figure_has_the_same_bytes():
     assert draw_roc(make(), resamples=20) == draw_roc(make(), resamples=20)
 
 
-def test_drawing_leaves_pyplot_and_its_state_alone():
+def test_drawing_does_not_import_pyplot():
     code = (
         "import sys; from fxkit.metrics.figures.curves import draw_confusion;"
         "draw_confusion([[1, 0], [0, 1]], ('a', 'b'));"
@@ -154,7 +154,7 @@ def test_drawing_leaves_pyplot_and_its_state_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_reliability_and_decision_curve_are_drawn_of_what_was_found():
+def test_the_reliability_diagram_and_the_decision_curve_are_drawn():
     from fxkit.metrics.calibration import calibration
     from fxkit.metrics.decision_curve import decision_curve
     from fxkit.metrics.figures.probabilities import draw_decision_curve, draw_reliability
@@ -162,12 +162,14 @@ def test_reliability_and_decision_curve_are_drawn_of_what_was_found():
     rng = np.random.default_rng(0)
     p = rng.uniform(0.1, 0.9, 60)
     names = tuple(map(str, range(60)))
-    found = Predictions(("intact", "a $x$ broken"), names, np.arange(60) % 2, np.stack([1 - p, p], 1), names, names)
+    predictions = Predictions(
+        ("intact", "a $x$ broken"), names, np.arange(60) % 2, np.stack([1 - p, p], 1), names, names
+    )
     pictures = [
-        draw_reliability(calibration(found, resamples=20)),
-        draw_reliability(calibration(found, resamples=20), stamp="leaking split: 4 files"),
-        draw_decision_curve(decision_curve(found, resamples=20)),
-        draw_decision_curve(decision_curve(found.take(np.arange(0, 60, 2)), prevalence=0.1, resamples=20)),
+        draw_reliability(calibration(predictions, resamples=20)),
+        draw_reliability(calibration(predictions, resamples=20), stamp="leaking split: 4 files"),
+        draw_decision_curve(decision_curve(predictions, resamples=20)),
+        draw_decision_curve(decision_curve(predictions.take(np.arange(0, 60, 2)), prevalence=0.1, resamples=20)),
     ]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
     assert len(set(pictures)) == 4
