@@ -59,7 +59,7 @@ class AblationOptions:
             (quick mode) a linear head is fitted to features of the frozen backbone.
         resume: keep the films and models that exist already.
         overwrite: replace an earlier ablation in the same folder.
-        allow_leaks: use a split that leaks; all figures then bear a stamp.
+        allow_leaks: use a split that leaks; all figures then carry a stamp.
         device: for features and predictions: auto, cpu, cuda or mps.
         cleaned: folder of the films that `clean-labels` cleaned, or where they are written; None: ROOT-clean.
         jobs: processes that clean and change films.

@@ -128,7 +128,7 @@ def count_leaks(records: Sequence[Record], part: str = "test", leaks: Sequence[L
 
 
 def leak_stamp(records: Sequence[Record]) -> str:
-    """Return the stamp: the line that every figure of a leaking run bears; "" if no part leaks."""
+    """Return the stamp: the warning shown with every figure of a leaking run; "" if no part leaks."""
     return stamp_text([count_leaks(records, part) for part in TRAINING_SPLITS])
 
 

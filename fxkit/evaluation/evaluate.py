@@ -30,7 +30,7 @@ class EvaluationOptions:
 
     Attributes:
         raw: accept images that were not cleaned although the model was trained on cleaned ones.
-        allow_leaks: evaluate although training has seen some of the films; all figures then bear the stamp.
+        allow_leaks: evaluate although training has seen some of the films; all figures then carry the stamp.
         device: auto, cpu, cuda or mps.
         analyses: operating points, prevalence and subgroups. Thresholds are chosen on the run's validation films.
         exported: exported file of the run's model that predicts instead of its weights; metrics.json names the file.
@@ -52,7 +52,7 @@ class EvaluationResult:
 
     Attributes:
         folder: holds predictions.csv, metrics.json and figures/.
-        stamp: the line that all figures bear; "" if no film leaks.
+        stamp: the warning shown with all figures; "" if no film leaks.
         note: a limit of the figures that the user should know; "" if there is none.
     """
 

@@ -24,7 +24,7 @@ class OutOfFold:
         pooled: metrics of all folds together. They compare the probabilities of different models, which is fair only
             if all of them are calibrated.
         folds: the headline metric of each fold, by film.
-        stamp: the line that all figures bear; "" if nothing leaks.
+        stamp: the warning shown with all figures; "" if nothing leaks.
     """
 
     pooled: Evaluation

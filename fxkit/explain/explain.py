@@ -62,7 +62,7 @@ class ExplainOptions:
         clean: removes the markers of each film first, for a model of cleaned films; None to use the films as they are.
         max_pixels: larger images are refused.
         device: auto, cpu, cuda or mps.
-        stamp: line that all pictures bear, such as for a leaking split; "" for none.
+        stamp: warning drawn above all pictures, for example for a leaking split; "" for none.
     """
 
     method: str = METHODS[0]

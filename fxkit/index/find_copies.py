@@ -57,7 +57,7 @@ def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[Hashes,
             if not hashes.get(name):
                 raise DataError(
                     f"{path}, row {line}: {column} {name!r} is not a readable film of this data set; expected the "
-                    "columns first and second with paths as they stand in the manifest"
+                    "columns first and second with paths as written in the manifest"
                 )
         pairs.append((hashes[names[0]], hashes[names[1]]))
     return tuple(pairs)
@@ -65,13 +65,13 @@ def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[Hashes,
 
 BATCH_PAIRS = 60  # comparisons that a process gets at once; the features of a film take about 100 kB
 
-# A film with many copies has its votes divided among them, down to too few for each. Films that are still alone are
-# therefore compared with a few films of each large group, ...
+# The votes for a film with many copies are divided among the copies, so that each gets too few. Films that are still
+# alone are therefore compared with some films of each large group, in several turns.
 LARGE_GROUP = 4  # files from which a group is large
 
-FILMS_PER_GROUP = 3  # films of each large group that lone films are compared with
+FILMS_PER_GROUP = 3  # films of each large group that lone films are compared with in one turn
 
-TURNS = 2  # ... and then with the next few
+TURNS = 2
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class ExportedCard:
     threshold: float  # on the positive class's probability
     temperature: float  # divides the logits, inside the network
     backbone: str  # timm's name
-    stamp: str  # the line that every figure of a run with a leaking split bears; else ""
+    stamp: str  # the warning shown with every figure of a run with a leaking split; else ""
     source: str  # see `model_hash`
     fxkit: str  # version that wrote the file
 

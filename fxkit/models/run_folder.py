@@ -50,7 +50,7 @@ class Run:
 
     @property
     def stamp(self) -> str:
-        """The line that every figure of this run bears if its split leaks; else ""."""
+        """The warning shown with every figure of this run if its split leaks; else ""."""
         return leak_stamp(self.records)
 
 

@@ -72,7 +72,7 @@ class Ablation(JsonResult):
         folds: 0 if the manifest's own split was used.
         contrasts: the verdict is about the first one.
         n_erased: tested files on which markers were erased; None if nothing was erased.
-        stamp: the line that the figures bear if the split leaks.
+        stamp: the warning shown with the figures if the split leaks.
         backbone: of all models; "" if the arms differ in it.
         manifest: `films_hash` of the manifest, so that an audit can tell whether a run has the same films.
     """

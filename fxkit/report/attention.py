@@ -73,7 +73,7 @@ class AttentionSummary(JsonResult):
         n_marked: films with known markers.
         n_empty: of these, films with an empty map.
         trusted: the maps depend on the weights (`sanity` is low), or `sanity` is None.
-        stamp: the line that all figures of a leaking run bear.
+        stamp: the warning shown with all figures of a leaking run.
     """
 
     method: str

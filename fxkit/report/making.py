@@ -24,7 +24,7 @@ class Data:
         films: (split, class) -> number of films.
         left_out: number of files that could not be used.
         leak: counts of the test files that leak.
-        stamp: the line that all figures bear if the split leaks; "" otherwise.
+        stamp: the warning shown with all figures if the split leaks; "" otherwise.
         group_word: "patients" if the manifest names the patient of each test file, else "groups of films".
     """
 

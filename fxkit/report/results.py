@@ -27,7 +27,7 @@ class Metrics(Evaluation, Analyses):
     """All that metrics.json holds.
 
     Attributes:
-        leaks: the stamp that the figures bear.
+        leaks: the stamp shown with the figures.
         overlap: with other data, how much of it the training has seen.
     """
 
@@ -68,7 +68,7 @@ class Scores:
 
     @property
     def stamp(self) -> str:
-        """The line that all figures bear; "" if nothing leaks."""
+        """The warning shown with all figures; "" if nothing leaks."""
         return self.metrics.leaks.stamp
 
     @property

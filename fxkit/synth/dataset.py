@@ -137,7 +137,7 @@ def write_film(
 def _rotate_copies(
     film: SyntheticFilm, options: SynthOptions, rng: np.random.Generator
 ) -> Iterator[tuple[float, SyntheticFilm]]:
-    """Yield angle and film: first the film itself, then its copies, of which later ones are copies of copies."""
+    """Yield angle and film: first the film itself, then its copies; later ones are copies of copies."""
     angles = {0: 0.0}
     yield 0.0, film
     for number in range(1, options.copies + 1):

@@ -32,7 +32,7 @@ class FoldsResult:
 
     Attributes:
         out_of_fold: the figures of the predictions of each fold by the model that did not train on it.
-        stamp: the line that the run's other figures bear; "" if its split does not leak.
+        stamp: the warning shown with the run's other figures; "" if its split does not leak.
         n_test: number of files in the run's own test split, which no fold contains.
     """
 
@@ -97,7 +97,7 @@ def check_folds(records: Sequence[Record], folds: int, *, allow_leaks: bool = Fa
 
 
 def stamp_of_folds(records: Sequence[Record], folds: int) -> str:
-    """Return the line that out-of-fold figures bear if a fold leaks into others; "" if none does."""
+    """Return the warning to show with out-of-fold figures if a fold leaks into others; "" if none does."""
     texts = (count_leaks(hold_out_fold(records, fold, folds)).text for fold in range(folds))
     lines = [f"fold {fold}: {text}" for fold, text in enumerate(texts) if text]
     return f"leaking folds: {'; '.join(lines)}" if lines else ""

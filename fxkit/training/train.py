@@ -45,7 +45,7 @@ class TrainOptions:
     Attributes:
         resume: continue the run that is in the folder after its last finished epoch. Without such a run, start one.
         overwrite: delete the run that is in the folder.
-        allow_leaks: train although the split leaks. The run and all its figures then bear a stamp.
+        allow_leaks: train although the split leaks. The run and all its figures then carry a stamp.
         progress: show a progress bar.
         find_lr: search for optim.head_lr before training, and train with the suggested rate. A resumed run keeps the
             rate it started with.

@@ -36,7 +36,7 @@ class Recall:
     """Result of a network on the held-out films.
 
     Args:
-        covered: number of markers of which at least the share COVERED would be erased.
+        covered: number of markers that would be erased to at least the share COVERED.
         beyond: mean share of a film that would be erased outside its markers.
     """
 

@@ -4,7 +4,7 @@ The films of each class are counted by marker style and by marker position, and 
 of the class. If a marker is associated with the class, a network can tell the classes apart by the marker.
 
 The units of the counts are files, or groups (such as the films of one patient) if these are known. A group counts once
-in each class of which it has films. Copies of a film and several films of one patient are not independent: counting
+in each class that it has films of. Copies of a film and several films of one patient are not independent: counting
 them as files makes p too small.
 """
 

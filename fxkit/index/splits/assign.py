@@ -13,7 +13,7 @@ from fxkit.index.splits.balance import SplitFiles, deviation, favour_classes, gr
 
 FRACTIONS = (0.7, 0.15, 0.15)
 
-STARTS = 32  # random starts, of which the best result is kept
+STARTS = 32  # random starts; the best result is kept
 
 STARTED_GROUPS = 4000  # groups over all starts: many groups balance well from fewer starts
 

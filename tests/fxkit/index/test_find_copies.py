@@ -185,7 +185,7 @@ def test_wrong_rows_of_verdicts_are_refused(tmp_path: Path, text: str, message: 
     with pytest.raises(DataError) as refused:
         read_verdicts(tmp_path / "reject.csv", HASHES)
     assert str(refused.value).startswith(f"{tmp_path / 'reject.csv'}, {message}")
-    assert str(refused.value).endswith("with paths as they stand in the manifest")
+    assert str(refused.value).endswith("with paths as written in the manifest")
 
 
 def test_a_missing_file_of_verdicts_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from preprocess.settings import CleanSettings
 
 
 def make_predictions(n: int = 200, seed: int = 0) -> tuple[Predictions, dict[str, str]]:
-    """Return predictions for n films of two equally large sites, and path -> site; at the site "west" the model guesses."""
+    """Return predictions for n films of two equal sites, and path -> site; at the site "west" the model guesses."""
     rng = np.random.default_rng(seed)
     labels, west = np.arange(n) % 2, np.arange(n) // 2 % 2 == 1
     p = norm.cdf(np.where(west, 0, 2.5) * (labels - 0.5) + rng.normal(size=n))

@@ -27,7 +27,7 @@ def test_turned_text_gets_a_turned_quad() -> None:
     assert quad_area(tight) < 1.2 * 80 * 20 < quad_area(loose)
 
 
-def test_the_quad_is_unchanged_if_ink_cannot_be_told_from_the_ground() -> None:
+def test_the_quad_is_unchanged_if_ink_and_background_look_alike() -> None:
     image = film(shape=(200, 300))  # its bone crosses the whole film
     over_bone, flat = box_quad(10, 60, 60, 100), box_quad(120, 60, 240, 130)
     assert tighten(image, over_bone) == over_bone
@@ -53,7 +53,7 @@ def test_the_filled_box_around_text_is_found(grey: int) -> None:
     assert np.allclose(quad_box(box), (140, 70, 240, 120), atol=1.5)
 
 
-def test_a_box_at_the_film_s_edge_is_found() -> None:
+def test_a_box_at_the_edge_of_the_film_is_found() -> None:
     image = film(shape=(200, 300))
     image[0:40, 240:300] = 130
     write_text(image, "B1", (250, 30), 0.8)
