@@ -1,11 +1,11 @@
-"""The command line: options, one library call, and what to print. Nothing heavy is imported here."""
+"""The command line. Each command reads its options, calls the library, and prints the result.
+
+Heavy packages are imported inside the commands, so that `fxkit --help` starts fast.
+"""
 
 import errno
 import os
 import sys
-import tempfile
-import traceback
-from pathlib import Path
 
 import click
 import cloup
@@ -31,7 +31,7 @@ from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
 from preprocess.errors import KnownError, one_line
 
-BUG_TEXT = "bug in fxkit: {error}. The traceback is in {log}; please report it with the command that you ran."
+BUG_TEXT = "this is a bug in fxkit: {error}. The traceback is in {log}; please report it with the command that you ran."
 
 
 @cloup.group(
@@ -53,18 +53,23 @@ def fxkit() -> None:
 
 
 def fail(text: object, code: int) -> int:
+    """Print an error on one line of stderr, and return the exit code."""
     click.echo(f"error: {one_line(text)}", err=True)
     return code
 
 
 def log_bug(error: Exception) -> int:
+    """Write the traceback into a temporary file, print where it is, and return exit code 3."""
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="fxkit-", suffix=".log", delete=False) as log:
         log.write(f"fxkit {__version__}\n{sys.argv}\n" + traceback.format_exc())
-    return fail(BUG_TEXT.format(error=repr(error), log=Path(log.name)), 3)
+    return fail(BUG_TEXT.format(error=repr(error), log=log.name), 3)
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 known error, 2 wrong usage, 3 bug, 130 interrupted."""
+    """Run a command and exit with 0 (done), 1 (known error), 2 (wrong usage), 3 (bug) or 130 (interrupted)."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         code = fxkit.main(args, prog_name="fxkit", standalone_mode=False) or 0

@@ -1,20 +1,31 @@
 """fxkit ablate"""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import cloup
 
 from fxkit.cli.options import (
     PATH,
-    build_config,
     device_option,
     load_source,
     model_options,
+    print_step,
     refuse_inside,
+    refuse_resume_and_overwrite,
     source_options,
+    take_config,
+    take_options,
 )
+
+if TYPE_CHECKING:
+    from fxkit.report.ablation import Ablation
+
+MODE_TEXTS = {
+    "quick": "mode quick: a linear head was fitted to frozen features; use --full to train both phases",
+    "full": "mode full: both phases were trained",
+}
 
 
 @cloup.command(short_help="Measure how much the score relies on markers, the split or a setting.")
@@ -22,10 +33,19 @@ from fxkit.cli.options import (
 @source_options
 @cloup.option_group(
     "Design",
-    cloup.option("--cleaned", type=PATH, help="Folder that `clean-labels` made of the films. Created if missing."),
+    cloup.option(
+        "--cleaned",
+        type=PATH,
+        help="Folder that `clean-labels` made of the films. Created if missing.  [default: ROOT-clean]",
+    ),
     cloup.option("--full", is_flag=True, help="Train both phases. Default: fit a linear head on frozen features."),
-    cloup.option("--seeds", help="Comma-separated seeds, such as 0,1,2; the experiment is repeated for each."),
-    cloup.option("--folds", type=int, help="Grouped folds, 3 or more; 0 uses the manifest's split."),
+    cloup.option(
+        "--seeds",
+        help="Comma-separated seeds, such as 0,1,2. The experiment is repeated for each.  [default: as in NAME]",
+    ),
+    cloup.option(
+        "--folds", type=int, help="Grouped folds, 3 or more; 0 uses the manifest's split.  [default: as in NAME]"
+    ),
 )
 @model_options()
 @cloup.option_group(
@@ -42,16 +62,9 @@ def ablate(
     data: Path | None,
     manifest: Path | None,
     root: Path | None,
-    cleaned: Path | None,
-    full: bool,
     seeds: str | None,
     folds: int | None,
     out: Path | None,
-    jobs: int,
-    resume: bool,
-    overwrite: bool,
-    allow_leaks: bool,
-    device: str,
     **options: Any,
 ) -> None:
     """Change one thing about the films or the training, and measure what that does to the score.
@@ -61,32 +74,29 @@ def ablate(
 
     Example: fxkit ablate masked-vs-raw --data xrays
     """
-    from fxkit.ablation.result import format_lines, format_table
     from fxkit.ablation.run import run_ablation
     from fxkit.ablation.settings import AblationOptions, list_ablations, read_ablation_settings
 
     if name is None:
-        for known, question in list_ablations().items():
-            click.echo(f"{known:<16} {question}")
+        click.echo("\n".join(f"{ablation:<16} {question}" for ablation, question in list_ablations().items()))
         return
-    asked = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
-    if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite cannot be combined")
-    config = build_config(**options)
+    settings = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
+    refuse_resume_and_overwrite(options)
+    config = take_config(options)
     title = Path(name).stem
-    place = out or Path("runs") / f"ablate-{title}"
-    refuse_inside(place, data)
+    folder = out or Path("runs") / f"ablate-{title}"
+    refuse_inside(folder, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     result = run_ablation(
-        title,
-        config,
-        image_root,
-        records,
-        place,
-        asked,
-        AblationOptions(full, resume, overwrite, allow_leaks, device, cleaned, jobs),
-        on_step=lambda step: click.echo(step, err=True),
+        title, config, image_root, records, folder, settings, take_options(AblationOptions, options), on_step=print_step
     )
+    print_result(result)
+
+
+def print_result(result: "Ablation") -> None:
+    """Print the scores of each arm, the differences and the verdict."""
+    from fxkit.ablation.result import format_lines, format_table
+
     if result.stamp:
         click.echo(result.stamp)
     for row in format_table(result):
@@ -94,11 +104,7 @@ def ablate(
     for line in format_lines(result):
         click.echo(line)
     click.echo(f"{result.n_films} test films of {result.n_groups} groups, seeds {', '.join(map(str, result.seeds))}")
-    click.echo(
-        "quick: linear head on frozen features; use --full to train both phases"
-        if result.mode == "quick"
-        else "full: both phases were trained"
-    )
+    click.echo(MODE_TEXTS[result.mode])
     click.echo(f"verdict: {result.verdict}\nreason: {result.reason}\nlimits: {result.limits}")
 
 

@@ -24,8 +24,8 @@ def audit(run: Path, data_card: Path | None, ablation: Path | None) -> None:
     """
     from fxkit.audit.page import build_audit
 
-    found = build_audit(run, data_card=data_card, ablation=ablation)
-    for answer in found.answers:
+    result = build_audit(run, data_card=data_card, ablation=ablation)
+    for answer in result.answers:
         click.echo(f"{answer.look.sign} {answer.look.word:<10}  {answer.question} {answer.reason}")
-    click.echo(f"{found.verdict.may_be_believed} {found.verdict.missing}".strip())
-    click.echo(found.page)
+    click.echo(f"{result.verdict.may_be_believed} {result.verdict.missing}".strip())
+    click.echo(result.page)

@@ -25,4 +25,6 @@ def calibrate(run: Path, root: Path | None, device: str) -> None:
     fit = calibrate_run(run, root=root, device=device)
     click.echo(fit.text)
     if (run / "metrics.json").is_file():
-        click.echo(f"existing figures use the old probabilities; run `fxkit evaluate {run}` again")
+        click.echo(
+            f"the figures in the run folder still use the old probabilities; to update them, run `fxkit evaluate {run}`"
+        )

@@ -1,11 +1,12 @@
 """fxkit cam"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import cloup
 
-from fxkit.cli.options import PATH, device_option
+from fxkit.cli.options import PATH, device_option, take_options
 
 
 @cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
@@ -37,11 +38,9 @@ def cam(
     root: Path | None,
     markers: Path | None,
     limit: int,
-    method: str,
     boxes: Path | None,
-    sanity: bool,
     out: Path | None,
-    device: str,
+    **options: Any,
 ) -> None:
     """Draw class activation maps, and measure how much of them lies on markers, compared with chance.
 
@@ -65,18 +64,10 @@ def cam(
     else:
         films = films_from_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
-    place = out or run / "cam"
-    options = ExplainOptions(
-        method=method,
-        sanity=sanity,
-        clean=clean,
-        max_pixels=opened.config.data.max_pixels,
-        device=device,
-        stamp=opened.stamp,
-    )
-    explanation = explain(model, films, place, options)
-    if opened.stamp:
-        click.echo(opened.stamp)
-    for line in describe_summary(explanation.summary):
+    max_pixels = opened.config.data.max_pixels
+    folder = out or run / "cam"
+    settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
+    summary = explain(model, films, folder, settings).summary
+    for line in filter(None, (opened.stamp, *describe_summary(summary))):
         click.echo(line)
-    click.echo(f"pictures: {place / 'sheet.png'}")
+    click.echo(f"pictures: {folder / 'sheet.png'}")

@@ -43,7 +43,7 @@ ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread ma
         is_flag=True,
         help="Clean films again whose settings changed, and delete output of films that no longer exist.",
     ),
-    cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse larger images.  [default: 100000000]"),
+    cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse images with more pixels.  [default: 100000000]"),
 )
 @cloup.option_group(
     "Find",
@@ -63,7 +63,9 @@ ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread ma
     cloup.option(
         "--plates/--no-plates", default=None, help="Also erase the plates of lead letters.  [default: plates]"
     ),
-    cloup.option("--max-fraction", type=float, help="Refuse films of which more would be erased.  [default: 0.25]"),
+    cloup.option(
+        "--max-fraction", type=float, help="Refuse a film if a larger fraction of it would be erased.  [default: 0.25]"
+    ),
 )
 @cluster_options
 def clean_labels(
@@ -85,37 +87,42 @@ def clean_labels(
     from preprocess.folder.clean_folder import FolderOptions, clean_folder
     from preprocess.image_files import MAX_PIXELS
 
-    settings, limit = settle(config, {name: options.pop(name) for name in SETTINGS}), max_pixels or MAX_PIXELS
-    start, worked = time.monotonic(), itertools.count(1)  # resumed films do not count towards the rate
-    piped = not sys.stderr.isatty()
+    settings = build_settings(config, {name: options.pop(name) for name in SETTINGS})
+    folder_options = FolderOptions(settings=settings, max_pixels=max_pixels or MAX_PIXELS, **options)
+    start_s, n_cleaned = time.monotonic(), itertools.count(1)  # films of an earlier run do not count towards the rate
     with click.progressbar(
-        length=0, label="films", file=sys.stderr, show_pos=True, item_show_func=rate, hidden=piped
+        length=0,
+        label="films",
+        file=sys.stderr,
+        show_pos=True,
+        item_show_func=format_rate,
+        hidden=not sys.stderr.isatty(),
     ) as bar:
 
-        def progress(done: int, total: int) -> None:
+        def show_progress(done: int, total: int) -> None:
             bar.length = total
-            bar.update(done - bar.pos, next(worked) / (time.monotonic() - start))
+            bar.update(done - bar.pos, next(n_cleaned) / (time.monotonic() - start_s))
 
-        folder_options = FolderOptions(settings=settings, max_pixels=limit, **options)
-        summary = clean_folder(data, out, folder_options, progress=progress)
-    report(summary, options["dry_run"])
-
-
-def rate(per_second: float | None) -> str:
-    return "" if per_second is None else f"{per_second:.1f} films/s"
+        summary = clean_folder(data, out, folder_options, progress=show_progress)
+    print_summary(summary, dry_run=folder_options.dry_run)
 
 
-def settle(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
-    """Read the settings of the preset or YAML file, then apply the options of the command line."""
+def format_rate(per_s: float | None) -> str:
+    return "" if per_s is None else f"{per_s:.1f} films/s"
+
+
+def build_settings(config: str | None, chosen: dict[str, Any]) -> "CleanSettings":
+    """Read the settings of the preset or YAML file, then apply the options of the command line that are not None."""
     from fxkit.config import find_preset
     from preprocess.settings import CleanSettings, read_settings, settings_from
 
     settings = read_settings(find_preset("clean", config)) if config else CleanSettings()
-    named = {name: value for name, value in chosen.items() if value is not None}
-    return settings_from({**settings.model_dump(), **named}, "clean-labels")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return settings_from({**settings.model_dump(), **given}, "clean-labels")
 
 
-def report(summary: "Summary", dry_run: bool) -> None:
+def print_summary(summary: "Summary", *, dry_run: bool) -> None:
+    """Print the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
     from preprocess.errors import one_line
 
     count: Counter[str] = Counter()

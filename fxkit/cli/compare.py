@@ -1,6 +1,7 @@
 """fxkit compare"""
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -15,8 +16,8 @@ from fxkit.cli.options import PATH
 @cloup.option(
     "--on", "part", default="", help="Subfolder of both runs, such as evaluations/NAME.  [default: test films]"
 )
-@cloup.option("--json", "as_text", is_flag=True, help="Print JSON instead of a table.")
-def compare(run_a: Path, run_b: Path, part: str, as_text: bool) -> None:
+@cloup.option("--json", "as_json_text", is_flag=True, help="Print JSON instead of a table.")
+def compare(run_a: Path, run_b: Path, part: str, as_json_text: bool) -> None:
     """Compare two evaluated runs by film: paired differences with 95 % intervals over groups, and p values.
 
     The p value of the AUROC comes from DeLong's test if every group is a single film. All other p values come from a
@@ -29,16 +30,18 @@ def compare(run_a: Path, run_b: Path, part: str, as_text: bool) -> None:
     from fxkit.evaluation.compare_runs import compare_runs
     from fxkit.metrics.json_result import as_json
 
-    found = compare_runs(run_a, run_b, part=part)
-    if as_text:
-        click.echo(json.dumps(as_json(asdict(found)), indent=1))
+    result = compare_runs(run_a, run_b, part=part)
+    if as_json_text:
+        click.echo(json.dumps(as_json(asdict(result)), indent=1))
         return
-    click.echo(f"{found.n_films} films, {found.n_groups} groups; differences are {run_a.name} minus {run_b.name}")
-    if found.only_a or found.only_b:
-        click.echo(f"left out because only one run predicted them: {found.only_a} and {found.only_b} files")
+    click.echo(
+        f"{result.n_films} films, {result.n_groups} groups; differences are {run_a.name} (a) minus {run_b.name} (b)"
+    )
+    if result.only_a or result.only_b:
+        click.echo(f"left out: {result.only_a} files that only a predicted, and {result.only_b} that only b predicted")
     click.echo(f"{'figure':<20} {'a':>6} {'b':>6}  {'difference, 95 % interval':<29} {'p':>6}  test")
-    for row in found.rows:
-        shown = f"{row.difference:+.3f}"
-        p = f"{row.p:.3f}" if row.p == row.p else "-"
-        click.echo(f"{row.metric:<20} {row.a.value:>6.3f} {row.b.value:>6.3f}  {shown:<29} {p:>6}  {row.test}")
-    click.echo(f"{len(found.rows)} figures were tested; one small p value among them may be chance")
+    for row in result.rows:
+        difference = f"{row.difference:+.3f}"
+        p = "-" if math.isnan(row.p) else f"{row.p:.3f}"
+        click.echo(f"{row.metric:<20} {row.a.value:>6.3f} {row.b.value:>6.3f}  {difference:<29} {p:>6}  {row.test}")
+    click.echo(f"{len(result.rows)} figures were tested; a single small p value can be due to chance")

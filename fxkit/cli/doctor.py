@@ -21,9 +21,9 @@ def doctor() -> None:
     findings = examine()
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        lines = fold(one_line(finding.detail), width)
+        lines = wrap(one_line(finding.detail), width)
         if finding.remedy:
-            lines += fold(f"-> {one_line(finding.remedy)}", width)
+            lines += wrap(f"-> {one_line(finding.remedy)}", width)
         click.echo(f"{finding.name:<{width}}  {finding.state:<7}  {lines[0]}")
         for line in lines[1:]:
             click.echo(" " * (width + 11) + line)
@@ -33,7 +33,7 @@ def doctor() -> None:
         raise click.exceptions.Exit(1)
 
 
-def fold(text: str, indent: int) -> list[str]:
+def wrap(text: str, indent: int) -> list[str]:
     """Wrap text to the width of the terminal without breaking commands and paths."""
     room = max(40, min(shutil.get_terminal_size().columns, 120) - indent - 11)
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,43 +1,19 @@
 """fxkit evaluate"""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import cloup
 
-from fxkit.cli.options import PATH, TTA_HELP, device_option
+from fxkit.cli.options import PATH, TTA_HELP, device_option, load_source, take_options
 
 if TYPE_CHECKING:
+    from fxkit.evaluation.evaluate import EvaluationResult
     from fxkit.metrics.analyses import Analyses
+    from fxkit.metrics.calibration import Calibration
     from fxkit.metrics.summary import Level
-
-
-def print_analyses(analyses: "Analyses") -> None:
-    """Print calibration, operating points and subgroups, by film."""
-    from preprocess.errors import one_line
-
-    found = analyses.calibration["film"]
-    click.echo(f"calibration by film: ECE {found.ece:.3f}, without chance {found.error:.3f}")
-    if found.slope and found.intercept:
-        click.echo(f"  slope (1 is right) {found.slope:.3f}, in the large (0 is right) {found.intercept:.3f}")
-    for point in analyses.operating_points:
-        films = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
-        origin = films if point.chosen_on else "given"
-        click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
-        for name, figure in point.levels["film"].items():
-            called = name.replace("_at_prevalence", f" at {point.prevalence}")
-            click.echo(f"  {called:<20} {f'{figure:.3f}':<26} {figure.n} in {figure.n_groups} groups")
-    if analyses.subgroups:
-        click.echo("subgroups by film, and their gap to the other films:")
-    for part in analyses.subgroups:
-        few = ", few groups: read the interval" if part.few else ""
-        name = one_line(part.name)
-        click.echo(f"  {name}: {part.n_films} films, {part.n_groups} groups{few}")
-        for metric, figure in part.figures.items():
-            click.echo(f"    {metric:<18} {f'{figure:.3f}':<26} gap {part.gaps[metric]:+.3f}")
-    if analyses.subgroups:
-        click.echo(f"  {analyses.multiplicity}")
 
 
 @cloup.command(short_help="Compute figures with intervals, and write the report.")
@@ -45,7 +21,7 @@ def print_analyses(analyses: "Analyses") -> None:
 @cloup.option_group(
     "Films",
     cloup.option("--data", type=PATH, help="Other films: folder with one subfolder per class, or a CSV file."),
-    cloup.option("--manifest", type=PATH, help="Other films: a manifest, of which all rows are used."),
+    cloup.option("--manifest", type=PATH, help="Other films: a manifest of `fxkit index`. All its rows are used."),
     cloup.option("--root", type=PATH, help="Folder that the paths in the CSV or manifest are relative to."),
     cloup.option("--name", help="Name of the results folder for other films.  [default: name of the data]"),
     cloup.option(
@@ -68,9 +44,16 @@ def print_analyses(analyses: "Analyses") -> None:
         "Repeatable.",
     ),
     cloup.option("--prevalence", type=float, help="Share of positives, such as 0.1, for PPV, NPV and net benefit."),
-    cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file: subgroups by marker."),
-    cloup.option("--subgroups", "table", type=PATH, help="CSV file with one row per film: subgroups by its columns."),
-    cloup.option("--by", "columns", multiple=True, help="Column of --subgroups to use. Repeatable."),
+    cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file. Adds subgroups by marker."),
+    cloup.option(
+        "--subgroups", "table", type=PATH, help="CSV file with one row per film. Adds subgroups by its columns."
+    ),
+    cloup.option(
+        "--by",
+        "columns",
+        multiple=True,
+        help="Column of the CSV file to use. Repeatable.  [default: all suitable ones]",
+    ),
 )
 @cloup.option_group(
     "Network",
@@ -85,16 +68,8 @@ def evaluate(
     root: Path | None,
     name: str | None,
     split: str,
-    raw: bool,
-    allow_leaks: bool,
     targets: tuple[str, ...],
-    prevalence: float | None,
-    markers: Path | None,
-    table: Path | None,
-    columns: tuple[str, ...],
-    exported: Path | None,
-    tta: str | None,
-    device: str,
+    **options: Any,
 ) -> None:
     """Evaluate a run on its test films or on other data, and write its report.
 
@@ -107,62 +82,97 @@ def evaluate(
     from fxkit.metrics.operating_points import parse_target
     from fxkit.report.build import build_report
 
-    if columns and table is None:
+    if options["columns"] and options["table"] is None:
         raise click.UsageError("--by needs --subgroups, the CSV file with that column")
-    if raw and root is None and data is None and manifest is None:
+    if options["raw"] and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
-    analyses = AnalysisOptions(tuple(map(parse_target, targets)), prevalence, markers, table, columns)
-    options = EvaluationOptions(
-        raw=raw, allow_leaks=allow_leaks, device=device, analyses=analyses, exported=exported, tta=tta
-    )
+    analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
+    settings = take_options(EvaluationOptions, options, analyses=analyses)
     if data is None and manifest is None:
-        result = evaluate_run(run, root=root, split=split, options=options)
+        result = evaluate_run(run, root=root, split=split, options=settings)
     else:
-        from fxkit.cli.options import load_source
-
-        place, records = load_source(data, manifest, root, split="none")
-        called = name or Path(str(data or manifest)).resolve().stem
-        result = evaluate_other(run, records, place, called, options)
-    if tta:
+        image_root, records = load_source(data, manifest, root, split="none")
+        result = evaluate_other(run, records, image_root, name or Path(str(data or manifest)).resolve().stem, settings)
+    if settings.tta:
         from fxkit.models.test_time import describe_views, select_views_of_run
 
-        click.echo(f"note: {describe_views(select_views_of_run(run, tta))}", err=True)
+        click.echo(f"note: {describe_views(select_views_of_run(run, settings.tta))}", err=True)
+    print_result(result)
+    click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
+
+
+def print_result(result: "EvaluationResult") -> None:
+    """Print the figures by file, film and group, then the analyses."""
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
     if result.note:
         click.echo(f"note: {result.note}", err=True)
     click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
-    for name_of_level, level in (("file", evaluation.file), ("film", evaluation.film)):
-        click.echo(f"by {name_of_level}:")
-        _print_figures(level)
-        _print_classes(level, evaluation.classes)
+    for unit, level in (("file", evaluation.file), ("film", evaluation.film)):
+        click.echo(f"by {unit}:")
+        print_figures(level, unit)
+        print_classes(level, evaluation.classes)
     if evaluation.group:
-        click.echo(f"by group:{_mixed(evaluation.n_mixed)}")
-        _print_figures(evaluation.group)
-    print_analyses(result.analyses)
-    click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
+        mixed = evaluation.n_mixed
+        click.echo("by group:" + (f" ({mixed} groups with films of several classes are left out)" if mixed else ""))
+        print_figures(evaluation.group, "group")
+    print_calibration(result.analyses.calibration["film"])
+    print_operating_points(result.analyses)
+    print_subgroups(result.analyses)
 
 
-def _mixed(groups: int) -> str:
-    return f" ({groups} with films of several classes left out)" if groups else ""
+def print_figures(level: "Level", unit: str) -> None:
+    """Print the figures of one level with their intervals, and the number of files, films or groups behind each."""
+    for metric, interval in level.figures.items():
+        count = f"{interval.n} groups" if unit == "group" else f"{interval.n} {unit}s in {interval.n_groups} groups"
+        click.echo(f"  {metric:<20} {f'{interval:.3f}':<26} {count}")
 
 
-def _print_figures(level: "Level") -> None:
-    for metric, found in level.figures.items():
-        click.echo(f"  {metric:<20} {f'{found:.3f}':<26} {found.n} in {found.n_groups} groups")
-
-
-def _print_classes(level: "Level", classes: tuple[str, ...]) -> None:
-    """Print the classification report, without intervals."""
+def print_classes(level: "Level", classes: tuple[str, ...]) -> None:
+    """Print precision, recall and F1 score of each class, without intervals."""
     from preprocess.errors import one_line
 
     columns = ("precision", "recall", "f1-score")
-    names = {name: one_line(name) for name in classes} | {"macro avg": "mean of the classes"}
-    width = max(20, *map(len, names.values()))
+    labels = {name: one_line(name) for name in classes} | {"macro avg": "mean of the classes"}
+    width = max(20, *map(len, labels.values()))
     click.echo(f"  {'class':<{width}} {'  '.join(f'{column:>9}' for column in columns)}  support")
-    for name, shown in names.items():
+    for name, label in labels.items():
         scores = level.class_scores(name)
         values = (scores.precision, scores.recall, scores.f1)
-        figures = "  ".join(f"{value:>9.3f}" if value == value else "undefined" for value in values)
-        click.echo(f"  {shown:<{width}} {figures}  {scores.support:>7.0f}")
+        cells = "  ".join("undefined" if math.isnan(value) else f"{value:>9.3f}" for value in values)
+        click.echo(f"  {label:<{width}} {cells}  {scores.support:>7.0f}")
+
+
+def print_calibration(calibration: "Calibration") -> None:
+    """Print the calibration errors, and for two classes the slope and the calibration in the large."""
+    click.echo(f"calibration by film: ECE {calibration.ece:.3f}, error corrected for chance {calibration.error:.3f}")
+    if calibration.slope and calibration.intercept:
+        click.echo(f"  slope (ideally 1) {calibration.slope:.3f}")
+        click.echo(f"  calibration in the large (ideally 0) {calibration.intercept:.3f}")
+
+
+def print_operating_points(analyses: "Analyses") -> None:
+    """Print each threshold, the films that it was chosen on, and its figures by film."""
+    for point in analyses.operating_points:
+        chosen = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
+        origin = chosen if point.chosen_on else "given"
+        click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
+        for key, interval in point.levels["film"].items():
+            figure = key.replace("_at_prevalence", f" at {point.prevalence}")
+            click.echo(f"  {figure:<20} {f'{interval:.3f}':<26} {interval.n} films in {interval.n_groups} groups")
+
+
+def print_subgroups(analyses: "Analyses") -> None:
+    """Print the figures of each subgroup, and their gaps to the other films."""
+    from preprocess.errors import one_line
+
+    if not analyses.subgroups:
+        return
+    click.echo("subgroups by film; a gap is the figure of the subgroup minus that of all other films:")
+    for part in analyses.subgroups:
+        few = "; few groups, so read the intervals and not only the values" if part.few else ""
+        click.echo(f"  {one_line(part.name)}: {part.n_films} films, {part.n_groups} groups{few}")
+        for metric, interval in part.figures.items():
+            click.echo(f"    {metric:<18} {f'{interval:.3f}':<26} gap {part.gaps[metric]:+.3f}")
+    click.echo(f"  {analyses.multiplicity}")

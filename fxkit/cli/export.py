@@ -20,15 +20,16 @@ from fxkit.cli.options import PATH
 )
 @cloup.option("--out", type=PATH, help="Output file.  [default: RUN/exported/model.ENDING]")
 def export(run: Path, form: str, out: Path | None) -> None:
-    """Export a run's model: grey films in, probabilities out. The metadata of the file say how to use it.
+    """Export a run's model as one file that takes grey films and returns class probabilities.
 
-    The exported model is checked against the run on its test films, and deleted if their probabilities differ.
+    The metadata in the file say how to use it. The exported model is compared with the run on its test films, and
+    deleted if the probabilities differ.
 
     Example: fxkit export runs/resnet50-seed0
     """
     from fxkit.models.export import export_model
 
-    made = export_model(run, form, out)
-    films = "films of the run" if made.from_run else "made films (the films of the run were not found)"
-    click.echo(f"largest difference in probability: {made.difference:.1e} over {made.n_films} {films}")
-    click.echo(f"model: {made.path}")
+    result = export_model(run, form, out)
+    films = "films of the run" if result.from_run else "synthetic films (the films of the run were not found)"
+    click.echo(f"largest difference in probability: {result.difference:.1e} over {result.n_films} {films}")
+    click.echo(f"model: {result.path}")

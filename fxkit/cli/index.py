@@ -12,8 +12,7 @@ from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options
 
 if TYPE_CHECKING:
     from fxkit.data.manifest import PartCount
-    from fxkit.index.build import Index
-    from preprocess.known_markers import KnownMarkers
+    from fxkit.index.build import Index, IndexOptions
 
 
 def parse_fractions(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
@@ -42,7 +41,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
         "--root", type=PATH, help="Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
     ),
     cloup.option("--cache", type=PATH, help="File that keeps what was read and compared.  [default: OUT with .cache]"),
-    cloup.option("--overwrite", is_flag=True, help="Replace a manifest that has other rows."),
+    cloup.option("--overwrite", is_flag=True, help="Replace an existing manifest that has other rows."),
     cloup.option(
         "--pages/--no-pages",
         default=True,
@@ -54,7 +53,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
         type=click.IntRange(1),
         default=MAX_PIXELS,
         show_default=True,
-        help="Refuse larger images.",
+        help="Refuse images with more pixels.",
     ),
 )
 @cloup.option_group(
@@ -114,11 +113,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
 def index_command(
     data: tuple[Path, ...],
     out: Path,
-    split: str,
     keep_split: bool,
-    folds: int | None,
-    markers: Path | None,
-    cache: Path | None,
     pages: bool,
     overwrite: bool,
     **options: Any,
@@ -130,65 +125,76 @@ def index_command(
     cannot be read are listed and left out.
 
     \b
-    fxkit index data/forearm
-    fxkit index data/forearm/patients.csv --out manifest.csv
-    fxkit index hospitals/east hospitals/west --hold-out west
-    fxkit index data/forearm --frozen manifest.csv --out grown.csv
+    Examples:
+      fxkit index data/forearm
+      fxkit index data/forearm/patients.csv --out manifest.csv
+      fxkit index hospitals/east hospitals/west --hold-out west
+      fxkit index data/forearm --frozen manifest.csv --out grown.csv
     """
-    from fxkit.data.manifest import OK, count_splits
-    from fxkit.index.build import IndexOptions, index_data, write_index
+    from fxkit.index.build import write_index
     from fxkit.index.pages.leaks_page import remove_old_leaks
     from preprocess.errors import one_line
-    from preprocess.known_markers import read_known_markers
 
-    if keep_split and split == "random":
+    if keep_split and options["split"] == "random":
         raise click.UsageError("--keep-split and --split random cannot be combined")
-    known = read_known_markers(markers) if markers else None
-    with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def show(what: str, done: int, total: int) -> None:
-            bar.label, bar.length = what, total
-            bar.update(done - bar.pos)
-
-        cache = cache or out.with_suffix(".cache")
-        split = "keep" if keep_split else split
-        settings = IndexOptions(split=split, folds=folds or 0, markers=known, cache=cache, **options)
-        index = index_data(data, settings, progress=show)
+    if keep_split:
+        options["split"] = "keep"
+    options["cache"] = options["cache"] or out.with_suffix(".cache")
+    settings = build_options(**options)
+    index = index_with_progress(data, settings)
     write_index(out, index, overwrite=overwrite)
     remove_old_leaks(out.parent)
-    may_leak = keep_split or split == "random"
-    told, written = _write_pages(out, cache, index, known, may_leak, options["max_pixels"]) if pages else ([], [])
-    for line in told:
+    headline, page_files = write_pages(out, index, settings) if pages else ([], [])
+    for line in [*headline, *describe_index(index), *(f"{page.stem}: {page}" for page in page_files)]:
         click.echo(one_line(line))
-    bad = [record for record in index.records if record.status != OK]
-    for record in bad:
-        click.echo(one_line(f"left out: {record.path}: {record.status}"))
-    for note in index.notes:
-        click.echo(one_line(note))
-    for line in table(count_splits(index.records)):
-        click.echo(line)
-    for page in written:
-        click.echo(one_line(f"{page.stem}: {page}"))
-    click.echo(one_line(f"{out}: {len(index.records)} rows, {len(bad)} of them left out; root {index.root}"))
+    n_left_out = sum(record.status != "ok" for record in index.records)
+    click.echo(one_line(f"{out}: {len(index.records)} rows, {n_left_out} of them left out; root {index.root}"))
 
 
-def _write_pages(
-    out: Path, cache: Path, index: "Index", known: "KnownMarkers | None", may_leak: bool, max_pixels: int
-) -> tuple[list[str], list[Path]]:
+def build_options(folds: int | None, markers: Path | None, **options: Any) -> "IndexOptions":
+    """Build the options of the library, and read the file of known markers."""
+    from fxkit.index.build import IndexOptions
+    from preprocess.known_markers import read_known_markers
+
+    return IndexOptions(folds=folds or 0, markers=read_known_markers(markers) if markers else None, **options)
+
+
+def index_with_progress(data: Sequence[Path], options: "IndexOptions") -> "Index":
+    """Index the data, and show the progress on stderr if it is a terminal."""
+    from fxkit.index.build import index_data
+
+    with click.progressbar(length=0, label="files", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def show_progress(step: str, done: int, total: int) -> None:
+            bar.label, bar.length = step, total
+            bar.update(done - bar.pos)
+
+        return index_data(data, options, progress=show_progress)
+
+
+def write_pages(out: Path, index: "Index", settings: "IndexOptions") -> tuple[list[str], list[Path]]:
     """Write the pages beside the manifest; return the headline of the data card and the paths of the pages."""
     from fxkit.index.datacard.page import PAGE, summary_lines, write_data_card
     from fxkit.index.pages.groups_page import write_groups
     from fxkit.index.pages.leaks_page import write_leaks
 
-    folder = out.parent
-    found = {record.path: known.find(record.path) for record in index.records} if known else {}
-    texts = {path: [marker.text for marker in image.markers] for path, image in found.items() if image}
-    card = write_data_card(folder, index, known, cache)
-    written = [folder / PAGE]
-    written.append(write_groups(folder, index.records, index.root, index.copies, texts, max_pixels=max_pixels))
-    if may_leak:
-        written.append(write_leaks(folder, index.records, index.root, max_pixels=max_pixels))
-    return summary_lines(card), written
+    folder, known, max_pixels = out.parent, settings.markers, settings.max_pixels
+    images = {record.path: known.find(record.path) for record in index.records} if known else {}
+    marker_texts = {path: [marker.text for marker in image.markers] for path, image in images.items() if image}
+    card = write_data_card(folder, index, known, settings.cache)
+    pages = [folder / PAGE]
+    pages.append(write_groups(folder, index.records, index.root, index.copies, marker_texts, max_pixels=max_pixels))
+    if settings.split in ("keep", "random"):  # these splits may leak
+        pages.append(write_leaks(folder, index.records, index.root, max_pixels=max_pixels))
+    return summary_lines(card), pages
+
+
+def describe_index(index: "Index") -> list[str]:
+    """Return one line for each file that is left out, the notes, and the table of the splits."""
+    from fxkit.data.manifest import count_splits
+
+    left_out = [f"left out: {record.path}: {record.status}" for record in index.records if record.status != "ok"]
+    return [*left_out, *index.notes, *table(count_splits(index.records))]
 
 
 def table(parts: Sequence["PartCount"]) -> list[str]:

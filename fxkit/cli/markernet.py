@@ -12,7 +12,9 @@ ROOT_HELP = "Folder that the paths in a CSV are relative to.  [default: folder o
 
 OUT_HELP = "ONNX file to write. Its .safetensors file is written beside it."
 
-WORSE_FRACTION = 1e-3  # of the film: a larger increase of the area erased beside markers gives a warning
+WORSE_FRACTION = (
+    1e-3  # warn if tuning increases the area that is erased outside markers by more than this part of a film
+)
 
 
 @cloup.group("markernet", short_help="Train the marker network, or adapt it to a site.")
@@ -41,7 +43,7 @@ def train(
     average: bool,
     **plan: float | None,
 ) -> None:
-    """Train the network from scratch on films without markers. DATA is a folder, or a CSV file with a column `path`.
+    """Train the network on films without markers. DATA is a folder, or a CSV file with a column `path`.
 
     Training draws markers and similar objects onto the films. It takes hours on two cores. Start an interrupted
     training again to continue it.
@@ -66,8 +68,9 @@ def train(
             "pip install 'fxkit[fonts]'",
             err=True,
         )
-    click.echo(f"{len(films)} films; checkpoints in {_folder(out)}", err=True)
-    save_network(train_network(films, TrainingPlan(**chosen), _folder(out), network, average=average), out)
+    checkpoints = out.with_name(f"{out.stem}-training")
+    click.echo(f"{len(films)} films; checkpoints in {checkpoints}", err=True)
+    save_network(train_network(films, TrainingPlan(**chosen), checkpoints, network, average=average), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
 
@@ -106,19 +109,16 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), held_out_fraction=aside)
     click.echo(
-        f"trained on {tuned.trained_on} films; on {len(tuned.held_out)} held-out films with {tuned.markers} markers:"
+        f"trained on {tuned.trained_on} films; tested on {len(tuned.held_out)} held-out films "
+        f"with {tuned.markers} markers:"
     )
     for name, recall in (("before", tuned.before), ("after", tuned.after)):
         click.echo(
-            f"{name:<7} {recall.covered} of {tuned.markers} markers covered, "
-            f"{recall.beyond:.3%} of a film erased beside them"
+            f"{name:<7} {recall.covered} of {tuned.markers} markers covered; "
+            f"on average {recall.beyond:.3%} of a film erased outside its markers"
         )
     if tuned.after.beyond > tuned.before.beyond + WORSE_FRACTION:
         click.echo(
-            "warning: the tuned network erases more beside the markers; tune with more films, some without markers"
+            "warning: the tuned network erases more outside the markers; tune with more films, some without markers"
         )
     click.echo(f"{out}: use it with `fxkit clean-labels DATA --weights {out}`")
-
-
-def _folder(out: Path) -> Path:
-    return out.with_name(f"{out.stem}-training")

@@ -1,20 +1,25 @@
-"""Options that several commands share: the films, the training settings, the device."""
+"""Options that several commands share, and how they become films, settings and options of the library."""
 
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import cloup
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from fxkit.config import Config
     from fxkit.data.manifest import Record
 
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
+
+OptionsObject = TypeVar("OptionsObject", bound="DataclassInstance")
 
 PATH = click.Path(path_type=Path)
 MAX_PIXELS = 100_000_000
@@ -30,15 +35,15 @@ def source_options(command: Command) -> Command:
     )(command)
 
 
-def model_options(*more: Decorator) -> Decorator:
-    """Return a decorator that adds the options of the model and its preset, followed by `more` options."""
+def model_options(*further: Decorator) -> Decorator:
+    """Return a decorator that adds the options of the model and its preset, then the further options."""
     return cloup.option_group(
         "Model and settings",
         cloup.option("--backbone", help="Name of a timm backbone.  [default: resnet50]"),
         cloup.option(
             "--weights",
             type=click.Path(),
-            help="Initial weights of the backbone: a safetensors file, a state dict of tensors, or a finished run.",
+            help="Initial weights of the backbone: a safetensors file, a PyTorch state dict, or a finished run.",
         ),
         cloup.option("--no-pretrained", is_flag=True, help="Start from random weights instead of ImageNet weights."),
         cloup.option(
@@ -48,15 +53,18 @@ def model_options(*more: Decorator) -> Decorator:
         ),
         cloup.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
         cloup.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases.  [default: 5,15]"),
-        *more,
+        *further,
     )
 
 
-TTA_HELP = "Average over views of each film. Only views that the training showed are allowed."
+TTA_HELP = (
+    "Test-time augmentation: average over mirrored views (flips), rotated views (turns) or both. Only views that "
+    "the training used are allowed."
+)
 
 SET_HELP = "Change any setting, such as optim.head_lr=3e-4. Repeatable."
 
-DEVICE_HELP = "auto, cpu, cuda or mps."
+DEVICE_HELP = "Device that runs the network: auto, cpu, cuda or mps."
 
 
 def device_option(help_text: str = DEVICE_HELP) -> Decorator:
@@ -81,12 +89,36 @@ def cluster_options(command: Command) -> Command:
     )(command)
 
 
+def take_options(options_class: type[OptionsObject], options: dict[str, Any], **further: object) -> OptionsObject:
+    """Build an options object of the library from the command-line options that are named like its fields.
+
+    Args:
+        options: the options of the command. Those that the object holds are removed.
+        further: fields that no option is named like.
+    """
+    names = [name for name in options_class.__dataclass_fields__ if name in options]
+    return options_class(**{name: options.pop(name) for name in names}, **further)
+
+
+def print_step(step: str) -> None:
+    """Print the next step of a long command on one line of stderr."""
+    from preprocess.errors import one_line
+
+    click.echo(one_line(step), err=True)
+
+
+def refuse_resume_and_overwrite(options: dict[str, Any]) -> None:
+    """Refuse --resume together with --overwrite."""
+    if options["resume"] and options["overwrite"]:
+        raise click.UsageError("--resume and --overwrite cannot be combined")
+
+
 def load_source(
     data: Path | None, manifest: Path | None, root: Path | None, seed: int = 0, *, split: str = "grouped"
 ) -> "tuple[Path, list[Record]]":
     """Return the image root and the records: read from a manifest, or indexed from a folder or CSV file."""
     if data is not None and manifest is None:
-        return _indexed(data, root, seed, split)
+        return _index_source(data, root, seed, split)
     if manifest is None or data is not None:
         raise click.UsageError("give either --data DIR, or --manifest FILE with --root DIR")
     if root is None:
@@ -100,7 +132,7 @@ def load_source(
 
 
 def refuse_inside(out: Path, data: Path | None) -> None:
-    """Refuse an output folder inside the data folder: the next run would take its files for films.
+    """Refuse an output folder inside the data folder, because the next run would take its files for films.
 
     Args:
         data: folder that is indexed; None when a manifest lists the films.
@@ -113,20 +145,20 @@ def refuse_inside(out: Path, data: Path | None) -> None:
         raise OutputError(f"{out}: lies inside the data folder {data}; choose a folder outside it")
 
 
-def _indexed(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
+def _index_source(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
     from fxkit.index.build import IndexOptions, index_data
     from preprocess.errors import one_line
 
-    found = index_data(data, IndexOptions(root=root, seed=seed, split=split))
-    for note in found.notes:
+    index = index_data(data, IndexOptions(root=root, seed=seed, split=split))
+    for note in index.notes:
         click.echo(f"note: {one_line(note)}", err=True)
-    unreadable = sum(r.status != "ok" for r in found.records)
+    unreadable = sum(record.status != "ok" for record in index.records)
     if unreadable:
         click.echo(f"note: {unreadable} unreadable files are left out; run `fxkit index` to list them", err=True)
-    return found.root, list(found.records)
+    return index.root, list(index.records)
 
 
-# command-line option -> dotted key of the setting that it changes
+# Command-line option -> dotted key of the setting that it changes.
 SETTINGS = {
     "backbone": "model.backbone",
     "weights": "model.weights",
@@ -155,32 +187,41 @@ SETTINGS = {
 }
 
 
-AS_YAML = ("devices",)  # a number or a word, so the text is parsed as YAML
+PARSED_AS_YAML = ("devices",)  # their text may be a number or a word
 
 
 def build_config(
     preset: str | None, settings: tuple[str, ...], epochs: str | None, no_pretrained: bool, **options: Any
-) -> Any:
-    """Build the training settings: the preset, then the options, then --set.
+) -> "Config":
+    """Build the training settings from the preset, the options and --set. Later ones replace earlier ones.
 
     ``--weights RUN`` also takes over the backbone, normalisation and image size of that run.
     """
     from fxkit.config import load_config
 
     given = {key: value for key, value in options.items() if value not in (None, ())}
-    texts = _settings_of_weights(given.get("weights"))
-    texts += [f"{SETTINGS[key]}={value if key in AS_YAML else json.dumps(value)}" for key, value in given.items()]
+    assignments = _settings_of_weights(given.get("weights"))
+    assignments += [
+        f"{SETTINGS[key]}={value if key in PARSED_AS_YAML else json.dumps(value)}" for key, value in given.items()
+    ]
     if epochs is not None and not re.fullmatch(r"\d+,\d+", epochs.replace(" ", "")):
         raise click.UsageError(f"--epochs {epochs}: expected HEAD,FINETUNE, such as 5,15")
     if epochs is not None:
-        texts.append(f"optim.epochs=[{epochs}]")
+        assignments.append(f"optim.epochs=[{epochs}]")
     if no_pretrained:
-        texts.append("model.pretrained=false")
-    return load_config(preset, [*texts, *settings])
+        assignments.append("model.pretrained=false")
+    return load_config(preset, [*assignments, *settings])
+
+
+def take_config(options: dict[str, Any]) -> "Config":
+    """Build the training settings from the options that describe them, and remove these options."""
+    names = [name for name in ("preset", "settings", "epochs", "no_pretrained", *SETTINGS) if name in options]
+    return build_config(**{name: options.pop(name) for name in names})
 
 
 def _settings_of_weights(weights: str | None) -> list[str]:
-    if weights is None or not Path(weights).is_dir():  # not a run folder
+    """Return the settings that a run folder prescribes, as KEY=VALUE; none for a file of weights."""
+    if weights is None or not Path(weights).is_dir():
         return []
     from fxkit.models.model_json import read_run_settings
 

@@ -1,32 +1,35 @@
 """fxkit predict"""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import cloup
 
 from fxkit.cli.options import PATH, TTA_HELP, device_option
 
+if TYPE_CHECKING:
+    from fxkit.models.predict_images import ImagePrediction
+
 
 @cloup.command(short_help="Predict single images or folders.")
 @cloup.argument("model", type=PATH)
 @cloup.argument("images", nargs=-1, required=True, type=PATH)
 @cloup.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
-@cloup.option(
-    "--raw", is_flag=True, help="Do not clean the images first, although the model was trained on cleaned films."
-)
+@cloup.option("--raw", is_flag=True, help="Do not clean the images, even if the model was trained on cleaned films.")
 @cloup.option(
     "--engine",
     type=click.Choice(["auto", "torch", "onnx", "openvino"]),
     default="auto",
     show_default=True,
-    help="What runs the network. auto: torch on a GPU, else the exported file of the run, else torch.",
+    help="Software that runs the network. auto: torch on a GPU, else the exported file of the run, else torch.",
 )
 @cloup.option("--tta", type=click.Choice(["flips", "turns", "both"]), help=TTA_HELP)
 @device_option()
-@cloup.option("--max-pixels", type=int, help="Refuse larger images.  [default: 100000000]")
+@cloup.option("--max-pixels", type=int, help="Refuse images with more pixels.  [default: 100000000]")
 def predict(
     model: Path,
     images: tuple[Path, ...],
@@ -45,43 +48,71 @@ def predict(
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
     from fxkit.models.engines import open_network
-    from fxkit.models.predict_images import ImagePrediction, predict_images
+    from fxkit.models.predict_images import predict_images
     from fxkit.models.test_time import AveragedNetwork, View, describe_views, select_views_of_run
-    from preprocess.errors import ImageError, KnownError, one_line
-    from preprocess.image_files import EXTENSIONS, MAX_PIXELS
+    from preprocess.errors import one_line
+    from preprocess.image_files import MAX_PIXELS
+
+    paths, unlisted = list_images(images)
+    views = select_views_of_run(model, tta) if tta else (View(),)
+    opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
+    for note in filter(None, (opened.note, describe_views(views) if tta else "")):
+        click.echo(f"note: {one_line(note)}", err=True)
+    network = AveragedNetwork(opened.network, views) if tta else opened.network
+    predictions = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
+    if as_json:
+        print_json(predictions, network.card.classes)
+    else:
+        print_table(predictions, network.card.classes)
+    errors = [prediction.error for prediction in predictions if prediction.error]
+    for error in errors:
+        click.echo(f"error: {one_line(error)}", err=True)
+    if errors:
+        raise SystemExit(1)
+
+
+def list_images(images: Sequence[Path]) -> "tuple[list[Path], list[ImagePrediction]]":
+    """List the given files and the image files of the given folders.
+
+    Returns:
+        The paths, and a failed prediction for each file name that cannot be listed.
+    Raises:
+        KnownError: there is no image.
+    """
+    from fxkit.models.predict_images import ImagePrediction
+    from preprocess.errors import ImageError, KnownError
+    from preprocess.image_files import EXTENSIONS
     from preprocess.listing import image_paths
 
     unlisted: list[ImagePrediction] = []
 
-    def note(path: str, error: ImageError) -> None:
+    def add_failed(path: str, error: ImageError) -> None:
         unlisted.append(ImagePrediction(path, error=str(error)))
 
-    paths = [
-        path
-        for given in images
-        for path in ([given / name for name in image_paths(given, on_error=note)] if given.is_dir() else [given])
-    ]
+    paths: list[Path] = []
+    for image in images:
+        paths += [image / name for name in image_paths(image, on_error=add_failed)] if image.is_dir() else [image]
     if not paths and not unlisted:
         folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
         raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    views = select_views_of_run(model, tta) if tta else (View(),)
-    opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
-    notes = [opened.note, describe_views(views) if tta else ""]
-    for note_text in filter(None, notes):
-        click.echo(f"note: {one_line(note_text)}", err=True)
-    network = AveragedNetwork(opened.network, views) if tta else opened.network
-    results = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
-    if as_json:
-        classes = network.card.classes
-        rows = [asdict(r) | {"probabilities": dict(zip(classes, r.probabilities, strict=False))} for r in results]
-        click.echo(json.dumps(rows, indent=1))
-    else:
-        click.echo("\t".join(("decision", *(f"p({name})" for name in network.card.classes), "image")))
-        for result in filter(lambda r: not r.error, results):
-            shown = (f"{p:.4f}" for p in result.probabilities)
-            click.echo("\t".join((result.decision, *shown, one_line(result.path))))
-    failed = [r for r in results if r.error]
-    for result in failed:
-        click.echo(f"error: {one_line(result.error)}", err=True)
-    if failed:
-        raise SystemExit(1)
+    return paths, unlisted
+
+
+def print_json(predictions: "Sequence[ImagePrediction]", classes: Sequence[str]) -> None:
+    """Print all predictions as a JSON list, failed ones with their error."""
+    rows = [
+        asdict(prediction) | {"probabilities": dict(zip(classes, prediction.probabilities, strict=False))}
+        for prediction in predictions
+    ]
+    click.echo(json.dumps(rows, indent=1))
+
+
+def print_table(predictions: "Sequence[ImagePrediction]", classes: Sequence[str]) -> None:
+    """Print the predictions that did not fail as a table with tabs between its columns."""
+    from preprocess.errors import one_line
+
+    click.echo("\t".join(("decision", *(f"p({name})" for name in classes), "image")))
+    for prediction in predictions:
+        if not prediction.error:
+            probabilities = (f"{p:.4f}" for p in prediction.probabilities)
+            click.echo("\t".join((prediction.decision, *probabilities, one_line(prediction.path))))

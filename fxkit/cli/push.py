@@ -28,5 +28,4 @@ def push(run: Path, destination: str, public: bool, hashes: bool, overwrite: boo
     """
     from fxkit.models.sharing.push import push as push_model
 
-    place = push_model(run, destination, public=public, hashes=hashes, overwrite=overwrite)
-    click.echo(f"model: {place}")
+    click.echo(f"model: {push_model(run, destination, public=public, hashes=hashes, overwrite=overwrite)}")

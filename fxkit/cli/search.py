@@ -8,12 +8,15 @@ import cloup
 
 from fxkit.cli.options import (
     PATH,
-    build_config,
     device_option,
     load_source,
     model_options,
+    print_step,
     refuse_inside,
+    refuse_resume_and_overwrite,
     source_options,
+    take_config,
+    take_options,
 )
 
 if TYPE_CHECKING:
@@ -56,13 +59,7 @@ def search(
     manifest: Path | None,
     root: Path | None,
     space: str,
-    trials: int,
-    folds: int,
-    objective: str,
     out: Path,
-    resume: bool,
-    overwrite: bool,
-    device: str,
     **options: Any,
 ) -> None:
     """Search for training settings on grouped folds of train and val. Test films are never read.
@@ -73,31 +70,34 @@ def search(
 
     Example: fxkit search --manifest manifest.csv --root xrays --trials 20
     """
-    if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite cannot be combined")
-    from preprocess.errors import one_line
-
-    run_search, read_space, options_class = _load()
-    config = build_config(**options)
+    refuse_resume_and_overwrite(options)
+    run_search, read_space, options_class = import_search()
+    config = take_config(options)
     refuse_inside(out, data)
-    found = read_space(space, config)
+    search_space = read_space(space, config)
     image_root, records = load_source(data, manifest, root, config.seed)
     result = run_search(
         config,
         image_root,
         records,
         out,
-        found,
-        options_class(trials, folds, objective, resume=resume, overwrite=overwrite, device=device),
-        on_step=lambda step: click.echo(one_line(step), err=True),
+        search_space,
+        take_options(options_class, options),
+        on_step=print_step,
     )
-    _print(result, config)
-    if not any(r.split == "test" and r.status == "ok" for r in records):
+    print_result(result, config)
+    if not any(record.split == "test" and record.status == "ok" for record in records):
         click.echo("note: this manifest has no test films; evaluate on other data, or index again with a test split")
 
 
-def _load() -> Any:
-    """Import the search, which needs Optuna."""
+def import_search() -> Any:
+    """Import the search, which needs Optuna.
+
+    Returns:
+        The functions `search` and `read_space`, and the class `SearchOptions`.
+    Raises:
+        ConfigError: Optuna is not installed.
+    """
     from fxkit.errors import ConfigError
 
     try:
@@ -113,7 +113,8 @@ def _load() -> Any:
     return run_search, read_space, SearchOptions
 
 
-def _print(result: "SearchResult", config: "Config") -> None:
+def print_result(result: "SearchResult", config: "Config") -> None:
+    """Print the best trials, and how to train with the best settings."""
     from fxkit.training.search.search import describe
     from fxkit.training.search.space import lookup
 
@@ -121,9 +122,9 @@ def _print(result: "SearchResult", config: "Config") -> None:
     click.echo(f"{len(states)} trials: {states.count('pruned')} stopped early, {states.count('failed')} failed")
     click.echo(f"{result.objective} by film on held-out folds, mean over folds:")
     for trial in result.ranked[:MAX_PRINTED_TRIALS]:
-        stood = all(value == lookup(config, key) for key, value in trial.settings.items())
-        standing = "  (the current settings)" if stood else ""
-        click.echo(f"  trial {trial.number + 1:>3}  {trial.score:.4f}  {describe(trial.settings)}{standing}")
+        is_current = all(value == lookup(config, key) for key, value in trial.settings.items())
+        remark = "  (the current settings)" if is_current else ""
+        click.echo(f"  trial {trial.number + 1:>3}  {trial.score:.4f}  {describe(trial.settings)}{remark}")
     click.echo(f"table: {result.folder / 'trials.csv'}\nfigure: {result.folder / 'search.png'}")
     click.echo(
         f"The best score is optimistic: it is the maximum of {states.count('complete')} trials, measured on the films "

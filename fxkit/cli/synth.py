@@ -80,8 +80,7 @@ def synth_command(
     The ground truth is written beside them: truth.csv (class, patient, film) and markers.json (COCO). The same seed
     gives the same files, byte for byte.
 
-    \b
-    fxkit synth demo/raw --films 120 --copies 2 --marker-correlation 0.8
+    Example: fxkit synth demo/raw --films 120 --copies 2 --marker-correlation 0.8
     """
     from fxkit.synth.dataset import SynthOptions, synth
 
@@ -94,6 +93,8 @@ def synth_command(
         **settings,  # type: ignore[arg-type]
     )
     with click.progressbar(length=films, label="films", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        made = synth(out, options, overwrite=overwrite, jobs=jobs, progress=bar.update)
-    click.echo(f"{made.root}: {made.films} films of {made.patients} patients, {made.files} files with copies")
-    click.echo(f"truth: {made.root / 'truth.csv'} and {made.root / 'markers.json'} ({made.markers} markers)")
+        result = synth(out, options, overwrite=overwrite, jobs=jobs, progress=bar.update)
+    click.echo(
+        f"{result.root}: {result.films} films of {result.patients} patients, {result.files} files including copies"
+    )
+    click.echo(f"truth: {result.root / 'truth.csv'} and {result.root / 'markers.json'} ({result.markers} markers)")

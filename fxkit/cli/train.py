@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, build_config, load_source, model_options, refuse_inside, source_options
+from fxkit.cli.options import (
+    PATH,
+    load_source,
+    model_options,
+    print_step,
+    refuse_inside,
+    refuse_resume_and_overwrite,
+    source_options,
+    take_config,
+    take_options,
+)
 
 if TYPE_CHECKING:
-    from fxkit.training.dry_run import DryRun
+    from fxkit.config import Config
+    from fxkit.data.manifest import Record
+    from fxkit.training.dry_run import DryRun, PhasePlan
+    from fxkit.training.train import TrainOptions
 
 
 FINETUNE_HELP = "First backbone stage to fine-tune.  [default: chosen for the architecture]"
@@ -23,19 +36,6 @@ FOLDS_HELP = (
     "Cross-validation by group: train K models on train and val, each with one fold held out. "
     "The run's model averages their probabilities."
 )
-
-
-def export_trained(run: Path, form: str | None) -> None:
-    """Export a finished run for `fxkit predict`. A failed export is only a warning: torch predicts then."""
-    if form is None:
-        return
-    from fxkit.models.export import export_model
-    from preprocess.errors import KnownError, one_line
-
-    try:
-        export_model(run, form)
-    except KnownError as error:
-        click.echo(f"warning: no {form} export, so `fxkit predict` will use torch: {one_line(str(error))}", err=True)
 
 
 @cloup.command(short_help="Train a classifier in two phases.")
@@ -64,11 +64,11 @@ def export_trained(run: Path, form: str | None) -> None:
 )
 @cloup.option_group(
     "Hardware (passed to Lightning)",
-    cloup.option("--accelerator", help="Such as auto, cpu, gpu."),
+    cloup.option("--accelerator", help="Kind of device, such as auto, cpu or gpu."),
     cloup.option("--devices", help="Number of devices, or auto."),
     cloup.option("--num-nodes", type=int, help="Number of machines."),
-    cloup.option("--strategy", help="Such as auto, ddp."),
-    cloup.option("--precision", help="Such as 32-true, 16-mixed, bf16-mixed."),
+    cloup.option("--strategy", help="How several devices train together, such as auto or ddp."),
+    cloup.option("--precision", help="Numeric precision, such as 32-true, 16-mixed or bf16-mixed."),
     cloup.option("--workers", type=int, metavar="N", help="Processes that load films."),
     cloup.option("--deterministic", is_flag=True, default=None, help="Use bit-reproducible operations only. Slower."),
 )
@@ -95,13 +95,8 @@ def train(
     root: Path | None,
     runs: Path,
     name: str | None,
-    resume: bool,
-    overwrite: bool,
     folds: int | None,
-    allow_leaks: bool,
-    lr_find: bool,
     dry_run: bool,
-    quiet: bool,
     **options: Any,
 ) -> None:
     """Train a classifier: first the head, then the later stages of the backbone.
@@ -113,42 +108,81 @@ def train(
 
     Example: fxkit train --data xrays --backbone resnet50
     """
-    if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite cannot be combined")
-    if folds is not None and (lr_find or dry_run):
+    check_combination(options, folds=folds, dry_run=dry_run)
+    config = take_config(options)
+    refuse_inside(runs, data)
+    image_root, records = load_source(data, manifest, root, config.seed)
+    from fxkit.training.train import TrainOptions
+    from fxkit.training.train import dry_run as measure
+
+    if dry_run:
+        plan = measure(config, image_root, records, runs / "dry_run.png", allow_leaks=options["allow_leaks"])
+        click.echo("\n".join(plan_lines(plan)))
+        return
+    training = take_options(TrainOptions, options, progress=not options["quiet"], find_lr=options["lr_find"])
+    folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
+    if training.resume and not (folder / "config.yaml").is_file():
+        click.echo(f"note: no run {folder} to resume; training starts from the beginning", err=True)
+    if folds is None:
+        train_once(config, image_root, records, folder, training)
+    else:
+        train_with_folds(config, image_root, records, folder, folds, training)
+
+
+def check_combination(options: dict[str, Any], *, folds: int | None, dry_run: bool) -> None:
+    """Refuse options that cannot be combined."""
+    refuse_resume_and_overwrite(options)
+    if folds is not None and (options["lr_find"] or dry_run):
         raise click.UsageError(
             "--folds cannot be combined with --lr-find or --dry-run; use these without --folds first"
         )
-    if lr_find and dry_run:
+    if options["lr_find"] and dry_run:
         raise click.UsageError("--lr-find and --dry-run cannot be combined: a dry run trains nothing")
-    config = build_config(**options)
-    refuse_inside(runs, data)
-    image_root, records = load_source(data, manifest, root, config.seed)
+
+
+def plan_lines(plan: "DryRun") -> list[str]:
+    """Describe what would be trained, and how long that takes at most."""
+    lines = [f"classes: {', '.join(plan.classes)}"]
+    lines += [f"{s.split}: {s.files} files, {s.films} films, {s.groups} groups" for s in plan.splits]
+    lines.append(f"shape of a batch: {' x '.join(map(str, plan.shape_in))} -> {' x '.join(map(str, plan.shape_out))}")
+    lines += [phase_line(phase) for phase in plan.phases]
+    seconds = sum(phase.seconds for phase in plan.phases)
+    estimate = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    lines.append(f"estimated time: at most about {estimate}, from a few measured steps on this machine")
+    return [*lines, f"picture of an augmented batch: {plan.picture}"]
+
+
+def phase_line(phase: "PhasePlan") -> str:
+    """Describe one phase of a training plan."""
+    if phase.fitted:
+        title = f"phase {phase.phase}, fitted as a linear probe"
+        passes = f"{phase.epochs} {'pass' if phase.epochs == 1 else 'passes'}"
+        validations = "then one validation"
+    else:
+        title = f"phase {phase.phase}" + (f", from {phase.stage}" if phase.stage else "")
+        passes = f"at most {phase.epochs} epochs"
+        validations = "each with a validation"
+    return (
+        f"{title}: {phase.trained:,} parameters trained, {phase.frozen:,} frozen; {passes} of {phase.steps} steps "
+        f"({phase.step_s:.2g} s per step), {validations} ({phase.validation_s:.2g} s)"
+    )
+
+
+def train_once(
+    config: "Config", image_root: Path, records: "list[Record]", folder: Path, training: "TrainOptions"
+) -> None:
+    """Train one model, export it, and print its validation score."""
     from fxkit.data.leaks import leak_stamp
     from fxkit.models.run_folder import open_run
-    from fxkit.training.train import TrainOptions
-    from fxkit.training.train import dry_run as run_dry
     from fxkit.training.train import train as run_training
 
-    if dry_run:
-        found = run_dry(config, image_root, records, runs / "dry_run.png", allow_leaks=allow_leaks)
-        click.echo("\n".join(plan_lines(found)))
-        return
-    folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
-    if resume and not (folder / "config.yaml").is_file():
-        click.echo(f"note: no run {folder} to resume; training starts from the beginning", err=True)
-    training = TrainOptions(resume, overwrite, allow_leaks, progress=not quiet, find_lr=lr_find)
-    if folds is not None:
-        train_and_print(config, image_root, records, folder, folds, training)
-        export_trained(folder, config.trainer.export)
-        return
     result = run_training(config, image_root, records, folder, training)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # only the first of several processes prints
     stamp = leak_stamp(records)
     if stamp:
         click.echo(stamp)
-    if lr_find:
+    if training.find_lr:
         rate = open_run(folder).config.optim.head_lr
         click.echo(f"learning rate of the head: {rate:.3g} (curve: {folder / 'figures' / 'lr_find.png'})")
     export_trained(folder, config.trainer.export)
@@ -158,42 +192,37 @@ def train(
     click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")
 
 
-def plan_lines(found: "DryRun") -> list[str]:
-    """Say what a training would do."""
-    lines = [f"classes: {', '.join(found.classes)}"]
-    lines += [f"{s.split}: {s.files} files, {s.films} films, {s.groups} groups" for s in found.splits]
-    lines.append(f"batch: {' x '.join(map(str, found.shape_in))} -> {' x '.join(map(str, found.shape_out))}")
-    for p in found.phases:
-        stage = f", from {p.stage}" if p.stage else ", fitted at once" if p.fitted else ""
-        passes = f"{p.epochs} {'pass' if p.epochs == 1 else 'passes'}" if p.fitted else f"{p.epochs} epochs at most"
-        lines.append(
-            f"phase {p.phase}{stage}: {p.trained:,} parameters trained, {p.frozen:,} frozen; {passes} of "
-            f"{p.steps} steps of {p.step_s:.2g} s and {p.validation_s:.2g} s of validation"
-        )
-    seconds = sum(p.seconds for p in found.phases)
-    estimate = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    return [
-        *lines,
-        f"time: about {estimate} at most, by a few steps on this machine",
-        f"batch as seen: {found.picture}",
-    ]
-
-
-def train_and_print(*arguments: Any) -> None:
-    """Train a model a fold, and print the figure of each fold, pooled and averaged, by film."""
+def train_with_folds(
+    config: "Config", image_root: Path, records: "list[Record]", folder: Path, folds: int, training: "TrainOptions"
+) -> None:
+    """Train one model per fold, print the scores of the held-out folds, and export the average of the models."""
     from fxkit.training.folds import train_folds
-    from preprocess.errors import one_line
 
-    result = train_folds(*arguments, on_step=lambda step: click.echo(one_line(step), err=True))
-    found = result.out_of_fold
-    for stamp in dict.fromkeys(filter(None, (result.stamp, found.stamp))):
+    result = train_folds(config, image_root, records, folder, folds, training, on_step=print_step)
+    out_of_fold = result.out_of_fold
+    scores = out_of_fold.folds
+    for stamp in dict.fromkeys(filter(None, (result.stamp, out_of_fold.stamp))):
         click.echo(stamp)
-    for fold in found.folds.each:
+    for fold in scores.each:
         click.echo(f"fold {fold.fold}: {fold.score:.3f}, {fold.n_films} films of {fold.score.n_groups} groups")
-    click.echo(f"out of fold: {found.folds.metric} by film, 95 % intervals over groups")
-    click.echo(f"  mean of folds  {found.folds.mean:.3f}, standard deviation of the folds {found.folds.spread:.3f}")
-    click.echo(f"  pooled         {found.headline:.3f}, fair only where the models' probabilities are calibrated")
+    click.echo(f"out of fold: {scores.metric} by film, 95 % intervals over groups")
+    click.echo(f"  mean of folds  {scores.mean:.3f}, standard deviation of the folds {scores.spread:.3f}")
+    click.echo(f"  pooled         {out_of_fold.headline:.3f}, fair only if all models are calibrated")
     click.echo(f"figures: {result.folder / 'metrics_out_of_fold.json'}")
-    other = "" if result.n_test else " --data OTHER, as there are no test films"
-    click.echo(f"run: {result.folder} (the mean of {len(found.folds.each)} models)")
+    click.echo(f"run: {result.folder} (averages {len(scores.each)} models)")
+    other = "" if result.n_test else " --data OTHER (the manifest has no test films)"
     click.echo(f"next: fxkit evaluate {result.folder}{other}")
+    export_trained(folder, config.trainer.export)
+
+
+def export_trained(run: Path, form: str | None) -> None:
+    """Export a finished run for `fxkit predict`. If that fails, print a warning, because torch can predict as well."""
+    if form is None:
+        return
+    from fxkit.models.export import export_model
+    from preprocess.errors import KnownError, one_line
+
+    try:
+        export_model(run, form)
+    except KnownError as error:
+        click.echo(f"warning: no {form} export, so `fxkit predict` will use torch: {one_line(str(error))}", err=True)

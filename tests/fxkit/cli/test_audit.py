@@ -1,3 +1,5 @@
+"""`fxkit audit`: the printed answers, the files, and evidence from other folders."""
+
 import json
 import shutil
 
@@ -7,7 +9,7 @@ from fxkit.cli.audit import audit
 from fxkit.cli.evaluate import evaluate
 
 
-def test_a_trained_run_is_audited(trained, tmp_path):
+def test_a_run_is_audited_before_and_after_its_evaluation(trained, tmp_path):
     run = tmp_path / "my run"
     shutil.copytree(trained.folder, run)
     before = CliRunner().invoke(audit, [str(run)])
@@ -28,7 +30,7 @@ def test_a_trained_run_is_audited(trained, tmp_path):
     assert "library_name" not in card
 
 
-def test_what_it_reads_may_lie_elsewhere(trained, tmp_path):
+def test_data_card_and_ablation_may_lie_elsewhere(trained, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained.folder, run)
     card = tmp_path / "data.json"

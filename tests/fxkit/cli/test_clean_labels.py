@@ -1,3 +1,5 @@
+"""`fxkit clean-labels`: its options, what it prints, and its errors."""
+
 import json
 import shutil
 from pathlib import Path
@@ -22,7 +24,7 @@ def run(*args: object) -> Result:
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
-    """Two films; markers.json beside them marks one."""
+    """Two films. The file markers.json beside them lists a marker on the first."""
     for name in ("a.png", "b.png"):
         write_image(tmp_path / "films" / name, np.full((80, 100), 60, np.uint8))
     marked = MarkedImage(100, 80, (Marker(box_quad(60, 10, 90, 25), "R"),))
@@ -30,22 +32,22 @@ def films(tmp_path: Path) -> Path:
     return tmp_path / "films"
 
 
-def test_help_opens_with_what_it_does() -> None:
+def test_the_help_starts_with_the_purpose() -> None:
     text = run("--help").output
     assert text.split("\n\n")[1].strip().startswith("Find text markers on the films in DATA")
 
 
-def test_it_says_what_it_did(films: Path) -> None:
+def test_counts_and_the_review_page_are_printed(films: Path) -> None:
     result = run(films, "--markers", films.with_name("markers.json"))
     assert result.exit_code == 0, result.output
     assert "2 files: 1 with 1 markers, 1 copied, 0 failed, 0 from an earlier run" in result.stdout
     assert "films-clean/review.html" in result.stdout.replace("\n", "")
     again = run(films, "--markers", films.with_name("markers.json"))
     assert "2 from an earlier run" in again.stdout
-    assert result.stderr == again.stderr == ""  # no progress where no one watches
+    assert result.stderr == again.stderr == ""  # no progress bar without a terminal
 
 
-def test_bad_files_are_listed_on_a_line_each_and_the_exit_says_so(films: Path) -> None:
+def test_unreadable_files_are_listed_and_make_the_exit_code_1(films: Path) -> None:
     (films / "bad\nname.png").write_bytes(b"")
     result = run(films, "--markers", films.with_name("markers.json"))
     assert result.exit_code == 1
@@ -53,7 +55,7 @@ def test_bad_files_are_listed_on_a_line_each_and_the_exit_says_so(films: Path) -
     assert "1 failed" in result.stdout
 
 
-def test_a_film_that_the_marker_file_does_not_list_makes_the_exit_1(films: Path) -> None:
+def test_a_film_that_is_not_in_the_marker_file_makes_the_exit_code_1(films: Path) -> None:
     write_image(films / "c.png", np.full((80, 100), 60, np.uint8))
     result = run(films, "--markers", films.with_name("markers.json"))
     assert result.exit_code == 1
@@ -67,7 +69,7 @@ def test_a_dry_run_writes_nothing(films: Path) -> None:
     assert not films.with_name("films-clean").exists()
 
 
-def test_the_command_line_wins_over_the_file(films: Path, tmp_path: Path) -> None:
+def test_options_replace_settings_of_the_file(films: Path, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("min_confidence: 0.9\nturns: 2\n")
     out = tmp_path / "out"
     markers = films.with_name("markers.json")
@@ -77,7 +79,7 @@ def test_the_command_line_wins_over_the_file(films: Path, tmp_path: Path) -> Non
     assert (settings["min_confidence"], settings["turns"]) == (0.2, 2)
 
 
-def test_a_preset_can_be_named(films: Path, tmp_path: Path) -> None:
+def test_the_settings_can_be_a_preset(films: Path, tmp_path: Path) -> None:
     markers = films.with_name("markers.json")
     assert run(films, "--markers", markers, "--config", "fast", "--out", tmp_path / "out").exit_code == 0
     assert json.loads((tmp_path / "out" / "clean.json").read_text())["settings"]["read_text"] is False
@@ -96,7 +98,7 @@ def test_markers_stay_by_their_text(films: Path, option: tuple[str, str]) -> Non
         assert (films.with_name("films-clean") / name).read_bytes() == (films / name).read_bytes()
 
 
-def test_modes_are_chosen_and_noted(films: Path) -> None:
+def test_the_mode_is_applied_and_stored(films: Path) -> None:
     result = run(films, "--markers", films.with_name("markers.json"), "--mode", "box", "--no-plates")
     assert result.exit_code == 0, result.output
     out = films.with_name("films-clean")
@@ -105,7 +107,7 @@ def test_modes_are_chosen_and_noted(films: Path) -> None:
     assert (settings["mode"], settings["plates"]) == ("box", False)
 
 
-def test_a_film_of_which_too_much_would_go_fails(films: Path) -> None:
+def test_a_film_fails_if_too_much_of_it_would_be_erased(films: Path) -> None:
     result = run(films, "--markers", films.with_name("markers.json"), "--max-fraction", 0.01)
     assert result.exit_code == 1
     assert "failed: a.png: 8.1% of the film would be erased, allowed are 1.0%; look whether" in result.stderr
@@ -124,7 +126,7 @@ def test_a_film_of_which_too_much_would_go_fails(films: Path) -> None:
         (["--markers", "none.json"], "cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_a_known_error(
+def test_wrong_options_are_known_errors(
     films: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], reason: str
 ) -> None:
     monkeypatch.chdir(films.parent)
@@ -134,9 +136,7 @@ def test_what_cannot_be_done_is_a_known_error(
         raise result.exception
 
 
-def test_easyocr_without_its_networks_is_told_in_one_line(
-    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_easyocr_models_are_a_known_error(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_net(*_: object, **__: object) -> None:
         raise OSError("no net")
 
@@ -146,7 +146,7 @@ def test_easyocr_without_its_networks_is_told_in_one_line(
     assert "put craft_mlt_25k.pth and english_g2.pth" in str(result.exception)
 
 
-def test_real_text_goes(tmp_path: Path) -> None:
+def test_real_text_is_found_and_erased(tmp_path: Path) -> None:
     image = np.random.default_rng(0).normal(60, 3, (300, 260)).astype(np.uint8)
     cv2.putText(image, "R29", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 250, 3)
     write_image(tmp_path / "films" / "a.jpg", image)
@@ -157,8 +157,8 @@ def test_real_text_goes(tmp_path: Path) -> None:
     assert row["markers"][0]["text"] == "R29"
 
 
-def test_another_network_does_not_go_on_where_the_first_was(films: Path, tmp_path: Path) -> None:
-    """It is told by its content: a tuned one may stand under the same name."""
+def test_another_network_does_not_continue_a_cleaned_folder(films: Path, tmp_path: Path) -> None:
+    """A network is identified by its content, because a tuned one may have the same file name."""
     weights, out = tmp_path / "site.onnx", films.with_name("films-clean")
     shutil.copyfile(NETWORK, weights)
     options = (films, "--weights", weights, "--no-text")
@@ -166,7 +166,7 @@ def test_another_network_does_not_go_on_where_the_first_was(films: Path, tmp_pat
     written = json.loads((out / "clean.json").read_text())
     assert written["weights_sha256"] == sha256_of(weights)
     assert "2 from an earlier run" in run(*options).stdout
-    weights.write_bytes(NETWORK.read_bytes() + b"\x72\x00")  # an ONNX file with an empty field more
+    weights.write_bytes(NETWORK.read_bytes() + b"\x72\x00")  # append an empty field; the ONNX file stays valid
     result = run(*options)
     assert isinstance(result.exception, KnownError)
     assert "was cleaned with weights_sha256" in str(result.exception)
@@ -175,7 +175,7 @@ def test_another_network_does_not_go_on_where_the_first_was(films: Path, tmp_pat
     assert json.loads((out / "clean.json").read_text())["weights_sha256"] == sha256_of(weights)
 
 
-def test_a_scheduler_needs_its_backend(films: Path) -> None:
+def test_a_scheduler_and_the_dask_backend_need_each_other(films: Path) -> None:
     markers = films.with_name("markers.json")
     for options, text in ((["--scheduler", "tcp://a:1"], "add --backend dask"), (["--backend", "dask"], "--scheduler")):
         result = run(films, "--markers", markers, *options)

@@ -1,3 +1,5 @@
+"""`fxkit doctor`: the printed table and the exit code."""
+
 import pytest
 from click.testing import CliRunner
 
@@ -24,7 +26,7 @@ def test_findings_make_an_aligned_table(run):
     ]
 
 
-def test_a_problem_exits_with_1_and_is_named(run):
+def test_a_problem_is_named_and_makes_the_exit_code_1(run):
     result = run(Finding("torch", "problem", "does not match", "install again"))
     assert result.exit_code == 1
     assert result.stderr == "problems: torch\n"

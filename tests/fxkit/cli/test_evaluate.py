@@ -1,95 +1,119 @@
-"""What `fxkit evaluate` prints; its options are tested with those of the other commands after training."""
+"""`fxkit evaluate`: what it prints, other data, and leaks."""
 
-import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from fxkit.cli.evaluate import evaluate
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Run, read_json, write_json
-
-
-@pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+from fxkit.synth.dataset import Synthetic
 
 
 def set_records(folder: Path, records: list[Record]) -> None:
+    """Replace the manifest of a run, and its hash."""
     write_manifest(folder / "manifest.csv", records)
-    described = read_json(folder / "manifest.json")
-    write_json(folder / "manifest.json", described | {"sha256": manifest_hash(records)})
+    description = read_json(folder / "manifest.json")
+    write_json(folder / "manifest.json", description | {"sha256": manifest_hash(records)})
 
 
-def test_each_class_is_printed_with_precision_recall_f1_and_support(folder: Path) -> None:
-    result = CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False)
+def test_intervals_are_printed_and_the_report_is_written(run_folder: Path, invoke: Callable[..., Result]) -> None:
+    out = invoke(evaluate, run_folder).stdout
+    assert "by film:" in out
+    assert "auroc" in out
+    assert out.splitlines()[-1] == f"report: {run_folder / 'report.html'}"
+    assert (run_folder / "report.html").is_file()
+
+
+def test_other_data_are_evaluated(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
+    arguments = [evaluate, run_folder, "--data", made.root, "--name", "other"]
+    with pytest.raises(
+        DataError, match=r"other: 60 files \(20 films\) are, apart from cleaning, training or validation"
+    ):
+        invoke(*arguments)
+    out = invoke(*arguments, "--allow-leaks").stdout
+    assert out.startswith("leaking data: 60 files (20 films) are, apart from cleaning, training or validation files")
+    assert (run_folder / "evaluations" / "other" / "metrics.json").is_file()
+
+
+def test_raw_films_need_a_root() -> None:
+    result = CliRunner().invoke(evaluate, ["x", "--raw"])
+    assert result.exit_code == 2
+    assert "--raw needs --root or --data" in result.stderr
+
+
+def test_each_class_is_printed_with_precision_recall_f1_and_support(run_folder: Path) -> None:
+    result = CliRunner().invoke(evaluate, [str(run_folder)], catch_exceptions=False)
     lines = result.stdout.splitlines()
     by_film = lines[lines.index("by film:") :]
     start = next(i for i, line in enumerate(by_film) if line.split()[0] == "class")
     heading, *rows, mean = by_film[start : start + 4]
     assert heading.split() == ["class", "precision", "recall", "f1-score", "support"]
-    found = read_json(folder / "metrics.json")["film"]["report"]
+    report = read_json(run_folder / "metrics.json")["film"]["report"]
     for name, row in zip(("not_fractured", "fractured"), rows, strict=True):
-        called, _, recall, _, support = row.split()
-        assert (called, recall) == (name, f"{found[name]['recall']:.3f}")
-        assert int(support) == found[name]["support"]
+        label, _, recall, _, support = row.split()
+        assert (label, recall) == (name, f"{report[name]['recall']:.3f}")
+        assert int(support) == report[name]["support"]
         assert len(row) == len(heading)
-    macro = found["macro avg"]
-    shown = [f"{macro[column]:.3f}" for column in ("precision", "recall", "f1-score")]
-    assert mean.split() == ["mean", "of", "the", "classes", *shown, f"{macro['support']:.0f}"]
+    macro = report["macro avg"]
+    scores = [f"{macro[column]:.3f}" for column in ("precision", "recall", "f1-score")]
+    assert mean.split() == ["mean", "of", "the", "classes", *scores, f"{macro['support']:.0f}"]
 
 
-def test_other_films_of_training_patients_are_refused_or_told(folder: Path) -> None:
-    records = read_manifest(folder / "manifest.csv")
+def test_other_films_of_training_patients_are_refused_or_stamped(run_folder: Path) -> None:
+    records = read_manifest(run_folder / "manifest.csv")
     group = next(r.group for r in records if r.split == "train")
     tests = sum(r.split == "test" for r in records)
-    set_records(folder, [replace(r, group=group) if r.split == "test" else r for r in records])
-    told = f"of {tests} test files, {tests} (100 %) are other films of a training group"
-    refused = CliRunner().invoke(evaluate, [str(folder)])
+    set_records(run_folder, [replace(r, group=group) if r.split == "test" else r for r in records])
+    leak = f"of {tests} test files, {tests} (100 %) are other films of a training group"
+    refused = CliRunner().invoke(evaluate, [str(run_folder)])
     assert isinstance(refused.exception, DataError)
-    assert str(refused.exception).startswith(f"{folder / 'manifest.csv'}: the split leaks: {told}; this affects 4 of 4")
-    result = CliRunner().invoke(evaluate, [str(folder), "--allow-leaks"], catch_exceptions=False)
-    assert result.stdout.splitlines()[0] == f"leaking split: {told}"
-    found = read_json(folder / "metrics.json")["leaks"]
-    assert found["stamp"] == f"leaking split: {told}"
-    assert (found["test"]["grouped_files"], found["val"]["grouped_files"]) == (tests, 0)
-    assert f"Leaking split: {told}." in (folder / "report.html").read_text()
+    assert str(refused.exception).startswith(
+        f"{run_folder / 'manifest.csv'}: the split leaks: {leak}; this affects 4 of 4"
+    )
+    result = CliRunner().invoke(evaluate, [str(run_folder), "--allow-leaks"], catch_exceptions=False)
+    assert result.stdout.splitlines()[0] == f"leaking split: {leak}"
+    leaks = read_json(run_folder / "metrics.json")["leaks"]
+    assert leaks["stamp"] == f"leaking split: {leak}"
+    assert (leaks["test"]["grouped_files"], leaks["val"]["grouped_files"]) == (tests, 0)
+    assert f"Leaking split: {leak}." in (run_folder / "report.html").read_text()
 
 
-def test_a_leaking_val_part_stamps_the_test_figures_and_is_itself_refused(folder: Path) -> None:
-    records = read_manifest(folder / "manifest.csv")
+def test_a_leaking_validation_split_stamps_the_test_figures_and_is_itself_refused(run_folder: Path) -> None:
+    records = read_manifest(run_folder / "manifest.csv")
     film = next(r.film for r in records if r.split == "train")
     first = next(r.path for r in records if r.split == "val")
-    set_records(folder, [replace(r, film=film) if r.path == first else r for r in records])
+    set_records(run_folder, [replace(r, film=film) if r.path == first else r for r in records])
     vals = sum(r.split == "val" for r in records)
-    result = CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False)
+    result = CliRunner().invoke(evaluate, [str(run_folder)], catch_exceptions=False)
     assert result.stdout.startswith(f"leaking split: of {vals} val files, 1 (")
-    refused = CliRunner().invoke(evaluate, [str(folder), "--split", "val"])
+    refused = CliRunner().invoke(evaluate, [str(run_folder), "--split", "val"])
     assert isinstance(refused.exception, DataError)
     assert f"the split leaks: of {vals} val files, 1 (" in str(refused.exception)
 
 
-def test_an_honest_split_bears_no_stamp(folder: Path) -> None:
-    assert "leak" not in CliRunner().invoke(evaluate, [str(folder)], catch_exceptions=False).output
-    assert "leaks" not in read_json(folder / "metrics.json")
-    assert 'class="stamp"' not in (folder / "report.html").read_text()
+def test_an_honest_split_has_no_stamp(run_folder: Path) -> None:
+    assert "leak" not in CliRunner().invoke(evaluate, [str(run_folder)], catch_exceptions=False).output
+    assert "leaks" not in read_json(run_folder / "metrics.json")
+    assert 'class="stamp"' not in (run_folder / "report.html").read_text()
 
 
-def test_films_that_training_has_seen_are_told(folder: Path, trained: Run) -> None:
-    arguments = [str(folder), "--manifest", str(folder / "manifest.csv"), "--root", str(trained.root)]
+def test_films_that_training_has_seen_are_stamped(run_folder: Path, trained: Run) -> None:
+    arguments = [str(run_folder), "--manifest", str(run_folder / "manifest.csv"), "--root", str(trained.root)]
     result = CliRunner().invoke(evaluate, [*arguments, "--name", "twin", "--allow-leaks"], catch_exceptions=False)
     seen = [r for r in trained.records if r.split in ("train", "val")]
     films = len({r.film for r in seen})
-    told = (
+    leak = (
         f"{len(seen)} files ({films} films) are, apart from cleaning, training or validation files of this run or of "
+        "a run that its backbone weights come from"
     )
-    told += "a run that its backbone weights come from"
-    assert result.stdout.splitlines()[0] == f"leaking data: {told}"
-    assert read_json(folder / "evaluations" / "twin" / "metrics.json")["leaks"]["stamp"] == f"leaking data: {told}"
+    assert result.stdout.splitlines()[0] == f"leaking data: {leak}"
+    assert read_json(run_folder / "evaluations" / "twin" / "metrics.json")["leaks"]["stamp"] == f"leaking data: {leak}"
 
 
 def test_every_option_has_a_help_text() -> None:

@@ -1,4 +1,4 @@
-"""The command line as a whole: exit codes, one line an error, and a log for bugs."""
+"""The command line as a whole: exit codes, one line per error, and a log file for bugs."""
 
 import subprocess
 import sys
@@ -34,35 +34,39 @@ def command(monkeypatch: pytest.MonkeyPatch) -> dict[str, click.Command]:
     return commands
 
 
-def test_success_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+def test_success_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert __version__ in capsys.readouterr().out
 
 
-def test_a_known_error_is_1_and_one_line(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_known_error_exits_with_1_and_prints_one_line(
+    command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]
+) -> None:
     command["fail"] = failing_with(DataError("a name\nwith a break\x1b[2J: bad"))
     assert run("fail") == 1
     assert capsys.readouterr().err == "error: a name\\nwith a break\\x1b[2J: bad\n"
 
 
-def test_an_error_of_the_system_is_1(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_system_exits_with_1(
+    command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]
+) -> None:
     command["fail"] = failing_with(PermissionError(13, "Permission denied", "film.png"))
     assert run("fail") == 1
     assert "Permission denied: 'film.png'" in capsys.readouterr().err
 
 
-def test_a_full_disk_says_what_to_do(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_explained(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
     command["fail"] = failing_with(OSError(28, "No space left on device", "last.ckpt"))
     assert run("fail") == 1
     assert "free some space, then start again or continue with --resume" in capsys.readouterr().err
 
 
-def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--nosuchoption") == 2
     assert "No such option" in capsys.readouterr().err
 
 
-def test_a_bug_is_3_and_leaves_its_traceback(
+def test_a_bug_exits_with_3_and_writes_its_traceback_to_a_log(
     command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command["fail"] = failing_with(ZeroDivisionError("oh"))
@@ -74,7 +78,7 @@ def test_a_bug_is_3_and_leaves_its_traceback(
     log.unlink()
 
 
-def test_an_interruption_is_130(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_exits_with_130(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
     command["fail"] = failing_with(KeyboardInterrupt())
     assert run("fail") == 130
     assert "error: interrupted" in capsys.readouterr().err
@@ -82,6 +86,6 @@ def test_an_interruption_is_130(command: dict[str, click.Command], capsys: pytes
 
 def test_the_console_script_runs() -> None:
     script = Path(sys.executable).with_name("fxkit")
-    shown = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
     for name in cli.fxkit.commands:
-        assert f"\n  {name} " in shown
+        assert f"\n  {name} " in text

@@ -1,3 +1,5 @@
+"""`fxkit markernet`: train and tune the marker network, what they print, and their errors."""
+
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,8 @@ def run(*args: object) -> Result:
     return CliRunner().invoke(fxkit, ["markernet", *map(str, args)])
 
 
-def films(root: Path, count: int) -> None:
-    """Noisy films, each with a bright sign at the same place."""
+def write_films(root: Path, count: int) -> None:
+    """Write noisy films, each with a bright marker at the same position."""
     for number in range(count):
         image = np.random.default_rng(number).normal(60, 4, (100, 90)).astype(np.uint8)
         image[20:40, 30:36] = image[34:40, 30:50] = 240
@@ -28,15 +30,15 @@ def films(root: Path, count: int) -> None:
 
 @pytest.fixture
 def corrected(tmp_path: Path) -> Path:
-    """Eight films, and their COCO file."""
-    films(tmp_path / "films", 8)
+    """The COCO file of eight films."""
+    write_films(tmp_path / "films", 8)
     marked = MarkedImage(90, 100, (Marker(box_quad(30, 20, 50, 40), style="lead"),))
     write_coco(tmp_path / "corrected.json", {f"{number}.png": marked for number in range(8)})
     return tmp_path / "corrected.json"
 
 
 @pytest.mark.slow
-def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> None:
+def test_tune_writes_a_network_and_prints_its_recall(corrected: Path) -> None:
     out = corrected.with_name("site.onnx")
     result = run("tune", corrected, corrected.with_name("films"), "--out", out, "--steps", 1, "--aside", 0.25)
     assert result.exit_code == 0, result.output
@@ -44,8 +46,8 @@ def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> Non
     assert first == "trained on 6 films; on 2 held-out films with 2 markers:"
     assert before.startswith("before  ")
     assert after.startswith("after   ")
-    assert before.endswith("% of a film beyond them")
-    assert " of 2 markers covered, " in before
+    assert before.endswith("% of a film erased outside its markers")
+    assert " of 2 markers covered; on average " in before
     assert last == f"{out}: use it with `fxkit clean-labels DATA --weights {out}`"
     load_network(out.with_suffix(".safetensors"))
     cleaned = CliRunner().invoke(
@@ -56,11 +58,22 @@ def test_tune_writes_a_network_and_says_what_it_is_worth(corrected: Path) -> Non
 
 @pytest.mark.slow
 def test_train_writes_a_network(tmp_path: Path) -> None:
-    films(tmp_path / "films", 3)
-    films(tmp_path / "more", 2)
+    write_films(tmp_path / "films", 3)
+    write_films(tmp_path / "further", 2)
     (tmp_path / "films.csv").write_text("path\n0.png\n1.png\nnone.png\n")
     out = tmp_path / "new" / "net.onnx"
-    options = ("--root", tmp_path / "films", "--also", tmp_path / "more", "--rounds", 1, "--steps", 1, "--threads", 1)
+    options = (
+        "--root",
+        tmp_path / "films",
+        "--also",
+        tmp_path / "further",
+        "--rounds",
+        1,
+        "--steps",
+        1,
+        "--threads",
+        1,
+    )
     result = run("train", tmp_path / "films.csv", "--out", out, *options)
     assert result.exit_code == 0, result.output
     assert f"4 films; checkpoints in {tmp_path / 'new' / 'net-training'}\n" in result.stderr
@@ -70,8 +83,8 @@ def test_train_writes_a_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_train_goes_on_from_a_network(tmp_path: Path) -> None:
-    films(tmp_path / "films", 2)
+def test_train_starts_from_given_weights(tmp_path: Path) -> None:
+    write_films(tmp_path / "films", 2)
     out, start = tmp_path / "net.onnx", NETWORK.with_suffix(".safetensors")
     options = ("--rounds", 1, "--steps", 1, "--threads", 1, "--lr", 1e-9, "--start", start, "--average")
     assert run("train", tmp_path / "films", "--out", out, *options).exit_code == 0
@@ -79,7 +92,7 @@ def test_train_goes_on_from_a_network(tmp_path: Path) -> None:
     assert np.allclose(trained.detach(), shipped.detach(), atol=1e-6)
 
 
-def test_a_start_that_is_no_network_is_named(tmp_path: Path) -> None:
+def test_start_must_be_weights_of_the_marker_network(tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     (tmp_path / "no.safetensors").write_bytes(b"x")
     result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx", "--start", tmp_path / "no.safetensors")
@@ -87,7 +100,7 @@ def test_a_start_that_is_no_network_is_named(tmp_path: Path) -> None:
     assert "does not hold weights of the marker network" in str(result.exception)
 
 
-def test_train_without_a_readable_film_is_a_known_error(tmp_path: Path) -> None:
+def test_train_needs_a_readable_film(tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "a.png").write_bytes(b"x")
     result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx")
@@ -95,7 +108,7 @@ def test_train_without_a_readable_film_is_a_known_error(tmp_path: Path) -> None:
     assert "no film to train on" in str(result.exception)
 
 
-def test_tune_refuses_too_few_films(corrected: Path) -> None:
+def test_tune_needs_enough_films(corrected: Path) -> None:
     marked = MarkedImage(90, 100, (Marker(box_quad(30, 20, 50, 40)),))
     write_coco(corrected, {"0.png": marked})
     result = run("tune", corrected, corrected.with_name("films"), "--out", corrected.with_name("site.onnx"))
@@ -111,7 +124,7 @@ def test_tune_refuses_too_few_films(corrected: Path) -> None:
         ["clean-labels", "films", "--weights", "none.onnx"],
     ],
 )
-def test_what_is_missing_is_told_in_one_line(
+def test_a_missing_file_is_a_known_error_on_one_line(
     corrected: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     monkeypatch.chdir(corrected.parent)
@@ -123,18 +136,18 @@ def test_what_is_missing_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(("before", "after", "warned"), [(0.001, 0.0015, False), (0.001, 0.03, True)])
-def test_tune_warns_of_a_network_that_erases_more_beyond_the_markers(
+def test_tune_warns_if_the_network_erases_more_outside_the_markers(
     corrected: Path, monkeypatch: pytest.MonkeyPatch, before: float, after: float, warned: bool
 ) -> None:
     out = corrected.with_name("site.onnx")
     measured = Tuned(out, 6, ("0.png",), 1, Recall(0, before), Recall(1, after))
     monkeypatch.setattr("preprocess.markernet.tuning.tune", lambda *_, **__: measured)
     result = run("tune", corrected, corrected.with_name("films"), "--out", out)
-    assert ("warning: the tuned network erases more beside the markers" in result.output) is warned
+    assert ("warning: the tuned network erases more outside the markers" in result.output) is warned
 
 
-def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preprocess.markernet.lettering.FONT_PACKAGES", ("font_of_nobody",))
+def test_train_warns_if_fonts_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocess.markernet.lettering.FONT_PACKAGES", ("no_such_font",))
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "a.png").write_bytes(b"x")
     result = run("train", tmp_path / "films", "--out", tmp_path / "net.onnx")
@@ -142,7 +155,7 @@ def test_train_says_that_typefaces_are_missing(tmp_path: Path, monkeypatch: pyte
     assert "pip install 'fxkit[fonts]'" in result.output
 
 
-def test_help_names_both_commands() -> None:
+def test_the_help_lists_both_commands() -> None:
     text = run("--help").output
     assert "train  Train the network from films" in text
     assert "tune   Adapt the network to the markers of a site" in text

@@ -1,9 +1,10 @@
-"""`fxkit push` and `fxkit pull`: there and back, and what then predicts and evaluates."""
+"""`fxkit push` and `fxkit pull`: a pulled model predicts and evaluates."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
-from click.testing import CliRunner
+from click.testing import Result
 
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
@@ -13,25 +14,20 @@ from fxkit.data.manifest import usable, write_manifest
 from fxkit.models.run_folder import Run
 
 
-def invoke(command: click.Command, *arguments: object) -> list[str]:
-    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()
-
-
-def test_a_model_goes_there_and_back(trained: Run, tmp_path: Path) -> None:
-    shared, taken = tmp_path / "shared", tmp_path / "taken"
-    assert invoke(push, trained.folder, shared) == [f"model: {shared}"]
-    assert invoke(push, trained.folder, shared, "--overwrite") == [f"model: {shared}"]
-    assert invoke(pull, shared, taken) == [f"run: {taken}"]
+def test_a_pushed_model_can_be_pulled_and_used(trained: Run, tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    shared, pulled = tmp_path / "shared", tmp_path / "pulled"
+    assert invoke(push, trained.folder, shared).stdout == f"model: {shared}\n"
+    assert invoke(push, trained.folder, shared, "--overwrite").stdout == f"model: {shared}\n"
+    assert invoke(pull, shared, pulled).stdout == f"run: {pulled}\n"
     film = trained.root / trained.records[0].path
-    assert invoke(predict, taken, film) == invoke(predict, trained.folder, film)
+    assert invoke(predict, pulled, film).stdout == invoke(predict, trained.folder, film).stdout
     write_manifest(tmp_path / "other.csv", usable(trained.records, "test"))
-    assert invoke(push, trained.folder, shared, "--overwrite", "--with-hashes") == [f"model: {shared}"]
+    assert invoke(push, trained.folder, shared, "--overwrite", "--with-hashes").stdout == f"model: {shared}\n"
     assert trained.records[0].sha256 in (shared / "manifest.csv").read_text()
-    told = invoke(evaluate, taken, "--manifest", tmp_path / "other.csv", "--root", trained.root)
-    assert told[0] == "12 files, 4 films, 4 groups"
-    assert told[-2] == f"figures: {taken / 'evaluations' / 'other' / 'metrics.json'}"
+    result = invoke(evaluate, pulled, "--manifest", tmp_path / "other.csv", "--root", trained.root)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "12 files, 4 films, 4 groups"
+    assert lines[-2] == f"figures: {pulled / 'evaluations' / 'other' / 'metrics.json'}"
 
 
 def test_every_option_has_a_help_text() -> None:

@@ -1,3 +1,5 @@
+"""`fxkit report`."""
+
 from click.testing import CliRunner
 
 from fxkit.cli.report import report
@@ -14,7 +16,7 @@ def test_the_page_is_written_and_its_path_printed(tmp_path):
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     result = CliRunner().invoke(report, [str(tmp_path / "none")])
     assert isinstance(result.exception, RunError)
     assert "nothing to report" in str(result.exception)

@@ -1,4 +1,4 @@
-"""`fxkit synth`: its options reach the library, and its errors are one line."""
+"""`fxkit synth`: its options reach the library, and an error is one line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_options_reach_the_films(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'out'}: 3 films of ")
-    assert lines[0].endswith(" patients, 6 files with copies")
+    assert lines[0].endswith(" patients, 6 files including copies")
     assert lines[1].endswith("markers.json (0 markers)")
     film = read_image(tmp_path / "out" / "fractured" / "0001.png")
     assert film.dtype == "uint16"
@@ -27,13 +27,13 @@ def test_options_reach_the_films(tmp_path: Path) -> None:
     assert not any(image.markers for image in read_coco(tmp_path / "out" / "markers.json").values())
 
 
-def test_jpeg(tmp_path: Path) -> None:
+def test_films_can_be_jpeg_files(tmp_path: Path) -> None:
     result = CliRunner().invoke(synth_command, [str(tmp_path / "out"), "--films", "1", "--size", "64", "--jpeg"])
     assert result.exit_code == 0
     assert (tmp_path / "out" / "not_fractured" / "0001.jpg").exists()
 
 
-def test_a_full_folder_is_refused_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_with_other_files_is_a_known_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.txt").touch()
     with pytest.raises(SystemExit) as exit_:
         main(["synth", str(tmp_path)])

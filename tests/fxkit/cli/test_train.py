@@ -1,4 +1,4 @@
-"""`fxkit train`: its options reach the settings, its two sources, its run folder, its warnings."""
+"""`fxkit train`: where its films come from, its run folder, folds, and its errors."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fxkit.cli import fxkit
-from fxkit.cli.options import SETTINGS, build_config
 from fxkit.cli.train import train
-from fxkit.config import Config
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import DataError
@@ -22,37 +20,18 @@ from preprocess.errors import OutputError
 TINY = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
 
 
-def test_options_stand_over_the_preset_and_set_over_both() -> None:
-    options = {"seed": 8, "backbone": "resnet18", "batch_size": 4, "precision": "16", "devices": "2"}
-    config = build_config("baseline", ("optim.patience=3", "seed=9"), "2,4", True, **options)
-    assert (config.trainer.precision, config.trainer.devices) == ("16", 2)
-    assert isinstance(config, Config)
-    assert (config.model.backbone, config.model.pretrained) == ("resnet18", False)
-    assert config.optim.epochs == (2, 4)
-    assert (config.optim.patience, config.seed, config.data.batch_size) == (3, 9, 4)
-
-
-@pytest.mark.parametrize(("option", "key"), SETTINGS.items())
-def test_each_option_names_a_setting(option: str, key: str) -> None:
-    value: object = Config().model_dump()
-    for part in key.split("."):
-        assert isinstance(value, dict)
-        value = value[part]
-    assert option.replace("_", "-") in {o.removeprefix("--") for p in train.params for o in p.opts}
-
-
-def test_data_is_indexed_and_a_run_is_left(made: Synthetic, tmp_path: Path) -> None:
-    arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "mine", "--seed", "3"]
+def test_a_data_folder_is_indexed_and_a_run_folder_is_written(made: Synthetic, tmp_path: Path) -> None:
+    arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "named", "--seed", "3"]
     arguments += ["--set", "trainer.export=onnx"]
     result = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    run = open_run(tmp_path / "mine")
+    run = open_run(tmp_path / "named")
     assert run.config.seed == 3
-    assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'mine'}"
-    assert load_current_export(tmp_path / "mine", "onnx") is not None
+    assert result.stdout.splitlines()[-1] == f"next: fxkit evaluate {tmp_path / 'named'}"
+    assert load_current_export(tmp_path / "named", "onnx") is not None
 
 
-def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) -> None:
+def test_a_leaking_manifest_is_refused_or_stamped(made: Synthetic, tmp_path: Path) -> None:
     leaking = index_data(made.root, IndexOptions(split="random"))
     write_manifest(tmp_path / "manifest.csv", leaking.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
@@ -65,11 +44,11 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
     assert result.exit_code == 0, result.output
     assert leak_stamp(leaking.records) in result.stdout.splitlines()
     assert (tmp_path / "test_resnet-seed0" / "model.safetensors").is_file()
-    assert not (tmp_path / "test_resnet-seed0" / "exported").exists()  # by the preset `tiny`
+    assert not (tmp_path / "test_resnet-seed0" / "exported").exists()  # the preset `tiny` exports nothing
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "text"),
     [
         ([], "give either --data DIR, or --manifest FILE with --root DIR"),
         (["--data", "a", "--manifest", "b"], "give either --data DIR, or --manifest"),
@@ -80,13 +59,13 @@ def test_a_leaking_manifest_is_refused_or_told(made: Synthetic, tmp_path: Path) 
         (["--data", "a", "--epochs", "5"], "--epochs 5: expected HEAD,FINETUNE, such as 5,15"),
     ],
 )
-def test_films_come_from_one_place(arguments: list[str], words: str) -> None:
+def test_wrong_usage_exits_with_2(arguments: list[str], text: str) -> None:
     result = CliRunner().invoke(train, arguments)
     assert result.exit_code == 2
-    assert words in result.stderr
+    assert text in result.stderr
 
 
-def test_a_root_that_is_not_there_is_named_first(made: Synthetic, tmp_path: Path) -> None:
+def test_a_missing_root_is_named_before_the_films(made: Synthetic, tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.csv", index_data(made.root).records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", "nowhere"]
     result = CliRunner().invoke(train, arguments)
@@ -94,7 +73,7 @@ def test_a_root_that_is_not_there_is_named_first(made: Synthetic, tmp_path: Path
     assert "nowhere: no such folder" in str(result.exception)
 
 
-def test_resuming_nothing_says_so(made: Synthetic, tmp_path: Path) -> None:
+def test_resume_without_a_run_prints_a_note(made: Synthetic, tmp_path: Path) -> None:
     arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
     result = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert "to resume; training starts from the beginning" in result.stderr
@@ -116,34 +95,36 @@ def invoke(*arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def run(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A run of the manifest's own folds, and what was printed."""
-    place = tmp_path_factory.mktemp("folds")
-    found = index_data(made.root, IndexOptions(copies=False, folds=3))
-    write_manifest(place / "manifest.csv", found.records)
-    source = ["--manifest", place / "manifest.csv", "--root", made.root, "--runs", place, "--name", "run"]
+    """A run with the folds of its manifest, and what `fxkit train` printed."""
+    folder = tmp_path_factory.mktemp("folds")
+    index = index_data(made.root, IndexOptions(copies=False, folds=3))
+    write_manifest(folder / "manifest.csv", index.records)
+    source = ["--manifest", folder / "manifest.csv", "--root", made.root, "--runs", folder, "--name", "run"]
     tiny = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
-    return place / "run", invoke("train", *source, *tiny, "--folds", 3)
+    return folder / "run", invoke("train", *source, *tiny, "--folds", 3)
 
 
-def test_each_fold_their_mean_and_the_pool_are_printed(run: tuple[Path, str]) -> None:
+def test_each_fold_the_mean_and_the_pooled_score_are_printed(run: tuple[Path, str]) -> None:
     lines = run[1].splitlines()
     assert [line.split(":")[0] for line in lines[:3]] == ["fold 0", "fold 1", "fold 2"]
     values = json.loads((run[0] / "metrics_out_of_fold.json").read_text())
     mean, pooled = values["folds"]["mean"], values["film"]["figures"]["auroc"]
     assert f"  mean of folds  {mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})" in run[1]
     assert f"  pooled         {pooled['value']:.3f} ({pooled['low']:.3f} to {pooled['high']:.3f})" in run[1]
-    assert lines[-2:] == [f"run: {run[0]} (the mean of 3 models)", f"next: fxkit evaluate {run[0]}"]
+    assert lines[-2:] == [f"run: {run[0]} (averages 3 models)", f"next: fxkit evaluate {run[0]}"]
 
 
-def test_the_mean_is_evaluated_predicted_with_explained_and_reported(run: tuple[Path, str]) -> None:
+def test_the_averaged_model_works_with_the_other_commands(run: tuple[Path, str]) -> None:
     folder = run[0]
     opened = open_run(folder)
     film = usable(opened.records, "test")[0]
     assert f"{len(usable(opened.records, 'test'))} files" in invoke("evaluate", folder, "--device", "cpu")
     row = json.loads(invoke("predict", folder, opened.root / film.path, "--json", "--device", "cpu"))[0]
-    told = (folder / "predictions.csv").read_text()
-    assert f'"{film.path}"' in told
-    assert f"{row['probabilities']['fractured']:.5f}" in {f"{float(line.split(',')[-1]):.5f}" for line in rows(told)}
+    predictions = (folder / "predictions.csv").read_text()
+    assert f'"{film.path}"' in predictions
+    assert f"{row['probabilities']['fractured']:.5f}" in {
+        f"{float(line.split(',')[-1]):.5f}" for line in rows(predictions)
+    }
     assert "films" in invoke("cam", folder, "--limit", 2, "--device", "cpu")
     assert (folder / "cam" / "sheet.png").is_file()
     assert Path(invoke("report", folder).split()[-1]).read_text().count("Out of fold") == 1
@@ -160,10 +141,10 @@ def test_two_folds_are_too_few() -> None:
     assert "2 is not in the range x>=3" in result.stderr
 
 
-def test_without_test_films_other_data_are_asked_for(made: Synthetic, tmp_path: Path) -> None:
-    found = index_data(made.root, IndexOptions(copies=False, folds=3, fractions=(1.0, 0.0, 0.0)))
-    write_manifest(tmp_path / "manifest.csv", found.records)
+def test_a_run_without_test_films_asks_for_other_data(made: Synthetic, tmp_path: Path) -> None:
+    index = index_data(made.root, IndexOptions(copies=False, folds=3, fractions=(1.0, 0.0, 0.0)))
+    write_manifest(tmp_path / "manifest.csv", index.records)
     source = ["--manifest", tmp_path / "manifest.csv", "--root", made.root, "--runs", tmp_path, "--name", "run"]
     tiny = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
     last = invoke("train", *source, *tiny, "--folds", 3).splitlines()[-1]
-    assert last == f"next: fxkit evaluate {tmp_path / 'run'} --data OTHER, as there are no test films"
+    assert last == f"next: fxkit evaluate {tmp_path / 'run'} --data OTHER (the manifest has no test films)"

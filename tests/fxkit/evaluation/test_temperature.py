@@ -106,7 +106,7 @@ def test_the_command_calibrates_a_run_and_asks_to_evaluate_it_again(trained: Run
     expected = fit_temperature(plain)
     assert done.stdout.splitlines() == [
         expected.text,
-        f"existing figures use the old probabilities; run `fxkit evaluate {folder}` again",
+        f"the figures in the run folder still use the old probabilities; to update them, run `fxkit evaluate {folder}`",
     ]
     assert load_model(folder).card.temperature == expected.temperature
     written = json.loads((folder / "validation.json").read_text())["calibration"]

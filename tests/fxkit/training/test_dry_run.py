@@ -52,7 +52,7 @@ def test_a_probe_is_planned_as_passes_over_the_films(passes: int, made: Syntheti
     assert min(head.step_s, head.validation_s) > 0
     assert head.seconds == passes * head.steps * head.step_s + head.validation_s
     line = next(line for line in plan_lines(plan) if line.startswith("phase head"))
-    assert line.startswith(f"phase head, fitted at once: {head.trained:,} parameters trained, ")
+    assert line.startswith(f"phase head, fitted as a linear probe: {head.trained:,} parameters trained, ")
     assert f"frozen; {passes} {'pass' if passes == 1 else 'passes'} of {head.steps} steps" in line
 
 
@@ -75,5 +75,5 @@ def test_the_command_writes_no_run_folder(made: Synthetic, tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "classes: not_fractured, fractured"
-    assert lines[-1] == f"batch as seen: {tmp_path / 'runs' / 'dry_run.png'}"
+    assert lines[-1] == f"picture of an augmented batch: {tmp_path / 'runs' / 'dry_run.png'}"
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["dry_run.png"]

@@ -1,0 +1,53 @@
+"""`fxkit cam`: its options reach the library, and it writes the pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fxkit.cli.cam import cam
+from fxkit.models.run_folder import Run
+from fxkit.synth.dataset import Synthetic
+
+
+def test_the_test_films_are_explained(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
+    result = invoke(cam, run_folder, "--limit", "3", "--markers", made.root / "markers.json")
+    assert result.stdout.splitlines()[0].startswith("3 films, ")
+    assert (run_folder / "cam" / "sheet.png").is_file()
+
+
+def test_given_images_are_explained(
+    trained: Run, run_folder: Path, tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    invoke(cam, run_folder, trained.root / trained.records[0].path, "--out", tmp_path / "maps")
+    assert (tmp_path / "maps" / "0000.png").is_file()
+
+
+def test_pictures_of_an_earlier_call_are_deleted(run_folder: Path, invoke: Callable[..., Result]) -> None:
+    invoke(cam, run_folder, "--limit", "3")
+    invoke(cam, run_folder, "--limit", "1")
+    assert sorted(path.name for path in (run_folder / "cam").glob("0*.png")) == ["0000.png"]
+
+
+def test_the_pointing_game_is_printed(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
+    boxes = made.root / "markers.json"
+    result = invoke(cam, run_folder, "--limit", "4", "--boxes", boxes, "--method", "eigencam")
+    assert "pointing game (" in result.stdout
+    assert "by chance" in result.stdout
+    refused = CliRunner().invoke(cam, [str(run_folder), "film.png", "--boxes", str(boxes)])
+    assert refused.exit_code == 2
+    assert "--boxes describes the run's test films" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--limit", "-1"], "-1 is not in the range"),
+        (["--method", "score-cam"], "'score-cam' is not one of 'grad-cam'"),
+    ],
+)
+def test_wrong_usage_exits_with_2(options: list[str], text: str) -> None:
+    result = CliRunner().invoke(cam, ["x", *options])
+    assert result.exit_code == 2
+    assert text in result.stderr
