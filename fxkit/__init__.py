@@ -27,6 +27,9 @@ _MODULES = {
     "CopyGroups": "fxkit.api",
     "CopyMatch": "fxkit.api",
     "assign_splits": "fxkit.index.splits.assign",
+    "count_splits": "fxkit.data.manifest",
+    "count_leaks": "fxkit.data.leaks",
+    "write_data_card": "fxkit.index.datacard.page",
     # train, evaluate, predict
     "load_config": "fxkit.config",
     "Config": "fxkit.config",
@@ -47,6 +50,7 @@ _MODULES = {
     "run_ablation": "fxkit.ablation.run",
     "read_ablation_settings": "fxkit.ablation.settings",
     "AblationOptions": "fxkit.ablation.settings",
+    "build_report": "fxkit.report.build",
     "build_audit": "fxkit.audit.page",
 }
 

@@ -12,7 +12,9 @@ from fxkit.api import predict as predict
 from fxkit.audit.page import build_audit as build_audit
 from fxkit.config import Config as Config
 from fxkit.config import load_config as load_config
+from fxkit.data.leaks import count_leaks as count_leaks
 from fxkit.data.manifest import Record as Record
+from fxkit.data.manifest import count_splits as count_splits
 from fxkit.data.manifest import read_manifest as read_manifest
 from fxkit.data.manifest import write_manifest as write_manifest
 from fxkit.evaluation.compare_runs import compare_predictions as compare_predictions
@@ -23,11 +25,13 @@ from fxkit.evaluation.evaluate import evaluate_run as evaluate_run
 from fxkit.index.build import IndexOptions as IndexOptions
 from fxkit.index.build import index_data as index_data
 from fxkit.index.build import write_index as write_index
+from fxkit.index.datacard.page import write_data_card as write_data_card
 from fxkit.index.splits.assign import assign_splits as assign_splits
 from fxkit.metrics.group_interval import group_interval as group_interval
 from fxkit.metrics.intervals import Interval as Interval
 from fxkit.metrics.predictions import Predictions as Predictions
 from fxkit.metrics.summary import evaluate_predictions as evaluate_predictions
+from fxkit.report.build import build_report as build_report
 from fxkit.training.train import TrainOptions as TrainOptions
 from fxkit.training.train import train as train
 from preprocess.folder.clean_folder import FolderOptions as FolderOptions

@@ -11,8 +11,12 @@ from sphinx.application import Sphinx
 
 SCHEMAS = {
     "clean.json, key settings": "preprocess.settings.CleanSettings",
+    "data.json": "fxkit.index.datacard.card.DataCard",
     "metrics.json": "fxkit.metrics.summary.Evaluation",
-    "ablation.json": "fxkit.ablation.result.Ablation",
+    "metrics.json, its analyses": "fxkit.metrics.analyses.Analyses",
+    "metrics_out_of_fold.json, key folds": "fxkit.metrics.summary.FoldScores",
+    "attention.json": "fxkit.report.attention.AttentionSummary",
+    "ablation.json": "fxkit.report.ablation.Ablation",
 }
 
 
@@ -121,5 +125,6 @@ def schemas() -> str:
         module, _, name = path.rpartition(".")
         model = getattr(__import__(module, fromlist=[name]), name)
         text = json.dumps(TypeAdapter(model).json_schema(), indent=1).replace(": NaN", ": null")
-        parts.append(f"### {title}\n\n```json\n{text}\n```\n")
+        folded = f"<details><summary>Show the schema</summary>\n\n```json\n{text}\n```\n\n</details>\n"
+        parts.append(f"### {title}\n\n{folded}")
     return "\n".join(parts)

@@ -16,9 +16,9 @@ from fxkit.report.ablation import Ablation
 def run_ablation(
     name: str,
     config: Config,
-    root: Path,
+    root: str | Path,
     records: Sequence[Record],
-    folder: Path,
+    folder: str | Path,
     settings: AblationSettings,
     options: AblationOptions = QUICK,
     *,
@@ -30,6 +30,7 @@ def run_ablation(
         name: for ablation.json.
         on_step: called with a note, or with a description of the next step.
     """
+    root, folder = Path(root), Path(folder)
     check_start(records, folder, settings, options)  # before cleaning, which can take hours
     if settings.kind != "markers":
         return compare_variants(name, config, root, records, folder, settings, options, on_step=on_step)

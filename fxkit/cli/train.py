@@ -186,7 +186,7 @@ def train_once(
         rate = open_run(folder).config.optim.head_lr
         click.echo(f"learning rate of the head: {rate:.3g} (curve: {folder / 'figures' / 'lr_find.png'})")
     export_trained(folder, config.trainer.export)
-    stage = f", fine-tuned from {result.finetuned_from}" if result.finetuned_from else ""
+    stage = f", fine-tuned from {result.finetuned_from}" if result.phase == "finetune" else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")
     click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")

@@ -30,6 +30,9 @@ STABLE_NAMES = {
     "CopyGroups",
     "CopyMatch",
     "assign_splits",
+    "count_splits",
+    "count_leaks",
+    "write_data_card",
     "load_config",
     "Config",
     "train",
@@ -47,6 +50,7 @@ STABLE_NAMES = {
     "run_ablation",
     "read_ablation_settings",
     "AblationOptions",
+    "build_report",
     "build_audit",
 }
 

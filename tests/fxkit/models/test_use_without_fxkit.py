@@ -1,4 +1,4 @@
-"""The README's code for use without fxkit predicts what `fxkit predict` predicts."""
+"""The code of docs/howto/export.md for use without fxkit predicts what `fxkit predict` predicts."""
 
 import ast
 import re
@@ -18,11 +18,11 @@ from fxkit.models.saved import Model, load_model
 from fxkit.synth.synthetic_film import FilmPlan, SynthOptions, make_film
 from preprocess.images import write_image
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "export.md").read_text(encoding="utf-8")
 
 
 def read_code() -> str:
-    match = re.search(r"\*\*Use without fxkit\.\*\*.*?```python\n(.*?)```", README, re.DOTALL)
+    match = re.search(r"## Use without fxkit\n.*?```python\n(.*?)```", PAGE, re.DOTALL)
     assert match
     return match[1]
 
