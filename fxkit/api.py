@@ -1,6 +1,6 @@
-"""Functions of the public Python API that combine several modules. `import fxkit` offers them all.
+"""Functions of the public Python API that combine several modules: clean an image, find copies, predict.
 
-The other public names are functions and types of the modules themselves; `fxkit/__init__.py` lists them.
+`fxkit/__init__.py` lists all public names. The others are defined in the modules that do the work.
 """
 
 import functools
@@ -27,7 +27,7 @@ def _detector(settings: CleanSettings) -> Detector:
 
 
 def clean_image(image: Array, settings: CleanSettings = CleanSettings()) -> Cleaned:  # noqa: B008  frozen
-    """Find the text markers of one film and inpaint them. Pixels outside the mask do not change.
+    """Find the text markers on one film and inpaint them. Pixels outside the mask do not change.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
@@ -49,7 +49,7 @@ class CopyMatch:
     Attributes:
         first, second: indices of the images.
         score: log odds that they are copies.
-        joined: whether the match put the two into one group; a weak match alone does not.
+        joined: whether this match merged their groups. A weak match alone does not.
     """
 
     first: int
@@ -60,11 +60,11 @@ class CopyMatch:
 
 @dataclass(frozen=True)
 class CopyGroups:
-    """Which images are copies of one film.
+    """Groups of images that are copies of one film.
 
     Attributes:
-        groups: one number for each image; images with the same number are copies. Numbers start at 0.
-        matches: the pairs with evidence, weakest first.
+        groups: the group number of each image, from 0. Images with the same number are copies.
+        matches: pairs that look like copies, weakest first.
     """
 
     groups: tuple[int, ...]
@@ -72,7 +72,9 @@ class CopyGroups:
 
 
 def find_copies(images: Sequence[str | Path | Array], *, jobs: int = 1) -> CopyGroups:
-    """Find copies of the same film by their pixels: rotated, mirrored, inverted, cropped, scaled or saved again.
+    """Find copies of the same film by their pixels.
+
+    Copies may be rotated, mirrored, inverted, cropped, scaled or saved again.
 
     Args:
         images: paths, or arrays of (H, W) or (H, W, 3), uint8 or uint16.
@@ -85,21 +87,21 @@ def find_copies(images: Sequence[str | Path | Array], *, jobs: int = 1) -> CopyG
     from fxkit.index.find_copies import find_copies as find
     from preprocess.images import read_grey8, to_grey8
 
-    names = []
+    hashes: list[str] = []
     with open_store(None) as store:
         for number, image in enumerate(images):
             grey = read_grey8(image) if isinstance(image, (str, Path)) else to_grey8(image)
-            name = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
-            reading = Reading(name, grey.shape[1], grey.shape[0], "ok")
-            store.add_file(str(number), "", reading, features_of(grey) if name not in names else None)
-            names.append(name)
-        copies = find(store, names, jobs=jobs)
+            pixel_hash = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
+            reading = Reading(pixel_hash, grey.shape[1], grey.shape[0], "ok")
+            store.add_file(str(number), "", reading, features_of(grey) if pixel_hash not in hashes else None)
+            hashes.append(pixel_hash)
+        copies = find(store, hashes, jobs=jobs)
     number_of_group: dict[str, int] = {}
-    groups = tuple(number_of_group.setdefault(copies.groups[name], len(number_of_group)) for name in names)
-    index_of = {name: number for number, name in reversed(list(enumerate(names)))}  # of the first image with that name
+    groups = tuple(number_of_group.setdefault(copies.groups[key], len(number_of_group)) for key in hashes)
+    first_index = {key: number for number, key in reversed(list(enumerate(hashes)))}  # of equal images, the first
     matches = []
     for link in copies.links:
-        first, second = sorted((index_of[link.first], index_of[link.second]))
+        first, second = sorted((first_index[link.first], first_index[link.second]))
         matches.append(CopyMatch(first, second, link.score, link.joined))
     return CopyGroups(groups, tuple(matches))
 
@@ -107,14 +109,14 @@ def find_copies(images: Sequence[str | Path | Array], *, jobs: int = 1) -> CopyG
 def predict(
     model: str | Path, images: Sequence[str | Path], *, engine: str = "auto", device: str = "auto", raw: bool = False
 ) -> "list[ImagePrediction]":
-    """Predict image files with a run folder or an exported file. For research only; do not use for diagnosis.
+    """Predict image files with a run folder or an exported file. For research only. Do not use for diagnosis.
 
     Args:
         model: run folder of `fxkit train`, or a file of `fxkit export`. An exported file needs no torch.
         engine: auto, torch, onnx or openvino; see `fxkit.models.engines.open_network`.
         raw: do not clean the images, even if the model was trained on cleaned films.
     Returns:
-        One prediction for each image, in the same order. A file that cannot be read gets an error text.
+        One prediction for each image, in the same order. That of an unreadable file has an error text.
     """
     from fxkit.models.engines import open_network
     from fxkit.models.predict_images import predict_images

@@ -1,9 +1,12 @@
-"""Which packages are installed, and which commands need those that a light install leaves out."""
+"""Installed packages, and the optional ones that some commands need.
+
+A light install leaves out the optional packages; fxkit then explains which one a command needs.
+"""
 
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
 
-# Packages that a light install leaves out, by the name under which Python imports them.
+# Import name -> package that a light install leaves out.
 OPTIONAL = {
     "albumentations": "albumentations",
     "easyocr": "easyocr",
@@ -20,7 +23,7 @@ OPTIONAL = {
 
 TRAINING = ("albumentations", "lightning", "tensorboard", "timm", "torch", "torchvision")
 
-# Commands, and the packages that they need beyond a light install.
+# Commands -> packages that they need and that a light install leaves out.
 NEEDED_BY = {
     "train, search, ablate, evaluate, calibrate, markernet": TRAINING,
     "cam": ("albumentations", "grad-cam", "timm", "torch"),
@@ -39,13 +42,13 @@ def installed_version(package: str) -> str | None:
 
 
 def requirements() -> dict[str, str]:
-    """Return the packages that fxkit requires, without extras, each with its version range: ``timm<2,>=1.0.19``."""
+    """Return what fxkit requires without extras: package name -> requirement, such as ``timm<2,>=1.0.19``."""
     lines = [line for line in requires("fxkit") or () if "extra ==" not in line]
     return {name[0]: line for line in lines if (name := re.match(r"[A-Za-z0-9._-]+", line))}
 
 
 def missing_by_command() -> dict[str, list[str]]:
-    """Return the commands that cannot run in this installation, each with the packages that it lacks."""
+    """Return the commands that cannot run in this installation, with the packages that are missing for each."""
     missing = {
         commands: [name for name in names if installed_version(name) is None] for commands, names in NEEDED_BY.items()
     }
@@ -53,18 +56,18 @@ def missing_by_command() -> dict[str, list[str]]:
 
 
 def install_command() -> str:
-    """Return the pip command that installs everything that a light install left out."""
+    """Return the pip command that installs the packages that a light install left out."""
     missing = [line for name, line in requirements().items() if installed_version(name) is None]
     return "pip install " + " ".join(f"'{line}'" for line in missing)
 
 
 def explain_missing(module: str | None) -> str | None:
-    """Explain on one line that a module could not be imported because the install is light.
+    """Explain on one line that a command needs an optional package that is not installed.
 
     Args:
         module: name of the module that Python did not find.
     Returns:
-        The package and the pip command; None if a light install does not explain the error.
+        The explanation with the pip command; None if the module belongs to no missing optional package.
     """
     package = OPTIONAL.get((module or "").partition(".")[0])
     if package is None or installed_version(package) is not None:

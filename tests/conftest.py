@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures that all tests share: data, and a Dask cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The real radiographs that lie beside the repository."""
+    """The folder with real radiographs beside the repository. Tests that need it are skipped if it is missing."""
     if not SHARED.is_dir():
         pytest.skip(f"no real data at {SHARED}")
     return SHARED
@@ -21,15 +21,15 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
-    """24 small made films with two copies each; read only."""
+    """24 small synthetic films with two copies each. Tests must not change them."""
     return synth(tmp_path_factory.mktemp("made") / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96))
 
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """Two Dask workers of one thread each, on this machine alone."""
+    """A Dask cluster on this machine: two workers with one thread each."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    ) as made:
-        yield made
+    ) as local_cluster:
+        yield local_cluster

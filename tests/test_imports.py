@@ -1,4 +1,4 @@
-"""The import rules, read from the sources, and what `fxkit --help` loads."""
+"""Import rules, checked in the source files, and the packages that `fxkit --help` loads."""
 
 import ast
 import subprocess
@@ -13,7 +13,7 @@ FXKIT = sorted((ROOT / "fxkit").rglob("*.py"))
 PREPROCESS = sorted((ROOT / "preprocess").rglob("*.py"))
 SOURCES = [*FXKIT, *PREPROCESS]
 LIGHT = {"click", "cloup", "fxkit", "preprocess", *sys.stdlib_module_names}
-LIGHT_OURS = ("fxkit.cli", "preprocess.errors", "fxkit.errors")
+LIGHT_MODULES_OF_FXKIT = ("fxkit.cli", "preprocess.errors", "fxkit.errors")
 DECODERS = {
     "preprocess.dicom.decode_dicom",
     "cv2.imread",
@@ -35,8 +35,8 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(body: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:
-    """Names of the modules, and of what is taken from them, that these nodes import."""
+def imported_names(body: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:
+    """Return the names that these nodes import. "from a import b" gives "a.b"."""
     for node in body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -44,8 +44,8 @@ def imported(body: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def at_top(tree: ast.Module) -> Iterator[ast.stmt]:
-    """What runs when the file is imported: its statements, less those for type checkers only."""
+def top_level_statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Return the statements that run when the file is imported. Imports for type checkers do not run."""
     for node in tree.body:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
@@ -54,27 +54,27 @@ def at_top(tree: ast.Module) -> Iterator[ast.stmt]:
         yield node
 
 
-def test_there_is_something_to_read() -> None:
+def test_the_source_files_are_found() -> None:
     assert len(FXKIT) > 10
     assert len(PREPROCESS) > 5
 
 
 @pytest.mark.parametrize("path", PREPROCESS, ids=name_of)
 def test_preprocess_never_imports_fxkit(path: Path) -> None:
-    names = imported(ast.walk(ast.parse(path.read_text())))
+    names = imported_names(ast.walk(ast.parse(path.read_text())))
     assert [name for name in names if name.split(".")[0] == "fxkit"] == []
 
 
 @pytest.mark.parametrize("path", [*FXKIT, *PREPROCESS], ids=name_of)
-def test_only_preprocess_images_decodes(path: Path) -> None:
-    """It decodes DICOM with `preprocess.dicom.decode_dicom`, which nothing else may use."""
+def test_only_preprocess_images_decodes_image_files(path: Path) -> None:
+    """Only that module may call `preprocess.dicom.decode_dicom`, which decodes DICOM files."""
     if name_of(path) in ("preprocess/images.py", "preprocess/dicom.py"):
         return
     tree = ast.parse(path.read_text())
     used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
     assert used & DECODERS == set()
-    taken = {name for name in imported(ast.walk(tree)) if name in DECODERS}
-    assert taken == set()
+    imported_decoders = {name for name in imported_names(ast.walk(tree)) if name in DECODERS}
+    assert imported_decoders == set()
 
 
 LIGHT_FILES = [
@@ -88,14 +88,16 @@ LIGHT_FILES = [
 
 @pytest.mark.parametrize("path", LIGHT_FILES, ids=name_of)
 def test_the_top_of_light_files_imports_nothing_heavy(path: Path) -> None:
-    names = list(imported(list(at_top(ast.parse(path.read_text())))))
+    names = list(imported_names(list(top_level_statements(ast.parse(path.read_text())))))
     assert [name for name in names if name.split(".")[0] not in LIGHT] == []
-    ours = [name for name in names if name.split(".")[0] in ("fxkit", "preprocess")]
-    assert [name for name in ours if not name.startswith(LIGHT_OURS) and name != "fxkit.__version__"] == []
+    own_names = [name for name in names if name.split(".")[0] in ("fxkit", "preprocess")]
+    assert [
+        name for name in own_names if not name.startswith(LIGHT_MODULES_OF_FXKIT) and name != "fxkit.__version__"
+    ] == []
 
 
 @pytest.mark.parametrize("path", [*FXKIT, *PREPROCESS], ids=name_of)
-def test_only_the_command_line_prints_and_exits(path: Path) -> None:
+def test_only_the_command_line_prints_or_exits(path: Path) -> None:
     if "cli" in path.parts:
         return
     calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
@@ -131,7 +133,7 @@ LIGHT_MODULES = (
 NEEDS_TORCH = ("preprocess.markernet.network", "preprocess.markernet.training", "preprocess.markernet.tuning")
 
 
-def test_what_only_reads_films_and_files_needs_no_torch() -> None:
+def test_modules_that_only_read_files_need_no_torch() -> None:
     names = [name_of(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__") for path in SOURCES]
     light = [name for name in names if name.startswith(LIGHT_PACKAGES) or name in LIGHT_MODULES]
     light = [name for name in light if not name.startswith((*NEEDS_TORCH, "preprocess.markernet.weights"))]
@@ -146,15 +148,15 @@ def test_what_only_reads_films_and_files_needs_no_torch() -> None:
         f"for name in {light!r}:\n"
         "    importlib.import_module(name)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr[-2000:]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("package", ["fxkit.audit.page", "fxkit.evaluation.compare_runs", "fxkit.report.build"])
-def test_audit_report_and_compare_load_no_copy_search(package: str) -> None:
+def test_audit_report_and_compare_load_neither_torch_nor_the_copy_search(package: str) -> None:
     code = f"import sys, {package}; print([m for m in ('torch', 'timm', 'faiss') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["index", "--help"]])
@@ -164,9 +166,9 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
         "from fxkit.cli import main\n"
         "try:\n"
         f"    main({arguments!r})\n"
-        "except SystemExit as done:\n"
-        "    assert not done.code, done.code\n"
+        "except SystemExit as stop:\n"
+        "    assert not stop.code, stop.code\n"
         f"print('loaded:', [name for name in {HEAVY!r} if name in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.splitlines()[-1] == "loaded: []"

@@ -1,4 +1,4 @@
-"""One small trained run and its ONNX export, which the tests of everything after training share."""
+"""A small trained run and its ONNX export, for all tests that need a trained model."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from fxkit.training.train import train
 
 @pytest.fixture(scope="session")
 def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A tiny model trained on the synthetic films; read only."""
+    """The run of a tiny model that was trained on the synthetic films. Tests must not change it."""
     index = index_data(made.root)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     train(load_config("tiny", ["data.image_size=64"]), index.root, index.records, folder)
@@ -23,5 +23,5 @@ def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model as an ONNX file; read only."""
+    """The tiny model as an ONNX file. Tests must not change it."""
     return export_model(trained.folder, "onnx", tmp_path_factory.mktemp("exported") / "tiny.onnx").path

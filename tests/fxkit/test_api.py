@@ -55,14 +55,14 @@ STABLE_NAMES = {
 }
 
 
-def test_public_names_are_stable() -> None:
+def test_the_public_names_do_not_change() -> None:
     assert set(fxkit.__all__) == {"__version__", *STABLE_NAMES}
 
 
 @pytest.mark.parametrize("name", sorted(STABLE_NAMES))
 def test_every_public_name_is_importable_and_documented(name: str) -> None:
-    thing = getattr(fxkit, name)
-    assert (thing.__doc__ or "").strip()
+    public = getattr(fxkit, name)
+    assert (public.__doc__ or "").strip()
     assert name in dir(fxkit)
 
 
@@ -82,7 +82,7 @@ def test_importing_fxkit_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_clean_image_erases_the_marker_of_a_made_film(made: Synthetic) -> None:
+def test_clean_image_erases_the_markers_of_synthetic_films(made: Synthetic) -> None:
     paths = sorted(made.root.glob("*/*.png"))
     cleaned = [fxkit.clean_image(fxkit.read_image(path)) for path in paths[:6]]
     assert any(result.markers for result in cleaned)
@@ -93,13 +93,13 @@ def test_clean_image_erases_the_marker_of_a_made_film(made: Synthetic) -> None:
 
 def test_copies_are_found_among_arrays_and_paths(made: Synthetic, tmp_path: Path) -> None:
     first, second = (read_grey8(sorted(made.root.glob(f"{name}/*.png"))[0]) for name in ("fractured", "not_fractured"))
-    cv2.imwrite(str(tmp_path / "turned.png"), cv2.rotate(first, cv2.ROTATE_90_CLOCKWISE))
-    found = fxkit.find_copies([first, second, tmp_path / "turned.png", np.ascontiguousarray(255 - first), first])
-    assert found.groups == (0, 1, 0, 0, 0)
-    assert {(match.first, match.second) for match in found.matches if match.joined} <= {(0, 2), (0, 3), (2, 3)}
+    cv2.imwrite(str(tmp_path / "rotated.png"), cv2.rotate(first, cv2.ROTATE_90_CLOCKWISE))
+    copies = fxkit.find_copies([first, second, tmp_path / "rotated.png", np.ascontiguousarray(255 - first), first])
+    assert copies.groups == (0, 1, 0, 0, 0)
+    assert {(match.first, match.second) for match in copies.matches if match.joined} <= {(0, 2), (0, 3), (2, 3)}
 
 
-def test_no_images_have_no_copies() -> None:
+def test_find_copies_accepts_an_empty_list() -> None:
     assert fxkit.find_copies([]) == fxkit.CopyGroups((), ())
 
 

@@ -1,3 +1,5 @@
+"""Required and optional packages, and the explanation of a missing one."""
+
 import ast
 import configparser
 from pathlib import Path
@@ -17,25 +19,25 @@ def required_lines() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def test_the_light_install_is_all_but_the_optional_packages() -> None:
+def test_a_light_install_requires_all_but_the_optional_packages() -> None:
     core = [line for line in required_lines() if line.split()[0] not in OPTIONAL.values()]
     listed = (ROOT / "requirements" / "core.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in listed if not line.startswith("#")] == core
 
 
-def test_every_optional_package_is_required_by_a_whole_install() -> None:
+def test_a_full_install_requires_every_optional_package() -> None:
     assert set(OPTIONAL.values()) <= {line.split()[0] for line in required_lines()}
     assert {name for names in NEEDED_BY.values() for name in names} == set(OPTIONAL.values())
 
 
-def test_the_installed_metadata_holds_names_and_ranges() -> None:
-    found = requirements()
-    assert found["timm"].startswith("timm")
-    assert "optuna" not in found  # of an extra
+def test_requirements_are_read_from_the_installed_metadata() -> None:
+    lines = requirements()
+    assert lines["timm"].startswith("timm")
+    assert "optuna" not in lines  # it belongs to an extra
 
 
 def imported_packages() -> set[str]:
-    """Top-level names of all packages that the sources import."""
+    """Return the top-level names of all packages that the source files import."""
     names: set[str] = set()
     for path in [*(ROOT / "fxkit").rglob("*.py"), *(ROOT / "preprocess").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -46,14 +48,14 @@ def imported_packages() -> set[str]:
     return names
 
 
-def test_import_names_that_are_explained_are_imported_somewhere() -> None:
+def test_every_optional_package_is_imported_somewhere() -> None:
     indirect = {"onnx", "onnxscript", "tensorboard"}  # imported by torch.onnx and by Lightning
     assert set(OPTIONAL) - indirect <= imported_packages()
 
 
-def test_an_optional_package_that_is_missing_is_explained_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = ("timm", "torch")
-    monkeypatch.setattr(packages, "installed_version", lambda name: None if name in lacking else "1")
+def test_a_missing_optional_package_is_explained_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = ("timm", "torch")
+    monkeypatch.setattr(packages, "installed_version", lambda name: None if name in missing else "1")
     text = explain_missing("torch.nn")
     assert text is not None
     assert text.startswith("this command needs torch, which a light install leaves out; run: pip install 'timm")
@@ -62,11 +64,11 @@ def test_an_optional_package_that_is_missing_is_explained_on_one_line(monkeypatc
 
 
 @pytest.mark.parametrize("module", ["torch", "nonsense", None])
-def test_other_import_errors_are_not_explained_by_a_light_install(module: str | None) -> None:
+def test_other_import_errors_are_not_explained(module: str | None) -> None:
     assert explain_missing(module) is None  # torch is installed here
 
 
-def test_the_command_line_says_what_a_light_install_lacks(
+def test_the_command_line_names_the_missing_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -74,7 +76,7 @@ def test_the_command_line_says_what_a_light_install_lacks(
 
     monkeypatch.setattr(packages, "installed_version", lambda name: None if name == "timm" else "1")
     monkeypatch.setattr(cli.fxkit, "main", fail)
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit) as stop:
         cli.main(["train"])
-    assert stopped.value.code == 1
+    assert stop.value.code == 1
     assert capsys.readouterr().err.startswith("error: this command needs timm, which a light install leaves out; run:")
