@@ -1,5 +1,6 @@
 """A small trained run and its ONNX export, for all tests that need a trained model."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     train(load_config("tiny", ["data.image_size=64"]), index.root, index.records, folder)
     return open_run(folder)
+
+
+@pytest.fixture
+def run_folder(trained: Run, tmp_path: Path) -> Path:
+    """A copy of the tiny run that the test may change."""
+    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def test_by_default_all_markers_are_erased() -> None:
     assert choose_markers(markers, CleanSettings()) == markers
 
 
-def test_keep_spares_matching_markers_but_no_unread_ones() -> None:
+def test_keep_keeps_matching_markers_and_erases_unread_ones() -> None:
     markers = [RIGHT, LEFT, UNREAD]
     assert choose_markers(markers, CleanSettings(keep="^R")) == [LEFT, UNREAD]
     assert choose_markers(markers, CleanSettings(keep=".*")) == [UNREAD]
@@ -143,7 +143,7 @@ def test_keep_spares_matching_markers_but_no_unread_ones() -> None:
     assert choose_markers(markers, CleanSettings(keep="(?i)r")) == [LEFT, UNREAD]
 
 
-def test_only_chooses_matching_markers_but_no_unread_ones() -> None:
+def test_only_erases_matching_markers_and_keeps_unread_ones() -> None:
     markers = [RIGHT, LEFT, UNREAD]
     assert choose_markers(markers, CleanSettings(only=r"\d")) == [RIGHT]
     assert choose_markers(markers, CleanSettings(only="R|L", keep="29")) == [LEFT]

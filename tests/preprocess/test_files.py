@@ -21,7 +21,7 @@ def test_pieces_are_written_completely_or_not_at_all(tmp_path: Path) -> None:
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"\x00\x01\x02"}
 
 
-def test_a_hash_is_that_of_the_content(tmp_path: Path) -> None:
+def test_the_hash_is_the_sha256_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

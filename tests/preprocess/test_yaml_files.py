@@ -15,7 +15,7 @@ def test_numbers_with_exponents_are_numbers(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["e-4", "1e", "R2e1 a"])
-def test_other_texts_stay_texts(text: str) -> None:
+def test_similar_texts_are_not_numbers(text: str) -> None:
     assert parse_yaml(text) == text
 
 

@@ -13,7 +13,7 @@ BOX = (slice(10, 24), slice(60, 82))
 
 
 def film() -> tuple[Grey, Grey, Mask]:
-    """A film with a white marker, the same without, and the marker's mask."""
+    """Return a film with a white marker, the same film without it, and the mask of the marker."""
     cleaned = np.random.default_rng(0).integers(40, 60, SHAPE).astype(np.uint8)
     cleaned[60:] += 100  # anatomy
     mask = np.zeros(SHAPE, bool)
@@ -49,7 +49,7 @@ def test_a_mask_moves_whole_to_free_positions_that_look_similar(seed: int) -> No
     moved, moves = move_mask(cleaned, mask, seed)
     assert moved.sum() == mask.sum()
     assert not (moved & mask).any()
-    assert cleaned[moved].max() < 100  # not on the anatomy, where the marker was not
+    assert cleaned[moved].max() < 100  # the marker was not on the anatomy, so it is not moved there
     assert len(moves) == 1
 
 

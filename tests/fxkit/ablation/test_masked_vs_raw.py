@@ -1,4 +1,4 @@
-"""masked-vs-raw: predictions with a known verdict, and complete runs on made films."""
+"""masked-vs-raw: predictions with a known verdict, and complete runs on synthetic films."""
 
 import json
 from dataclasses import replace
@@ -94,7 +94,7 @@ def test_pasted_films_may_exist_for_some_seeds_only() -> None:
     assert conclude(both, PRESET, "quick", ERASED).flips == conclude(one, PRESET, "quick", ERASED).flips
 
 
-def test_cells_are_the_mean_over_seeds() -> None:
+def test_cells_of_the_table_are_means_over_seeds() -> None:
     one, two = arms(0.0, seed=1), arms(0.6, seed=2)
     together = conclude({key: one[key] + two[key] for key in one}, PRESET, "quick", ERASED)
     single = [conclude(part, PRESET, "quick", ERASED) for part in (one, two)]
@@ -192,7 +192,7 @@ def test_films_cleaned_from_other_files_are_refused(index: Index, cleaned: Path)
         select_cleaned(cleaned, [record])
 
 
-def test_a_test_split_without_a_class_is_refused(
+def test_a_test_split_without_films_of_a_class_is_refused(
     config: Config, index: Index, roots: dict[int, Roots], tmp_path: Path
 ) -> None:
     records = [r for r in index.records if not (r.split == "test" and r.label == "fractured")]

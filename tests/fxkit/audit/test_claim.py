@@ -53,7 +53,7 @@ def test_a_leaking_split_is_not_called_disjoint(draft):
     assert draft(patient=False)[20] == "Disjoint by film and its copies; patients are not named."
 
 
-def test_items_without_metrics_are_left_to_the_authors(draft):
+def test_without_metrics_the_items_about_them_are_left_to_the_authors(draft):
     items = draft(scored=False)
     assert all(items[number] == AUTHORS for number in (27, 28, 29, 31, 37, 38, 39))
 

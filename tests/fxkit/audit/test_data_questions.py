@@ -1,4 +1,4 @@
-"""Questions about films and the making of the model: which evidence gives which colour."""
+"""Questions about the films and the training: which evidence gives which colour."""
 
 import sys
 from dataclasses import replace

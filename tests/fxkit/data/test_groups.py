@@ -50,7 +50,7 @@ def test_a_numbered_copy_of_a_copy_belongs_to_the_film() -> None:
     assert film_keys(["a/2-rotated1.jpg", "a/2 (1).jpg"]) == ["a/2", "a/2"]
 
 
-def test_join_goes_through_others() -> None:
+def test_files_are_joined_through_other_files() -> None:
     assert join(["c", "b", "b", "a", "z"], ["1", "1", "2", "2", ""]) == ["a", "a", "a", "a", "z"]
 
 

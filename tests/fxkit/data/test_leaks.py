@@ -61,14 +61,12 @@ def test_an_unreadable_training_file_causes_no_leak() -> None:
 @pytest.mark.parametrize(
     ("training", "evidence"),
     [
-        (
-            [("b.png", "g", "f", "s2"), ("x.png", "g", "f", "s1")],
-            "bytes",
-        ),  # even under another name, and before all else
+        ([("b.png", "g", "f", "s2"), ("x.png", "g", "f", "s1")], "bytes"),  # although the name differs
         ([("b.png", "g", "f", "s2"), ("a-rotated1.png", "g", "f", "s3")], "name"),
         ([("b.png", "g", "other", "s2"), ("x.png", "g", "f", "s3")], "film"),
         ([("b.png", "g9", "other", "s2"), ("x.png", "g", "another", "s3")], "group"),
-        ([("b.png", "g9", "other", "s2"), ("x.png", "g8", "another", "s1")], "bytes"),  # even against the manifest
+        # the manifest has them as different films and groups, but the bytes are equal
+        ([("b.png", "g9", "other", "s2"), ("x.png", "g8", "another", "s1")], "bytes"),
     ],
 )
 def test_a_leak_is_paired_with_its_strongest_evidence(training: list[tuple[str, str, str, str]], evidence: str) -> None:

@@ -30,59 +30,54 @@ from preprocess.images import read_image
 from preprocess.settings import CleanSettings
 
 
-@pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
-
-
-def test_the_test_split_is_written_into_the_run_folder(trained: Run, folder: Path) -> None:
-    result = evaluate_run(folder)
+def test_the_test_split_is_written_into_the_run_folder(trained: Run, run_folder: Path) -> None:
+    result = evaluate_run(run_folder)
     test = usable(trained.records, "test")
-    assert result.folder == folder
+    assert result.folder == run_folder
     assert result.evaluation.n_files == len(test)
     assert result.evaluation.n_films == len({r.film for r in test})
     assert result.stamp == ""
-    written = json.loads((folder / "metrics.json").read_text())
+    written = json.loads((run_folder / "metrics.json").read_text())
     assert written["film"]["figures"]["auroc"]["value"] == result.evaluation.film.figures["auroc"].value
-    assert Predictions.read_csv(folder / "predictions.csv").paths == tuple(r.path for r in test)
+    assert Predictions.read_csv(run_folder / "predictions.csv").paths == tuple(r.path for r in test)
     for name in ("roc", "precision_recall", "confusion"):
-        assert read_image(folder / "figures" / f"{name}.png").ndim == 3
+        assert read_image(run_folder / "figures" / f"{name}.png").ndim == 3
 
 
-def test_another_split_has_its_own_folder(folder: Path) -> None:
-    result = evaluate_run(folder, split="val")
-    assert result.folder == folder / "splits" / "val"
-    assert not (folder / "metrics.json").exists()
+def test_another_split_has_its_own_folder(run_folder: Path) -> None:
+    result = evaluate_run(run_folder, split="val")
+    assert result.folder == run_folder / "splits" / "val"
+    assert not (run_folder / "metrics.json").exists()
 
 
-def test_moved_films_are_read_below_the_new_root(trained: Run, folder: Path, tmp_path: Path) -> None:
+def test_moved_films_are_read_below_the_new_root(trained: Run, run_folder: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
-    from_new_root, from_old_root = evaluate_run(folder, root=moved).evaluation, evaluate_run(folder).evaluation
+    from_new_root, from_old_root = evaluate_run(run_folder, root=moved).evaluation, evaluate_run(run_folder).evaluation
     assert from_new_root.to_dict() == from_old_root.to_dict()
 
 
-def test_all_usable_files_of_other_data_are_evaluated(made: Synthetic, folder: Path) -> None:
+def test_all_usable_files_of_other_data_are_evaluated(made: Synthetic, run_folder: Path) -> None:
     other = index_data(made.root, IndexOptions(split="none"))
-    result = evaluate_other(folder, other.records, other.root, "elsewhere", EvaluationOptions(allow_leaks=True))
-    assert result.folder == folder / "evaluations" / "elsewhere"
+    result = evaluate_other(run_folder, other.records, other.root, "elsewhere", EvaluationOptions(allow_leaks=True))
+    assert result.folder == run_folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))
     assert json.loads((result.folder / "metrics.json").read_text())["root"] == str(other.root)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
-def test_the_name_must_be_one_folder(trained: Run, folder: Path, name: str) -> None:
+def test_the_name_must_be_one_folder(trained: Run, run_folder: Path, name: str) -> None:
     with pytest.raises(RunError, match=r"expected the name of a folder, without slashes"):
-        evaluate_other(folder, trained.records, trained.root, name)
+        evaluate_other(run_folder, trained.records, trained.root, name)
 
 
-def test_figures_of_films_in_another_root_are_not_overwritten(trained: Run, folder: Path, tmp_path: Path) -> None:
-    evaluate_other(folder, usable(trained.records, "test"), trained.root, "other")
+def test_figures_of_films_in_another_root_are_not_overwritten(trained: Run, run_folder: Path, tmp_path: Path) -> None:
+    evaluate_other(run_folder, usable(trained.records, "test"), trained.root, "other")
     moved = Path(shutil.copytree(trained.root, tmp_path / "moved"))
     with pytest.raises(RunError, match=r"holds figures of the films in .*; choose another --name"):
-        evaluate_other(folder, trained.records, moved, "other")
+        evaluate_other(run_folder, trained.records, moved, "other")
 
 
-def test_all_figures_of_a_run_with_a_leaking_split_bear_the_stamp(trained: Run, tmp_path: Path) -> None:
+def test_all_figures_of_a_run_with_a_leaking_split_carry_the_stamp(trained: Run, tmp_path: Path) -> None:
     from fxkit.config import load_config
     from fxkit.training.train import TrainOptions, train
 
@@ -141,21 +136,21 @@ def test_a_class_that_the_model_does_not_know_is_refused(trained: Run) -> None:
         check_classes(model, [], "elsewhere")
 
 
-def test_a_model_of_cleaned_films_needs_the_raw_option_for_uncleaned_films(folder: Path) -> None:
-    model = load_model(folder)
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
+def test_a_model_of_cleaned_films_needs_the_raw_option_for_uncleaned_films(run_folder: Path) -> None:
+    model = load_model(run_folder)
+    save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
     with pytest.raises(DataError, match=r"is not cleaned, but the model was.*fxkit clean-labels.*--raw"):
-        evaluate_run(folder)
-    assert evaluate_run(folder, options=EvaluationOptions(raw=True)).evaluation.n_files
+        evaluate_run(run_folder)
+    assert evaluate_run(run_folder, options=EvaluationOptions(raw=True)).evaluation.n_files
 
 
 def test_films_cleaned_with_other_settings_are_refused(
-    trained: Run, made: Synthetic, folder: Path, tmp_path: Path
+    trained: Run, made: Synthetic, run_folder: Path, tmp_path: Path
 ) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
-    model = load_model(folder)
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))
+    model = load_model(run_folder)
+    save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))
     with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
-        evaluate_run(folder, root=tmp_path / "clean")
-    save_model(folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
-    assert evaluate_run(folder, root=tmp_path / "clean").evaluation.n_files
+        evaluate_run(run_folder, root=tmp_path / "clean")
+    save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
+    assert evaluate_run(run_folder, root=tmp_path / "clean").evaluation.n_files

@@ -1,7 +1,6 @@
 """Temperature scaling: the fit recovers a known temperature, and leaves it at 1 if there are too few films."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def test_the_inverse_temperature_restores_the_probabilities_and_the_order_is_kep
         assert apply_temperature(scaled, 1 / temperature) == pytest.approx(rows)
 
 
-def test_too_few_groups_leave_the_temperature_reset_temperature() -> None:
+def test_with_too_few_groups_the_temperature_stays_1() -> None:
     fit = fit_temperature(make_films(2.0, 9, copies=50))
     assert (fit.temperature, fit.before) == (1.0, fit.after)
     assert fit.text == "temperature 1: " + fit.note
@@ -96,22 +95,22 @@ def test_calibration_does_not_change_decisions(trained: Run) -> None:
     assert reset_temperature(scaled_model).card.threshold == pytest.approx(0.3)
 
 
-def test_the_command_calibrates_a_run_and_asks_to_evaluate_it_again(trained: Run, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(trained.folder, tmp_path / "run"))
-    (folder / "metrics.json").touch()
-    model = load_model(folder)
-    save_model(folder, Model(model.classifier, replace(model.card, temperature=3.0)))
-    done = CliRunner().invoke(calibrate, [str(folder)], catch_exceptions=False)
+def test_the_command_calibrates_a_run_and_asks_to_evaluate_it_again(trained: Run, run_folder: Path) -> None:
+    (run_folder / "metrics.json").touch()
+    model = load_model(run_folder)
+    save_model(run_folder, Model(model.classifier, replace(model.card, temperature=3.0)))
+    done = CliRunner().invoke(calibrate, [str(run_folder)], catch_exceptions=False)
     plain = predict_records(reset_temperature(model), trained.root, usable(trained.records, "val"), trained.config.data)
     expected = fit_temperature(plain)
     assert done.stdout.splitlines() == [
         expected.text,
-        f"the figures in the run folder still use the old probabilities; to update them, run `fxkit evaluate {folder}`",
+        "the figures in the run folder still use the old probabilities; to update them, "
+        f"run `fxkit evaluate {run_folder}`",
     ]
-    assert load_model(folder).card.temperature == expected.temperature
-    written = json.loads((folder / "validation.json").read_text())["calibration"]
+    assert load_model(run_folder).card.temperature == expected.temperature
+    written = json.loads((run_folder / "validation.json").read_text())["calibration"]
     assert (written["temperature"], written["n_groups"]) == (expected.temperature, expected.n_groups)
-    assert read_json(folder / "validation.json")["film"]["figures"]["log_loss"]["value"] == pytest.approx(
+    assert read_json(run_folder / "validation.json")["film"]["figures"]["log_loss"]["value"] == pytest.approx(
         expected.after["log_loss"]
     )
 

@@ -52,7 +52,7 @@ def sets(copies: Copies) -> set[frozenset[str]]:
     names: dict[str, set[str]] = {}
     for name, group in copies.groups.items():
         names.setdefault(group, set()).add(name)
-    return {frozenset(found) for found in names.values()}
+    return {frozenset(group) for group in names.values()}
 
 
 def by_film(film_of: dict[str, int]) -> set[frozenset[str]]:
@@ -62,12 +62,12 @@ def by_film(film_of: dict[str, int]) -> set[frozenset[str]]:
 def test_all_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, int]]) -> None:
     seen: list[tuple[int, int]] = []
     with opened(*scrambled) as (store, film_of):
-        found = find_copies(store, film_of, progress=lambda done, total: seen.append((done, total)))
-    assert sets(found) == by_film(film_of)
-    joined = [link for link in found.links if link.joined]
+        copies = find_copies(store, film_of, progress=lambda done, total: seen.append((done, total)))
+    assert sets(copies) == by_film(film_of)
+    joined = [link for link in copies.links if link.joined]
     assert len(joined) == len(film_of) - 6
     assert all(film_of[link.first] == film_of[link.second] for link in joined)
-    assert [link.score for link in found.links] == sorted(link.score for link in found.links)
+    assert [link.score for link in copies.links] == sorted(link.score for link in copies.links)
     assert all(done <= total for done, total in seen)
 
 
@@ -75,8 +75,8 @@ def test_small_synthetic_films_of_different_patients_stay_apart(tmp_path: Path) 
     made = synth(tmp_path / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96, seed=3))
     rows = list(csv.DictReader((made.root / "truth.csv").open(newline="")))
     with opened(made.root, {row["path"]: int(row["patient"][1:]) for row in rows}) as (store, patient):
-        found = find_copies(store, patient)
-    groups = [{patient[name] for name in names} for names in sets(found)]
+        copies = find_copies(store, patient)
+    groups = [{patient[name] for name in names} for names in sets(copies)]
     assert all(len(patients) == 1 for patients in groups)
     assert len(groups) < len(rows)
 
@@ -90,8 +90,8 @@ def test_a_second_run_compares_nothing(scrambled: tuple[Path, dict[str, int]], m
     counted: list[int] = []
     candidates = module.find_candidates
 
-    def count(found: Iterable[NDArray[np.uint8]], *args: Any) -> list[tuple[int, int, float]]:
-        films = list(found)
+    def count(descriptors: Iterable[NDArray[np.uint8]], *args: Any) -> list[tuple[int, int, float]]:
+        films = list(descriptors)
         counted.append(len(films))
         return candidates(films, *args)
 
@@ -119,8 +119,8 @@ def test_an_original_is_found_among_copies_that_share_the_votes(
         names = sorted(film_of)
         original = names.index(next(name for name, film in film_of.items() if film == 0))
 
-        def without(found: Iterable[NDArray[np.uint8]], threads: int, asking: Any) -> list[tuple[int, int, float]]:
-            pairs = candidates(found, threads, asking)
+        def without(films: Iterable[NDArray[np.uint8]], threads: int, asking: Any) -> list[tuple[int, int, float]]:
+            pairs = candidates(films, threads, asking)
             return pairs if asking else [pair for pair in pairs if original not in pair[:2]]
 
         monkeypatch.setattr(module, "find_candidates", without)
@@ -140,10 +140,10 @@ def test_two_processes_find_the_same_copies(scrambled: tuple[Path, dict[str, int
 def test_a_rejected_pair_is_kept_apart(scrambled: tuple[Path, dict[str, int]]) -> None:
     with opened(*scrambled) as (store, film_of):
         one, other = sorted(name for name, film in film_of.items() if film == 0)[:2]
-        found = find_copies(store, film_of, Verdicts(rejected=((other, one),)))
-    assert found.groups[one] != found.groups[other]
+        copies = find_copies(store, film_of, Verdicts(rejected=((other, one),)))
+    assert copies.groups[one] != copies.groups[other]
     assert {name for name, film in film_of.items() if film == 0} == {
-        name for name, group in found.groups.items() if group in (found.groups[one], found.groups[other])
+        name for name, group in copies.groups.items() if group in (copies.groups[one], copies.groups[other])
     }
 
 

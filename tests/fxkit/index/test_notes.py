@@ -59,7 +59,7 @@ def test_copies_by_name_only_give_a_note() -> None:
     ]
 
 
-def test_no_notes_if_names_and_pixels_agree() -> None:
+def test_there_are_no_notes_if_names_and_pixels_agree() -> None:
     same = [("a/1.png", "p", "aa", "aa"), ("a/1-rotated1.png", "p", "bb", "aa"), ("a/1-rotated2.png", "p", "", "")]
     assert notes(same) == []
     assert notes([("a/1.png", "", "aa", ""), ("a/1-rotated1.png", "", "bb", "")], NO_COPIES) == []

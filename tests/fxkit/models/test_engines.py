@@ -11,40 +11,34 @@ from fxkit.models import engines
 from fxkit.models.engines import MIN_FILMS_FOR_EXPORT, has_accelerator, load_current_export, open_network
 from fxkit.models.exported import FORMATS, ExportedModel
 from fxkit.models.predict_records import TorchNetwork
-from fxkit.models.run_folder import Run
 
 
 @pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+def with_export(run_folder: Path, exported: Path) -> Path:
+    (run_folder / "exported").mkdir()
+    shutil.copy(exported, run_folder / "exported" / "model.onnx")
+    return run_folder
 
 
-@pytest.fixture
-def with_export(folder: Path, exported: Path) -> Path:
-    (folder / "exported").mkdir()
-    shutil.copy(exported, folder / "exported" / "model.onnx")
-    return folder
-
-
-def test_torch_predicts_few_films_without_writing_an_export(folder: Path) -> None:
-    opened = open_network(folder, device="cpu", films=MIN_FILMS_FOR_EXPORT - 1)
+def test_torch_predicts_few_films_without_writing_an_export(run_folder: Path) -> None:
+    opened = open_network(run_folder, device="cpu", films=MIN_FILMS_FOR_EXPORT - 1)
     assert isinstance(opened.network, TorchNetwork)
     assert opened.note == ""
-    assert not (folder / "exported").exists()
+    assert not (run_folder / "exported").exists()
 
 
 @pytest.mark.parametrize("form", ["onnx", "openvino"])
 def test_many_films_write_the_fastest_available_export(
-    form: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    form: str, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if form == "openvino":
         pytest.importorskip("openvino")
     else:
         monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    opened = open_network(folder, device="cpu", films=MIN_FILMS_FOR_EXPORT)
+    opened = open_network(run_folder, device="cpu", films=MIN_FILMS_FOR_EXPORT)
     assert isinstance(opened.network, ExportedModel)
-    assert load_current_export(folder, form) is not None
-    assert [path.suffix for path in (folder / "exported").iterdir() if path.suffix != ".bin"] == [FORMATS[form]]
+    assert load_current_export(run_folder, form) is not None
+    assert [path.suffix for path in (run_folder / "exported").iterdir() if path.suffix != ".bin"] == [FORMATS[form]]
 
 
 def test_an_existing_export_is_used(with_export: Path) -> None:
@@ -92,9 +86,9 @@ def test_a_torchscript_file_of_an_earlier_version_is_refused(engine: str, tmp_pa
         open_network(tmp_path / "model.pt", engine=engine)
 
 
-def test_exports_run_on_the_cpu_only(folder: Path) -> None:
+def test_exports_run_on_the_cpu_only(run_folder: Path) -> None:
     with pytest.raises(ConfigError, match="--device cuda: onnx runs on the CPU only; use --engine torch"):
-        open_network(folder, engine="onnx", device="cuda")
+        open_network(run_folder, engine="onnx", device="cuda")
 
 
 @pytest.mark.parametrize("engine", ["auto", "torch"])

@@ -1,7 +1,6 @@
 """Export: the file predicts what the model predicts, describes its use, and is not kept if it differs."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,11 +155,10 @@ def test_probabilities_that_are_not_numbers_are_refused() -> None:
         export._check_difference(Path("model.onnx"), float("nan"), 3)
 
 
-def test_synthetic_films_replace_missing_films_of_the_run(trained: Run, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(trained.folder, tmp_path / "run"))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"root": str(tmp_path / "gone")}))
-    films, from_run = select_check_films(folder, load_model(folder))
+def test_synthetic_films_replace_missing_films_of_the_run(run_folder: Path, tmp_path: Path) -> None:
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    (run_folder / "manifest.json").write_text(json.dumps(manifest | {"root": str(tmp_path / "gone")}))
+    films, from_run = select_check_films(run_folder, load_model(run_folder))
     assert not from_run
     assert films.shape == (8, 64, 64)
     assert len({film.tobytes() for film in films}) == 8

@@ -1,7 +1,7 @@
 """Prediction of single image files: order, batches, unreadable files, cleaning, decisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from fxkit.data.preprocessing import Preprocessing
 from fxkit.models.predict_images import BATCH, build_cleaner, decide, predict_images
 from fxkit.models.predict_records import TorchNetwork, predict_records
 from fxkit.models.run_folder import Run
-from fxkit.models.saved import Model, load_model
+from fxkit.models.saved import Model
 from preprocess.images import write_image
 from preprocess.settings import CleanSettings
+
+from .conftest import with_card
 
 SMALL = Preprocessing(8, "stretch", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -40,15 +42,6 @@ class Brightness:
         self.batches.append(len(films))
         bright = films.mean((1, 2)) / 255
         return np.stack([1 - bright, bright], axis=1)
-
-
-@pytest.fixture(scope="module")
-def model(trained: Run) -> Model:
-    return load_model(trained.folder)
-
-
-def with_card(model: Model, **changes: object) -> Model:
-    return Model(model.classifier, replace(model.card, **changes))  # type: ignore[arg-type]
 
 
 def on_cpu(model: Model) -> TorchNetwork:

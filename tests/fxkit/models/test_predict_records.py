@@ -1,7 +1,5 @@
 """Prediction of a manifest's rows, in torch and with any network."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -17,17 +15,10 @@ from fxkit.models.predict_records import (
     predict_tensor,
 )
 from fxkit.models.run_folder import Run
-from fxkit.models.saved import Model, load_model
+from fxkit.models.saved import Model
 from preprocess.errors import ImageError
 
-
-@pytest.fixture(scope="module")
-def model(trained: Run) -> Model:
-    return load_model(trained.folder)
-
-
-def with_card(model: Model, **changes: object) -> Model:
-    return Model(model.classifier, replace(model.card, **changes))  # type: ignore[arg-type]
+from .conftest import with_card
 
 
 def test_predictions_are_in_the_order_of_the_manifest(trained: Run, model: Model) -> None:

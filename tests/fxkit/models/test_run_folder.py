@@ -1,6 +1,5 @@
 """The run folder: it is read back as written, and damaged or existing folders are refused."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,6 @@ from fxkit.config import load_config
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run, create_run, describe_environment, open_run, read_json
 from fxkit.models.test_time import select_views_of_run
-
-
-@pytest.fixture
-def copied(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
 def test_a_run_is_read_as_it_was_written(trained: Run) -> None:
@@ -35,20 +29,20 @@ def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
         open_run(tmp_path)
 
 
-def test_a_changed_manifest_is_refused(copied: Path) -> None:
-    text = (copied / "manifest.csv").read_text()
-    (copied / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
+def test_a_changed_manifest_is_refused(run_folder: Path) -> None:
+    text = (run_folder / "manifest.csv").read_text()
+    (run_folder / "manifest.csv").write_text(text.replace('"train"', '"test"', 1))
     with pytest.raises(RunError, match="was changed after the training"):
-        open_run(copied)
+        open_run(run_folder)
 
 
-def test_a_run_that_exported_torchscript_still_opens(copied: Path, trained: Run) -> None:
-    config = (copied / "config.yaml").read_text()
-    (copied / "config.yaml").write_text(config.replace("  export: null\n", "  export: torchscript\n"))
-    run = open_run(copied)
+def test_a_run_that_exported_torchscript_still_opens(run_folder: Path, trained: Run) -> None:
+    config = (run_folder / "config.yaml").read_text()
+    (run_folder / "config.yaml").write_text(config.replace("  export: null\n", "  export: torchscript\n"))
+    run = open_run(run_folder)
     assert (run.config.trainer.export, run.config.optim) == ("onnx", trained.config.optim)
     assert run.records == trained.records
-    assert select_views_of_run(copied, "flips")[0].name == "as it is"
+    assert select_views_of_run(run_folder, "flips")[0].name == "as it is"
 
 
 @pytest.mark.parametrize(("text", "words"), [("{", "cannot be read"), ("[1]", "holds a list; expected a JSON object")])
@@ -58,11 +52,11 @@ def test_damaged_json_is_refused(tmp_path: Path, text: str, words: str) -> None:
         read_json(tmp_path / "x.json")
 
 
-def test_an_existing_run_is_only_overwritten_on_request(trained: Run, copied: Path) -> None:
+def test_an_existing_run_is_only_overwritten_on_request(trained: Run, run_folder: Path) -> None:
     with pytest.raises(RunError, match="already exists; choose another --name, or give --resume or --overwrite"):
-        create_run(copied, trained.config, trained.root, trained.records)
-    create_run(copied, trained.config, trained.root, trained.records, overwrite=True)
-    assert not (copied / "model.safetensors").exists()
+        create_run(run_folder, trained.config, trained.root, trained.records)
+    create_run(run_folder, trained.config, trained.root, trained.records, overwrite=True)
+    assert not (run_folder / "model.safetensors").exists()
 
 
 def test_a_folder_that_is_not_a_run_is_never_overwritten(trained: Run, tmp_path: Path) -> None:

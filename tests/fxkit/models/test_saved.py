@@ -1,6 +1,5 @@
 """Saved models are loaded unchanged, and incomplete or damaged ones are refused."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,6 @@ import torch
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run
 from fxkit.models.saved import load_model, save_model
-
-
-@pytest.fixture
-def copied(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
 def test_a_saved_model_is_loaded_unchanged(trained: Run, tmp_path: Path) -> None:
@@ -27,19 +21,19 @@ def test_a_saved_model_is_loaded_unchanged(trained: Run, tmp_path: Path) -> None
     assert (tmp_path / "model.safetensors").read_bytes() == (trained.folder / "model.safetensors").read_bytes()
 
 
-def test_an_unfinished_run_has_no_model(copied: Path) -> None:
-    (copied / "model.safetensors").unlink()
+def test_an_unfinished_run_has_no_model(run_folder: Path) -> None:
+    (run_folder / "model.safetensors").unlink()
     with pytest.raises(RunError, match=r"no model\.safetensors, because the training did not finish"):
-        load_model(copied)
+        load_model(run_folder)
 
 
-def test_a_folder_of_runs_is_not_a_run(copied: Path) -> None:
+def test_a_folder_of_runs_is_not_a_run(run_folder: Path) -> None:
     with pytest.raises(RunError, match="not a run folder; make one with `fxkit train`"):
-        load_model(copied.parent)
+        load_model(run_folder.parent)
 
 
-def test_damaged_weights_are_refused(copied: Path) -> None:
-    data = (copied / "model.safetensors").read_bytes()
-    (copied / "model.safetensors").write_bytes(data[: len(data) // 2])
+def test_damaged_weights_are_refused(run_folder: Path) -> None:
+    data = (run_folder / "model.safetensors").read_bytes()
+    (run_folder / "model.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(RunError, match=r"does not fit model\.json"):
-        load_model(copied)
+        load_model(run_folder)

@@ -1,6 +1,5 @@
 """Test-time augmentation: the views, which of them a training allows, and that torch and the export agree."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,18 +102,17 @@ def test_probabilities_are_the_mean_over_views() -> None:
     assert np.allclose(network.probabilities(FILMS), np.stack([1 - brightness, brightness], axis=1))
 
 
-def test_torch_and_the_export_evaluate_views_alike(trained: Run, exported: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(trained.folder, tmp_path / "run"))
+def test_torch_and_the_export_evaluate_views_alike(trained: Run, exported: Path, run_folder: Path) -> None:
 
     def brier(**options: Any) -> float:
-        evaluation = evaluate_run(folder, options=EvaluationOptions(device="cpu", **options)).evaluation
+        evaluation = evaluate_run(run_folder, options=EvaluationOptions(device="cpu", **options)).evaluation
         return evaluation.film.figures["brier"].value
 
     plain = brier()
-    assert "views" not in read_json(folder / "metrics.json")
+    assert "views" not in read_json(run_folder / "metrics.json")
     averaged = brier(tta="both")
     views = select_views(trained.config, "both")
-    assert read_json(folder / "metrics.json")["views"] == [view.name for view in views]
+    assert read_json(run_folder / "metrics.json")["views"] == [view.name for view in views]
     assert averaged != plain
     by_export = brier(tta="both", exported=exported)
     assert by_export == pytest.approx(averaged, abs=1e-4)

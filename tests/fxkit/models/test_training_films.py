@@ -1,6 +1,5 @@
-"""Which films of other data a run was trained on: same bytes, cleaned or not, or unknown."""
+"""Films of other data that a run was trained on: recognised by their bytes, also if they were cleaned."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +25,7 @@ from fxkit.training.train import TrainOptions, train
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
 
-@pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
-
-
-def test_training_films_among_other_data_are_counted(trained: Run, folder: Path, tmp_path: Path) -> None:
+def test_training_films_among_other_data_are_counted(trained: Run, run_folder: Path, tmp_path: Path) -> None:
     seen = [r for r in usable(trained.records) if r.split != "test"]
     fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
     overlap = overlap_with_training(trained, [*seen[:3], *fresh], trained.root)
@@ -40,8 +34,8 @@ def test_training_films_among_other_data_are_counted(trained: Run, folder: Path,
         DataError,
         match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out, or",
     ):
-        evaluate_other(folder, trained.records, trained.root, "again")
-    result = evaluate_other(folder, trained.records, trained.root, "again", EvaluationOptions(allow_leaks=True))
+        evaluate_other(run_folder, trained.records, trained.root, "again")
+    result = evaluate_other(run_folder, trained.records, trained.root, "again", EvaluationOptions(allow_leaks=True))
     assert result.stamp.startswith(f"leaking data: {len(seen)} files (")
 
 

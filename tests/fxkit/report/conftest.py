@@ -1,4 +1,4 @@
-"""Made run folders and a parser of the report page."""
+"""Run folders with known results, and a parser of the report page."""
 
 import json
 import re
@@ -78,12 +78,12 @@ def predictions(classes=("intact", "fractured"), groups=None) -> Predictions:
     )
 
 
-def write_scores(folder: Path, found: Predictions, curves: bool = False, **more: object) -> None:
+def write_scores(folder: Path, predictions: Predictions, curves: bool = False, **more: object) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    evaluation = evaluate_predictions(found, resamples=50)
+    evaluation = evaluate_predictions(predictions, resamples=50)
     (folder / "metrics.json").write_text(json.dumps(evaluation.to_dict() | more))
     if curves:
-        write_pictures(folder / "figures", evaluation, found)
+        write_pictures(folder / "figures", evaluation, predictions)
 
 
 def write_ablation(folder: Path, **changes: object) -> None:
@@ -131,7 +131,7 @@ def write_run(folder: Path, classes=("intact", "fractured"), leak: bool = False,
 
 
 def seen(path: str, label: str, area: float | None, attention: float | None) -> Attention:
-    """A film decided as intact, whose shapes elsewhere get the attention of their area."""
+    """Return attention on a film predicted as intact; shapes moved at random get 2 % of area and of attention."""
     chance = None if attention is None else np.full((4, 2), 0.02)
     return Attention(path, label, "intact", 0.9, area, attention, chance=chance)
 

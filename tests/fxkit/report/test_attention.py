@@ -15,15 +15,15 @@ def test_attention_is_shown_with_its_chance_level(tmp_path):
     rows = [seen("a", "intact", 0.02, 0.06), seen("b", "fractured", 0.04, 0.04), seen("c", "fractured", None, None)]
     rows += [seen("d", "fractured", 0.01, None), seen("e", "intact", 0.0, 0.0)]
     write_attention(run, rows)
-    found = read_attention(run).summary
-    assert (found.n_films, found.n_marked, found.n_empty, found.method) == (5, 3, 1, "grad-cam")
-    assert [s.name for s in found.shares][:3] == ["all films with markers", "fractured", "intact"]
-    assert [s.n_films for s in found.shares][:3] == [2, 1, 1]
-    assert found.shares[0].attention == pytest.approx(0.05)
-    assert found.shares[0].area == pytest.approx(0.03)
-    assert found.shares[2].ratio == pytest.approx(3)
-    assert (found.shares[2].chance_low, found.shares[2].chance_high) == (1, 1)
-    assert found.shares[2].verdict == "more than by chance"
+    summary = read_attention(run).summary
+    assert (summary.n_films, summary.n_marked, summary.n_empty, summary.method) == (5, 3, 1, "grad-cam")
+    assert [s.name for s in summary.shares][:3] == ["all films with markers", "fractured", "intact"]
+    assert [s.n_films for s in summary.shares][:3] == [2, 1, 1]
+    assert summary.shares[0].attention == pytest.approx(0.05)
+    assert summary.shares[0].area == pytest.approx(0.03)
+    assert summary.shares[2].ratio == pytest.approx(3)
+    assert (summary.shares[2].chance_low, summary.shares[2].chance_high) == (1, 1)
+    assert summary.shares[2].verdict == "more than by chance"
     text = Page(build_report(run)).text
     assert "all films with markers 2 5.0 % 3.0 % 1.67 (" in text
     assert "1.00 to 1.00 more than by chance" in text

@@ -54,10 +54,10 @@ def test_one_evaluation_without_overlap_counts_as_external_test(tmp_path):
 
 def test_each_class_has_its_precision_recall_f1_and_support(tmp_path):
     run = write_run(tmp_path / "run")
-    found = json.loads((run / "metrics.json").read_text())["film"]["report"]
+    report = json.loads((run / "metrics.json").read_text())["film"]["report"]
     text = Page(build_report(run)).text
     for name in ("intact", "fractured"):
-        row = found[name]
+        row = report[name]
         assert f"{name} {row['precision']:.2f} {row['recall']:.2f} {row['f1-score']:.2f} 4 " in text
     assert "class precision recall F1 support, films intact" in text
 
@@ -110,16 +110,16 @@ def test_a_score_near_chance_is_marked_as_such(tmp_path):
 def test_folds_are_reported_with_their_mean_and_their_stamp(tmp_path):
     run = write_run(tmp_path / "run")
     assert "Out of fold" not in Page(build_report(run)).text
-    told = predictions()
-    parts = [told.take(np.arange(8)), told.take(np.arange(8, 16))]
-    found = evaluate_folds(parts, stamp="leaking folds: fold 1")
-    write_out_of_fold(run, told, found)
+    pooled = predictions()
+    parts = [pooled.take(np.arange(8)), pooled.take(np.arange(8, 16))]
+    out_of_fold = evaluate_folds(parts, stamp="leaking folds: fold 1")
+    write_out_of_fold(run, pooled, out_of_fold)
     page = Page(build_report(run))
     assert "The model of this run is the mean of 2 models." in page.text
     for name, figure in (
-        ("fold 0", found.folds.each[0].score),
-        ("mean of folds", found.folds.mean),
-        ("pooled", found.headline),
+        ("fold 0", out_of_fold.folds.each[0].score),
+        ("mean of folds", out_of_fold.folds.mean),
+        ("pooled", out_of_fold.headline),
     ):
         assert f"{name} {figure.text}" in page.text
     assert page.text.count("Leaking folds: fold 1") == 2  # in the banner, and with the figures
@@ -136,10 +136,10 @@ def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
     from fxkit.metrics.operating_points import Target, operating_points
     from fxkit.metrics.subgroups import multiplicity, subgroups
 
-    run, found = write_run(tmp_path / "run"), predictions()
-    points = operating_points(found, [Target("youden")], found, prevalence=0.1, resamples=20)
-    parts = subgroups(found, {BAD: {path: str(int(path) // 8) for path in found.paths}}, resamples=20)
-    films = found.by_film()
+    run, scores = write_run(tmp_path / "run"), predictions()
+    points = operating_points(scores, [Target("youden")], scores, prevalence=0.1, resamples=20)
+    parts = subgroups(scores, {BAD: {path: str(int(path) // 8) for path in scores.paths}}, resamples=20)
+    films = scores.by_film()
     curve = decision_curve(films, prevalence=0.1, resamples=20)
     analyses = Analyses(
         calibration={"film": calibration(films, resamples=20)},
@@ -148,7 +148,7 @@ def test_calibration_operating_points_and_subgroups_are_shown(tmp_path):
         subgroups=parts,
         multiplicity=multiplicity(parts),
     )
-    write_scores(run, found, **analyses.to_dict())
+    write_scores(run, scores, **analyses.to_dict())
     write_analysis_pictures(run / "figures", analyses)
     page = Page(build_report(run))
     assert f"youden {points[0].threshold:.3f} 8 validation films of 8 groups" in page.text

@@ -26,7 +26,7 @@ def test_a_round_tube_has_the_chord_of_a_circle_in_every_view(turn: float, s: fl
     assert float(whole[0, 0]) == pytest.approx(2 * np.sqrt(100 - s * s), rel=1e-3)
 
 
-def test_a_fracture_is_a_dark_gap_or_if_impacted_a_dense_line() -> None:
+def test_a_fracture_is_a_dark_gap_or_a_dense_line_if_impacted() -> None:
     whole = Tube((0, 0, 0), (0, 100, 0), (10.0,), cortex_mm=(3.0,), spongy=(0.2,))
     y = np.linspace(30, 70, 400, dtype=np.float32)[:, None]
     absorbed = {}

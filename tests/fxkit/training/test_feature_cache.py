@@ -7,27 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fxkit.config import Config, load_config
-from fxkit.data.manifest import Record
-from fxkit.index.build import index_data
 from fxkit.models.backbones import build_backbone
-from fxkit.synth.dataset import Synthetic
 from fxkit.training import feature_cache as module
 from fxkit.training.feature_cache import can_cache, count_views, extract
-from fxkit.training.history import History, read_history
+from fxkit.training.history import read_history
 from fxkit.training.train import TrainOptions, train
 
-Source = tuple[Path, tuple[Record, ...]]
-
-
-@pytest.fixture(scope="module")
-def source(made: Synthetic) -> Source:
-    index = index_data(made.root)
-    return index.root, index.records
-
-
-def settings(*texts: str) -> Config:
-    return load_config("tiny", ["data.image_size=64", *texts])
+from .conftest import Source, settings, stop_training_after
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
@@ -63,7 +49,7 @@ def test_a_killed_phase_resumes_with_its_features_to_the_same_weights(
     for epochs in (1, 3):
         folder = tmp_path / f"stopped{epochs}"
         with monkeypatch.context() as patch:
-            kill_after(patch, epochs)
+            stop_training_after(patch, epochs)
             with pytest.raises(SystemExit):
                 train(config, *source, folder)
         with monkeypatch.context() as patch:
@@ -85,19 +71,6 @@ def count_films(patch: pytest.MonkeyPatch) -> list[int]:
 
     patch.setattr(module, "extract", counting)
     return seen
-
-
-def kill_after(patch: pytest.MonkeyPatch, epochs: int) -> None:
-    """Stop the training with SystemExit after so many epochs."""
-    original, seen = History.on_train_epoch_end, []
-
-    def stop(self: History, trainer: object, learner: object) -> None:
-        original(self, trainer, learner)  # type: ignore[arg-type]
-        seen.append(1)
-        if len(seen) == epochs:
-            raise SystemExit("killed")
-
-    patch.setattr(History, "on_train_epoch_end", stop)
 
 
 def test_features_do_not_depend_on_the_batch() -> None:

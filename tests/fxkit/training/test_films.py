@@ -24,7 +24,7 @@ COPIES = 40
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> tuple[Path, list[Record]]:
-    """Made films, with many further files of the first fractured film of train and of val."""
+    """Synthetic films, with many more files of the first fractured film of train and of val."""
     index = index_data(made.root)
     records = list(index.records)
     for split in ("train", "val"):

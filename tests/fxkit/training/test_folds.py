@@ -28,7 +28,7 @@ RESUME = TrainOptions(resume=True)
 
 @pytest.fixture(scope="module")
 def source(made: Synthetic) -> Source:
-    """The made films. Copies are found by name, because comparing pixels takes longer than training."""
+    """The synthetic films. Copies are recognised by name, because comparing pixels takes longer than training."""
     index = index_data(made.root, IndexOptions(copies=False))
     return index.root, list(index.records)
 
@@ -42,7 +42,7 @@ def learned(records: list[Record]) -> list[Record]:
     return [r for r in usable(records) if r.split in ("train", "val")]
 
 
-def test_the_manifests_folds_are_kept_where_there_are_as_many(source: Source, made: Synthetic) -> None:
+def test_the_folds_of_the_manifest_are_used_if_their_number_matches(source: Source, made: Synthetic) -> None:
     records = list(index_data(made.root, IndexOptions(copies=False, folds=4, seed=7)).records)
     unchanged, notes = add_folds(records, 4)
     assert (unchanged, notes) == (records, ["the manifest's 4 folds are used"])
@@ -175,7 +175,7 @@ def test_more_folds_than_groups_are_refused(source: Source) -> None:
 
 
 def leaking_folds(source: Source) -> list[Record]:
-    """Records with folds, of which one file of fold 0 was moved to fold 1, so that a group is in both."""
+    """Return records with folds, with one file of fold 0 moved to fold 1, so that one group is in both folds."""
     records, _ = add_folds(source[1], 3)
     moved = [r for r in learned(records) if r.fold == "0"][-1]
     return [replace(r, fold="1") if r == moved else r for r in records]

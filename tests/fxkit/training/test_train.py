@@ -10,29 +10,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fxkit.config import Config, load_config
-from fxkit.data.manifest import Record, write_manifest
+from fxkit.data.manifest import write_manifest
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.index.build import index_data
 from fxkit.models.run_folder import Run
 from fxkit.models.saved import load_model
-from fxkit.synth.dataset import Synthetic
 from fxkit.training.films import check_records
-from fxkit.training.history import History, read_history
+from fxkit.training.history import read_history
 from fxkit.training.train import TrainOptions, train
 
-Source = tuple[Path, tuple[Record, ...]]
+from .conftest import Source, settings, stop_training_after
+
 RESUME = TrainOptions(resume=True)
-
-
-@pytest.fixture(scope="module")
-def source(made: Synthetic) -> Source:
-    index = index_data(made.root)
-    return index.root, index.records
-
-
-def settings(*texts: str) -> Config:
-    return load_config("tiny", ["data.image_size=64", *texts])
 
 
 def test_a_run_folder_contains_the_documented_files(trained: Run) -> None:
@@ -73,7 +62,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     for stop_after in (2, 3):
         folder = tmp_path / f"stopped{stop_after}"
         with monkeypatch.context() as patch:
-            patch.setattr(History, "on_train_epoch_end", _stop_after(stop_after))
+            stop_training_after(patch, stop_after)
             with pytest.raises(SystemExit):
                 train(config, *source, folder)
         train(config, *source, folder, RESUME)
@@ -86,25 +75,12 @@ def test_a_run_killed_before_its_first_epoch_resumes_with_the_given_weights(
 ) -> None:
     config = settings("optim.epochs=[1, 0]", f"model.weights={trained.folder / 'model.safetensors'}")
     with monkeypatch.context() as patch:
-        patch.setattr(History, "on_train_epoch_end", _stop_after(1))
+        stop_training_after(patch, 1)
         with pytest.raises(SystemExit):
             train(config, *source, tmp_path / "run")
     train(config, *source, tmp_path / "run", RESUME)
     initial, saved = (load_file(f / "model.safetensors") for f in (trained.folder, tmp_path / "run"))
     assert all(torch.equal(saved[key], initial[key]) for key in initial if key.startswith("backbone."))
-
-
-def _stop_after(epochs: int) -> object:
-    """Return a history callback that stops the training with SystemExit after so many epochs."""
-    original, seen = History.on_train_epoch_end, []
-
-    def stop(self: object, trainer: object, learner: object) -> None:
-        original(self, trainer, learner)  # type: ignore[arg-type]
-        seen.append(1)
-        if len(seen) == epochs:
-            raise SystemExit("killed")
-
-    return stop
 
 
 def test_the_saved_weights_are_those_of_the_best_epoch(source: Source, tmp_path: Path) -> None:
@@ -128,7 +104,7 @@ def test_fine_tuning_alone_needs_no_head_phase(source: Source, tmp_path: Path) -
     assert (result.phase, result.finetuned_from) == ("finetune", "layer4")
 
 
-def test_more_than_two_classes_train(source: Source, tmp_path: Path) -> None:
+def test_a_model_of_more_than_two_classes_can_be_trained(source: Source, tmp_path: Path) -> None:
     root, records = source
     train(settings(), root, [replace(r, label=f"class{i % 3}") for i, r in enumerate(records)], tmp_path / "run")
     model = load_model(tmp_path / "run")
@@ -137,7 +113,7 @@ def test_more_than_two_classes_train(source: Source, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["test_vit", "test_efficientnet", "test_convnext", "test_nfnet"])
-def test_other_families_train(source: Source, tmp_path: Path, backbone: str) -> None:
+def test_backbones_of_other_families_can_be_trained(source: Source, tmp_path: Path, backbone: str) -> None:
     result = train(settings(f"model.backbone={backbone}"), *source, tmp_path / "run")
     assert result.finetuned_from
     assert load_model(tmp_path / "run").card.model.backbone == backbone
@@ -147,7 +123,7 @@ def test_other_families_train(source: Source, tmp_path: Path, backbone: str) -> 
 @pytest.mark.parametrize(
     "backbone", ["resnet50", "efficientnet_b0", "densenet121", "convnext_tiny", "vit_small_patch16_224"]
 )
-def test_the_common_backbones_train(source: Source, tmp_path: Path, backbone: str) -> None:
+def test_the_common_backbones_can_be_trained(source: Source, tmp_path: Path, backbone: str) -> None:
     root, records = source
     films = [r for r in records if "rotated" not in r.path]
     config = settings(f"model.backbone={backbone}", "data.batch_size=8")

@@ -182,7 +182,9 @@ def test_typed_text_is_found_and_covered_in_every_view(detector: MarkerNetDetect
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (31, 20), (20, 31, 3), (3000, 40)])
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-def test_any_size_and_depth_is_cleaned(detector: MarkerNetDetector, shape: tuple[int, ...], kind: str) -> None:
+def test_films_of_any_size_and_depth_are_cleaned(
+    detector: MarkerNetDetector, shape: tuple[int, ...], kind: str
+) -> None:
     image = np.full(shape, 60 * (257 if kind == "uint16" else 1), kind)
     cleaned = clean_image(image, detector, CleanSettings())
     assert np.array_equal(cleaned.image[~cleaned.mask], image[~cleaned.mask])

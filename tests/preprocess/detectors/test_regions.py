@@ -22,7 +22,7 @@ def test_the_quad_of_a_turned_rectangle_is_right_to_a_pixel(angle: float) -> Non
     (region,) = find_regions(logits_with((0, box.tolist(), 5.0))[0], CORE, EDGE)
     quad = np.array(region.quad(np.array([2.0, 2.0]))) / 2
     for corner in box:
-        assert np.linalg.norm(quad - corner, axis=1).min() < 1.8  # the diagonal of a pixel, and a little
+        assert np.linalg.norm(quad - corner, axis=1).min() < 1.8  # a little more than the diagonal of a pixel
     assert quad_area(as_quad(quad)) == pytest.approx(36 * 14, rel=0.15)
 
 

@@ -30,7 +30,7 @@ def test_corners_keep_their_reading_order(turns: int, mirrored: bool, x: float, 
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.booleans())
-def test_undo_reverses_show(height: int, width: int, turns: int, mirrored: bool) -> None:
+def test_undo_restores_the_image_that_show_turned(height: int, width: int, turns: int, mirrored: bool) -> None:
     view, image = View(turns, mirrored), np.arange(height * width).reshape(height, width)
     assert np.array_equal(view.undo(view.show(image)), image)
     assert np.array_equal(view.undo(np.stack([view.show(image)] * 2)), np.stack([image] * 2))

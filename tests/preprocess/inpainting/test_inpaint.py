@@ -83,7 +83,7 @@ def test_the_grain_continues_at_8_and_16_bits(scale: int) -> None:
     assert fine[0] == pytest.approx(fine[1], rel=0.15)
 
 
-def test_steps_across_the_seam_are_as_high_as_those_of_the_grain() -> None:
+def test_steps_across_the_seam_equal_the_steps_of_the_grain() -> None:
     seam, elsewhere = [], []
     for seed in range(6):
         film = grain(seed).astype(np.uint8)

@@ -98,7 +98,7 @@ def test_each_picture_of_a_round_is_different_and_reproducible() -> None:
     assert not any(torch.equal(picture, other) for other in others)
 
 
-def test_given_places_are_shown_unchanged() -> None:
+def test_nothing_is_added_to_pictures_of_given_places() -> None:
     pictures = TrainingPictures(FILMS, replace(PLAN, place_share=1.0), 0, [Place(1, 60, 80)])
     assert not any(pictures[number][1][0].any() for number in range(10))
 

@@ -74,7 +74,7 @@ def test_films_are_ranked_and_have_their_reasons(tmp_path: Path, rows: list[Ledg
     assert {film["class"] for film in films} == {"x", "y"}
 
 
-def test_the_top_lists_the_files_to_check_and_the_reasons(tmp_path: Path, rows: list[LedgerRow]) -> None:
+def test_the_top_of_the_page_lists_the_files_to_check_and_the_reasons(tmp_path: Path, rows: list[LedgerRow]) -> None:
     text = " ".join(page(tmp_path, rows).split())
     assert "5 files: 3 with 4 erased markers, 1 without markers, 1 failed." in text
     assert (

@@ -35,7 +35,7 @@ def test_the_same_films_give_the_same_pairs(films: Films) -> None:
     assert find_candidates(taken) == find_candidates(taken)
 
 
-def test_a_reduction_learnt_from_some_films_serves_all(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reduction_learned_from_a_sample_finds_the_copies(films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = descriptors(films)
     monkeypatch.setattr(module, "SAMPLE", len(taken[0]) + len(taken[1]))
     pairs = find_candidates(film for film in taken)
@@ -51,7 +51,7 @@ def test_small_blocks_give_the_same_pairs(films: Films, monkeypatch: pytest.Monk
     assert all(3 not in (low, high) for low, high, _ in whole)
 
 
-def test_asking_films_vote_only_for_other_films(films: Films) -> None:
+def test_chosen_films_vote_only_for_other_films(films: Films) -> None:
     pairs = find_candidates(descriptors(films), asking=range(8, 12))
     assert {(low, high) for low, high, _ in pairs[:4]} == {(n, n + 8) for n in range(4)}
     assert all(low < 8 <= high for low, high, _ in pairs)

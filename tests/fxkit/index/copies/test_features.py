@@ -34,7 +34,7 @@ def test_a_changed_film_keeps_its_descriptors(films: Films, change: Callable[[Fi
     assert shared(film, np.ascontiguousarray(change(films(1)))) < 0.2
 
 
-def test_shapes_dtypes_and_ranges(films: Films) -> None:
+def test_features_have_the_documented_shapes_and_ranges(films: Films) -> None:
     features = features_of(films(2))
     count = len(features.points)
     assert 50 < count <= POINTS

@@ -118,7 +118,7 @@ def test_links_add_up_when_groups_merge() -> None:
     assert grown(5, pairs)[0] == [[0, 1, 2, 3, 4]]
 
 
-def test_links_that_do_not_suffice() -> None:
+def test_the_links_needed_to_merge_groups_depend_on_strength_and_group_size() -> None:
     assert not links_suffice([], 1)
     assert links_suffice([(0, 1, STRONG)], LARGE - 1)
     assert not links_suffice([(0, 1, WEAK_LINK)], 1)

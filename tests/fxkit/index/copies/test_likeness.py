@@ -7,7 +7,7 @@ from fxkit.index.copies.likeness import agreeing_share, correlation
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_agreeing_places_in_a_single_row_do_not_count(turned: bool) -> None:
+def test_similar_places_in_a_single_row_do_not_count(turned: bool) -> None:
     weights = np.zeros((12, 16), np.float32)
     assert agreeing_share(weights, 20.0) == 0
     weights[10, 2:14] = 0.5

@@ -21,12 +21,6 @@ PLAIN = FileFacts(
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline, "TREES", 20)
-    monkeypatch.setattr(baseline, "REPEATS", 1)
-
-
 def records(groups: int, classes: str = "ab", copies: int = 1) -> list[Record]:
     rows = []
     for g in range(groups):

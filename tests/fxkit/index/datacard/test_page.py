@@ -8,23 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from fxkit.index.build import Index, IndexOptions, index_data
-from fxkit.index.datacard import baseline
 from fxkit.index.datacard.card import DataCard
 from fxkit.index.datacard.page import headline, summary_lines, write_data_card
 from fxkit.index.datacard.verdicts import ABOVE, NONE, UNDECIDED, Baseline, KindScore
 from fxkit.metrics.intervals import Interval
 from fxkit.synth.dataset import Synthetic
 from preprocess.known_markers import read_known_markers
-
-
-@pytest.fixture(autouse=True)
-def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline, "TREES", 20)
-    monkeypatch.setattr(baseline, "REPEATS", 1)
 
 
 def films(root: Path, quality: dict[str, int], count: int = 24) -> Index:

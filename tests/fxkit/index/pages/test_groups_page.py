@@ -38,11 +38,11 @@ def record(path: str, sha256: str, group: str, patient: str = "") -> Record:
 @pytest.fixture
 def films(tmp_path: Path) -> list[Record]:
     """Write three films; the first two are copies with different classes and patients."""
-    found = [record(ODD, "aa", "g", "p1"), record("b/2.png", "bb", "g", "p2"), record("a/3.png", "cc", "h")]
+    records = [record(ODD, "aa", "g", "p1"), record("b/2.png", "bb", "g", "p2"), record("a/3.png", "cc", "h")]
     rng = np.random.default_rng(0)
-    for one in found:
+    for one in records:
         write_image(tmp_path / "films" / one.path, rng.integers(0, 255, (48, 64), np.uint8))
-    return found
+    return records
 
 
 COPIES = Copies(
@@ -97,8 +97,8 @@ def test_larger_films_have_no_picture(tmp_path: Path, films: list[Record]) -> No
 
 def test_groups_json_lists_all_links(tmp_path: Path, films: list[Record]) -> None:
     page_of(tmp_path, films)
-    found = json.loads((tmp_path / "groups.json").read_text(encoding="utf-8"))
-    (joined,), (alike,) = found["joined"], found["alike"]
+    links = json.loads((tmp_path / "groups.json").read_text(encoding="utf-8"))
+    (joined,), (alike,) = links["joined"], links["alike"]
     assert (joined["first"], joined["second"], joined["points"], joined["inverted"]) == (ODD, "b/2.png", 41, True)
     assert (alike["first"], alike["second"], alike["points"]) == ("b/2.png", "a/3.png", 9)
 

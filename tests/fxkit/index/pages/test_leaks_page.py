@@ -123,7 +123,7 @@ def test_the_page_shows_pairs_with_their_evidence(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_a_page_without_a_leak_says_so(tmp_path: Path) -> None:
+def test_the_page_states_that_no_leak_was_found(tmp_path: Path) -> None:
     rows = [record(f"{split}.png", split, split) for split in ("train", "val", "test")]
     text = words(page_of(rows, write_films(tmp_path, rows)))
     assert "No leak found No leak found: none of the 1 test files" in text
@@ -151,12 +151,12 @@ def test_names_are_escaped_and_missing_films_are_reported(tmp_path: Path) -> Non
 def test_leaks_json_lists_all_leaks(tmp_path: Path) -> None:
     rows = patients()
     write_leaks(tmp_path, rows, tmp_path)
-    found = json.loads((tmp_path / "leaks.json").read_text())
-    assert found["manifest_sha256"] == manifest_hash(rows)
-    assert found["stamp"] == leak_stamp(rows)
-    assert found["verdict"].startswith("2 of 4 test files (50 %)")
-    assert [(part["part"], part["grouped_files"]) for part in found["parts"]] == [("test", 3), ("val", 0)]
-    assert [(leak["file"], leak["training_file"], leak["known_by"]) for leak in found["leaks"]] == [
+    values = json.loads((tmp_path / "leaks.json").read_text())
+    assert values["manifest_sha256"] == manifest_hash(rows)
+    assert values["stamp"] == leak_stamp(rows)
+    assert values["verdict"].startswith("2 of 4 test files (50 %)")
+    assert [(part["part"], part["grouped_files"]) for part in values["parts"]] == [("test", 3), ("val", 0)]
+    assert [(leak["file"], leak["training_file"], leak["known_by"]) for leak in values["leaks"]] == [
         ("1-rotated1.png", "1.png", "name"),
         ("1-rotated2.png", "1.png", "name"),
         ("2.png", "1.png", "group"),
@@ -202,7 +202,7 @@ def test_a_leak_of_a_published_split_is_found(shared_data: Path, tmp_path: Path)
     split = {"training": "train", "testing": "test"}
     text = "".join(f"{row['path']},{row['label']},{split[row['path'].split('/')[0]]}\n" for row in rows)
     (tmp_path / "sample.csv").write_text("path,label,split\n" + text)
-    found = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm", split="keep"))
-    page = page_of(list(found.records), tmp_path)
+    index = index_data(tmp_path / "sample.csv", IndexOptions(root=shared_data / "forearm", split="keep"))
+    page = page_of(list(index.records), tmp_path)
     assert "4 of 52 test files (8 %) have a copy of the same film in training" in words(page)
     assert "The test part is worth 11 films, not 52 files; 10 films of these are new" in words(page)

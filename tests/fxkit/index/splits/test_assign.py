@@ -32,7 +32,7 @@ def divide(rows: list[tuple[str, str]], seed: int = 0) -> dict[str, set[str]]:
 
 @settings(max_examples=30, deadline=None)
 @given(films(), st.integers(0, 3), st.randoms())
-def test_groups_stay_whole_classes_are_in_all_splits_and_order_does_not_matter(rows, seed, random) -> None:
+def test_groups_stay_whole_and_classes_are_in_all_splits_in_any_order_of_files(rows, seed, random) -> None:
     splits_of = divide(rows, seed)
     assert all(len(splits) == 1 for splits in splits_of.values())
     for label in {label for label, _ in rows}:
@@ -75,7 +75,7 @@ def test_a_group_with_two_classes_stays_whole() -> None:
         assert {next(iter(splits_of[group])) for name, group in rows if name == label} == {"train", "val", "test"}
 
 
-def test_everything_may_be_test() -> None:
+def test_all_groups_can_be_test() -> None:
     assert set(assign_splits(["a", "b"], ["1", "2"], (0, 0, 1))) == {"test"}
 
 

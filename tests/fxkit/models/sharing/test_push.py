@@ -24,11 +24,6 @@ from fxkit.models.sharing.push import pull, push
 from preprocess.settings import NETWORK, CleanSettings
 
 
-@pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
-
-
 @pytest.fixture(scope="module")
 def evaluated(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(shutil.copytree(trained.folder, tmp_path_factory.mktemp("evaluated") / "run"))
@@ -110,12 +105,12 @@ def test_nothing_private_is_shared(trained: Run, evaluated: Path, pulled: Path) 
     assert len({r.film for r in read_manifest(pulled / "manifest.csv")}) == len(films)
 
 
-def test_patients_and_sites_are_not_shared(folder: Path, tmp_path: Path) -> None:
-    run = open_run(folder)
+def test_patients_and_sites_are_not_shared(run_folder: Path, tmp_path: Path) -> None:
+    run = open_run(run_folder)
     records = [replace(r, patient=f"Doe-{r.group}", site="St-Elsewhere", group=f"Doe-{r.group}") for r in run.records]
-    write_manifest(folder / "manifest.csv", records)
-    write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"sha256": manifest_hash(records)})
-    push(folder, str(tmp_path / "shared"))
+    write_manifest(run_folder / "manifest.csv", records)
+    write_json(run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)})
+    push(run_folder, str(tmp_path / "shared"))
     text = b"".join(file.read_bytes() for file in (tmp_path / "shared").iterdir())
     assert b"Doe" not in text
     assert b"Elsewhere" not in text
@@ -150,48 +145,48 @@ def test_the_model_card_of_an_untested_model_has_no_figures(trained: Run, tmp_pa
     assert "model-index" not in read_header(tmp_path / "shared")
 
 
-def test_a_leaking_split_is_stamped_on_the_model_card(folder: Path, tmp_path: Path) -> None:
-    records = list(open_run(folder).records)
+def test_a_leaking_split_is_stamped_on_the_model_card(run_folder: Path, tmp_path: Path) -> None:
+    records = list(open_run(run_folder).records)
     moved = next(i for i, r in enumerate(records) if r.split == "train")
     records[moved] = replace(records[moved], split="test")
-    write_manifest(folder / "manifest.csv", records)
-    write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"sha256": manifest_hash(records)})
-    stamp = open_run(folder).stamp
+    write_manifest(run_folder / "manifest.csv", records)
+    write_json(run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)})
+    stamp = open_run(run_folder).stamp
     assert stamp.startswith("leaking split: ")
-    push(folder, str(tmp_path / "shared"))
+    push(run_folder, str(tmp_path / "shared"))
     assert f"**{stamp}**" in (tmp_path / "shared" / "README.md").read_text()
     assert open_run(tmp_path / "shared").stamp == stamp
 
 
-def test_the_path_of_the_backbone_weights_is_not_shared(folder: Path, tmp_path: Path) -> None:
-    card = read_json(folder / "model.json")
-    write_json(folder / "model.json", card | {"model": card["model"] | {"weights": "/secret/place.safetensors"}})
-    push(folder, str(tmp_path / "shared"))
+def test_the_path_of_the_backbone_weights_is_not_shared(run_folder: Path, tmp_path: Path) -> None:
+    card = read_json(run_folder / "model.json")
+    write_json(run_folder / "model.json", card | {"model": card["model"] | {"weights": "/secret/place.safetensors"}})
+    push(run_folder, str(tmp_path / "shared"))
     assert read_json(tmp_path / "shared" / "model.json")["model"]["weights"] is None
 
 
-def test_a_tuned_marker_network_is_shared_with_the_model(folder: Path, tmp_path: Path) -> None:
+def test_a_tuned_marker_network_is_shared_with_the_model(run_folder: Path, tmp_path: Path) -> None:
     cleaning = CleanSettings(weights=str(NETWORK)).model_dump()
-    write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
-    push(folder, str(tmp_path / "shared"))
+    write_json(run_folder / "model.json", read_json(run_folder / "model.json") | {"cleaning": cleaning})
+    push(run_folder, str(tmp_path / "shared"))
     assert read_json(tmp_path / "shared" / "model.json")["cleaning"]["weights"] == DETECTOR
     pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
     assert load_model(pulled).card.cleaning == cleaning | {"weights": str(pulled.resolve() / DETECTOR)}
     assert (pulled / DETECTOR).read_bytes() == NETWORK.read_bytes()
 
 
-def test_a_missing_marker_network_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_marker_network_is_refused(run_folder: Path, tmp_path: Path) -> None:
     cleaning = CleanSettings(weights=str(tmp_path / "gone.onnx")).model_dump()
-    write_json(folder / "model.json", read_json(folder / "model.json") | {"cleaning": cleaning})
+    write_json(run_folder / "model.json", read_json(run_folder / "model.json") | {"cleaning": cleaning})
     with pytest.raises(RunError, match=r"gone\.onnx: cannot be read \(No such file.*\); without it the model cannot"):
-        push(folder, str(tmp_path / "shared"))
+        push(run_folder, str(tmp_path / "shared"))
 
 
-def test_a_file_with_the_name_of_a_film_is_refused(folder: Path, trained: Run, tmp_path: Path) -> None:
+def test_a_file_with_the_name_of_a_film_is_refused(run_folder: Path, trained: Run, tmp_path: Path) -> None:
     name = trained.records[0].path
-    write_json(folder / "environment.json", read_json(folder / "environment.json") | {"python": f"3 {name}"})
+    write_json(run_folder / "environment.json", read_json(run_folder / "environment.json") | {"python": f"3 {name}"})
     with pytest.raises(RunError, match=rf"environment\.json: contains '{name}', which is private; remove it"):
-        push(folder, str(tmp_path / "shared"))
+        push(run_folder, str(tmp_path / "shared"))
     assert not (tmp_path / "shared").exists()
 
 
