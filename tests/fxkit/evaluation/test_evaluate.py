@@ -149,7 +149,9 @@ def test_films_cleaned_with_other_settings_are_refused(
 ) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     model = load_model(run_folder)
-    save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump())))
+    save_model(
+        run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump()))
+    )
     with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
         evaluate_run(run_folder, root=tmp_path / "clean")
     save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))

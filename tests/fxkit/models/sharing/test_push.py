@@ -109,7 +109,9 @@ def test_patients_and_sites_are_not_shared(run_folder: Path, tmp_path: Path) -> 
     run = open_run(run_folder)
     records = [replace(r, patient=f"Doe-{r.group}", site="St-Elsewhere", group=f"Doe-{r.group}") for r in run.records]
     write_manifest(run_folder / "manifest.csv", records)
-    write_json(run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)})
+    write_json(
+        run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)}
+    )
     push(run_folder, str(tmp_path / "shared"))
     text = b"".join(file.read_bytes() for file in (tmp_path / "shared").iterdir())
     assert b"Doe" not in text
@@ -150,7 +152,9 @@ def test_a_leaking_split_is_stamped_on_the_model_card(run_folder: Path, tmp_path
     moved = next(i for i, r in enumerate(records) if r.split == "train")
     records[moved] = replace(records[moved], split="test")
     write_manifest(run_folder / "manifest.csv", records)
-    write_json(run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)})
+    write_json(
+        run_folder / "manifest.json", read_json(run_folder / "manifest.json") | {"sha256": manifest_hash(records)}
+    )
     stamp = open_run(run_folder).stamp
     assert stamp.startswith("leaking split: ")
     push(run_folder, str(tmp_path / "shared"))
