@@ -74,12 +74,13 @@ def ablate(
 
     Example: fxkit ablate masked-vs-raw --data xrays
     """
-    from fxkit.ablation.run import run_ablation
     from fxkit.ablation.settings import AblationOptions, list_ablations, read_ablation_settings
 
     if name is None:
         click.echo("\n".join(f"{ablation:<16} {question}" for ablation, question in list_ablations().items()))
         return
+    from fxkit.ablation.run import run_ablation  # loads torch, which the list does not need
+
     settings = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
     refuse_resume_and_overwrite(options)
     config = take_config(options)

@@ -160,7 +160,7 @@ def phase_line(phase: "PhasePlan") -> str:
         validations = "then one validation"
     else:
         title = f"phase {phase.phase}" + (f", from {phase.stage}" if phase.stage else "")
-        passes = f"at most {phase.epochs} epochs"
+        passes = f"at most {phase.epochs} {'epoch' if phase.epochs == 1 else 'epochs'}"
         validations = "each with a validation"
     return (
         f"{title}: {phase.trained:,} parameters trained, {phase.frozen:,} frozen; {passes} of {phase.steps} steps "
