@@ -43,7 +43,7 @@ def test_tune_writes_a_network_and_prints_its_recall(corrected: Path) -> None:
     result = run("tune", corrected, corrected.with_name("films"), "--out", out, "--steps", 1, "--aside", 0.25)
     assert result.exit_code == 0, result.output
     first, before, after, *_, last = result.stdout.splitlines()
-    assert first == "trained on 6 films; on 2 held-out films with 2 markers:"
+    assert first == "trained on 6 films; tested on 2 held-out films with 2 markers:"
     assert before.startswith("before  ")
     assert after.startswith("after   ")
     assert before.endswith("% of a film erased outside its markers")
