@@ -70,4 +70,6 @@ def cam(
     summary = explain(model, films, folder, settings).summary
     for line in filter(None, (opened.stamp, *describe_summary(summary))):
         click.echo(line)
+    if settings.sanity and summary.sanity is None:
+        click.echo("sanity check undefined: the maps of the network, or of its shuffled weights, are constant")
     click.echo(f"pictures: {folder / 'sheet.png'}")

@@ -51,3 +51,10 @@ def test_wrong_usage_exits_with_2(options: list[str], text: str) -> None:
     result = CliRunner().invoke(cam, ["x", *options])
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+def test_an_undefined_sanity_check_is_reported(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., Result]
+) -> None:
+    monkeypatch.setattr("fxkit.explain.explain.correlate_maps", lambda *maps: None)
+    assert "sanity check undefined" in invoke(cam, run_folder, "--limit", "1", "--sanity").stdout
