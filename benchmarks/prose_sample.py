@@ -59,7 +59,8 @@ def message_text(node: ast.expr) -> str:
         return node.value
     if isinstance(node, ast.JoinedStr):
         parts = [
-            part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part)[2:-1]}}}" for part in node.values
+            f"{{{ast.unparse(part.value)}}}" if isinstance(part, ast.FormattedValue) else ast.literal_eval(part)
+            for part in node.values
         ]
         return "".join(map(str, parts))
     return ""

@@ -44,7 +44,7 @@ class DataConfig(Settings):
 
 
 class ModelConfig(Settings):
-    """The backbone, its first weights and the head."""
+    """The backbone, its initial weights and the head."""
 
     backbone: str = "resnet50"  # any timm model name
     pretrained: bool = True  # start from ImageNet weights; ignored if weights is set
@@ -166,7 +166,7 @@ class TrainerConfig(Settings):
 
 
 class Config(Settings):
-    """All settings of a training."""
+    """All settings of a training run."""
 
     seed: int = Field(0, ge=0, lt=2**32)
     data: DataConfig = DataConfig()
@@ -176,7 +176,7 @@ class Config(Settings):
     trainer: TrainerConfig = TrainerConfig()
 
     def on_one_device(self) -> "Config":
-        """Return a copy for one device: with more, each device would run every training of a series."""
+        """Return a copy for one device: with several devices, each would repeat every run of a series."""
         trainer = self.trainer.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
         return self.model_copy(update={"trainer": trainer})
 

@@ -90,7 +90,7 @@ def examine_training_packages() -> Finding:
     """Check the packages that a light install leaves out, and name the commands that need them."""
     missing = missing_by_command()
     if not missing:
-        return Finding("training", "ok", "all packages of the whole install are there")
+        return Finding("training", "ok", "all packages of the full install are present")
     detail = "; ".join(f"{commands}: {', '.join(names)}" for commands, names in missing.items())
     return Finding(
         "training", "missing", f"light install, so these commands lack packages: {detail}", install_command()

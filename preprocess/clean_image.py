@@ -101,6 +101,6 @@ def _matches(pattern: str, marker: Marker) -> bool:
 def _check_area(fraction: float, limit: float) -> None:
     if fraction > limit:
         raise AreaError(
-            f"{fraction:.1%} of the film would be erased, allowed are {limit:.1%}; look whether these are markers, "
-            "and correct them with --markers or allow more with --max-fraction"
+            f"{fraction:.1%} of the film would be erased, more than the limit of {limit:.1%}; check whether these "
+            "are markers; correct them with --markers, or raise the limit with --max-fraction"
         )

@@ -2,7 +2,7 @@
 
 The tools write markers differently, and `read_coco` reads all of these forms:
 
-- CVAT ("COCO 1.0", through Datumaro's coco_instances) writes a turned box as an upright `bbox` without polygon, with
+- CVAT ("COCO 1.0", through Datumaro's coco_instances) writes a rotated box as an upright `bbox` without polygon, with
   the angle in `attributes.rotation`.
 - Label Studio (label_studio_sdk.converter) writes boxes without polygons. It writes each marker of our files twice,
   because it opens one annotation as a box and a polygon.
@@ -80,7 +80,7 @@ def _annotation_row(number: int, image_id: int, marker: Marker) -> dict[str, Any
 def read_coco(path: str | Path) -> dict[str, MarkedImage]:
     """Read a COCO file as a mapping from file_name to the size and markers of the image.
 
-    An annotation without a polygon is read from its bbox, turned by `rotation` (degrees clockwise around the centre)
+    An annotation without a polygon is read from its bbox, rotated by `rotation` (degrees clockwise around the centre)
     if it has this key. If such a box encloses the polygon of another annotation, the two are one marker. If two
     images have the same name, as in files of two annotators, their markers are joined.
 
@@ -153,7 +153,7 @@ def _parse_quad(values: Mapping[str, Any]) -> Quad:
 
 
 def _turn(quad: Quad, degrees: float) -> Quad:
-    """Turn a quad around its centre, clockwise on the screen, where y points down."""
+    """Rotate a quad around its centre, clockwise on the screen, where y points down."""
     if degrees == 0:
         return quad
     points, angle = np.array(quad), math.radians(degrees)

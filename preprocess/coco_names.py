@@ -26,7 +26,7 @@ def name_films(images: Mapping[str, MarkedImage], paths: Sequence[str], where: s
     Args:
         images: images of a COCO file, by file_name.
         paths: relative POSIX paths of all films.
-        where: path of the COCO file; it opens the error text.
+        where: path of the COCO file; error texts start with it.
     Raises:
         MarkerFileError: a name matches several films, or two names match one film.
     """

@@ -20,7 +20,7 @@ def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
     """Parse the bytes of a DICOM file into a pydicom dataset. The pixels are not decoded.
 
     Args:
-        path: where the bytes come from; it opens the error text.
+        path: where the bytes come from; error texts start with it.
         pixels: if False, stop before the pixel data.
     Raises:
         ImageError: the extra `dicom` is not installed, or the bytes are not DICOM.

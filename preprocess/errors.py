@@ -10,7 +10,7 @@ KnownError               a problem that the user can solve; the command line pri
 ├── AreaError            cleaning would erase more of a film than the settings allow
 ├── fxkit.errors.DataError      a data folder, CSV file or manifest cannot be used
 ├── fxkit.errors.WeightsError   weights are missing or do not fit
-└── fxkit.errors.RunError       a run folder is missing, incomplete or in the way
+└── fxkit.errors.RunError       a run folder is missing, incomplete or would be overwritten
 
 Each text says where the problem is, what was found, what was expected and what to do.
 """

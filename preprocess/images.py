@@ -57,7 +57,7 @@ def read_grey8(path: str | Path, *, at_least_px: int | None = None, max_pixels: 
             pixels. Only the luma channel is then decoded, which may differ by rounding from the grey of the RGB
             values. Other formats are decoded at full size.
     Raises:
-        ImageError: as `decode_image`.
+        ImageError: see `decode_image`.
     """
     path, data = Path(path), read_bytes(path)
     if at_least_px is None or is_dicom(path, data):
@@ -72,7 +72,7 @@ def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS)
     gives its first page. DICOM files are decoded by `preprocess.dicom.decode_dicom`.
 
     Args:
-        path: where the bytes come from. It opens the error text, and its extension identifies DICOM without preamble.
+        path: where the bytes come from; error texts start with it. Its extension identifies DICOM without preamble.
     Raises:
         ImageError: the bytes are not an image, are truncated or corrupt, or hold more than `max_pixels` pixels.
     """
@@ -219,7 +219,7 @@ def _decode_deep_colour(data: bytes, picture: Image.Image) -> Array:
 
 
 def _orient(image: Array, orientation: int) -> Array:
-    """Mirror and turn an image by its EXIF orientation."""
+    """Mirror and rotate an image according to its EXIF orientation."""
     mirrored, turns = EXIF_VIEWS.get(orientation, (False, 0))
     return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, turns))
 

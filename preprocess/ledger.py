@@ -165,7 +165,7 @@ def read_ledger_if_any(folder: str | Path) -> dict[str, LedgerRow]:
     """Read the ledger of a cleaned folder as a dictionary from path to row; empty if it has no ledger.
 
     Raises:
-        OutputError: as `open_ledger`.
+        OutputError: see `open_ledger`.
     """
     return read_ledger(folder) if (Path(folder) / LEDGER).is_file() else {}
 

@@ -30,7 +30,7 @@ def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None]
 
 
 def other_paths(root: str | Path) -> list[str]:
-    """List the files below root whose extension is not that of an image, as `image_paths` lists images.
+    """List the files below root whose extension is not that of an image, in the same way as `image_paths`.
 
     Folders that cannot be listed are skipped.
     """
@@ -39,7 +39,7 @@ def other_paths(root: str | Path) -> list[str]:
 
 
 def find_image(root: str | Path, path: str) -> Path:
-    """Return the file of an image below root: the file of this name, or the PNG that `clean-labels` made of it.
+    """Return the file of an image below root: the file of this name, or the PNG that `clean-labels` made from it.
 
     `clean-labels` writes `a.jpg` as `a.png`, or as `a.jpg.png` if the folder has another `a.png`.
 
@@ -50,7 +50,7 @@ def find_image(root: str | Path, path: str) -> Path:
     for candidate in (named, named.with_name(named.name + ".png"), named.with_suffix(".png")):
         if os.path.exists(candidate):  # unlike Path.exists, False for a name that is too long
             return candidate
-    raise ImageError(f"{named}: no such file, nor a .png made of it; check the image root")
+    raise ImageError(f"{named}: no such file, nor a .png made from it; check the image root")
 
 
 def _walk(folder: Path, seen: set[Path], refuse: Callable[[Path, ImageError], None]) -> Iterator[Path]:

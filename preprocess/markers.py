@@ -1,7 +1,7 @@
 """Markers and their quads.
 
-A quad lists its corners in reading order of the text: top left, top right, bottom right, bottom left. Turned text has
-a turned quad. The quad of mirrored text runs counter-clockwise. Coordinates (x, y) are in pixels, and (0, 0) is the
+A quad lists its corners in reading order of the text: top left, top right, bottom right, bottom left. Rotated text has
+a rotated quad. The quad of mirrored text runs counter-clockwise. Coordinates (x, y) are in pixels, and (0, 0) is the
 outer top left corner of the image. So a marker that covers an (H, W) image ends at (W, H).
 """
 
@@ -22,7 +22,7 @@ STYLES = ("burned", "label", "lead", "symbol", "plate")
 
 SQUARE_RATIO = 1.2  # an upright box whose sides differ by no more than this factor counts as square
 
-UPRIGHT_AREA_RATIO = 1.05  # an upright box is preferred to a turned rectangle if it is at most this many times as large
+UPRIGHT_AREA_RATIO = 1.05  # an upright box is preferred to a rotated rectangle up to this many times its area
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def lies_on(marker: Marker, plate: Marker) -> bool:
 
 
 def enclosing_quad(points: NDArray[np.float32]) -> Quad:
-    """Return the smallest turned rectangle around (N, 2) points, starting at the corner nearest to the top left.
+    """Return the smallest rotated rectangle around (N, 2) points, starting at the corner nearest to the top left.
 
     Round shapes such as emblems have no direction and get an upright square.
     """

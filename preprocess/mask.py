@@ -1,4 +1,4 @@
-"""Masks of the pixels to erase: made of markers, and split into connected parts."""
+"""Masks of the pixels to erase: made from markers, and split into connected parts."""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -77,7 +77,7 @@ def settings_from(values: Mapping[str, Any], where: str) -> CleanSettings:
     """Build settings from a mapping; settings that it does not name keep their defaults.
 
     Args:
-        where: file or command that the values come from; it opens the error text.
+        where: file or command that the values come from; error texts start with it.
     Raises:
         ConfigError: a name is unknown, or a value has a wrong type or range.
     """

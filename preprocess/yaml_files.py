@@ -56,7 +56,7 @@ def check_settings(model: type[Model], values: Mapping[str, Any], where: str) ->
     """Build a settings model from nested values.
 
     Args:
-        where: file or option that the values come from; it opens the error text.
+        where: file or option that the values come from; error texts start with it.
     Raises:
         ConfigError: a key is unknown, or a value has a wrong type or range. The text names the first such key.
     """

@@ -90,10 +90,10 @@ def move_mask(cleaned: Grey, mask: Mask, seed: int) -> tuple[Mask, Moves]:
 
     Args:
         cleaned: (H, W) uint8, the film without its markers.
-        mask: (H, W) bool, of the markers.
-        seed: for the random positions.
+        mask: (H, W) bool mask of the markers.
+        seed: seed of the random positions.
     Returns:
-        The (H, W) mask of the moved parts, and the move of each part. Parts without a free position are left out.
+        The (H, W) mask of the moved parts, and the shift of each part. Parts without a free position are left out.
     """
     rng = np.random.default_rng(seed)
     taken, moved, moves = mask.copy(), np.zeros_like(mask), []
@@ -129,7 +129,7 @@ def _find_shift(cleaned: Grey, taken: Mask, window: Window, part: Mask, rng: np.
 
 
 def _appearance(window: Grey, part: Mask) -> NDArray[np.float64]:
-    """Return the mean and twice the standard deviation of the grey levels under a part, and the mean of the window."""
+    """Return the mean and twice the standard deviation of the window's pixels in a part, and the mean of the window."""
     inside = window[part].astype(float)
     return np.array([inside.mean(), 2 * inside.std(), window.mean()])
 
@@ -146,13 +146,13 @@ def cut_markers(raw: Grey, cleaned: Grey, mask: Mask) -> list[Patch]:
 
 
 def cut_background(raw: Grey, control: Grey, moves: Moves) -> list[Patch]:
-    """Return the background at the moved parts as patches whose centres are those of the markers."""
+    """Return the background at the moved positions as patches, each centred on its marker."""
     added = raw.astype(np.int16) - control.astype(np.int16)
     return [_cut(added, _shift_window(window, part, shift), part, window) for window, part, shift in moves]
 
 
 def _cut(added: Residual, source: Window, part: Mask, target: Window) -> Patch:
-    """Cut a part out of a source window; the centre of the patch is that of the target window."""
+    """Cut the pixels of a part out of the source window, as a patch centred on the target window."""
     height, width = added.shape
     rows, columns = target
     centre = ((columns.start + part.shape[1] / 2) / width, (rows.start + part.shape[0] / 2) / height)

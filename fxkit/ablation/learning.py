@@ -57,7 +57,7 @@ def extract_features(config: Config, root: Path, records: Sequence[Record], devi
 
     Raises:
         ImageError: a file is missing or cannot be read.
-        ConfigError, WeightsError: as `build_backbone`.
+        ConfigError, WeightsError: see `build_backbone`.
     """
     model = config.model
     preprocessing = build_preprocessing(model, config.data)
@@ -70,7 +70,7 @@ def extract_features(config: Config, root: Path, records: Sequence[Record], devi
 
 
 def build_quick_fit(classes: tuple[str, ...], records: Sequence[Record], features: Mapping[Path, Features]) -> Fit:
-    """Return a fit that trains a linear head on frozen features of train and val; each film has the same weight.
+    """Return a function that fits a linear head to the frozen features of train and val; all films weigh the same.
 
     Args:
         records: one for each row of the features.
@@ -110,7 +110,7 @@ def _to_predictions(
 
 
 def build_full_fit(config: Config, seed: int, folder: Path, options: AblationOptions) -> Fit:
-    """Return a fit that trains both phases, each model in a run folder of its own below folder."""
+    """Return a function that trains both phases; each model gets its own run folder inside `folder`."""
     config = config.on_one_device().model_copy(update={"seed": seed})
     training = TrainOptions(options.resume, options.overwrite, options.allow_leaks)
 
@@ -165,8 +165,8 @@ def predict_arms(
     """Train on the films of an arm, once for each part, and return the predictions for the tested arms by film.
 
     Args:
-        parts: as `divide_records` returns them.
-        seed: for the names of the models.
+        parts: result of `divide_records`.
+        seed: seed that is part of the models' names.
         roots: arm -> image root.
     """
     name = f"{trained.replace(' ', '-')}-seed{seed}"

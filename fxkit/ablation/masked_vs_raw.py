@@ -99,15 +99,15 @@ def select_cleaned(cleaned: Path, records: Sequence[Record]) -> list[Record]:
     """Return the records whose films a cleaned folder contains. All arms use the same films, so that they are paired.
 
     Raises:
-        DataError: a film was cleaned from another file than that of its record.
+        DataError: a film was cleaned from a different file than its record describes.
     """
     ledger = read_ledger(cleaned)
     selected = [r for r in records if r.path in ledger and ledger[r.path].status in ("cleaned", "copied")]
     for record in selected:
         if record.sha256 and record.sha256 != ledger[record.path].sha256:
             raise DataError(
-                f"{cleaned / record.path}: was cleaned from another file than the one in the manifest; clean it again "
-                "with `fxkit clean-labels`, or index the films again"
+                f"{cleaned / record.path}: was cleaned from a different file than the one in the manifest; clean it "
+                "again with `fxkit clean-labels`, or index the films again"
             )
     return selected
 
@@ -125,11 +125,11 @@ def masked_vs_raw(
     """Train on the films of several arms with the same records and seeds, test on all arms, and write ablation.json.
 
     Args:
-        roots: as `write_arms` returns them; at least the arms raw, cleaned and control.
+        roots: result of `write_arms`, with at least the arms raw, cleaned and control.
         on_step: called with a description of the next step.
     Raises:
-        DataError, RunError: as `check_start`.
-        ConfigError, WeightsError: as `train`.
+        DataError, RunError: see `check_start`.
+        ConfigError, WeightsError: see `train`.
     """
     folder = Path(folder)
     check_start(records, folder, settings, options)
@@ -151,7 +151,7 @@ def masked_vs_raw(
 
 
 def list_divisions(settings: AblationSettings, options: AblationOptions) -> tuple[int, ...]:
-    """Return a seed for each division into folds: those of the settings, and in quick mode more, up to DIVISIONS.
+    """Return a seed for each division into folds: those in the settings; in quick mode further ones, up to DIVISIONS.
 
     In quick mode a head costs little time. The arms with pasted markers exist only for the seeds of the settings.
     """
@@ -187,7 +187,7 @@ def _test_arms(
 def _quick_fit(
     config: Config, roots: Iterable[Mapping[str, Path]], records: Sequence[Record], device: str, on_step: Report
 ) -> Fit:
-    """Return a fit on the features of all arms, each computed once."""
+    """Return the function that fits a linear head, after computing the features of each arm once."""
     features: dict[Path, Features] = {}
     for arm, root in ((arm, root) for arms in roots for arm, root in arms.items()):
         if root not in features:

@@ -50,7 +50,7 @@ def write_result(folder: Path, result: Ablation) -> None:
 
 
 def format_table(result: Ablation) -> list[tuple[str, ...]]:
-    """Return the scores as a table of text: a heading, then a row for each arm trained on.
+    """Return the scores as a table of text: a heading, then one row for each arm that models were trained on.
 
     If each arm was tested only on its own films, there is a single column of scores.
     """
@@ -67,7 +67,8 @@ def format_lines(result: Ablation) -> list[str]:
     lines = [f"{c.text}: {describe(c, '+.3f')}" for c in result.contrasts]
     for flip in result.flips:
         lines.append(
-            f"markers of another class {flip.name}: {flip.by_marker:.1%} of predictions change from correct to wrong, "
-            f"with patches of background {flip.by_patch:.1%}; difference with 95 % interval {flip.difference:+.1%}"
+            f"markers of another class {flip.name}: {flip.by_marker:.1%} of predictions change from correct to wrong; "
+            f"with patches of background instead: {flip.by_patch:.1%}; difference with 95 % interval "
+            f"{flip.difference:+.1%}"
         )
     return lines

@@ -27,7 +27,7 @@ def run_ablation(
     """Run an ablation and write ablation.json into folder; see `masked_vs_raw` and `compare_variants`.
 
     Args:
-        name: for ablation.json.
+        name: name of the ablation, for ablation.json.
         on_step: called with a note, or with a description of the next step.
     """
     root, folder = Path(root), Path(folder)

@@ -1,4 +1,4 @@
-"""The settings of an ablation, which a YAML file in configs/ablations holds, and the options of a run of it."""
+"""The settings of an ablation, as read from a YAML file in configs/ablations, and the options for running it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class AblationSettings(Settings):
         kind: what the arms change: markers (the films), split (how films are divided) or settings (the training).
         arms: for kind settings: name -> dotted keys with the values that the arm changes.
         trained: for kind markers: the arms that models are trained on in full mode. Quick mode trains on all arms.
-        seeds: the ablation is repeated for each.
+        seeds: the ablation is repeated for each seed.
         folds: number of folds by group; 0 uses the split of the records.
         margin: smallest difference of the score that matters.
     """
@@ -55,13 +55,13 @@ class AblationOptions:
     """How an ablation is run.
 
     Attributes:
-        full: train both phases, each model in a run folder of its own below the folder of the ablation. Otherwise
+        full: train both phases, each model in its own run folder inside the folder of the ablation. Otherwise
             (quick mode) a linear head is fitted to features of the frozen backbone.
         resume: keep the films and models that exist already.
         overwrite: replace an earlier ablation in the same folder.
         allow_leaks: use a split that leaks; all figures then carry a stamp.
-        device: for features and predictions: auto, cpu, cuda or mps.
-        cleaned: folder of the films that `clean-labels` cleaned, or where they are written; None: ROOT-clean.
+        device: device for features and predictions: auto, cpu, cuda or mps.
+        cleaned: folder for the cleaned films; films that are already in it are used. None: ROOT-clean.
         jobs: processes that clean and change films.
     """
 
@@ -83,7 +83,7 @@ QUICK = AblationOptions()
 
 
 def list_ablations() -> dict[str, str]:
-    """Return the names of the ablation presets with the question of each."""
+    """Return the names of the ablation presets, and the question that each one answers."""
     files = sorted((presets_folder() / "ablations").glob("*.yaml"))
     return {file.stem: read_ablation_settings(str(file)).question for file in files}
 
@@ -94,7 +94,7 @@ def read_ablation_settings(
     """Read the settings of an ablation from a YAML file or a preset.
 
     Args:
-        name: of the preset, or path of the file.
+        name: name of the preset, or path of the file.
         seeds, folds: replace those of the file.
     Raises:
         ConfigError: there is no such file or preset, or a key in it is unknown, missing or invalid.

@@ -46,13 +46,13 @@ def compare_variants(
     """Train each arm with the same films and seeds, compare the arms with the first one, and write ablation.json.
 
     Args:
-        name: for ablation.json.
+        name: name of the ablation, for ablation.json.
         settings: of kind settings, whose arms change the training, or of kind split, whose arms are "by file" and "by
             group". Kind split needs folds, so that both arms test every file once.
         on_step: called with a description of the next step.
     Raises:
         ConfigError: a setting of an arm is unknown or does not change frozen features, or kind split has no folds.
-        DataError, RunError: as `check_start`.
+        DataError, RunError: see `check_start`.
     """
     folder, good = Path(folder), usable(records)
     configs = _configure_arms(config, settings, options)
@@ -78,7 +78,7 @@ def _configure_arms(config: Config, settings: AblationSettings, options: Ablatio
     """Return the training settings of each arm.
 
     Raises:
-        ConfigError: as `compare_variants`.
+        ConfigError: see `compare_variants`.
     """
     if settings.kind == "split" and not settings.folds:
         raise ConfigError(

@@ -46,9 +46,9 @@ class Donors:
     """The films whose markers are pasted into a film.
 
     Attributes:
-        path: of the film.
-        other: donor of another class; "" for none.
-        same: donor of the same class; "" for none.
+        path: path of the film that receives the markers.
+        other: path of a donor of another class; "" for none.
+        same: path of a donor of the same class; "" for none.
     """
 
     path: str
@@ -61,10 +61,10 @@ class ArmOptions:
     """Which arms are written, and how.
 
     Attributes:
-        folds: of the ablation; 0 for the split of the records.
-        seeds: of the ablation.
-        pasted: the arms with pasted markers that are written.
-        jobs: processes.
+        folds: number of folds of the ablation; 0 uses the split of the records.
+        seeds: seeds of the ablation.
+        pasted: which arms with pasted markers to write.
+        jobs: number of processes.
         max_pixels: films with more pixels are refused.
     """
 
@@ -136,7 +136,7 @@ def write_arms(
 def _open_source(
     raw_root: Path, cleaned_root: Path, records: Sequence[Record], out: Path, options: ArmOptions
 ) -> _Source:
-    """Write which records and settings the films come from; existing films are reused if both are unchanged."""
+    """Record the manifest and settings that the films depend on; if both are unchanged, existing films are reused."""
     cleaned = str(cleaned_root.resolve())
     digest = manifest_hash(records)
     described = {"version": VERSION, "sha256": digest, "folds": options.folds, "cleaned": cleaned}
@@ -184,7 +184,7 @@ def _letters(path: str) -> bytes:
 
 
 def _write_unpasted(source: _Source, path: str) -> None:
-    """Write a film of each arm of UNPASTED; the last file shows that all exist."""
+    """Write a film of each arm of UNPASTED. If the file of the last arm exists, all of them do."""
     if source.reuse and source.file(UNPASTED[-1], path).is_file():
         return
     raw, cleaned, mask = _read(source, path)
@@ -199,7 +199,7 @@ def _write_unpasted(source: _Source, path: str) -> None:
 
 
 def _write_pasted(source: _Source, film: Donors, seed: int) -> None:
-    """Write a film of each arm with pasted markers; the last file shows that all exist."""
+    """Write a film of each arm with pasted markers. If the file of the last arm exists, all of them do."""
     if source.reuse and source.file(_name(source.pasted[-1], seed), film.path).is_file():
         return
     raw, cleaned, _ = _read(source, film.path)
@@ -225,7 +225,7 @@ def _background(source: _Source, path: str) -> list[Patch]:
 
 
 def _move(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Moves]:
-    """Move the mask of a film in the same way each time."""
+    """Move the mask of a film; the same film always gets the same shifts."""
     return move_mask(cleaned, mask, mix_seed(0, *_letters(path)))
 
 

@@ -1,4 +1,4 @@
-"""Questions about the films and the making of the model: leaks, size, metadata, selection, initialisation."""
+"""Questions about the films and how the model was made: leaks, size, metadata, selection, initialisation."""
 
 import re
 from dataclasses import replace
@@ -121,7 +121,7 @@ def ask_selection(evidence: Evidence) -> Answer:
     files = tuple(file for file in (run.folder / "phases.json", run.folder / "config.yaml") if file.is_file())
     answer = Answer("selection", "Was the test set used to choose the model?", "amber", "", facts, files)
     if n_shared:
-        reason = f"Yes: {n_shared} test films are also validation films, which chose the epoch that was kept."
+        reason = f"Yes: {n_shared} test films are also validation films, on which the epoch was chosen."
         return replace(answer, colour="red", reason=reason, command=INDEX)
     if siblings:
         reason = (
@@ -132,8 +132,8 @@ def ask_selection(evidence: Evidence) -> Answer:
             answer, reason=reason, command=f"fxkit evaluate {evidence.quoted_folder} --data FILMS_NEVER_USED"
         )
     if not (evidence.epoch_is_recorded or run.folds or evidence.is_probe):
-        return replace(answer, reason="The run folder does not record which films chose the epoch.")
-    choice = "no epoch was chosen" if evidence.is_probe else "validation films chose the epoch"
+        return replace(answer, reason="The run folder does not record on which films the epoch was chosen.")
+    choice = "no epoch was chosen" if evidence.is_probe else "the epoch was chosen on validation films"
     reason = (
         f"No: {choice}, and no other run in the same folder was evaluated on the same test films. Scores that were "
         "looked at elsewhere leave no trace here."

@@ -139,7 +139,7 @@ def _resolve_file(given: str | Path | None, default: Path, command: str) -> Path
 
 
 def _read_marker_ablation(run: Path, given: str | Path | None) -> tuple[Ablation | None, Path | None]:
-    """Return the marker ablation and its file. Ablations of anything else are ignored unless they were given."""
+    """Return the marker ablation and its file. Any other ablation is ignored, or refused if the user named it."""
     file = _resolve_file(given, run / "ablation.json", f"fxkit ablate {MARKERS}")
     ablation = read_ablation(file.parent if file else run)
     if ablation is None or ablation.name != MARKERS:

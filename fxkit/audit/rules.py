@@ -81,18 +81,18 @@ RULES: dict[str, Rule] = {
         "The verdict of the data card is 'no evidence', and the card describes every file of the run.",
         "The verdict is 'above chance' or 'undecided', or the card does not describe every file of the run.",
         "The verdict is 'far above chance'.",
-        "Information that predicts the class without the bone can also be used by a network.",
+        "If metadata predict the class without the bone, a network can use the same information.",
     ),
     "calibration": Rule(
-        f"A calibration error above {MAX_CALIBRATION_ERROR} is excluded, and the intervals of slope and calibration in "
-        "the large contain their ideal values.",
+        f"The interval of the calibration error lies below {MAX_CALIBRATION_ERROR}, and the intervals of slope and "
+        "calibration in the large contain their ideal values.",
         "All other results.",
         f"The interval of the calibration error lies above {MAX_CALIBRATION_ERROR}.",
         f"With an error of {MAX_CALIBRATION_ERROR}, only seven of ten films with a predicted probability of 0.8 may be "
         "positive, where eight should be.",
     ),
     "external": Rule(
-        f"On unseen data the interval lies above chance and excludes a fall of {2 * DROP}.",
+        f"On unseen data the interval lies above chance and rules out a drop of {2 * DROP}.",
         f"All other results, and fewer than {FEW} groups of the rarest class. The audit cannot tell whether the films "
         "come from elsewhere.",
         f"The interval does not lie above chance, or all of it lies more than {DROP} below the score on the run's own "
@@ -100,18 +100,18 @@ RULES: dict[str, Rule] = {
         f"{DROP} is also the margin of an ablation. Of several data sets, the worst one counts.",
     ),
     "subgroups": Rule(
-        f"Every gap's interval contains 0 and excludes a subgroup that is {2 * GAP} worse. No subgroup has few groups.",
-        f"Some gap's interval excludes 0, a subgroup may be {2 * GAP} worse, or a subgroup has few groups.",
+        f"Every gap's interval contains 0 and rules out a gap of -{2 * GAP}. No subgroup has few groups.",
+        f"Some gap's interval excludes 0 or includes -{2 * GAP}, or a subgroup has few groups.",
         f"In some subgroup the whole interval of the gap lies more than {GAP} below the other films.",
         "By chance, one of twenty gaps has an interval that excludes 0. A small subgroup shows no gap because its "
         "interval is wide.",
     ),
     "selection": Rule(
-        "Validation films chose the epoch, or no epoch was chosen. The validation films are not test films, and no "
-        "other run in the same folder was evaluated on the same test films.",
-        "Other runs in the same folder were evaluated on the same test films, or the run does not record which films "
-        "chose the epoch.",
-        "Some films that chose the epoch are test films.",
+        "The epoch was chosen on validation films, or no epoch was chosen. The validation films are not test films, "
+        "and no other run in the same folder was evaluated on the same test films.",
+        "Other runs in the same folder were evaluated on the same test films, or the run does not record on "
+        "which films the epoch was chosen.",
+        "Some of the films on which the epoch was chosen are test films.",
         "The best of several test scores is too optimistic. Scores that were looked at and deleted leave no trace.",
     ),
     "initialisation": Rule(
@@ -130,11 +130,11 @@ class Answer:
     """The answer to one question.
 
     Attributes:
-        key: of its rule in RULES.
+        key: key of the question's rule in RULES.
         reason: why the answer has this colour.
         facts: names and texts of the numbers behind the answer.
-        files: that the facts were read from.
-        command: that tests the question, or tests it better; "" if nothing is left to do.
+        files: files that the facts were read from.
+        command: command that answers the question, or answers it better; "" if nothing is left to do.
     """
 
     key: str

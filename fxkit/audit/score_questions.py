@@ -87,7 +87,7 @@ def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
         doubts.append("the ablation's models were trained on raw films, and this model on cleaned films")
     if ablation.manifest != films_hash(run.records, split=not ablation.folds):
         manifest = "another manifest" if ablation.manifest else "a manifest that it does not name"
-        doubts.append(f"the ablation used {manifest}, and so other films or another split")
+        doubts.append(f"the ablation used {manifest}, so its films or its split differ")
     if ablation.stamp:
         doubts.append(f"the ablation's split leaks ({ablation.stamp})")
     return doubts
@@ -117,9 +117,9 @@ def ask_calibration(evidence: Evidence) -> Answer:
         reason = f"No: {figure}, clearly above {MAX_CALIBRATION_ERROR}."
         return replace(answer, colour="red", reason=reason)
     if error.high <= MAX_CALIBRATION_ERROR and not off and not undefined:
-        reason = f"Yes: {figure}, which excludes an error above {MAX_CALIBRATION_ERROR}."
+        reason = f"Yes: {figure}, which rules out an error above {MAX_CALIBRATION_ERROR}."
         return replace(answer, colour="green", reason=reason, command="")
-    doubt = f"an error above {MAX_CALIBRATION_ERROR} is not excluded"
+    doubt = f"an error above {MAX_CALIBRATION_ERROR} cannot be ruled out"
     if undefined:
         doubt = f"the {' and the '.join(undefined)} cannot be estimated"
     elif off:
@@ -167,10 +167,10 @@ def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
         return "red", f"it is clearly more than {DROP} below {own_score:.2f}, the score on the run's own films"
     if level.fewest_groups < FEW:
         return "amber", f"the rarest class has only {level.fewest_groups} groups"
-    fall = f"a fall of {2 * DROP} from {own_score:.2f}, the score on the run's own films,"
+    drop = f"a drop of {2 * DROP} from {own_score:.2f}, the score on the run's own films,"
     if headline.low >= own_score - 2 * DROP:
-        return "green", f"{fall} is excluded"
-    return "amber", f"{fall} is possible"
+        return "green", f"{drop} is ruled out"
+    return "amber", f"{drop} is possible"
 
 
 def ask_subgroups(evidence: Evidence) -> Answer:
@@ -191,7 +191,7 @@ def ask_subgroups(evidence: Evidence) -> Answer:
         return replace(answer, colour="red", reason=reason)
     n_clear = sum(gap.low > 0 or gap.high < 0 for *_, gap in gaps)
     if gaps and not n_clear and not any(part.few for part, *_ in gaps) and all(gap.low > -2 * GAP for *_, gap in gaps):
-        reason = f"No: in all {len(parts)} subgroups a gap of {2 * GAP} is excluded, and no gap excludes 0."
+        reason = f"No: in all {len(parts)} subgroups a gap of {2 * GAP} is ruled out, and no interval excludes 0."
         return replace(answer, colour="green", reason=reason, command="")
     n_wide, n_few = sum(gap.low <= -2 * GAP for *_, gap in gaps), sum(part.few for part in parts)
     reason = (

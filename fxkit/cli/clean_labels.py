@@ -41,7 +41,7 @@ ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread ma
     cloup.option(
         "--overwrite",
         is_flag=True,
-        help="Clean films again whose settings changed, and delete output of films that no longer exist.",
+        help="Clean films again if the settings changed, and delete outputs of films that no longer exist.",
     ),
     cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse images with more pixels.  [default: 100000000]"),
 )

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         help="Operating point: sensitivity=0.95, specificity=0.9, youden or a threshold. Chosen on validation films. "
         "Repeatable.",
     ),
-    cloup.option("--prevalence", type=float, help="Share of positives, such as 0.1, for PPV, NPV and net benefit."),
+    cloup.option("--prevalence", type=float, help="Prevalence, such as 0.1, for PPV, NPV and net benefit."),
     cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file. Adds subgroups by marker."),
     cloup.option(
         "--subgroups", "table", type=PATH, help="CSV file with one row per film. Adds subgroups by its columns."

@@ -40,8 +40,8 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     cloup.option(
         "--root", type=PATH, help="Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
     ),
-    cloup.option("--cache", type=PATH, help="File that keeps what was read and compared.  [default: OUT with .cache]"),
-    cloup.option("--overwrite", is_flag=True, help="Replace an existing manifest that has other rows."),
+    cloup.option("--cache", type=PATH, help="Cache of what was read and compared.  [default: OUT with .cache]"),
+    cloup.option("--overwrite", is_flag=True, help="Replace an existing manifest that has different rows."),
     cloup.option(
         "--pages/--no-pages",
         default=True,
@@ -93,7 +93,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
         multiple=True,
         callback=parse_strata,
         metavar="KINDS",
-        help="Balance the splits by site, by marker style, or both (site,marker), besides the class.",
+        help="Balance the splits by site, marker style, or both (site,marker), in addition to the class.",
     ),
     cloup.option(
         "--markers",

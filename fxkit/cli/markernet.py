@@ -85,14 +85,14 @@ def train(
     type=click.FloatRange(0.1, 0.9),
     default=0.3,
     show_default=True,
-    help="Fraction of films held out to test.",
+    help="Fraction of films held out for testing.",
 )
 @cloup.option("--seed", type=click.IntRange(0), help="Seed of the held-out films and of training.  [default: 0]")
 def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, **plan: int | None) -> None:
     """Adapt the network to a site, from 20 to 50 films in DATA whose markers a person has corrected.
 
     MARKERS is a COCO file that lists every marker of these films. Some of the films are held out to measure the recall
-    before and after. Include only one copy of each film, or these figures are too good.
+    before and after. Include only one copy of each film, otherwise these figures are too optimistic.
 
     Example: fxkit markernet tune corrected.json films --out site.onnx
     """

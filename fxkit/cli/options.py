@@ -132,7 +132,7 @@ def load_source(
 
 
 def refuse_inside(out: Path, data: Path | None) -> None:
-    """Refuse an output folder inside the data folder, because the next run would take its files for films.
+    """Refuse an output folder inside the data folder, because the next run would mistake its files for films.
 
     Args:
         data: folder that is indexed; None when a manifest lists the films.

@@ -128,6 +128,7 @@ def print_result(result: "SearchResult", config: "Config") -> None:
     click.echo(f"table: {result.folder / 'trials.csv'}\nfigure: {result.folder / 'search.png'}")
     click.echo(
         f"The best score is optimistic: it is the maximum of {states.count('complete')} trials, measured on the films "
-        "that chose it. For an honest score, train with best.yaml and test on films that the search did not use:"
+        "that were used to choose it. For an honest score, train with best.yaml and test on films that the search did "
+        "not use:"
     )
     click.echo(f"next: fxkit train --config {result.folder / 'best.yaml'}, then fxkit evaluate")

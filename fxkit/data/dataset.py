@@ -62,7 +62,7 @@ class DatasetOptions:
 
     Attributes:
         augmentation: settings of the random augmentation; None returns every film unchanged but resized.
-        seed: with the item's index, determines the augmented view.
+        seed: together with the item's index, it determines the augmented view.
         max_pixels: larger images are refused.
         cache: keeps decoded films on disk; None decodes them every time. The items are the same either way.
     """

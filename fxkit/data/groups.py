@@ -66,7 +66,7 @@ def _film_key(stem: str, known: set[str]) -> str:
 
 
 def join(names: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Replace names that share a key, directly or through other names, by the alphabetically first of them.
+    """Replace names that share a key, directly or through other names, with the alphabetically first of them.
 
     Args:
         names: one name for every file.

@@ -31,7 +31,7 @@ class Record:
         width: width in pixels; 0 if unknown.
         height: height in pixels; 0 if unknown.
         status: "ok", or the reason why the file is left out.
-        film: name of the film; all copies of a film have the same.
+        film: name of the film; all copies of a film have the same name.
         patient: "" if unknown.
         site: hospital or source; "" if unknown.
         fold: "0" to "K-1"; "" for a file in no fold, such as a test file.

@@ -1,4 +1,4 @@
-"""Analyses of predictions beside the summary metrics: calibration, operating points, decision curve and subgroups."""
+"""Further analyses of predictions: calibration, operating points, decision curve and subgroups."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class AnalysisOptions:
     """Which operating points and subgroups to report.
 
     Attributes:
-        targets: of the operating points. If there is no target but a prevalence, the model's threshold is the only
+        targets: targets of the operating points. If only a prevalence is given, the model's threshold is the only
             operating point.
         prevalence: share of positives to which PPV, NPV and net benefit refer; default: the share among the films.
         markers: cleaned folder, ledger or COCO file that lists the markers of each film; it adds subgroups by marker.

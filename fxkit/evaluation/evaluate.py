@@ -139,8 +139,9 @@ def _read_split(run: Run, split: str, *, allow_leaks: bool) -> list[Record]:
     manifest = run.folder / "manifest.csv"
     if run.folds and split != "test":
         raise DataError(
-            f"{run.folder}: every {split} film trained some of its {run.folds} models; expected --split test, or other "
-            "data; in metrics_out_of_fold.json each film is predicted by the model that did not train on it"
+            f"{run.folder}: every {split} film was used to train some of its {run.folds} models; expected --split "
+            "test, or other data; in metrics_out_of_fold.json each film is predicted by the model that did not train "
+            "on it"
         )
     records = usable(run.records, split)
     if not records:
@@ -162,7 +163,7 @@ def _evaluate(
     """Predict, compute all figures, and write predictions.csv, the pictures and metrics.json into the folder.
 
     Args:
-        validation_root: folder of the run's validation films, which choose the thresholds of operating points.
+        validation_root: folder of the run's validation films, on which operating points choose their thresholds.
         source: entries of metrics.json that say where other data come from.
     """
     run, threshold = subject.run, subject.model.card.threshold
@@ -270,6 +271,6 @@ def _check_cleaning(model: Model, root: Path, raw: bool) -> None:
     differing = [key for key, value in settings.model_dump().items() if value != model.card.cleaning.get(key)]
     if differing:
         raise DataError(
-            f"{root}: was cleaned with another {differing[0]!r} than the model's films; clean it with the settings in "
-            "the clean.json of the training images, or give --raw to evaluate on these images"
+            f"{root}: was cleaned with a different {differing[0]!r} from the model's films; clean it with the settings "
+            "in the clean.json of the training images, or give --raw to evaluate on these images"
         )

@@ -61,12 +61,12 @@ class TemperatureFit:
 
 
 def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
-    """Return the (N, C) probabilities after dividing the logits behind the given ones by the temperature."""
+    """Return (N, C) probabilities rescaled by a temperature: the logits behind them are divided by it."""
     return np.asarray(softmax(_logits(probabilities) / temperature, axis=1))
 
 
 def _logits(probabilities: Floats) -> Floats:
-    """Return the logits up to a constant in each row, which a softmax does not depend on."""
+    """Return the logits, up to a constant in each row: the softmax does not depend on that constant."""
     return np.log(np.maximum(probabilities, np.finfo(float).tiny))
 
 
@@ -132,7 +132,7 @@ def calibrate_model(model: Model, validation: Predictions) -> tuple[Model, Predi
     Decisions do not change, because the threshold is moved with the temperature.
 
     Args:
-        model: at temperature 1.
+        model: the model at temperature 1.
         validation: the model's predictions of its validation films.
     """
     fit = fit_temperature(validation)

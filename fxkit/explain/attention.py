@@ -20,13 +20,13 @@ class Attention:
     """One film's row of attention.csv. The marker shares are None if the film's markers are unknown.
 
     Attributes:
-        probability: of the predicted class.
+        probability: probability of the predicted class.
         marker_area_share: share of the film's area that markers cover.
         marker_attention_share: share of the map's mass that lies on markers; None if the map is empty.
         chance: (N_POSITIONS, 2) shares of area and of the map's mass for the markers' shapes at random positions.
-        in_box: whether the map's peak lies in a box, and whether it lies within the tolerance of one; None if there is
-            no box.
-        box_share: the probability of both for a peak at a random position: the shares of the area.
+        in_box: whether the map's peak lies in a box, without and with the tolerance; None if there is no box.
+        box_share: the share of the film's area that counts as a hit, without and with the tolerance. This is the
+            probability that a peak at a random position is a hit.
     """
 
     path: str

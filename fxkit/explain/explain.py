@@ -59,7 +59,8 @@ class ExplainOptions:
     Attributes:
         method: one of METHODS.
         sanity: compare each map with the map of the same network with shuffled weights.
-        clean: removes the markers of each film first, for a model of cleaned films; None to use the films as they are.
+        clean: removes the markers of each film first, for a model trained on cleaned films; None to use the
+            films as they are.
         max_pixels: larger images are refused.
         device: auto, cpu, cuda or mps.
         stamp: warning drawn above all pictures, for example for a leaking split; "" for none.
@@ -169,7 +170,7 @@ def summarise_rows(
 def describe_summary(s: AttentionSummary) -> list[str]:
     """Return the summary as lines of text."""
     lines = [f"{s.n_films} films, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
-    lines.append(f"{s.resolution}; attention beside a marker counts partly as attention on it")
+    lines.append(f"{s.resolution}; attention next to a marker counts partly as attention on the marker")
     if s.n_empty:
         lines.append(f"{s.n_empty} maps are empty: no region supports the predicted class")
     lines += [_describe_share(share) for share in s.shares]

@@ -23,7 +23,7 @@ class Film:
     """An image to explain.
 
     Attributes:
-        name: how results name the film.
+        name: name of the film in the results.
         label: its class; "" if unknown.
         mask: (H, W), True on markers; None if the markers are unknown.
         group: "" if unknown.

@@ -25,7 +25,7 @@ class TargetLayer:
     """The layer whose output a map is computed from.
 
     Attributes:
-        name: of the module in the backbone.
+        name: name of the module in the backbone.
         reshape: brings the output to (N, C, H, W); None if it has this form.
         cells: rows and columns of the map.
     """

@@ -17,7 +17,7 @@ TOLERANCE_FRACTION = 15 / 224  # of the input's side, as in Zhang et al. 2018
 
 @dataclass(frozen=True)
 class PeakHit:
-    """The pointing game on one film; each pair is without and with the tolerance.
+    """The pointing game on one film; the first value of each pair is without the tolerance, the second with it.
 
     Attributes:
         hits: whether the peak lies in a box.
@@ -36,7 +36,7 @@ def check_peak(
     Args:
         heat: (S, S) map at the size of the network's input; the first of several equal peaks counts.
         boxes: (H, W), True inside boxes, or None.
-        shape: of the film. Boxes with another shape are ignored, because they belong to another film.
+        shape: shape of the film. Boxes with another shape are ignored, because they belong to another film.
     Returns:
         None if there is no box, or if the map is empty.
     Source: Zhang et al. 2018, "Top-down neural attention by excitation backprop".

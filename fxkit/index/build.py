@@ -35,7 +35,7 @@ class IndexOptions:
         fractions: fractions of train, val and test.
         seed: seed of the split.
         folds: number of folds that train and val are divided into, by group; 0 makes no folds.
-        stratify: what to balance beside the class: "site", "marker", or both.
+        stratify: what to balance in addition to the class: "site", "marker", or both.
         markers: known markers of the films. Needed to stratify by "marker".
         frozen: an older manifest. Its groups keep their split and fold.
         hold_out: site that becomes the test part. The other sites are divided into train and val.
@@ -103,10 +103,10 @@ def index_data(
     Args:
         data: a folder of CLASS/ folders or SPLIT/CLASS/ folders, or a CSV file. Of several folders, each is a site.
         options: how to read, group and split.
-        progress: called with "files" or "copies", the number done and the number of all.
+        progress: called with "files" or "copies", the number done and the total number.
 
     Raises:
-        ConfigError: options that exclude each other.
+        ConfigError: the options cannot be combined.
         DataError: the data is missing or has another layout, no file can be read, there is only one class, or a class
             has fewer groups than there are splits; or the cache or a file of verdicts cannot be read.
     """
@@ -147,7 +147,7 @@ def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[S
 def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tuple[list[Reading], Copies]:
     """Read all files, and find copies by their pixels.
 
-    Without `options.copies`, only files of accepted pairs are compared: the user's verdict joins them.
+    Without `options.copies`, only files of accepted pairs are compared: these were accepted by the user.
     """
     paths = [file.path for file in scanned.files]
     on_files, on_copies = (progress and partial(progress, stage) for stage in ("files", "copies"))
@@ -213,7 +213,7 @@ def write_index(path: str | Path, index: Index, *, overwrite: bool = False) -> N
     """Write the manifest.
 
     Args:
-        overwrite: replace an existing manifest that has other rows.
+        overwrite: replace an existing manifest that has different rows.
 
     Raises:
         OutputError: a file with other content exists, or the file cannot be written.
@@ -222,6 +222,6 @@ def write_index(path: str | Path, index: Index, *, overwrite: bool = False) -> N
     if path.exists() and not overwrite:
         same = path.is_file() and path.read_bytes() == manifest_text(index.records).encode("utf-8", "surrogateescape")
         if not same:
-            raise OutputError(f"{path}: exists with other rows; choose another --out, or give --overwrite")
+            raise OutputError(f"{path}: already exists with different rows; choose another --out, or give --overwrite")
         return
     write_manifest(path, index.records)

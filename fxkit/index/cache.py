@@ -1,6 +1,6 @@
 """The cache of `fxkit index`: one SQLite file with readings, features and comparisons.
 
-A run that was stopped goes on from there, and a later run reads only new and changed files.
+An interrupted run continues where it stopped, and a later run reads only new and changed files.
 """
 
 import json

@@ -49,7 +49,7 @@ def read_ids(path: str | Path, data: bytes) -> DicomIds | None:
     """Return the ids of a DICOM file; None for other files.
 
     Args:
-        path: of the file; its extension helps to recognise DICOM.
+        path: path of the file; its extension helps to recognise DICOM.
         data: the bytes of the file.
 
     Raises:
@@ -109,7 +109,7 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
     """Drop placeholders and contradictory ids, and collect notes for the user.
 
     Args:
-        files: with the patients that a CSV file names.
+        files: the scanned files, with their patients if a CSV file names them.
         ids: ids of each file; None for a file that is not DICOM.
         films: film of each file by names, bytes and pixels.
     """
@@ -206,7 +206,7 @@ def _patient_notes(patients: Sequence[str], films: Sequence[str], given: bool) -
 
 
 def _note_joined_films(uids: Sequence[str], films: Sequence[str]) -> list[str]:
-    """Report films that only their SOPInstanceUIDs show to be one."""
+    """Report files that only a shared SOPInstanceUID identifies as copies of one film."""
     shared = [sorted(names) for _, names in sorted(_sets(uids, films).items()) if len(names) > 1]
     if not shared:
         return []

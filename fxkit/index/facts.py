@@ -39,7 +39,7 @@ class FileFacts:
         p1, p99: 1st and 99th percentile of the brightness.
         black, saturated: share of black and of saturated pixels.
         border_black: black share of the border.
-        border_constant: share of the border with the most common grey value, within one step of 255.
+        border_constant: share of the border that has its most common grey value, give or take 1/255.
         corner_black: black share of the four corner triangles.
         tagged: whether the file has EXIF data or names the software or device that wrote it.
         software: name of that software or device.
@@ -84,7 +84,7 @@ def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
     """Return the facts of a file.
 
     Args:
-        path: of the file; its extension helps to recognise DICOM.
+        path: path of the file; its extension helps to recognise DICOM.
         data: the bytes of the file.
         image: the decoded image, (H, W) or (H, W, 3), uint8 or uint16.
     """

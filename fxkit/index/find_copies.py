@@ -151,7 +151,7 @@ def _numbered(pairs: Iterable[Hashes], names: Sequence[str]) -> set[Pair]:
 
 
 def _links(names: Sequence[str], evidence: Mapping[Pair, Evidence], joined: Collection[Pair]) -> tuple[Link, ...]:
-    """Return the links that merged groups or are more likely copies than not, the least certain first."""
+    """Return the links that merged groups, and other pairs that are probably copies, the least certain first."""
     links = [Link(names[a], names[b], seen, (a, b) in joined) for (a, b), seen in evidence.items()]
     links = [link for link in links if link.joined or link.score >= 0]
     return tuple(sorted(links, key=lambda link: (link.score, link.first, link.second)))
@@ -162,8 +162,8 @@ def _candidates_of_lone(
 ) -> list[Candidate]:
     """Return candidates between films of very small groups and the best-linked films of each large group.
 
-    Many copies of a film divide its votes among them, down to too few for each. An example is an original with 66
-    copies.
+    If a film has many copies, the votes for it are divided among them, and each may get too few. An example is an
+    original with 66 copies.
     """
     films = defaultdict(list)
     for film, group in enumerate(groups):

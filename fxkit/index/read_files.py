@@ -37,7 +37,7 @@ def read_files(
         root: folder that the paths are relative to.
         max_pixels: larger images are unreadable.
         jobs: number of processes.
-        progress: called with the number of files done and of all.
+        progress: called with the number of files done and the total number.
         features: compute the features to recognise copies by; files that were read without them are read again.
     Raises:
         WorkerError: a machine of a cluster does not see the folder.

@@ -143,7 +143,7 @@ def _scan_csv(path: Path, root: Path) -> Scan:
         first = files.setdefault(file.path, file)
         if first != file:
             raise DataError(
-                f"{path}, row {line}: {file.path} has other values than in an earlier row ({_values(file)} here, "
+                f"{path}, row {line}: {file.path} differs from an earlier row ({_values(file)} here, "
                 f"{_values(first)} before); keep one of the two rows"
             )
         n_repeated += first is not file

@@ -13,9 +13,9 @@ class Analyses(JsonResult):
     """Calibration, operating points, decision curve and subgroups of one set of predictions.
 
     Attributes:
-        calibration: by level: file, film or group.
-        decision_curve: by film; None for more than two classes.
-        subgroups: by film.
+        calibration: level (file, film or group) -> calibration.
+        decision_curve: decision curve by film; None for more than two classes.
+        subgroups: subgroups with their figures by film.
         multiplicity: how many gaps between subgroups chance alone would make; "" without subgroups.
     """
 

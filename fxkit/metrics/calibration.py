@@ -51,7 +51,7 @@ class Calibration(JsonResult):
             than two classes.
         intercept: calibration in the large, in log-odds; ideally 0, above 0 if the probabilities are too low. None for
             more than two classes.
-        bins: from low to high probability.
+        bins: the bins, from low to high probability.
     """
 
     of: str

@@ -74,7 +74,7 @@ def decision_curve(
 def _shares(
     known: Predictions, called: Mask, sets: Sequence[Mask], seed: int, resamples: int
 ) -> tuple[list[list[Interval]], list[float]]:
-    """Return the shares of true and of false positives in the sets for each row of called (M, N); and correlations."""
+    """Return the shares of true and of false positives for each row of called (M, N), and their correlations."""
     groups = np.asarray(known.groups, object).astype(str)
     hits = [(called & member).astype(float) for member in (known.labels == 1, known.labels != 1)]
     members = [of.astype(float) for of in sets]
@@ -102,7 +102,7 @@ def _correlation(spread: Floats) -> float:
 
 
 def _difference(shares: Sequence[Interval], up: float, down: float, together: float) -> Interval:
-    """Return up * first share - down * second share."""
+    """Return up * (first share) - down * (second share) with its limits."""
     a, b = shares
     low = _distance(up * (a.value - a.low), down * (b.high - b.value), together)
     high = _distance(up * (a.high - a.value), down * (b.value - b.low), together)

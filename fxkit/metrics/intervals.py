@@ -52,7 +52,7 @@ class Interval:
 
     @property
     def signed(self) -> str:
-        """The same with signs, for differences, such as "+0.04 (-0.02 to +0.10)"."""
+        """The interval with signs, for a difference, such as "+0.04 (-0.02 to +0.10)"."""
         return f"{self:+.2f}"
 
     @property
@@ -75,8 +75,9 @@ def effective_size(value: float, variance: float, support: "Support") -> float:
     """Return the number of independent trials that would give a share of `value` the same uncertainty as the groups.
 
     Args:
-        variance: of the bootstrap. It is unknown (0) if all resamples agree, as for a sensitivity of 1.0. Each group
-            then counts as one trial. This is correct if the files of a group are alike, and conservative otherwise.
+        variance: variance over the bootstrap resamples. It is unknown (0) if all resamples agree, as for a sensitivity
+            of 1.0. Each group then counts as one trial. This is correct if the files of a group are alike, and
+            conservative otherwise.
     Source: Korn and Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts
     estimated from survey data": t quantiles for few groups, and no more trials than files.
     """

@@ -46,7 +46,7 @@ class OperatingPoint(JsonResult):
     """A threshold, the films it was chosen on, and its figures on the evaluated films.
 
     Attributes:
-        target: as text.
+        target: the target as text.
         chosen_on: the split that the threshold was chosen on; "" if it was given.
         chosen_films, chosen_groups: number of films and groups that it was chosen on.
         reached: sensitivity and specificity on those films.
@@ -191,7 +191,7 @@ def operating_points(
 
     Args:
         validation: predictions of the validation films; None if all targets are thresholds.
-        prevalence: as for `figures_at`.
+        prevalence: see `figures_at`.
     Raises:
         DataError: the model does not have two classes, or a threshold cannot be chosen.
         ConfigError: the prevalence is not above 0 and below 1.

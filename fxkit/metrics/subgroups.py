@@ -155,7 +155,7 @@ def read_attributes(table: Path, paths: Sequence[str], columns: Sequence[str] = 
     Args:
         table: CSV file with a column path (or image_id, image, file, filename), which holds the path of a film or the
             end of the path after a slash.
-        paths: of the films.
+        paths: paths of the films.
         columns: columns to read; default: all columns with 2 to 12 values, except those of a manifest.
     Raises:
         DataError: the file cannot be read, has no column of paths or lacks a given column, or no row matches a film.

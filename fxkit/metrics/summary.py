@@ -55,7 +55,7 @@ class Level(JsonResult):
 
     @property
     def fewest_groups(self) -> int:
-        """Groups of the rarest class."""
+        """Number of groups of the rarest class."""
         recalls = {"sensitivity", "specificity"} & set(self.figures)
         recalls = recalls or {name for name in self.figures if name.startswith("recall_")}
         return min((self.figures[name].n_groups for name in recalls), default=0)
@@ -105,7 +105,7 @@ class FoldScores(JsonResult):
 
     Attributes:
         metric: AUROC, or its mean over classes if there are more than two.
-        mean: over the folds, so that only films of one fold are compared with each other.
+        mean: mean over the folds, so that only films of one fold are compared with each other.
         spread: standard deviation of the folds' figures. Few films and the randomness of training both add to it.
     """
 

@@ -54,7 +54,7 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
     """Load weights into a backbone in place. Classifier weights in the file are ignored.
 
     Raises:
-        WeightsError: the file cannot be read, holds other things than tensors, lacks a weight, or has a weight of
+        WeightsError: the file cannot be read, holds anything but tensors, lacks a weight, or has a weight of
             another shape.
     """
     state = _strip_prefixes(read_state(path))
@@ -78,7 +78,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     """Read a state dict from a safetensors file, a torch file that holds only tensors, or a finished run.
 
     Raises:
-        WeightsError: no such file, damaged, or with other content than tensors; or a run of several models.
+        WeightsError: the file does not exist, is damaged, or holds anything but tensors; or the run has several models.
     """
     from safetensors.torch import load_file
 
@@ -110,7 +110,7 @@ def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path}: holds other things than named tensors; save only the model's state_dict()")
+        raise WeightsError(f"{path}: holds more than named tensors; save only the model's state_dict()")
     return cast(dict[str, Tensor], state)
 
 

@@ -38,7 +38,7 @@ def build_classifier(
         load: load the backbone's weights; False if a state dict is loaded afterwards.
         image_size: px; needed for backbones whose weights depend on it, such as vision transformers.
     Raises:
-        ConfigError, WeightsError: as `build_backbone`.
+        ConfigError, WeightsError: see `build_backbone`.
     """
     backbone = build_backbone(
         config.backbone,
@@ -174,7 +174,7 @@ def _first_parameter(names: Sequence[str], stage: str) -> int:
 
 
 def _outer_modules(names: Iterable[str]) -> list[str]:
-    """Return the outer module names: the first part, and the second if it is a number, as in blocks.3."""
+    """Return the names of the outermost modules, such as layer3; numbered blocks count singly, such as blocks.3."""
     stages = dict.fromkeys(
         ".".join(parts[:2] if len(parts) > 2 and parts[1].isdigit() else parts[:1])
         for parts in (name.split(".") for name in names)
@@ -184,7 +184,7 @@ def _outer_modules(names: Iterable[str]) -> list[str]:
 
 @torch.no_grad()
 def capture_output(module: nn.Module, model: nn.Module, images: Tensor) -> Tensor:
-    """Return the output of a module inside `model` for images."""
+    """Run the model on images, and return the output of one of its modules."""
     outputs: list[Tensor] = []
     handle = module.register_forward_hook(lambda _m, _i, out: outputs.append(out))
     try:

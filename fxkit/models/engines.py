@@ -28,9 +28,9 @@ def open_network(model: str | Path, *, engine: str = "auto", device: str = "auto
     """Open a run folder, or an exported file.
 
     For a run folder, the engine auto means torch on a GPU. On the CPU it means the run's own export if there is one,
-    OpenVINO before ONNX because it is faster. Without an export, one is written first for MIN_FILMS_FOR_EXPORT films
-    or more, and torch predicts fewer. The engines onnx and openvino write the export if it is missing or older than
-    the model.
+    OpenVINO before ONNX because it is faster. Without an export, one is written first if there are at least
+    MIN_FILMS_FOR_EXPORT films; otherwise torch predicts them. The engines onnx and openvino write the export if it is
+    missing or older than the model.
 
     Args:
         films: number of films that will be predicted.
@@ -59,7 +59,7 @@ def has_accelerator() -> bool:
 
 
 def load_current_export(run_folder: Path, file_format: str) -> ExportedModel | None:
-    """Load a run's own export in this format; None if there is none, or if it is of an older model."""
+    """Load a run's own export in this format; None if there is none, or if it was made from an older model."""
     file = export_path(run_folder, file_format)
     if not file.is_file():
         return None
@@ -84,7 +84,7 @@ def _open_on_cpu(folder: Path, films: int) -> OpenedNetwork:
     except KnownError as error:
         if not (folder / "model.safetensors").is_file():
             raise
-        return OpenedNetwork(_open_in_torch(folder, "cpu"), f"torch predicts, because the export failed: {error}")
+        return OpenedNetwork(_open_in_torch(folder, "cpu"), f"using torch, because the export failed: {error}")
     return OpenedNetwork(exported if exported is not None else _open_in_torch(folder, "cpu"))
 
 

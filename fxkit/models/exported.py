@@ -101,12 +101,12 @@ def export_path(run_folder: Path, file_format: str) -> Path:
 
 
 def is_exported(path: Path) -> bool:
-    """Tell by its ending whether a file is an exported model. TorchScript files of earlier versions count too."""
+    """Tell by its extension whether a file is an exported model. TorchScript files of earlier versions count too."""
     return path.suffix.lower() in (*FORMATS.values(), TORCHSCRIPT_ENDING) and not path.is_dir()
 
 
 def load_exported(path: str | Path) -> ExportedModel:
-    """Load an exported model. The file's ending gives its format; nothing is unpickled.
+    """Load an exported model. The file's extension gives its format; nothing is unpickled.
 
     Raises:
         RunError: no such file, damaged, not written by fxkit, TorchScript, or the format's runtime is not installed.
@@ -118,7 +118,7 @@ def load_exported(path: str | Path) -> ExportedModel:
         )
     load = LOADERS.get(path.suffix.lower())
     if load is None:
-        raise RunError(f"{path}: an exported model ends in {' or '.join(LOADERS)}; make one with `fxkit export`")
+        raise RunError(f"{path}: exported models end in {' or '.join(LOADERS)}; make one with `fxkit export`")
     if not path.is_file():
         raise RunError(f"{path}: no such file; make it with `fxkit export`")
     return load(path)

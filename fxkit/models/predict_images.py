@@ -81,9 +81,9 @@ def predict_images(
     Args:
         max_pixels: larger images get an error text.
         raw: do not clean the images, even if the model was trained on cleaned images. Otherwise they are cleaned with
-            the settings of the training.
+            the same settings as the training images.
     Raises:
-        DetectorError: the marker detector of the training is not available.
+        DetectorError: the marker detector that cleaned the training images is not available.
     """
     clean = None if raw else build_cleaner(network)
     read = partial(_read, network.card.preprocessing, clean, max_pixels)
@@ -111,7 +111,7 @@ def build_cleaner(model: HasCard) -> Cleaner | None:
 
 
 def decide(model: HasCard, probabilities: Floats) -> str:
-    """Return the predicted class: of two, by the threshold on the positive class; of more, the most probable."""
+    """Return the predicted class: by the threshold if there are two classes, else the most probable one."""
     return model.card.classes[int(decisions(probabilities[None], model.card.threshold)[0])]
 
 

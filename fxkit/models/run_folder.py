@@ -65,7 +65,7 @@ def create_run(
     pretrained_tag: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Make a run folder, and write the settings, the manifest and the environment of the training.
+    """Make a run folder, and write the settings, the manifest and the environment of the training run.
 
     Args:
         pretrained_tag: tag of the timm weights that the training starts from, such as a1_in1k; "" for other weights,

@@ -71,7 +71,7 @@ def list_training_films(run: Run) -> list[Record]:
 
 
 def has_hashes(records: Iterable[Record]) -> bool:
-    """Tell whether any record has a SHA-256. `fxkit push` replaces them by numbers unless told otherwise."""
+    """Tell whether any record has a SHA-256. `fxkit push` replaces them with numbers unless told otherwise."""
     return any(len(record.sha256) == DIGEST_LENGTH for record in records)
 
 
@@ -99,7 +99,7 @@ def check_pretraining_overlap(config: Config, root: Path, records: Sequence[Reco
     Args:
         root: folder of the images.
     Raises:
-        DataError: files of val or test were in that run's training.
+        DataError: that run was trained on files of val or test.
     """
     pretraining = find_pretraining_run(config)
     if pretraining is None:
@@ -108,7 +108,8 @@ def check_pretraining_overlap(config: Config, root: Path, records: Sequence[Reco
     if overlap.files:
         raise DataError(
             f"--weights {pretraining.folder}: {overlap.files} files ({overlap.films} films) of val and test were in "
-            "its training; expected weights trained on none of them; train that run on other films, or on this manifest"
+            "its training set; expected weights trained on none of them; train that run on other films, or on this "
+            "manifest"
         )
 
 

@@ -1,4 +1,4 @@
-"""What `fxkit ablate` writes to ablation.json: a table of trained by tested, paired differences, and a verdict."""
+"""What `fxkit ablate` writes to ablation.json: scores of each pair of arms, paired differences, and a verdict."""
 
 import math
 import re
@@ -26,12 +26,12 @@ class Cell(JsonResult):
 
 
 class Contrast(JsonResult):
-    """A paired difference of the figure.
+    """A paired difference of the score.
 
     Attributes:
-        key: for programs.
+        key: name of the difference, for programs.
         text: what minus what, in words.
-        p: two-sided, from exchanging the two within groups.
+        p: two-sided p value of a permutation test that swaps the two sides group by group.
     """
 
     key: str
@@ -54,7 +54,7 @@ class Flips(JsonResult):
         name: inserted (the film's own markers stay) or swapped (they are erased).
         by_marker, by_patch: share of films whose decision changed from correct to wrong.
         difference: by_marker minus by_patch.
-        fall: drop of the true class's probability, by the marker minus by the patch.
+        fall: drop in the probability of the true class with markers, minus the drop with patches.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Ablation(JsonResult):
         contrasts: the verdict is about the first one.
         n_erased: tested files on which markers were erased; None if nothing was erased.
         stamp: the warning shown with the figures if the split leaks.
-        backbone: of all models; "" if the arms differ in it.
+        backbone: backbone of all models; "" if the arms use different ones.
         manifest: `films_hash` of the manifest, so that an audit can tell whether a run has the same films.
     """
 
@@ -100,12 +100,12 @@ class Ablation(JsonResult):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The arms trained on, in order."""
+        """The arms that models were trained on, in order."""
         return tuple(dict.fromkeys(cell.trained for cell in self.cells))
 
     @property
     def tested(self) -> tuple[str, ...]:
-        """The arms tested on, in order."""
+        """The arms that models were tested on, in order."""
         return tuple(dict.fromkeys(cell.tested for cell in self.cells))
 
     def cell(self, trained: str, tested: str) -> Cell | None:
@@ -116,7 +116,8 @@ class Ablation(JsonResult):
 def read_ablation(run: Path) -> Ablation | None:
     """Read RUN/ablation.json, or the ablation's file one folder up if the run is its raw arm.
 
-    The verdict is about the models trained on raw films. It does not hold for the other arms, or for runs beside them.
+    The verdict is about the models trained on raw films. It does not hold for the other arms, or for other runs in the
+    same folder.
     """
     ablation = read_optional_json(run / RESULT, Ablation.model_validate)
     if ablation is not None or not re.fullmatch(r"raw-seed\d+(-fold\d+)?", run.resolve().name):

@@ -11,7 +11,7 @@ from fxkit.metrics.json_result import JsonResult, Number, read_optional_json
 
 
 class Share(JsonResult):
-    """The share of attention that lies on markers, as mean over some films with markers.
+    """The share of attention that lies on markers, as a mean over some films with markers.
 
     Attributes:
         area: share of the film's area that the markers cover.
@@ -39,14 +39,15 @@ class Share(JsonResult):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def verdict(self) -> str:
-        """The ratio in words, beside chance."""
+        """The ratio in words, compared with chance."""
         if self.ratio > self.chance_high:
             return "more than by chance"
         return "less than by chance" if self.ratio < self.chance_low else "as by chance"
 
 
 class PointingGame(JsonResult):
-    """The pointing game over the films with boxes: the share of films whose map peaks in a box, beside chance.
+    """The pointing game over the films with boxes: the share of films whose map peaks in a box, and the share
+    expected by chance.
 
     Attributes:
         strict, strict_chance: the peak lies in a box.
@@ -64,9 +65,9 @@ class AttentionSummary(JsonResult):
     """All that attention.json holds.
 
     Attributes:
-        layer: the layer whose output the maps are made of; with an ensemble, that of the first member.
+        layer: the layer from whose output the maps are computed; with an ensemble, that of the first member.
         resolution: the true resolution of the maps, in words.
-        shares: over all films, by class, and by whether the decision is correct.
+        shares: shares over all films, by class, and by whether the decision is correct.
         pointing: None without boxes.
         sanity: mean rank correlation of the maps with those of the same network with its weights in random order;
             None if it was not computed.
@@ -91,7 +92,7 @@ class AttentionSummary(JsonResult):
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """The contact sheet of the maps as data URI, and what attention.json holds."""
+    """The contact sheet of the maps as a data URI, and what attention.json holds."""
 
     sheet: str | None
     summary: AttentionSummary | None

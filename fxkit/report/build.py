@@ -37,11 +37,11 @@ class Report:
     """Everything that the page shows; None for what the run folder does not contain.
 
     Attributes:
-        name: of the run folder.
-        scores: on the run's test films.
-        folds: out of fold.
-        splits: on the run's own validation and training films.
-        others: on other data.
+        name: name of the run folder.
+        scores: figures on the run's test films.
+        folds: out-of-fold figures.
+        splits: figures on the run's own validation and training films.
+        others: figures on other data.
     """
 
     name: str

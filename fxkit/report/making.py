@@ -1,4 +1,4 @@
-"""How a model was made: its data, their cleaning, and the training."""
+"""How a model was made: its data, how they were cleaned, and how it was trained."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ class Training:
     Attributes:
         settings: name and value of the essential settings.
         best: a sentence about the epoch that was kept; "" if unknown.
-        history: the learning curves as data URI; None if there is no history.csv.
+        history: the learning curves as a data URI; None if there is no history.csv.
         environment: name and version of the software.
     """
 
@@ -133,7 +133,7 @@ def read_training(run: Path, stamp: str = "") -> Training | None:
     """Read the essential settings, the epoch that was kept, the software, and draw the learning curves.
 
     Args:
-        stamp: for the picture of the learning curves.
+        stamp: stamp on the picture of the learning curves.
     """
     if not (run / "config.yaml").is_file():
         return None

@@ -28,7 +28,7 @@ class Metrics(Evaluation, Analyses):
 
     Attributes:
         leaks: the stamp shown with the figures.
-        overlap: with other data, how much of it the training has seen.
+        overlap: for other data, how much of it was in the training set.
     """
 
     leaks: LeakStamp = LeakStamp()

@@ -110,7 +110,8 @@ def _gather(
 
 
 def copy_suffix(number: int) -> str:
-    """Return the suffix of a copy: "-rotated1" to "-rotated3" for 1 to 3, "-rotated1-rotated1" for 4, and so on."""
+    """Return the suffix of a copy: "-rotated1" to "-rotated3" for the first three copies of a film, then of copies of
+    these: "-rotated1-rotated1" for the fourth, and so on."""
     suffix = ""
     while number > 0:
         number, digit = divmod(number - 1, 3)

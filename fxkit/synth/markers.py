@@ -142,7 +142,7 @@ def _choose_lead(rng: np.random.Generator, text: str, height: float, avoid: Arra
 
 
 def _choose_label(rng: np.random.Generator, code: str, side: str, height: float, avoid: Array) -> list[PlacedMarker]:
-    """Draw a filled box with a code, often with the letter of the side burned in below it."""
+    """Draw a filled box with a code, often with the side letter (L or R) burned in below it."""
     text = code if len(code) == 3 else code[1:]
     box = _choose_box_patch(rng, text)
     matrix = patch_matrix(box.shape, height, 0.0, mirrored=False)
@@ -192,7 +192,7 @@ def _lay_plate(quad: Array, shape: tuple[int, int]) -> Array:
 
 
 def _lay(placed: PlacedMarker, patch: Array, shape: tuple[int, int]) -> Array:
-    """Return a patch at the position of the marker as (H, W) float32, 0 around it."""
+    """Return the patch drawn at the position of the marker, as (H, W) float32; 0 elsewhere."""
     # warpAffine measures from pixel centres, quads from pixel corners
     matrix = placed.matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5

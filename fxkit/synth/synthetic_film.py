@@ -1,4 +1,4 @@
-"""Make one synthetic film: patient, view, markers and exposure; and its rotated copies."""
+"""Make one synthetic film from patient, view, markers and exposure, and make its rotated copies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -41,12 +41,12 @@ class SplitCount:
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """The plan of a phase.
+    """The plan of a training phase.
 
     Attributes:
         stage: first backbone stage that is trained in the last epoch; "" if the backbone is frozen.
-        epochs: at most; for a probe, the number of passes over the films.
-        steps: batches per epoch.
+        epochs: maximum number of epochs; for a probe, the number of passes over the films.
+        steps: number of batches per epoch.
         trained: number of trained parameters.
         frozen: number of frozen parameters.
         step_s: time of a step.

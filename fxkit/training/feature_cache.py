@@ -30,7 +30,7 @@ class FeatureFilms(Films):
 
     Attributes:
         backbone: frozen; the caller moves it to the device.
-        folder: for the features.
+        folder: folder for the features.
     """
 
     backbone: nn.Module | None = None
@@ -81,8 +81,8 @@ def as_features(films: Films, backbone: nn.Module, folder: Path) -> FeatureFilms
     """Return the films as features, which are computed on first use.
 
     Args:
-        backbone: with all parameters frozen.
-        folder: for the features; created on first use.
+        backbone: a backbone with all parameters frozen.
+        folder: folder for the features; created on first use.
     """
     return FeatureFilms(**{f.name: getattr(films, f.name) for f in fields(films)}, backbone=backbone, folder=folder)
 

@@ -42,7 +42,7 @@ class Films:
     Attributes:
         images: where the image files are.
         classes: names in index order.
-        cache_folder: for decoded films, shared by the runs of one folder; None: no cache.
+        cache_folder: folder for decoded films, shared by the runs of one folder; None: no cache.
     """
 
     config: Config

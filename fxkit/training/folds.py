@@ -28,7 +28,7 @@ LEARNED = ("train", "val")
 
 @dataclass(frozen=True)
 class FoldsResult:
-    """What training with folds gave.
+    """The result of training with folds.
 
     Attributes:
         out_of_fold: the figures of the predictions of each fold by the model that did not train on it.
@@ -54,8 +54,8 @@ def add_folds(records: Sequence[Record], folds: int, seed: int = 0) -> Divided:
     """
     if folds < FEWEST:
         raise ConfigError(
-            f"--folds {folds}: expected {FEWEST} or more: one fold is predicted, another selects the epoch, and the "
-            "others train"
+            f"--folds {folds}: expected {FEWEST} or more: one fold is predicted, one selects the epoch, and the "
+            "model trains on the others"
         )
     present = {r.fold for r in usable(records) if r.split in LEARNED}
     if present == {str(fold) for fold in range(folds)}:
@@ -107,7 +107,7 @@ def check_settings(config: Config, n_classes: int) -> None:
     """Raise the errors that training would raise for these settings, before anything is written.
 
     Raises:
-        ConfigError, WeightsError: as `train`.
+        ConfigError, WeightsError: see `train`.
     """
     with quiet_lightning():
         check_trainer(config)
@@ -143,14 +143,14 @@ def train_folds(
     Another fold selects its epoch (see `hold_out_fold`). No model uses the test files. All are trained on one device.
 
     Args:
-        records: with splits; those of train and val are used, by fold.
+        records: records with splits; those of train and val are used, by fold.
         folds: three or more.
-        options: of the run and of each model; find_lr has no effect.
-        device: for evaluation: auto, cpu, cuda or mps.
+        options: options of the run and of each model; find_lr has no effect.
+        device: device for evaluation: auto, cpu, cuda or mps.
         on_step: called with a note, or with a description of the next step.
     Raises:
         DataError: a fold lacks a class, or the split or a fold leaks.
-        RunError, ConfigError, WeightsError: as `train`.
+        RunError, ConfigError, WeightsError: see `train`.
     """
     folder, root, config = Path(folder), Path(root), config.on_one_device()
     records, notes = add_folds(records, folds, config.seed)

@@ -40,7 +40,7 @@ def find_rate(classifier: Classifier, films: Films, *, steps: int = STEPS) -> Ra
     """Search for a learning rate: train the head of a copy of the classifier for one step with each rate.
 
     Raises:
-        ConfigError: as `check_rate_search`.
+        ConfigError: see `check_rate_search`.
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
     """
     check_rate_search(films.config)
@@ -72,13 +72,13 @@ def check_rate_search(config: Config) -> None:
     """Raise ConfigError if no phase trains the head alone in steps: then there is no rate to search for."""
     if config.optim.head == "probe":
         raise ConfigError(
-            "--lr-find: optim.head = probe fits the head without a learning rate; expected optim.head=adamw; "
-            "set it, or remove --lr-find"
+            "--lr-find: optim.head = probe fits the head without a learning rate; set optim.head=adamw, or "
+            "remove --lr-find"
         )
     if config.optim.epochs[0] == 0:
         raise ConfigError(
             f"--lr-find: optim.epochs = {list(config.optim.epochs)} has no epoch that trains the head alone; expected "
-            "1 or more as the first number; set it, or remove --lr-find"
+            "1 or more as the first number; change it, or remove --lr-find"
         )
 
 

@@ -32,9 +32,9 @@ class TrainResult:
     """The best epoch of a run.
 
     Attributes:
-        folder: of the run.
-        phase: of the best epoch, whose weights were saved.
-        epoch: within the phase, from 0.
+        folder: the run folder.
+        phase: name of the phase that the best epoch belongs to; the weights of that epoch were saved.
+        epoch: number of the best epoch within its phase, from 0.
         finetuned_from: name of the first fine-tuned stage; "" without fine-tuning.
     """
 

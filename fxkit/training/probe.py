@@ -67,8 +67,8 @@ def fit_probe(classifier: Classifier, films: Films, passes: int) -> None:
     """Fit the head of the classifier to the training films, in place; the backbone is not changed.
 
     Args:
-        classifier: with a linear head, on the device to use.
-        passes: over the films; the first without augmentation, each further one with a new augmentation.
+        classifier: a classifier with a linear head, on the device to use.
+        passes: number of passes over the films; the first is without augmentation, each further one with a new one.
     """
     parts = [films.training_dataset("head", epoch) for epoch in (None, *range(passes - 1))]
     features = [extract(classifier.backbone, build_loader(part, films.config.data)) for part in parts]

@@ -73,7 +73,7 @@ def train(
     Args:
         root: folder that the paths of the records are relative to; never written to. If `clean-labels` made it, its
             cleaning settings are stored with the model.
-        records: with splits; those of train and val are used.
+        records: records with splits; those of train and val are used.
         folder: the run folder to write.
     Raises:
         DataError: a split lacks a class, the split leaks, or model.weights is a run that was trained on files of val
@@ -81,7 +81,7 @@ def train(
         RunError: the folder exists already, or holds another run than the one to resume.
         ConfigError: the backbone or Lightning does not accept a setting on this machine, or a batch does not fit in
             memory.
-        WeightsError: as `build_classifier`.
+        WeightsError: see `build_classifier`.
     """
     root, folder = Path(root), Path(folder)
     resumes = options.resume and (folder / "config.yaml").is_file()
@@ -163,7 +163,7 @@ def _save(folder: Path, root: Path, classifier: Classifier, films: Films) -> Non
 
 
 def _rank() -> int:
-    """Return the number of this process among all processes of the training, over all devices and machines."""
+    """Return the rank of this process among all training processes, over all devices and machines."""
     return int(cast(Any, rank_zero_only).rank)
 
 
@@ -173,7 +173,7 @@ def dry_run(
     """Measure a few steps of each phase, and write one augmented batch as a picture and nothing else.
 
     Raises:
-        DataError, ConfigError, WeightsError: as `train`.
+        DataError, ConfigError, WeightsError: see `train`.
     """
     classifier, films = _prepare(config, Path(root), records, allow_leaks=allow_leaks)
     return measure_plan(classifier, films, Path(picture))

@@ -56,7 +56,7 @@ class EasyReader:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Silence the deprecation warnings that torch prints at every call of easyocr."""
+    """Silence the deprecation warnings that torch prints on every call to easyocr."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Find markers in any orientation with the project's own network. Doubtful regions get a second look."""
+"""Find markers in any orientation with the project's own network. The network is run again on doubtful regions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,7 @@ def resize_film(image: Grey) -> Grey:
 def darken_bright_film(film: Grey) -> Grey:
     """Apply a gamma to an (H, W) uint8 film that is brighter than the training films, such as a chest film.
 
-    The median then is BRIGHT, unless this takes a gamma above MAX_GAMMA. Darker films are returned unchanged.
+    The gamma brings the median to BRIGHT, but is at most MAX_GAMMA. Darker films are returned unchanged.
     """
     counts = np.bincount(film.ravel(), minlength=256)[slice(*GREY_RANGE)].cumsum()
     median = GREY_RANGE[0] + int(np.searchsorted(counts, counts[-1] / 2))
@@ -131,7 +131,7 @@ class MarkerNetDetector:
 
 
 def build_marker(image: Grey, logits: Logits, region: Region, scale: NDArray[np.float64]) -> Marker:
-    """Make a marker of a region.
+    """Make a marker from a region.
 
     The confidence is the mean probability of the more certain half of its pixels, with logits shifted by STYLE_SHIFT.
 

@@ -1,6 +1,6 @@
 """Find markers in any orientation with a reader that expects upright text.
 
-`TurnedDetector` shows the film to the reader (rapidocr or easyocr) in turned views and converts the detections back to
+`TurnedDetector` shows the film to the reader (rapidocr or easyocr) in rotated views and converts the detections back to
 the film. It merges detections that overlap, reads each from every side, and keeps the reading with the best score.
 """
 
@@ -101,7 +101,7 @@ def scale_to_fit(image: Grey, side_px: int, enlarge: float) -> Grey:
 def merge_detections(detections: Iterable[Detection]) -> list[Detection]:
     """Merge overlapping detections until none overlap, and return them sorted by quad.
 
-    A merged detection has the smallest turned rectangle around its parts, and the best score of each view. The result
+    A merged detection has the smallest rotated rectangle around its parts, and the best score of each view. The result
     does not depend on the order of the views.
     """
     merged: list[Detection] = []

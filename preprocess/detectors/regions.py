@@ -52,11 +52,11 @@ class Region:
         return np.asarray(self.window(logits)[:, self.shape], np.float32)
 
     def above(self, logits: NDArray[np.float32], threshold: float) -> "Region":
-        """Return the region's pixels whose (H, W) logits reach the threshold, in the same box."""
+        """Return the region without the pixels whose (H, W) logits are below the threshold."""
         return Region(self.corner, self.shape & (self.window(logits) >= threshold))
 
     def quad(self, scale: NDArray[np.float64]) -> Quad:
-        """Return the smallest turned rectangle around the region, with coordinates multiplied by scale (x, y)."""
+        """Return the smallest rotated rectangle around the region, with coordinates multiplied by scale (x, y)."""
         outlines, _ = cv2.findContours(self.shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         points = np.concatenate(outlines).reshape(-1, 2) + np.array(self.corner)
         corners = np.concatenate([points + np.array((i, j)) for i in (0, 1) for j in (0, 1)])

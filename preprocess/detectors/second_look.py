@@ -52,7 +52,7 @@ def _is_doubtful(logits: NDArray[np.float32]) -> bool:
 
 
 def _window(region: Region, margin: int, multiple: int, shape: tuple[int, ...]) -> Window:
-    """Return the window of the film around a region, with a margin, and with borders at multiples."""
+    """Return the window of the film around a region, with a margin; its borders lie at multiples of `multiple`."""
     (x, y), (h, w) = region.corner, region.shape.shape
     starts = [max(0, STRIDE * start - margin) // multiple * multiple for start in (y, x)]
     ends = [-(-(STRIDE * end + margin) // multiple) * multiple for end in (y + h, x + w)]

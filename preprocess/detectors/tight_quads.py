@@ -16,14 +16,15 @@ SPECK_FRACTION = 0.002  # separate spots smaller than this fraction of the quad 
 
 
 def tighten(image: NDArray[np.uint8], quad: Quad, ink_fraction: float = INK_FRACTION) -> Quad:
-    """Return the smallest turned rectangle around the ink in a quad, so that less anatomy is erased.
+    """Return the smallest rotated rectangle around the ink in a quad, so that less anatomy is erased.
 
-    The grey level of the ground is measured along the quad's outline. The quad is returned unchanged if the ink cannot
-    be told from the ground, for example over bone.
+    The grey level of the background is measured along the quad's outline. The quad is returned unchanged if ink and
+    background cannot be told apart, for example over bone.
 
     Args:
         image: (H, W) uint8.
-        ink_fraction: a pixel is ink from this fraction of the way from the ground to the brightest ink.
+        ink_fraction: a pixel is ink if its grey level exceeds the background by more than this fraction of the contrast
+            between background and brightest ink.
     """
     left, top, window, inside = cut_window(image, quad)
     if not inside.any():
@@ -75,7 +76,7 @@ TOLERANCE = 6  # grey levels by which the fill of a label may vary
 
 MIN_EVEN_FRACTION = 0.25  # at least this fraction of the text's quad must be fill
 
-RECTANGULAR_FRACTION = 0.85  # a label fills this fraction of its turned rectangle, text included
+RECTANGULAR_FRACTION = 0.85  # a label fills this fraction of its rotated rectangle, text included
 
 MAX_LABEL_RATIO = 6.0  # a label is at most this many times as large as its text's quad
 
@@ -83,7 +84,7 @@ MAX_LABEL_RATIO = 6.0  # a label is at most this many times as large as its text
 def find_label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
     """Return the quad of the filled box around a text, or None if the text lies on the film itself.
 
-    A box is an even fill behind the text with rectangular edges nearby. The ground of a film continues beyond that.
+    A box is an even fill behind the text that ends nearby in a rectangle. The background of a film continues further.
 
     Args:
         image: (H, W) uint8.

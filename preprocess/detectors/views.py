@@ -1,4 +1,4 @@
-"""Turned and mirrored views of an image, and the way back from a view to the image."""
+"""Rotated and mirrored views of an image, and the way back from a view to the image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from preprocess.images import Array
 
 @dataclass(frozen=True)
 class View:
-    """A view of an image: mirrored left to right or not, then turned counter-clockwise by quarter turns."""
+    """A view of an image: mirrored left to right or not, then rotated counter-clockwise by quarter turns."""
 
     turns: int = 0
     mirrored: bool = False
@@ -22,7 +22,7 @@ class View:
         return np.ascontiguousarray(np.rot90(flipped, self.turns))
 
     def undo(self, pixels: Array) -> Array:
-        """Turn (..., H, W) pixels of this view back, so that they lie as in the image."""
+        """Rotate and mirror (..., H, W) pixels of this view back to their positions in the image."""
         flipped = np.rot90(pixels, -self.turns, (-2, -1))
         return np.asarray(flipped[..., ::-1] if self.mirrored else flipped)
 

@@ -150,7 +150,7 @@ def clean_on_worker(plan: CleaningPlan, task: FileTask) -> LedgerRow:
 
 
 def _report_worker_errors(rows: Iterator[LedgerRow], workers: str, advice: str) -> Iterator[LedgerRow]:
-    """Yield the rows, and turn unknown errors into a WorkerError: a film alone causes only rows or a KnownError."""
+    """Yield the rows, and raise WorkerError for any unknown error, because a bad film never causes one."""
     try:
         yield from rows
     except KnownError:

@@ -48,7 +48,7 @@ class FolderOptions:
         masks_only: write masks (255 on markers) instead of images.
         dry_run: write nothing; the rows say what would be done. Files that an earlier run finished are not
             checked again.
-        overwrite: clean files again that were cleaned with other settings, and remove the outputs of films that no
+        overwrite: clean again the files that were cleaned with other settings, and remove the outputs of films that no
             longer exist.
         jobs: number of processes. Together they use as many threads as there are processor cores.
         backend: `loky` for processes of this machine, `dask` for all workers of a cluster. The workers must see the

@@ -181,6 +181,6 @@ def _sha256_or_empty(path: Path) -> str:
 def strip_folders(text: str, plan: CleaningPlan) -> str:
     """Return an error text without the input or output folder that it starts with.
 
-    The folders have other paths on other machines, and the ledger must not depend on them.
+    These folders have different paths on different machines, and the ledger must not depend on them.
     """
     return text.removeprefix(f"{plan.root}/").removeprefix(f"{plan.out}/")

@@ -129,7 +129,7 @@ def _has_foreign_files(out: Path) -> bool:
 
 
 def _refuse_to_lose_outputs(out: Path, root: Path, old: Ledger) -> None:
-    """Raise if an output has no source below `root`: it may be the last copy of its film, or of another folder."""
+    """Raise if an output has no source below `root`: it may be the last copy of a film, or belong to another folder."""
     lost = sorted(row.path for row in old.rows() if not os.path.exists(root / row.path) and _has_output(row, out))
     if lost:
         others = f" and {len(lost) - 3} more" if len(lost) > 3 else ""

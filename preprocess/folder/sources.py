@@ -115,7 +115,7 @@ def _resolve(path: Path) -> Path:
 
 
 class PngNames:
-    """Names of the PNG files that are made of the images below a root.
+    """Names of the PNG files that are made from the images below a root.
 
     A folder is listed when its first image is named, and the listing is cached.
     """

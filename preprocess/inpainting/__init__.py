@@ -1,1 +1,1 @@
-"""Fill masked pixels: without visible traces, or plainly."""
+"""Fill masked pixels: inpaint them without visible traces, or fill them flat, with noise or with black."""

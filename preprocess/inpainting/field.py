@@ -14,7 +14,7 @@ SPECK_PX = 5  # brighter spots around a field, such as JPEG ringing beside its e
 def find_field(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
     """Return two (H, W) masks of a film: the exposed field, and the known dark pixels around it.
 
-    The field is taken as convex, and everything around it as dark, as in the corners of a turned film. Unknown pixels
+    The field is taken as convex, and everything around it as dark, as in the corners of a rotated film. Unknown pixels
     are ignored, so a hole over a corner of the field cuts that corner off.
 
     Args:

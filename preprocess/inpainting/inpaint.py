@@ -126,7 +126,7 @@ def _without_outliers(differences: Values, usable: Mask, hole: Mask, min_limit: 
 
 
 def _even(film: NDArray[np.generic]) -> Mask:
-    """Return where all pixels of the square around a pixel have its value, as outside the collimated field."""
+    """Return a mask of the pixels in a uniform area, such as the area outside the collimated field."""
     square = np.ones((EVEN_PX, EVEN_PX), np.uint8)
     planes = _channels(film)
     same = cv2.dilate(planes, square) == cv2.erode(planes, square)

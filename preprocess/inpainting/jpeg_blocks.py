@@ -138,7 +138,7 @@ def _rows(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _choose_blocks(wanted: Blocks, offered: Blocks, known: Mask, filled: Mask) -> tuple[NDArray[np.int64], Blocks]:
-    """Return the best offered block for each wanted one, or -1 if none is the same, and the level to add to it."""
+    """Return, for each cut block, the whole block that fits best, or -1 if none does, and the level to add to it."""
     count = known.sum(axis=1)[:, None]
     total, squares = _differences(wanted, offered, known)
     level = np.rint(total / count)
@@ -153,7 +153,7 @@ def _choose_blocks(wanted: Blocks, offered: Blocks, known: Mask, filled: Mask) -
 
 
 def _differences(wanted: Blocks, offered: Blocks, where: Mask) -> tuple[Sums, Sums]:
-    """Return the sums of the differences between each wanted and each offered block, and of their squares.
+    """Return the sums of the differences between each cut and each whole block, and of their squares.
 
     The sums are whole numbers below 2**24, so they are exact in float32, whatever the order of addition.
     """

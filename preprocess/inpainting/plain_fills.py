@@ -47,7 +47,7 @@ def box_fill(image: Array, mask: Mask) -> Array:
 def _fill_parts(image: Array, mask: Mask, values: Callable[[Values, int], Values]) -> Array:
     """Fill each connected part with `values(pixels around it, number of its pixels)`.
 
-    If the whole film is masked, its own pixels stand for those around it.
+    If the whole film is masked, its own pixels are used instead.
     """
     filled: Array = image.copy()
     for window, part in mask_parts(mask, lambda *sides: max(4, min(sides) // 2)):

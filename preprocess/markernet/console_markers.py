@@ -78,7 +78,7 @@ def draw_label_box(rng: np.random.Generator, centre: Points, pose: FilmPose) -> 
 
 
 def draw_label_with_letter(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
-    """Draw a filled box with the code of a radiographer, and the letter of the side below or above it."""
+    """Draw a filled box with the code of a radiographer, and the side letter (L or R) below or above it."""
     box = draw_label_box(rng, centre, pose)
     quad = box.areas[0].quad
     right, up = quad[1] - quad[0], quad[0] - quad[3]

@@ -1,4 +1,4 @@
-"""Draw distractors, bright objects that are no markers: borders, wires, rings, screws, zips, beads, clips, tape."""
+"""Draw distractors, bright objects that are not markers: borders, wires, rings, screws, zips, beads, clips, tape."""
 
 import cv2
 import numpy as np

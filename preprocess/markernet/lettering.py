@@ -74,7 +74,7 @@ class Line:
 
 
 def choose_text(rng: np.random.Generator) -> str:
-    """Choose a random text of a marker: often the letter of a side, with or without the code of a radiographer."""
+    """Choose a random text of a marker: often a side letter (L or R), with or without the code of a radiographer."""
     kind = rng.random()
     side = str(rng.choice(list("LLRR")))
     if kind < 0.25:

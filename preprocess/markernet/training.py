@@ -76,7 +76,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
         self.films, self.plan, self.number, self.places = films, plan, number, places
 
     def __len__(self) -> int:
-        """Return the number of pictures of a round."""
+        """Return the number of pictures in a training round."""
         return self.plan.steps * self.plan.batch
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
@@ -166,7 +166,7 @@ def _use_one_thread(worker: int) -> None:
 
 
 def find_false_positives(network: MarkerNet, films: Sequence[Film]) -> list[Place]:
-    """Return the centres of the largest regions that the network takes for markers on films without markers."""
+    """Return the centres of the largest regions that the network mistakes for markers on films without markers."""
     was_training = network.training
     network.eval()
     unmarked = ((number, film.picture) for number, film in enumerate(films) if not film.areas)
@@ -214,7 +214,7 @@ def train(
 
     Args:
         films: films from `read_films`. Those without markers are searched for false positives.
-        plan: settings of the training.
+        plan: settings of the training run.
         folder: folder for checkpoints. A run that was stopped continues from the last one.
         network: network to continue from. Default: a new one.
         places: places to show unchanged until the first search for false positives.

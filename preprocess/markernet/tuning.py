@@ -79,11 +79,11 @@ def tune(
         root: folder of the films.
         marked: path below the root -> all markers of the film; anything else counts as no marker.
         out: the ONNX file.
-        plan: settings of the training.
+        plan: settings of the training run.
         held_out_fraction: share of the films with markers that is held out, to measure recall before and after.
     Raises:
         MarkerFileError: there are too few films with markers.
-        ImageError: a film cannot be read, or has another size than the marker file says.
+        ImageError: a film cannot be read, or its size differs from that in the marker file.
     """
     held_out, used = _hold_out(marked, held_out_fraction, plan.seed)
     films, uncertain = _read_for_training(root, used)
@@ -102,7 +102,7 @@ def _hold_out(
 ) -> tuple[dict[str, MarkedImage], dict[str, MarkedImage]]:
     paths = sorted(path for path, image in marked.items() if _without_plates(image))
     if len(paths) < MIN_FILMS:
-        raise MarkerFileError(f"{len(paths)} films with markers; give at least {MIN_FILMS}, better 20 to 50")
+        raise MarkerFileError(f"{len(paths)} films with markers; give at least {MIN_FILMS}; 20 to 50 are better")
     random.Random(seed).shuffle(paths)
     held_out = set(paths[: max(2, round(fraction * len(paths)))])
     used = {path: image for path, image in marked.items() if path not in held_out}

@@ -69,7 +69,7 @@ def test_each_mode_changes_only_the_masked_pixels(mode: str) -> None:
 
 def test_a_film_is_refused_if_too_much_would_be_erased() -> None:
     large = Marker(box_quad(0, 0, 90, 60))
-    with pytest.raises(AreaError, match=r"5\d\.\d% of the film would be erased, allowed are 25\.0%; look whether"):
+    with pytest.raises(AreaError, match=r"5\d\.\d% of the film would be erased, more than the limit of 25\.0%"):
         erase(film(), [large], CleanSettings())
     assert erase(film(), [large], CleanSettings(max_fraction=0.7)).mask.mean() > 0.5
 

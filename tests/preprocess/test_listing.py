@@ -52,5 +52,5 @@ def test_a_cleaned_image_is_found_by_its_old_name(tmp_path: Path) -> None:
     assert names == ["a.png", "b.jpg.png", "c.jpg"]
     with pytest.raises(ImageError, match="no such file"):
         find_image(tmp_path, "x" * 251 + ".jpg")
-    with pytest.raises(ImageError, match=r"d\.jpg: no such file, nor a \.png made of it"):
+    with pytest.raises(ImageError, match=r"d\.jpg: no such file, nor a \.png made from it"):
         find_image(tmp_path, "d.jpg")

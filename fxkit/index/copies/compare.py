@@ -48,7 +48,7 @@ class Evidence:
         inverted: whether one film is the negative of the other.
         matrix: affine map from pixels of the first picture to pixels of the second.
         enlarged: side of the picture divided by the side of the film, for the smaller film. A much enlarged film has
-            only coarse detail, which is similar on more films.
+            only coarse detail, which looks alike on many films.
     """
 
     points: int

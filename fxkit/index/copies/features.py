@@ -1,6 +1,6 @@
 """Features to recognise copies of a film by: a small picture, and keypoints with invariant descriptors.
 
-The descriptors stay the same when a film is turned, mirrored or inverted.
+The descriptors stay the same when a film is rotated, mirrored or inverted.
 """
 
 from dataclasses import dataclass

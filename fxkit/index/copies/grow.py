@@ -61,7 +61,7 @@ Compare = Callable[[Sequence[Pair]], Iterable[Evidence | None]]
 
 
 def score(evidence: Evidence) -> float:
-    """Return the log odds that two films with this evidence are copies; minus infinity if it does not count."""
+    """Return the log odds that two films with this evidence are copies; minus infinity if the evidence is too weak."""
     least = LEAST_PLACES / 2 if evidence.rank > LIKE_RANK else LEAST_PLACES
     if (
         evidence.rank < LEAST_RANK
@@ -143,7 +143,7 @@ def grow_groups(
 def _compare_in_rounds(
     groups: _Groups, pairs: list[Pair], compare: Compare, joined: list[Pair], patience: int
 ) -> set[Pair]:
-    """Compare pairs round by round, until the films are in one group or their patience is used up.
+    """Compare pairs in rounds. A film drops out after `patience` comparisons in a row without a link.
 
     Returns:
         The pairs that were compared.
@@ -183,9 +183,9 @@ def _compare_and_merge(
 
 
 def _second_look(groups: _Groups, compared: Collection[Pair]) -> list[Pair]:
-    """Pair the films of small groups with more films of each group that they have a hint for.
+    """Return more pairs to compare: films of small groups with films of the groups that they nearly matched.
 
-    The likeliest candidate of a film may be a poor copy, while another copy or the original is more similar.
+    The pair that was compared may have been a poor copy, while another film of the same group is more similar.
     """
     pairs: dict[Pair, None] = {}
     for small, films in groups.films.items():
@@ -261,7 +261,7 @@ def links_suffice(links: Sequence[Link], smaller: int) -> bool:
 
 
 def _have_disjoint_pairs(links: Sequence[Link]) -> bool:
-    """Whether some two links have no film in common."""
+    """Whether there are two links that have no film in common."""
     return any(not {a, b} & {c, d} for a, b, _ in links for c, d, _ in links)
 
 

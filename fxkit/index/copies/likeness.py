@@ -81,11 +81,11 @@ def measure_likeness(one: Picture, other: Picture, matrix: Matrix) -> Likeness |
 
 
 def agreeing_share(weights: Values, structure: float) -> float:
-    """Return the fraction of the structure that lies in places that agree; 0 if these places form a single row.
+    """Return the fraction of the structure that is in places where the two films agree; 0 if these form a single row.
 
     Args:
-        weights: (h, w) weight of each place; 0 for a place that does not agree.
-        structure: the weight of all places together.
+        weights: (h, w) weight of each place; 0 where the films do not agree.
+        structure: total weight of all places, whether the films agree there or not.
     """
     if not weights.any():
         return 0.0
@@ -126,7 +126,7 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
 
 
 def _marker_likeness(first: Values, second: Values, weights: Values) -> Values:
-    """Return for each place, 0 to 1, how much it looks like a marker: one film has unusually more detail there."""
+    """Return for each place, 0 to 1, how likely it shows a marker: only one of the films has much detail there."""
     ratio = np.log((first + FLOOR) / (second + FLOOR))
     beyond = np.exp(np.abs(ratio - np.float32(_median(ratio, weights))))
     return np.asarray(1 - np.minimum(1, UNUSUAL_RATIO / beyond) ** 2, np.float32)
@@ -135,7 +135,8 @@ def _marker_likeness(first: Values, second: Values, weights: Values) -> Values:
 def _variation_along_edges(detail: Values) -> Values:
     """Return for each place, 0 to 1, how much its detail varies along its edges.
 
-    Straight edges do not: all straight edges are similar, and the edges of plates are on every film of a scanner.
+    Straight edges get a low value, because they prove nothing: they all look alike, and the edges of plates are on
+    every film of a scanner.
     """
     across, down = cv2.Sobel(detail, cv2.CV_32F, 1, 0), cv2.Sobel(detail, cv2.CV_32F, 0, 1)
     xx, yy, xy = _means(across * across), _means(down * down), _means(across * down)
@@ -151,12 +152,12 @@ def _median(values: Values, weights: Values) -> float:
 
 
 def _pixels(places: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return an array of a given shape in which every pixel has the value of its place."""
+    """Expand a value for each place to an array of pixels with a given shape."""
     return places.repeat(PLACE_PX, 0).repeat(PLACE_PX, 1)[: shape[0], : shape[1]]
 
 
 def _means(values: Values) -> Values:
-    """Return the mean of each place of an (H, W) array; beyond the border the values count as 0."""
+    """Return the mean of an (H, W) array in each place; pixels beyond its border count as 0."""
     h, w = values.shape
     whole = cv2.copyMakeBorder(values, 0, -h % PLACE_PX, 0, -w % PLACE_PX, cv2.BORDER_CONSTANT, value=0)
     size = (whole.shape[1] // PLACE_PX, whole.shape[0] // PLACE_PX)
@@ -164,7 +165,7 @@ def _means(values: Values) -> Values:
 
 
 def shown_of(picture: Picture) -> NDArray[np.bool_]:
-    """Return a mask, (h, w), of the pixels that show the film and not a corner filled with black or white."""
+    """Return a mask, (h, w), of the pixels that show the film, without corners filled with black or white."""
     return (picture > CUT[0]) & (picture < CUT[1])
 
 

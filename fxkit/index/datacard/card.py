@@ -51,11 +51,11 @@ class Tally(JsonResult):
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of each file whose distribution the card shows.
+    """A numeric property of files; the card shows its distribution.
 
     Attributes:
         topic: heading under which it is listed.
-        value_of: returns the number of a file; None if the file has none.
+        value_of: returns the value for a file; None if the file has none.
         scale: factor for display.
         digits: decimals for display.
     """
@@ -249,8 +249,8 @@ def _count_copies(records: Sequence[Record], classes: Sequence[str]) -> dict[int
 def _spreads(records: Sequence[Record], facts: Mapping[str, FileFacts], classes: Sequence[str]) -> tuple[Spread, ...]:
     """Return the distribution of each measure; the files of a film share the weight 1.
 
-    Averaging the copies of a film instead would reveal their number: an original and one copy average to another
-    value than an original and five copies.
+    Averaging the copies of a film instead would reveal their number: the average over an original and one copy differs
+    from that over an original and five copies.
     """
     copies = Counter(map(film_of, records))
     weights = np.array([1 / copies[film_of(record)] for record in records])

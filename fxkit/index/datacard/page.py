@@ -79,7 +79,7 @@ def headline(baseline: Baseline | None) -> str:
 
 
 def _above_chance(baseline: Baseline) -> str:
-    """Name the strongest of the figures that share the verdict of the baseline."""
+    """Describe the strongest figures among those with the same verdict as the baseline."""
     same = sorted((f for f in baseline.figures if f.verdict == baseline.verdict), key=lambda f: -f.auroc.low)
     n_more = len(same) - MAX_FIGURES
     named = ", ".join(map(_figure_text, same[:MAX_FIGURES])) + (f" and {n_more} more" if n_more > 0 else "")

@@ -27,7 +27,7 @@ class KindScore(JsonResult):
 
     Attributes:
         kind: kind of metadata, or ALL.
-        auroc: by film, with an interval over groups; the mean over classes if there are more than two.
+        auroc: AUROC by film, with an interval over groups; the mean over classes if there are more than two.
         n_films: films whose metadata of this kind are known.
         verdict: FAR_ABOVE, ABOVE, NONE or UNDECIDED.
     """

@@ -26,7 +26,7 @@ TEXTS = 200  # most marker texts that are listed
 
 @dataclass(frozen=True)
 class PairView:
-    """A pair of films as the page shows it."""
+    """A pair of films as shown on the page."""
 
     first: str
     second: str
@@ -54,10 +54,10 @@ def write_groups(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Path:
-    """Write groups.html, a page without other files, and groups.json into a folder; return the path of the page.
+    """Write groups.html, a self-contained page, and groups.json into a folder; return the path of the page.
 
     Args:
-        folder: of the manifest.
+        folder: folder of the manifest.
         records: all records of the manifest.
         root: folder that the paths of the records are relative to.
         copies: the copies that `find_copies` found among the files of the records.
@@ -111,7 +111,7 @@ def _one_per_group_pair(links: Iterable[Link], copies: Copies) -> list[Link]:
 def find_shared_texts(records: Sequence[Record], texts: Mapping[str, Sequence[str]]) -> list[SharedText]:
     """Return the marker texts that are on films of several groups, the rarest first.
 
-    Only texts of three or more characters with a digit count, such as "AB12": single letters, such as L or R, are on
+    A text must have three or more characters and a digit, such as "AB12": single letters, such as L or R, are on
     every film. Films are not joined by their texts.
 
     Args:

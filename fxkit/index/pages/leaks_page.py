@@ -46,7 +46,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Picture:
-    """A film as an example shows it."""
+    """A film as shown in an example."""
 
     name: str
     label: str
@@ -56,7 +56,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pair:
-    """A leaking file beside the training file that it leaks from."""
+    """A leaking file, and the training file that it leaks from."""
 
     leaking: Picture
     training: Picture
@@ -78,10 +78,10 @@ class FilmRow:
 def write_leaks(
     folder: str | Path, records: Sequence[Record], root: str | Path, *, max_pixels: int = MAX_PIXELS
 ) -> Path:
-    """Write leaks.html, a page without other files, and leaks.json into a folder; return the path of the page.
+    """Write leaks.html, a self-contained page, and leaks.json into a folder; return the path of the page.
 
     Args:
-        folder: of the manifest.
+        folder: folder of the manifest.
         records: records with splits.
         root: folder that the paths of the records are relative to.
         max_pixels: larger films are shown without a picture.
@@ -165,7 +165,7 @@ def part_sizes(records: Sequence[Record], counts: Sequence[LeakCounts]) -> list[
 
 
 def choose_examples(leaks: Sequence[Leak], most: int) -> list[Leak]:
-    """Choose leaks from all films in turn, and few of each film, so that no film fills the page."""
+    """Choose a few leaks of each film, so that no single film fills the page."""
     turns = zip_longest(*(film_leaks[:PAIRS_PER_FILM] for film_leaks in _by_film(leaks).values()))
     return [leak for turn in turns for leak in turn if leak][:most]
 

@@ -144,7 +144,7 @@ def quotas(count: int, fractions: Sequence[float], already: Sequence[int] = ()) 
     Each remaining unit goes to the part that lacks most; of equal parts, to the first.
 
     Args:
-        already: what each part has before; the fractions apply to the sum of `count` and these.
+        already: what each part has already; the fractions apply to the total, `count` included.
     """
     have = list(already) or [0] * len(fractions)
     whole = count + sum(have)

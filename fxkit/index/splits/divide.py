@@ -53,10 +53,10 @@ class SplitOptions:
 
 
 def check_split_options(options: SplitOptions) -> None:
-    """Refuse options that are invalid or exclude each other.
+    """Refuse options that are invalid or cannot be combined.
 
     Raises:
-        ConfigError: an unknown mode or stratum, one fold, or options that exclude each other.
+        ConfigError: an unknown mode or stratum, one fold, or options that cannot be combined.
         DataError: the fractions are invalid.
     """
     check_fractions(options.fractions)

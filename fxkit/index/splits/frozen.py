@@ -14,7 +14,7 @@ STRICTEST = ("test", "val", "train")  # a film that was once in test must never 
 
 @dataclass(frozen=True)
 class FrozenSplits:
-    """Splits and folds that an older manifest gives to the groups of today.
+    """Splits and folds from an older manifest, for the groups of the new one.
 
     Attributes:
         splits: group -> split.
@@ -66,7 +66,7 @@ def _groups(n: int, one: str, many: str) -> str:
 
 
 def _older_rows(older: Sequence[Record], records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Return the older rows of each group of today; groups without any are left out."""
+    """Return, for each group of the new manifest, its rows in the older one; groups without any are left out."""
     by_key: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for row in older:
         for key in _keys(row):
@@ -93,7 +93,7 @@ def _conflicts(path: str | Path, rows: Mapping[str, Sequence[Record]], splits: M
         notes.append(
             f"WARNING: {_groups(len(torn), 'has', 'have')} films in several splits of {path}: {first_few(texts)}; such "
             "a group becomes test if any of its films was test, else val; scores of models trained with that manifest "
-            "are not honest for it"
+            "are not honest for such a group"
         )
     folded = sorted(group for group, olds in rows.items() if len({r.fold for r in olds if r.fold}) > 1)
     if folded:

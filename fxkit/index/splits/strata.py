@@ -65,6 +65,6 @@ def marker_styles(records: Sequence[Record], images: Mapping[str, MarkedImage]) 
 
 
 def _style(image: MarkedImage) -> str:
-    """Return the most frequent style, the first of equals; a plate does not count, as it only carries letters."""
+    """Return the most frequent style, the first one in a tie. Plates do not count, because they only carry letters."""
     kinds = Counter(describe_style(marker) for marker in image.markers if marker.style != "plate")
     return kinds.most_common(1)[0][0] if kinds else UNKNOWN

@@ -111,7 +111,7 @@ def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -
 
 
 def _rates(weights: Floats) -> Floats:
-    """Turn (B, U) weights at rising scores into (B, U + 1) shares at or above each score, from 0 to 1."""
+    """Return the share of the weight at or above each score: (B, U) weights, by rising score -> (B, U + 1) shares."""
     sums = np.cumsum(weights[:, ::-1], axis=1)
     shares = sums / np.maximum(sums[:, -1:], 1e-12)
     return np.concatenate([np.zeros((len(weights), 1)), shares], axis=1)

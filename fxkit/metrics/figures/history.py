@@ -1,4 +1,4 @@
-"""Learning curves of a training."""
+"""Learning curves of a training run."""
 
 import csv
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 They contain no images, no paths of this machine, and no names of films, patients or sites: numbers replace the names of
 films and groups. Numbers also replace the SHA-256 of each file, because anyone who has a film could otherwise find out
-that it, and so its patient, was in the training. For public films the SHA-256 may be kept; `fxkit evaluate` then
+that it, and so its patient, was in the training set. For public films the SHA-256 may be kept; `fxkit evaluate` then
 recognises training films among other data.
 """
 
@@ -30,7 +30,7 @@ FIGURES = ("classes", "threshold", "n_files", "n_films", "n_groups", "n_unknown"
 
 
 def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
-    """Write the files of a finished run that may be shared into a folder, without a README.
+    """Write the shareable files of a finished run into a folder, without a README.
 
     Args:
         hashes: keep the SHA-256 of each film's file.

@@ -34,7 +34,7 @@ def push(
         destination: a folder, or hf://user/name for the hub.
         public: make a new repository on the hub public; default: private.
         hashes: include the SHA-256 of each film's file, by which anyone who has a film can tell that it was in the
-            training.
+            training set.
         overwrite: replace the files of an earlier push in that folder.
     Raises:
         RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses.

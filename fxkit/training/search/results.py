@@ -30,12 +30,12 @@ class Trial:
     """One trial of a search.
 
     Attributes:
-        number: from 0.
+        number: number of the trial, from 0.
         state: complete, pruned (stopped early) or failed.
         score: mean over the trained folds; NaN if there are none.
         folds: score of each trained fold.
         settings: dotted key -> value.
-        seconds: duration; for a resumed trial only of its last part.
+        seconds: duration; for a resumed trial, the duration since it was resumed.
         error: why it failed.
     """
 

@@ -51,7 +51,7 @@ class SearchOptions:
         objective: "auroc" (for more than two classes its mean over classes) or "log_loss".
         resume: continue the search that is in the folder, and repeat the trial during which it stopped.
         overwrite: delete the search that is in the folder.
-        device: for predicting the folds: auto, cpu, cuda or mps.
+        device: device for predicting the folds: auto, cpu, cuda or mps.
     """
 
     trials: int
@@ -92,14 +92,14 @@ def search(
     was used to choose the settings.
 
     Args:
-        records: with splits; test films are not read.
-        folder: for the results and for study.db (SQLite).
+        records: records with splits; test films are not read.
+        folder: folder for the results and for study.db (SQLite).
         space: the settings to vary.
         on_step: called with a note, or with a description of the next step.
     Raises:
         DataError: a fold lacks a class, or the split or a fold leaks.
         RunError: the folder exists already, holds another search than the one to resume, or no trial finished.
-        ConfigError, WeightsError: as `train`, for the given settings.
+        ConfigError, WeightsError: see `train`; raised for the given settings.
     """
     if options.objective not in OBJECTIVES:
         raise ConfigError(f"objective {options.objective!r}; expected {' or '.join(OBJECTIVES)}")
@@ -163,7 +163,7 @@ def _open_folder(task: _Task, class_count: int) -> None:
 def _open_study(task: _Task) -> optuna.Study:
     """Open the study, and queue the trial to run first.
 
-    In a resumed study that is the trial during which it stopped; in a new study it is the given settings.
+    A resumed study first repeats the trial during which it stopped. A new study first tries the given settings.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -182,7 +182,7 @@ def _open_study(task: _Task) -> optuna.Study:
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that ended; those that a stop of the search interrupted are not among them."""
+    """Return the trials that ended, without those that were interrupted when the search stopped."""
     return [t for t in study.get_trials(deepcopy=False) if t.state in ENDED or "error" in t.user_attrs]
 
 

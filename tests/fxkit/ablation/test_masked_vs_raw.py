@@ -188,7 +188,7 @@ def test_films_that_could_not_be_cleaned_are_in_no_arm(index: Index, cleaned: Pa
 
 def test_films_cleaned_from_other_files_are_refused(index: Index, cleaned: Path) -> None:
     record = replace(index.records[0], sha256="0" * 64)
-    with pytest.raises(DataError, match=r"was cleaned from another file than the one in the manifest"):
+    with pytest.raises(DataError, match=r"was cleaned from a different file than the one in the manifest"):
         select_cleaned(cleaned, [record])
 
 

@@ -160,7 +160,7 @@ def test_test_films_that_chose_the_epoch_fail(make_run, ask):
     both = replace(make_record("x", "val", "g"), film="test0")
     answer = ask("selection", make_run(extra=(both,)))
     assert answer.colour == "red"
-    assert answer.reason == "Yes: 1 test films are also validation films, which chose the epoch that was kept."
+    assert answer.reason == "Yes: 1 test films are also validation films, on which the epoch was chosen."
 
 
 def test_other_runs_evaluated_on_the_same_test_films_are_a_caution(make_run, ask, write, metrics):
@@ -178,7 +178,7 @@ def test_other_runs_evaluated_on_the_same_test_films_are_a_caution(make_run, ask
 def test_an_unrecorded_choice_of_the_epoch_is_a_caution(make_run, ask):
     run = make_run()
     (run / "phases.json").unlink()
-    assert ask("selection", run).reason == "The run folder does not record which films chose the epoch."
+    assert ask("selection", run).reason == "The run folder does not record on which films the epoch was chosen."
     probe = ask("selection", make_run(settings=("optim.epochs=[1,0]", "optim.head=probe")))
     assert probe.colour == "green"
     assert probe.reason.startswith("No: no epoch was chosen, and no other run in the same folder")

@@ -57,7 +57,7 @@ def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, v
     [
         ({"mode": "quick"}, {}, "linear heads on frozen features"),
         ({}, {"cleaning": {"detector": "rapidocr"}}, "this model on cleaned films"),
-        ({"manifest": "of other films"}, {}, "used another manifest, and so other films or another split"),
+        ({"manifest": "of other films"}, {}, "used another manifest, so its films or its split differ"),
         ({"manifest": ""}, {}, "used a manifest that it does not name"),
         ({"backbone": "resnet50"}, {}, "tested the backbone resnet50"),
         ({"backbone": ""}, {}, "tested a backbone that it does not name"),
@@ -82,7 +82,7 @@ def test_an_ablation_of_linear_heads_applies_to_a_probe(make_run, ask, write, ab
     assert (answer.colour, answer.command) == ("green", "")
     write(run / "ablation.json", ablation(run, "undecided", mode="quick", manifest="of other films"))
     answer = ask("markers", run)
-    assert "other films or another split" in answer.reason
+    assert "its films or its split differ" in answer.reason
     assert answer.command.endswith(f"--config {run}/config.yaml --out {run}")
     assert ask("markers", make_run()).command.endswith(f"--config {run}/config.yaml --full --folds 0 --out {run}")
 
@@ -134,8 +134,8 @@ def make_calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):
 @pytest.mark.parametrize(
     ("entries", "colour", "reason"),
     [
-        (make_calibration((0.02, 0.0, 0.08)), "green", "which excludes an error above 0.1"),
-        (make_calibration((0.02, 0.0, 0.3)), "amber", "an error above 0.1 is not excluded"),
+        (make_calibration((0.02, 0.0, 0.08)), "green", "which rules out an error above 0.1"),
+        (make_calibration((0.02, 0.0, 0.3)), "amber", "an error above 0.1 cannot be ruled out"),
         (
             make_calibration((0.02, 0.0, 0.08), slope=(0.5, 0.4, 0.6)),
             "amber",

@@ -152,7 +152,7 @@ def test_films_cleaned_with_other_settings_are_refused(
     save_model(
         run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings(side_px=99).model_dump()))
     )
-    with pytest.raises(DataError, match="was cleaned with another 'side_px' than the model's films"):
+    with pytest.raises(DataError, match="was cleaned with a different 'side_px' from the model's films"):
         evaluate_run(run_folder, root=tmp_path / "clean")
     save_model(run_folder, Model(model.classifier, replace(model.card, cleaning=CleanSettings().model_dump())))
     assert evaluate_run(run_folder, root=tmp_path / "clean").evaluation.n_files

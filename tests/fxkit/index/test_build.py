@@ -266,7 +266,7 @@ def test_a_manifest_with_other_rows_is_not_overwritten(tmp_path: Path) -> None:
     write_index(out, index)
     write_index(out, index)
     other = index_data(tmp_path / "raw", IndexOptions(seed=1))
-    with pytest.raises(OutputError, match=r"manifest\.csv: exists with other rows; choose another --out, or give"):
+    with pytest.raises(OutputError, match=r"manifest\.csv: already exists with different rows; choose another --out"):
         write_index(out, other)
     write_index(out, other, overwrite=True)
     assert tuple(read_manifest(out)) == other.records

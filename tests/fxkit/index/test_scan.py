@@ -139,7 +139,7 @@ def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
         ),
         (
             "path,label\n1.png,a\n1.png,b\n",
-            r"row 3: 1.png has other values than in an earlier row \(b here, a before\); keep one",
+            r"row 3: 1.png differs from an earlier row \(b here, a before\); keep one",
         ),
         (
             "path,label\n../1.png,a\n",

@@ -57,7 +57,7 @@ def test_a_pickle_with_other_objects_is_never_executed(tmp_path: Path) -> None:
 
 def test_a_file_of_other_values_than_tensors_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "w.pt")
-    with pytest.raises(WeightsError, match="holds other things than named tensors"):
+    with pytest.raises(WeightsError, match="holds more than named tensors"):
         build_backbone("test_resnet", weights=tmp_path / "w.pt")
 
 

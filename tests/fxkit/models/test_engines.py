@@ -68,7 +68,7 @@ def test_torch_predicts_if_the_export_is_damaged(with_export: Path) -> None:
     (with_export / "exported" / "model.onnx").write_bytes(b"x")
     opened = open_network(with_export, device="cpu")
     assert isinstance(opened.network, TorchNetwork)
-    assert opened.note.startswith("torch predicts, because the export failed: ")
+    assert opened.note.startswith("using torch, because the export failed: ")
 
 
 def test_an_exported_file_is_opened_without_its_run(exported: Path) -> None:

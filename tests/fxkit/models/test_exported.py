@@ -79,7 +79,7 @@ def test_prediction_imports_no_heavy_package(trained: Run, exported: Path) -> No
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("model.h5", r"model\.h5: an exported model ends in \.onnx or \.xml; make one with"),
+        ("model.h5", r"model\.h5: exported models end in \.onnx or \.xml; make one with"),
         ("model.onnx", r"model\.onnx: no such file; make it with `fxkit export`"),
     ],
 )

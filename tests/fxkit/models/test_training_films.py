@@ -75,7 +75,7 @@ def test_weights_trained_on_test_films_are_refused(trained: Run, tmp_path: Path)
     config = load_config("tiny", ["data.image_size=64", f"model.weights={trained.folder}"])
     files = sum(r.split == "val" for r in trained.records)
     with pytest.raises(
-        DataError, match=rf"^--weights .*: {files} files \(.* films\) of val and test were in its training"
+        DataError, match=rf"^--weights .*: {files} files \(.* films\) of val and test were in its training set"
     ):
         train(config, trained.root, trained.records, tmp_path / "run", TrainOptions(allow_leaks=True))
     assert not (tmp_path / "run").exists()

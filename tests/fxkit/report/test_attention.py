@@ -27,7 +27,7 @@ def test_attention_is_shown_with_its_chance_level(tmp_path):
     text = Page(build_report(run)).text
     assert "all films with markers 2 5.0 % 3.0 % 1.67 (" in text
     assert "1.00 to 1.00 more than by chance" in text
-    assert "7 x 7 cells, one of 32 px; attention beside a marker counts partly as attention on it" in text
+    assert "7 x 7 cells, one of 32 px; attention next to a marker counts partly as attention on the marker" in text
     assert "drawn box" not in text
     assert "shuffled weights" not in text
 

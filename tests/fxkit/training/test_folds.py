@@ -116,7 +116,7 @@ def test_the_model_of_the_run_averages_the_models_of_the_folds(run: FoldsResult)
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_evaluation_on_train_or_val_is_refused(run: FoldsResult, split: str) -> None:
-    with pytest.raises(DataError, match=rf"every {split} film trained some of its 3 models; expected --split test"):
+    with pytest.raises(DataError, match=rf"every {split} film was used to train some of its 3 models"):
         evaluate_run(run.folder, split=split)
 
 
@@ -163,9 +163,7 @@ def test_wrong_settings_write_no_folder(source: Source, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folds", [1, 2])
 def test_fewer_than_three_folds_are_refused(source: Source, folds: int) -> None:
-    with pytest.raises(
-        ConfigError, match=rf"--folds {folds}: expected 3 or more: one fold is predicted, another selects"
-    ):
+    with pytest.raises(ConfigError, match=rf"--folds {folds}: expected 3 or more: one fold is predicted, one selects"):
         add_folds(source[1], folds)
 
 

@@ -51,7 +51,7 @@ def test_the_figure_is_drawn_without_a_suggestion() -> None:
     [
         (
             ["optim.head=probe", "model.hidden=0"],
-            r"^--lr-find: optim\.head = probe fits the head without a learning rate; expected optim",
+            r"^--lr-find: optim\.head = probe fits the head without a learning rate; set optim",
         ),
         (
             ["optim.epochs=[0, 1]"],

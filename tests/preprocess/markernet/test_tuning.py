@@ -146,7 +146,7 @@ def test_false_positives_are_repeated(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_too_few_films_are_refused(tmp_path: Path) -> None:
     marked = {**write_films(tmp_path, 7), "none.png": MarkedImage(9, 9)}
-    with pytest.raises(MarkerFileError, match=r"^7 films with markers; give at least 8, better 20 to 50$"):
+    with pytest.raises(MarkerFileError, match=r"^7 films with markers; give at least 8; 20 to 50 are better$"):
         tune(tmp_path, marked, tmp_path / "site.onnx")
 
 

@@ -44,7 +44,7 @@ def test_a_group_with_several_splits_becomes_test_and_gives_a_warning(older: Pat
     assert frozen.notes[1] == (
         f"WARNING: 1 group has films in several splits of {older}: joined (test, train: now test); such a group "
         "becomes test if any of its films was test, else val; scores of models trained with that manifest are not "
-        "honest for it"
+        "honest for such a group"
     )
 
 
