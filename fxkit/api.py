@@ -49,7 +49,7 @@ class CopyMatch:
     Attributes:
         first, second: indices of the images.
         score: log odds that they are copies.
-        joined: whether this match merged their groups. A weak match alone does not.
+        joined: whether this match merged their groups. A weak match alone does not merge groups.
     """
 
     first: int

@@ -63,7 +63,7 @@ def _single(name: str, matches: Sequence[str], where: str) -> str:
 
 
 def _match_folders(name: str, by_name: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the films with the longest path such that name and path end alike; see `_common_end`."""
+    """Return the films whose paths share the longest ending with the name; see `_common_end`."""
     for parts in (_parts(name), _parts(unquote(name))):
         lengths = {path: _common_end(parts, path.split("/")) for path in by_name.get(parts[-1], [])}
         longest = max(lengths.values(), default=0)

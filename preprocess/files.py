@@ -14,7 +14,7 @@ from preprocess.errors import OutputError
 
 
 def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
-    """Write a file completely or not at all. Missing parent folders are made.
+    """Write a file completely or not at all. Missing parent folders are created.
 
     Args:
         data: content; text is encoded as UTF-8. Chunks of an iterable are written one by one, so that large files need

@@ -169,7 +169,7 @@ def _no_pillow_limit() -> Iterator[None]:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Silence Pillow, which warns of odd tags in files that it reads well, and of damage just before it raises."""
+    """Silence Pillow, which warns of odd tags in files that it reads correctly, and of damage just before it raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -28,7 +28,7 @@ class KnownMarkers:
     source: str = "markers"
 
     def find(self, path: str) -> MarkedImage | None:
-        """Return the image with this path, or with the longest known path that this path ends with, or None."""
+        """Return the image with this path, else the one whose path is the longest ending of it, else None."""
         ends = [path, *(path[i + 1 :] for i, letter in enumerate(path) if letter == "/")]
         return next((self.images[end] for end in ends if end in self.images), None)
 

@@ -63,10 +63,10 @@ RULES: dict[str, Rule] = {
     ),
     "size": Rule(
         f"At least {ENOUGH} named patients of the rarest class are tested.",
-        f"{FEW} to {ENOUGH - 1} groups of the rarest class are tested, or more whose patients are not all named.",
+        f"{FEW} to {ENOUGH - 1} groups of the rarest class are tested, or more, but some patients have no name.",
         f"Fewer than {FEW} groups of the rarest class are tested.",
         f"Below {FEW} groups, the interval of an AUROC is wider than about {WIDE}. Vergouwe et al. 2005 recommend at "
-        f"least {ENOUGH} of each class for a validation.",
+        f"least {ENOUGH} of each class for a validation study.",
     ),
     "markers": Rule(
         "The verdict of the ablation is 'no evidence', for models of this kind trained on this manifest, with raw "
@@ -93,7 +93,7 @@ RULES: dict[str, Rule] = {
     ),
     "external": Rule(
         f"On unseen data the interval lies above chance and rules out a drop of {2 * DROP}.",
-        f"All other results, and fewer than {FEW} groups of the rarest class. The audit cannot tell whether the films "
+        f"All other results, or fewer than {FEW} groups of the rarest class. The audit cannot tell whether the films "
         "come from elsewhere.",
         f"The interval does not lie above chance, or all of it lies more than {DROP} below the score on the run's own "
         "films.",
@@ -103,8 +103,8 @@ RULES: dict[str, Rule] = {
         f"Every gap's interval contains 0 and rules out a gap of -{2 * GAP}. No subgroup has few groups.",
         f"Some gap's interval excludes 0 or includes -{2 * GAP}, or a subgroup has few groups.",
         f"In some subgroup the whole interval of the gap lies more than {GAP} below the other films.",
-        "By chance, one of twenty gaps has an interval that excludes 0. A small subgroup shows no gap because its "
-        "interval is wide.",
+        "By chance, one of twenty gaps has an interval that excludes 0. In a small subgroup a gap can go "
+        "unnoticed, because its interval is wide.",
     ),
     "selection": Rule(
         "The epoch was chosen on validation films, or no epoch was chosen. The validation films are not test films, "

@@ -31,7 +31,7 @@ def ask_score(evidence: Evidence) -> Answer:
     headline = film.headline
     score = f"the {metric_name(film.headline_metric)} by film is {headline.text}"
     if math.isnan(headline.low):
-        return replace(answer, colour="amber", reason=f"Not shown: {score}, without a defined interval.")
+        return replace(answer, colour="amber", reason=f"Not shown: {score}; its interval is undefined.")
     if headline.low <= CHANCE:
         return replace(answer, colour="red", reason=f"Not shown: {score}, which is not clearly above {CHANCE}.")
     if headline.high - headline.low > WIDE:

@@ -107,8 +107,8 @@ def index_data(
 
     Raises:
         ConfigError: the options cannot be combined.
-        DataError: the data is missing or has another layout, no file can be read, there is only one class, or a class
-            has fewer groups than there are splits; or the cache or a file of verdicts cannot be read.
+        DataError: the data is missing, its layout is unknown, no file can be read, there is only one class, a class has
+            fewer groups than there are splits, or the cache or a file of verdicts cannot be read.
     """
     check_split_options(options.division)
     scanned, data_name = _scan(data, options.root)

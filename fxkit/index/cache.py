@@ -106,11 +106,11 @@ class Store:
         self._database.commit()
 
     def known(self) -> set[str]:
-        """Return the SHA-256 of all files whose features are kept."""
+        """Return the SHA-256 of all files whose features are stored."""
         return {sha256 for (sha256,) in self._database.execute("SELECT sha256 FROM features")}
 
     def features(self, sha256: str) -> Features:
-        """Return the features of a file that has some; the picture comes from a JPEG and is not exact."""
+        """Return the stored features of a file; its picture was stored as a JPEG, so it is not exact."""
         wanted = "SELECT picture, points, descriptors, enlarged FROM features WHERE sha256 = ?"
         picture, points, descriptors, enlarged = self._database.execute(wanted, (sha256,)).fetchone()
         return Features(
@@ -129,7 +129,7 @@ class Store:
             yield _descriptors(packed)
 
     def candidates(self, key: str) -> list[Candidate] | None:
-        """Return the candidates that were kept under this key; None if the key is unknown.
+        """Return the candidates stored under this key; None if the key is unknown.
 
         Args:
             key: the stage of the search, a space, and a hash of its inputs.
@@ -147,7 +147,7 @@ class Store:
         self._database.execute("INSERT INTO candidates VALUES (?, ?)", (key, packed))
 
     def figures(self, key: str) -> Any:
-        """Return the values that were kept under this key; None if the key is unknown."""
+        """Return the values stored under this key; None if the key is unknown."""
         row = self._database.execute("SELECT found FROM figures WHERE data = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 

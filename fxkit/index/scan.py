@@ -19,7 +19,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class ScannedFile:
-    """A file with what its path or its CSV row says about it; the file was not read."""
+    """A listed file, with what its path or CSV row says about it; its content was not read."""
 
     path: str  # relative to the root, with /
     label: str
@@ -46,7 +46,7 @@ def scan(data: str | Path, root: str | Path | None = None) -> Scan:
         root: folder that the paths in a CSV file are relative to. Default: the folder of the CSV file.
 
     Raises:
-        DataError: the data is missing or has another layout, or a CSV row cannot be used.
+        DataError: the data is missing, its layout is unknown, or a CSV row cannot be used.
     """
     data = Path(data)
     if data.is_dir():

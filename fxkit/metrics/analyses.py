@@ -16,7 +16,7 @@ class Analyses(JsonResult):
         calibration: level (file, film or group) -> calibration.
         decision_curve: decision curve by film; None for more than two classes.
         subgroups: subgroups with their figures by film.
-        multiplicity: how many gaps between subgroups chance alone would make; "" without subgroups.
+        multiplicity: a sentence on how many gaps between subgroups chance alone would produce; "" without subgroups.
     """
 
     calibration: dict[str, Calibration] = Field({})

@@ -97,7 +97,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
 def _spread(
     known: Predictions, p: Floats, hit: Mask, bins: Ints, binary: bool, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
-    """Return the share of each bin, then slope and intercept: of the rows (M,) and of the resamples (M, B)."""
+    """Return M figures (share of each bin, slope, intercept), for all rows as (M,) and for each resample as (M, B)."""
 
     def figures(weights: Floats) -> Floats:
         parts = [_shares(weights, hit, bins)]

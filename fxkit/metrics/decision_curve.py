@@ -94,7 +94,7 @@ def _shares(
 
 
 def _correlation(spread: Floats) -> float:
-    """Return the correlation of the two rows of (2, B) over the resamples that define both; 0 if one is constant."""
+    """Return the correlation of two rows, (2, B), over the resamples that have both; 0 if one row is constant."""
     kept = spread[:, ~np.isnan(spread).any(axis=0)]
     if kept.shape[1] < 2 or kept.std(axis=1).min() < 1e-9:
         return 0.0

@@ -23,7 +23,7 @@ class Target:
 
     Attributes:
         kind: sensitivity, specificity, youden (the largest sum of both), or threshold.
-        value: the least sensitivity or specificity, or the threshold; 0 for youden.
+        value: the minimum sensitivity or specificity, or the threshold; 0 for youden.
     """
 
     kind: str

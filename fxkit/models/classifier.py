@@ -155,7 +155,7 @@ def set_train_mode(model: Classifier) -> None:
 
 
 def _shortest_prefix(names: Sequence[str], index: int) -> str:
-    """Return the outermost module that has the parameter at `index` but no earlier parameter."""
+    """Return the outermost module that contains the parameter at `index` but none of the parameters before it."""
     parts = names[index].split(".")
     for length in range(1, len(parts)):
         prefix = ".".join(parts[:length])

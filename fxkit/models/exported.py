@@ -63,7 +63,7 @@ class ExportedModel:
 
 
 def format_card(card: ExportedCard) -> str:
-    """Return the card and the rules of use as JSON, for the file's metadata."""
+    """Return the card and the usage rules as JSON, for the file's metadata."""
     return json.dumps(asdict(card) | {"rules": USAGE_RULES}, indent=1)
 
 

@@ -67,7 +67,7 @@ class ImagePrediction:
 
 @dataclass(frozen=True)
 class _ReadFile:
-    """One file after reading: its prediction without probabilities, and its (S, S) film; None if reading failed."""
+    """A file after reading: its prediction, without probabilities yet, and its (S, S) film, None if reading failed."""
 
     prediction: ImagePrediction
     film: Grey | None = None

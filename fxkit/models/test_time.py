@@ -91,7 +91,7 @@ def select_views_of_run(model: str | Path, kind: str) -> tuple[View, ...]:
     """Return the views to average for a run folder, as `select_views` does. Needs no torch.
 
     Raises:
-        ConfigError: `model` is not a run folder, or see `select_views`.
+        ConfigError: `model` is not a run folder, or the training used no such views.
     """
     from fxkit.models.run_folder import read_run_config
 

@@ -1,4 +1,4 @@
-"""One self-contained page from whatever lies in a run folder."""
+"""The report of a run: one self-contained page, built from the files in its folder."""
 
 from fxkit.report.build import build_report
 

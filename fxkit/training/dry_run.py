@@ -203,7 +203,7 @@ def _forward_s(classifier: Classifier, loader: DataLoader[tuple[Tensor, int]]) -
 
 
 def _median_gap(times: list[float]) -> float:
-    """Return the median difference of consecutive times; NaN for fewer than two times."""
+    """Return the median difference between consecutive times; NaN for fewer than two times."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return median(gaps) if gaps else math.nan
 

@@ -82,7 +82,7 @@ class Films:
         return build_loader(self._dataset([*records, *padding][rank::processes], None, 0), self.config.data)
 
     def weights(self) -> Tensor:
-        """Return the (C,) float32 class weights: inverse to the class frequency, or ones without class weighting."""
+        """Return (C,) float32 class weights, inversely proportional to class frequency; all 1 without weighting."""
         records = usable(self.records, "train")
         if self.config.optim.film_weights:
             records = list({r.film: r for r in records}.values())

@@ -87,7 +87,7 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
 
 
 def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:
-    """Fit the head, and write what a phase writes: a checkpoint, a row of history.csv and a summary."""
+    """Fit the head, and write the results of the phase: a checkpoint, a row of history.csv and a summary."""
     classifier.to(probe_device(films.config))
     fit_probe(classifier, films, passes)
     trainer = L.Trainer(

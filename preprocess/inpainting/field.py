@@ -1,4 +1,4 @@
-"""Separate the exposed field of a film from the dark around it, so that neither is filled with the other."""
+"""Separate the exposed field of a film from the dark area around it, so that each is filled with its own content."""
 
 import cv2
 import numpy as np
@@ -14,8 +14,8 @@ SPECK_PX = 5  # brighter spots around a field, such as JPEG ringing beside its e
 def find_field(grey: Plane, unknown: Mask) -> tuple[Mask, Mask]:
     """Return two (H, W) masks of a film: the exposed field, and the known dark pixels around it.
 
-    The field is taken as convex, and everything around it as dark, as in the corners of a rotated film. Unknown pixels
-    are ignored, so a hole over a corner of the field cuts that corner off.
+    The field is assumed to be convex, and everything around it to be dark, as in the corners of a rotated film. Unknown
+    pixels are ignored, so a hole over a corner of the field cuts that corner off.
 
     Args:
         grey: (H, W) grey levels from 0 to 1.

@@ -95,7 +95,7 @@ def _mean_misfit(parts: list[Part]) -> float:
 
 
 def _copy_source(film: Array, unknown: Mask, hole: Mask, shift: Shift | None) -> None:
-    """Copy the content that lies a shift away into the hole, in place, and blend it at the seam."""
+    """Fill the hole in place with the content at the given shift, and blend it at the seam."""
     margin = max(SEAM_PX[0], min(SEAM_PX[1], round(float(np.sqrt(hole.sum())) / 3)))
     near, known = window_around(hole, margin), ~unknown
     copied = _shifted(film, shift, near)
@@ -155,7 +155,7 @@ def _halves(hole: Mask) -> tuple[Mask, Mask]:
 
 
 def _shifted(values: NDArray[np.generic], shift: Shift | None, near: Window) -> Values:
-    """Return the (H, W, C) values that lie a shift away from a window; 0 beyond the border, or if shift is None."""
+    """Return the (H, W, C) values of a window moved by `shift`; 0 beyond the border, or everywhere if it is None."""
     bounds = [side.indices(n)[:2] for side, n in zip(near, values.shape, strict=False)]
     moved = np.zeros((*(stop - start for start, stop in bounds), *np.atleast_3d(values).shape[2:]), np.float32)
     if shift is not None:
@@ -167,7 +167,7 @@ def _shifted(values: NDArray[np.generic], shift: Shift | None, near: Window) -> 
 
 
 def _overlap(start: int, stop: int, shift: int, length: int) -> tuple[slice, slice]:
-    """Return the pixels from start to stop whose shifted position is inside the image, and these positions."""
+    """Return which pixels from start to stop are still inside the image after the shift, and where they are then."""
     first = max(start, -shift)
     last = max(min(stop, length - shift), first)
     return slice(first - start, last - start), slice(first + shift, last + shift)

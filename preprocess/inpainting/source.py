@@ -73,7 +73,7 @@ def find_source(grey: Plane, unknown: Mask, hole: Mask, *, part: bool = False) -
 
 
 def _border_axis(hole: Mask) -> int | None:
-    """Return the axis along which the source of a hole at the border must not be shifted, so that it stays there."""
+    """Return the axis along which the source must not be shifted: a hole at a border is filled from that border."""
     reach = round(BORDER * max(hole.shape))
     sides = window_around(hole, 0)
     near = [side.start <= reach or side.stop >= n - reach for side, n in zip(sides, hole.shape, strict=True)]
@@ -84,7 +84,7 @@ def _border_axis(hole: Mask) -> int | None:
 
 
 def reduce_plane(plane: Plane, factor: int) -> Plane:
-    """Return the plane reduced by a whole factor. Rows and columns that remain at its far sides are cut off."""
+    """Return the plane reduced by an integer factor. Rows and columns left over at the bottom and right are cut off."""
     height, width = plane.shape[0] // factor, plane.shape[1] // factor
     even = plane[: height * factor, : width * factor]
     return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)

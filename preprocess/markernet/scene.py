@@ -36,7 +36,7 @@ COUNT_PROBABILITIES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)
 
 @dataclass(frozen=True)
 class Film:
-    """A film, at most as large as the network sees it.
+    """A film, no larger than the network sees it.
 
     Args:
         picture: (H, W) uint8.

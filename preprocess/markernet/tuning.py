@@ -136,7 +136,7 @@ def places_to_show(films: Sequence[Film], uncertain: Sequence[Sequence[bool]]) -
 
 
 def _read_for_training(root: str | Path, marked: Mapping[str, MarkedImage]) -> tuple[list[Film], list[list[bool]]]:
-    """Read films to train on, and return for each marker whether the shipped network misses it or is uncertain."""
+    """Read films to train on, and return for each marker whether the shipped network misses or doubts it."""
     detector, films, uncertain = MarkerNetDetector(), [], []
     for path, image in marked.items():
         film = _read_film(root, path, image)
@@ -146,7 +146,7 @@ def _read_for_training(root: str | Path, marked: Mapping[str, MarkedImage]) -> t
 
 
 def _find_uncertain(film: Picture, markers: Sequence[Marker], detector: Detector) -> list[bool]:
-    """Return for each marker whether the network misses it or is uncertain; plates never count as uncertain."""
+    """Return for each marker whether the network misses or doubts it; plates never count as doubtful."""
     if not markers:
         return []
     mask = _predict_mask(film, detector, CONFIDENT)

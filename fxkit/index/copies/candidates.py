@@ -45,8 +45,8 @@ def find_candidates(
     Args:
         descriptors: (n, 128) uint8 for each film; iterated once. The reduction is learnt from the first films, so
             the order of the films should be random.
-        asking: numbers of films whose keypoints vote, and only for the other films. By default the keypoints of all
-            films vote for all films.
+        asking: numbers of the films whose keypoints vote; they vote only for the other films. By default the
+            keypoints of all films vote for all films.
     Source: Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search" (inverted file).
     """
     reduced, counts = _reduce(film[:VOTING] for film in descriptors)

@@ -105,9 +105,9 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
     """Correlate the detail of two films in each place.
 
     Returns:
-        For each place, the correlation and the weight, 0 to 1. The weight says how far the detail of both films is
-        above noise, so that bone counts and an empty background does not. Third, the sum of the weights if each place
-        had the structure of the film that shows more of it.
+        The correlation of each place; the weight of each place, 0 to 1; and the sum of the weights that would result
+        if both films had, in each place, the detail of the film that has more. A weight says how far the detail of both
+        films is above noise, so that bone counts and an empty background does not.
     """
     inner = cv2.erode(both.astype(np.uint8), np.ones((5, 5))).astype(np.float32)
     one, other = one * inner, other * inner
@@ -126,14 +126,14 @@ def _in_places(one: Values, other: Values, both: NDArray[np.bool_]) -> tuple[Val
 
 
 def _marker_likeness(first: Values, second: Values, weights: Values) -> Values:
-    """Return for each place, 0 to 1, how likely it shows a marker: only one of the films has much detail there."""
+    """Return how likely each place is to show a marker, 0 to 1: only one of the films has much detail there."""
     ratio = np.log((first + FLOOR) / (second + FLOOR))
     beyond = np.exp(np.abs(ratio - np.float32(_median(ratio, weights))))
     return np.asarray(1 - np.minimum(1, UNUSUAL_RATIO / beyond) ** 2, np.float32)
 
 
 def _variation_along_edges(detail: Values) -> Values:
-    """Return for each place, 0 to 1, how much its detail varies along its edges.
+    """Return how much the detail of each place varies along its edges, 0 to 1.
 
     Straight edges get a low value, because they prove nothing: they all look alike, and the edges of plates are on
     every film of a scanner.

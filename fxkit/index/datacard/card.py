@@ -104,7 +104,7 @@ class DataCard(JsonResult):
         tallies: properties and their values by class.
         spreads: measures and their distributions by class.
         identical: sets of byte-identical files.
-        conflicting: those of these sets whose files are in several classes.
+        conflicting: the sets of byte-identical files that belong to several classes.
         copies: number of files of a film -> class -> number of films.
         files: facts of every readable file.
         markings: markers of the files whose markers are known.

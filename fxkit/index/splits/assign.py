@@ -57,10 +57,11 @@ def assign_parts(
 ) -> dict[str, str]:
     """Assign each group to a part so that every class meets the fractions both in films and in files.
 
-    First, the groups of each class are dealt at random by the fractions, at least one to each part; a group with files
-    of several classes counts for the rarest. Then groups are moved and exchanged as long as that improves the balance.
-    Of several random starts, the result with the smallest maximum deviation is kept. With 30 to 64 patients it is
-    within 0.3 percentage points of the optimum by mixed-integer programming, which takes seconds and does not scale.
+    First, the groups of each class are dealt at random according to the fractions, at least one to each part; a group
+    with files of several classes counts for the rarest. Then groups are moved and exchanged as long as that improves
+    the balance. Of several random starts, the result with the smallest maximum deviation is kept. With 30 to 64
+    patients it is within 0.3 percentage points of the optimum by mixed-integer programming, which takes seconds and
+    does not scale.
 
     Args:
         fractions: part -> fraction, with the sum 1.
@@ -125,7 +126,7 @@ def _groups_by_class(classes: Mapping[str, set[str]]) -> dict[str, list[str]]:
 def _deal(
     by_class: Mapping[str, list[str]], fractions: Mapping[str, float], seed: int, start: int, fixed: Mapping[str, str]
 ) -> dict[str, str]:
-    """Deal the groups of each class at random to the parts, by the fractions; fixed groups keep their part."""
+    """Deal the groups of each class to the parts at random, in these fractions; fixed groups keep their part."""
     dealt = {}
     for label, groups in by_class.items():
         key = zlib.crc32(label.encode("utf-8", "surrogateescape"))  # each class is shuffled independently of the others

@@ -11,7 +11,7 @@ def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], lis
     """Return the groups with a film of the site, and notes for the user.
 
     Raises:
-        DataError: no film is of that site, or every group has one.
+        DataError: no film comes from that site, or every group has one.
     """
     groups = {r.group for r in records if r.site == site}
     if not groups:
@@ -21,7 +21,7 @@ def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], lis
             if sites
             else ("no file has a site; expected a CSV file with a column site, or a folder for each site")
         )
-        raise DataError(f"--hold-out {site!r}: no film is of that site; {expected}")
+        raise DataError(f"--hold-out {site!r}: no film comes from that site; {expected}")
     test, rest = [r for r in records if r.group in groups], [r for r in records if r.group not in groups]
     if not rest:
         raise DataError(
@@ -55,7 +55,8 @@ def _warnings(records: Sequence[Record], test: Sequence[Record], rest: Sequence[
     unknown = sum(not r.site for r in rest)
     if unknown:
         notes.append(
-            f"WARNING: train and val include {unknown} files of unknown site; check that none is of the held-out site"
+            f"WARNING: train and val include {unknown} files of unknown site; check that none comes from the "
+            "held-out site"
         )
     missing = sorted({r.label for r in records} - {r.label for r in test})
     if missing:

@@ -37,7 +37,8 @@ def push(
             training set.
         overwrite: replace the files of an earlier push in that folder.
     Raises:
-        RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses.
+        RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses
+            the request.
     """
     load_model(run_folder)  # do not share a model that cannot be loaded
     run = open_run(run_folder)
@@ -132,6 +133,6 @@ def _hub_errors(name: str) -> Iterator[None]:
     except Exception as error:  # the hub's client raises errors of several libraries
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise RunError(
-            f"{HUB}{name}: the hub cannot be reached or refuses ({reason}); log in with `hf auth login`, or give "
-            "a folder"
+            f"{HUB}{name}: the hub cannot be reached or refuses the request ({reason}); log in with `hf auth login`, "
+            "or give a folder"
         ) from error

@@ -21,7 +21,7 @@ def test_groups_with_films_of_two_sites_are_held_out_whole_and_reported() -> Non
         "site west is held out: its 2 files (1 groups) are test; the 2 files of east are train and val",
         "groups with films of west and of other sites: 1 (p2); they are test as a whole, including 1 files of other "
         "sites",
-        "WARNING: train and val include 1 files of unknown site; check that none is of the held-out site",
+        "WARNING: train and val include 1 files of unknown site; check that none comes from the held-out site",
     ]
 
 
@@ -31,9 +31,9 @@ def test_a_site_without_films_of_a_class_gives_a_warning() -> None:
 
 
 def test_the_error_for_an_unknown_site_lists_the_sites() -> None:
-    with pytest.raises(DataError, match=r"--hold-out 'north': no film is of that site; expected one of east, west"):
+    with pytest.raises(DataError, match=r"--hold-out 'north': no film comes from that site; expected one of east"):
         held_out_groups(FILMS, "north")
-    with pytest.raises(DataError, match=r"no film is of that site; no file has a site; expected a CSV file with a"):
+    with pytest.raises(DataError, match=r"no film comes from that site; no file has a site; expected a CSV file"):
         held_out_groups(FILMS[3:], "north")
 
 
