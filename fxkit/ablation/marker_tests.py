@@ -112,7 +112,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Erased:
-    """The number of tested files, and of those on which markers were erased."""
+    """The number of tested files, and the number of those on which markers were erased."""
 
     n_erased: int
     n_files: int

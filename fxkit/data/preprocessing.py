@@ -58,7 +58,7 @@ def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
 def scale(image: Grey, width: int, height: int) -> Grey:
     """Resize a film, (H, W) uint8, to a width and height in pixels.
 
-    Reduction averages over areas; enlargement, of either side, interpolates linearly.
+    Reduction averages over areas. If either side is enlarged, linear interpolation is used.
     """
     shrinks = width <= image.shape[1] and height <= image.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -85,7 +85,7 @@ class Store:
         """Keep the reading of a file, and its features unless they are None.
 
         Args:
-            state: changes when the file changes.
+            state: text that changes when the file changes.
         """
         facts = reading.facts and {name: value for name, value in asdict(reading.facts).items() if name != "path"}
         ids = reading.ids and asdict(reading.ids)

@@ -101,9 +101,9 @@ def choose_threshold(films: Predictions, target: Target) -> float:
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if len(known.classes) != 2 or positive.all() or not positive.any():
         raise DataError(
-            f"target {target.text}: no threshold can be chosen on {len(known)} validation films of "
-            f"{len(set(known.labels.tolist()))} class, with a model of {len(known.classes)} classes; expected films of "
-            "both classes of a model with two classes; give a threshold as target"
+            f"target {target.text}: no threshold can be chosen: the model has {len(known.classes)} classes, and the "
+            f"{len(known)} validation films show {len(set(known.labels.tolist()))} of them; expected two classes and "
+            "films of both; give a threshold as target"
         )
     steps = _steps(scores)
     sensitivity = np.array([(scores[positive] >= step).mean() for step in steps])

@@ -67,7 +67,7 @@ def _mean(figures: Sequence[Floats]) -> Floats:
 
 
 def _share(weights: Floats, of: Mask, among: Mask) -> Floats:
-    """Return the weight of the files in both sets divided by the weight of the files in `among`."""
+    """Return the weight of the files in both `of` and `among`, divided by the weight of the files in `among`."""
     return _ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
 
 

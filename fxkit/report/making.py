@@ -161,7 +161,7 @@ def _plain(value: Any) -> str:
 
 
 def _best(phases: dict[str, Any]) -> str:
-    """Describe the epoch that was kept: that of the phase with the lowest validation loss."""
+    """Describe the epoch that was kept, which is the one with the lowest validation loss of both phases."""
     phase = min(phases, key=lambda name: float(phases[name]["val_loss"]))
     row = phases[phase]
     text = f"Epoch {int(row['epoch']) + 1} of phase {phase} was kept: validation loss {float(row['val_loss']):.3f}"

@@ -90,7 +90,7 @@ class Films:
         return balanced if self.config.optim.class_weights else torch.ones_like(balanced)
 
     def seed(self, phase: Phase, epoch: int, *numbers: int) -> int:
-        """Return the seed of an epoch's random numbers; further numbers give further seeds."""
+        """Return the seed of an epoch's random numbers; each choice of `numbers` gives another seed."""
         return mix_seed(self.config.seed, PHASES.index(phase), epoch, *numbers)
 
     def _select(self, split: str, seed: int) -> list[Record]:

@@ -84,7 +84,7 @@ MAX_LABEL_RATIO = 6.0  # a label is at most this many times as large as its text
 def find_label_box(image: NDArray[np.uint8], quad: Quad) -> Quad | None:
     """Return the quad of the filled box around a text, or None if the text lies on the film itself.
 
-    A box is an even fill behind the text that ends nearby in a rectangle. The background of a film continues further.
+    A box is a uniform area behind the text with a rectangular outline nearby. The background of a film extends further.
 
     Args:
         image: (H, W) uint8.

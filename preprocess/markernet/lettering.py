@@ -65,8 +65,8 @@ class Line:
     """One upright line of text or one icon.
 
     Args:
-        ink: without empty borders.
-        text: empty for icons.
+        ink: (h, w) ink without empty borders.
+        text: the text; empty for an icon.
     """
 
     ink: Ink

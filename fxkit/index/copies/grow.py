@@ -165,7 +165,7 @@ def _compare_and_merge(
     """Compare pairs and merge groups whose links suffice; return for each pair whether it is a link.
 
     Args:
-        joined: gets the pairs whose links merged groups.
+        joined: receives the pairs whose links merged groups.
     """
     links, are_links = [], []
     for pair, evidence in zip(pairs, compare(pairs), strict=True):

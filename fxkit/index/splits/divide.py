@@ -78,7 +78,7 @@ def check_split_options(options: SplitOptions) -> None:
         grouped_only["--folds"] = options.folds
     given = [name for name, value in grouped_only.items() if value]
     if options.mode != "grouped" and given:
-        raise ConfigError(f"{given[0]} needs a new split by group; leave it out, or --keep-split or --split")
+        raise ConfigError(f"{given[0]} needs a new split by group; remove {given[0]}, or --keep-split or --split")
     if options.hold_out and sum(options.fractions[:2]) == 0:
         raise ConfigError(
             "--hold-out with the fraction 0 for train and for val; expected a positive fraction for the films of the "

@@ -37,8 +37,8 @@ def push(
             training set.
         overwrite: replace the files of an earlier push in that folder.
     Raises:
-        RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses
-            the request.
+        RunError: no finished run, the destination is not empty, or the hub cannot be reached or refuses the
+            request.
     """
     load_model(run_folder)  # do not share a model that cannot be loaded
     run = open_run(run_folder)

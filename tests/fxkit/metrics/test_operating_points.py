@@ -81,7 +81,7 @@ def test_a_threshold_lies_between_two_scores() -> None:
 
 
 def test_no_threshold_can_be_chosen_on_films_of_one_class() -> None:
-    with pytest.raises(DataError, match=r"target youden: no threshold can be chosen on 2 validation films of 1 class"):
+    with pytest.raises(DataError, match=r"the model has 2 classes, and the 2 validation films show 1 of them"):
         choose_threshold(films([1, 1], [0.2, 0.9]), Target("youden"))
 
 

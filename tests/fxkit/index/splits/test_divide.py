@@ -134,9 +134,9 @@ def test_folds_without_train_and_val_are_refused() -> None:
         ),
         (
             SplitOptions("random", folds=3),
-            "--folds needs a new split by group; leave it out, or --keep-split or --split",
+            "--folds needs a new split by group; remove --folds, or --keep-split or --split",
         ),
-        (SplitOptions("keep", hold_out="x"), "--hold-out needs a new split by group; leave it out, or --keep-split"),
+        (SplitOptions("keep", hold_out="x"), "--hold-out needs a new split by group; remove --hold-out"),
         (
             SplitOptions(fractions=(0, 0, 1), hold_out="x"),
             "--hold-out with the fraction 0 for train and for val; expected a positive",
