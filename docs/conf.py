@@ -23,6 +23,8 @@ extensions = [
     "generated_reference",
 ]
 exclude_patterns = ["_build", "_extensions", "reference/generated"]
+smartquotes = False  # would turn --option into a dash
+
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = True
