@@ -64,8 +64,7 @@ def cam(
     else:
         films = films_from_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
-    max_pixels = opened.config.data.max_pixels
-    folder = out or run / "cam"
+    max_pixels, folder = opened.config.data.max_pixels, out or run / "cam"
     settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
     summary = explain(model, films, folder, settings).summary
     for line in filter(None, (opened.stamp, *describe_summary(summary))):

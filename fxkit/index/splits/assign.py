@@ -67,10 +67,8 @@ def assign_parts(
         fractions: part -> fraction, with the sum 1.
         fixed: group -> part, for groups that must stay in a part; they count towards its fraction.
         parts_name: "splits" or "folds", for error messages.
-
     Returns:
         Group -> part; the order of the files does not matter.
-
     Raises:
         DataError: a class has fewer groups than there are parts.
     """
