@@ -1,22 +1,12 @@
-"""Fixtures of the command tests: a copy of the trained run, and a function that runs a command."""
+"""Fixture of the command tests: a function that runs a command and checks its exit code."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from fxkit.models.run_folder import Run
-
 Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def run_folder(trained: Run, tmp_path: Path) -> Path:
-    """A copy of the tiny run that the test may change."""
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
 @pytest.fixture(scope="session")
