@@ -109,6 +109,8 @@ def _log_odds(predictions: Predictions) -> Floats:
 
 ALPHA = 0.05
 
+CHANCE = 0.5  # the AUROC of a model that knows nothing
+
 
 @dataclass(frozen=True)
 class Erased:
@@ -123,8 +125,9 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
 
     Verdict `reliance` needs two findings: erasing the markers lowers the log-odds of the true class, and it lowers the
     score. The first is a single one-sided test (`measure_lost_log_odds`), so at most 5 % of models without reliance get
-    this verdict. Pasted markers of another class are not used for the verdict: the markers of one donor are on several
-    films, so the error estimate would be too small.
+    this verdict. It does not need a score above chance: a model whose only knowledge is the markers may score low. Only
+    `no evidence` does, because a model at chance has no score that could fall. Pasted markers of another class are not
+    used for the verdict: the markers of one donor are on several films, so the error estimate would be too small.
 
     Args:
         raw: models trained and tested on raw films.
@@ -140,17 +143,22 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
     )
     if erased.n_erased == 0:
         return "undecided", "no marker was erased on any test film, so there is nothing to compare; check review.html"
-    if raw.low <= 0.5:
-        return "undecided", (
-            f"the models trained on raw films are not clearly better than chance (AUROC {raw.value:.3f}, lower limit "
-            f"{raw.low:.3f}), so there is no score that markers could explain; {effect}"
-        )
     if lost.p <= ALPHA and loss.value > 0:
         small = f", but by less than {margin:.2f}" if loss.high < margin else ""
-        return "reliance", f"{effect}: the models use the markers, and the score falls without them{small}"
+        weak = "" if raw.low > CHANCE else f"; {_describe_weak_score(raw)}"
+        return "reliance", f"{effect}: the models use the markers, and the score falls without them{small}{weak}"
+    if not raw.low > CHANCE:
+        return "undecided", f"{_describe_weak_score(raw)}, so no loss can be excluded; {effect}"
     if loss.high < margin:
         return "no evidence", f"{effect}: a loss of {margin:.2f} or more in the score is excluded"
     return "undecided", (
         f"{effect}: no loss and a loss of {margin:.2f} or more in the score are both possible; more test patients are "
         "needed"
+    )
+
+
+def _describe_weak_score(raw: Cell) -> str:
+    return (
+        f"the models trained on raw films are not shown to be better than chance (AUROC {raw.value:.3f}, lower limit "
+        f"{raw.low:.3f})"
     )

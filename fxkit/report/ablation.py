@@ -31,7 +31,8 @@ class Contrast(JsonResult):
     Attributes:
         key: name of the difference, for programs.
         text: what minus what, in words.
-        p: two-sided p value of a permutation test that swaps the two sides group by group.
+        p: two-sided p value of a permutation test that swaps the two sides group by group. For the key log_odds it is
+            one-sided: small only if erasing the markers lowers the log-odds of the true class.
     """
 
     key: str

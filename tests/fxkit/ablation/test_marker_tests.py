@@ -117,7 +117,10 @@ def both(markers: FIGURES, log_odds: FIGURES) -> list[Contrast]:
         (GOOD, (0.2, 0.05, 0.35, 0.001), (0.1, -0.1, 0.3, 0.06), "undecided", "more test patients are needed"),
         (GOOD, NONE, NONE, "no evidence", "a loss of 0.05 or more in the score is excluded"),
         (GOOD, (-0.1, -0.2, -0.01, 0.01), NONE, "no evidence", "is excluded"),
-        (POOR, (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "not clearly better than"),
+        (POOR, (0.2, 0.05, 0.3, 0.001), NONE, "undecided", "so no loss can be excluded"),
+        (POOR, NONE, NONE, "undecided", "not shown to be better than chance (AUROC 0.600, lower limit 0.450)"),
+        (POOR, (0.2, 0.1, 0.3, 0.001), (0.5, 0.2, 0.8, 0.001), "reliance", "without them; the models trained on raw"),
+        (POOR, (0.2, 0.1, 0.3, 0.001), (0.5, 0.2, 0.8, 0.001), "reliance", "not shown to be better than chance (AUROC"),
     ],
 )
 def test_reliance_needs_lost_log_odds_and_a_lower_score(
