@@ -1,13 +1,31 @@
 """Define which files count as images and how large they may be, and read their bytes. Nothing is decoded here."""
 
 import os
+import re
 from pathlib import Path
 
 from preprocess.errors import ImageError
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom"})
+PICTURE_EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".tif", ".tiff", ".bmp", ".dib", ".webp"}
+)
+
+DICOM_EXTENSIONS = frozenset({".dcm", ".dicom", ".dic", ".ima"})  # .ima: Siemens; files without extension exist too
+
+EXTENSIONS = PICTURE_EXTENSIONS | DICOM_EXTENSIONS
+
+EXTENSION = re.compile(rf"(?<=[^/])({'|'.join(map(re.escape, sorted(EXTENSIONS)))})$", re.IGNORECASE)
 
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000 pixels: five times as many as the largest detector plate has
+
+
+def drop_extension(path: str) -> str:
+    """Return a POSIX path without its extension, if that is one of an image.
+
+    Other endings belong to the name: DICOM files are often named by their UID, such as 1.2.840.113619.2.5, whose last
+    part tells two films apart. A name that begins with the extension is kept.
+    """
+    return EXTENSION.sub("", path)
 
 
 def read_bytes(path: str | Path) -> bytes:

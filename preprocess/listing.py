@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from preprocess.errors import ImageError
-from preprocess.image_files import EXTENSIONS
+from preprocess.image_files import EXTENSIONS, drop_extension
 
 
 def image_paths(root: str | Path, *, on_error: Callable[[str, ImageError], None] | None = None) -> list[str]:
@@ -47,7 +47,11 @@ def find_image(root: str | Path, path: str) -> Path:
         ImageError: none of the three files exists.
     """
     named = Path(root) / path
-    for candidate in (named, named.with_name(named.name + ".png"), named.with_suffix(".png")):
+    for candidate in (
+        named,
+        named.with_name(f"{named.name}.png"),
+        named.with_name(f"{drop_extension(named.name)}.png"),
+    ):
         if os.path.exists(candidate):  # unlike Path.exists, False for a name that is too long
             return candidate
     raise ImageError(f"{named}: no such file, nor a .png made from it; check the image root")
@@ -65,13 +69,14 @@ def _walk(folder: Path, seen: set[Path], refuse: Callable[[Path, ImageError], No
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if _is_folder(entry):
+        if is_folder(entry):
             yield from _walk(Path(entry.path), seen, refuse)
         else:
             yield Path(entry.path)
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Return whether an entry of a folder is a folder or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link that points at itself counts as a file, which then cannot be read

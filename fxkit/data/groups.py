@@ -1,68 +1,7 @@
-"""Find files that are copies of one film by their names, and films that must stay in one split."""
+"""Join files that are copies of one film, and films that must stay in one split, into groups."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-
-SUFFIXES = "jpe?g|png|bmp|tiff?|webp|dcm"
-
-COPY_TAILS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"-rotated\d+$",
-        r"[-_ ]aug(mented)?[-_ ]?\d*$",
-        # Roboflow renames x.jpg to x_jpg.rf.<32 hex digits>; such names are often shortened later.
-        rf"_({SUFFIXES})\.r?f?\.?[0-9a-f]{{8,}}$",
-        rf"(_({SUFFIXES}))?\.rf\.?[0-9a-f]{{8,}}$",
-        r"\.[0-9a-f]{32}$",
-    )
-)
-
-EXTENSION_TAIL = re.compile(rf"(?<=[^/])(\.({SUFFIXES}))+$", re.IGNORECASE)
-
-# "2 (1)" beside "2" is a second download of it, but "wrist (1)" to "wrist (500)" are films renamed in bulk.
-NUMBERED = re.compile(r"( \(\d+\)| - copy( \(\d+\))?| copy( \d+)?)$", re.IGNORECASE)
-
-
-def film_keys(paths: Sequence[str]) -> list[str]:
-    """Return the film name of each file: its path without extension and without the suffixes that mark a copy.
-
-    Suffixes of copies are "-rotated1", "_aug", Roboflow's ".rf.<hash>" and chains of these; also " (1)" and " - Copy"
-    if a file without that suffix is in the list. The folder is part of the name, so files of the same name in two
-    class folders are two films.
-
-    Args:
-        paths: relative paths with forward slashes, without a leading split folder.
-    """
-    stems = [_drop_extensions(path) for path in paths]
-    known = {*stems, *map(_strip, stems)}
-    return [_film_key(stem, known) for stem in stems]
-
-
-def _drop_extensions(path: str) -> str:
-    """Drop the last extension, and all image extensions before it: cleaning may turn a.jpg into a.jpg.png."""
-    stem = path[: path.rindex(".")] if "." in path.rpartition("/")[2][1:] else path
-    return EXTENSION_TAIL.sub("", stem)
-
-
-def _strip(stem: str) -> str:
-    """Remove the suffixes that always mean a copy, but never the whole name."""
-    while True:
-        shorter = stem
-        for tail in COPY_TAILS:
-            shorter = tail.sub("", shorter)
-        if shorter == stem or not shorter.rpartition("/")[2]:
-            return stem
-        stem = shorter
-
-
-def _film_key(stem: str, known: set[str]) -> str:
-    while True:
-        stem = _strip(stem)
-        shorter = NUMBERED.sub("", stem)
-        if shorter == stem or not {shorter, _strip(shorter)} & known:
-            return stem
-        stem = shorter
 
 
 def join(names: Sequence[str], keys: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fxkit.data.groups import drop_split_folder, film_keys
+from fxkit.data.film_names import film_keys
+from fxkit.data.groups import drop_split_folder
 from fxkit.data.manifest import Record, count_records, usable
 from fxkit.errors import DataError
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fxkit.data.groups import assign_groups, film_keys, join_all
+from fxkit.data.film_names import film_keys
+from fxkit.data.groups import assign_groups, join_all
 from fxkit.data.manifest import Record, manifest_text, order_classes, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from fxkit.data.groups import film_keys
+from fxkit.data.film_names import film_keys
 from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies

@@ -1,6 +1,7 @@
 """List the image files to clean, and choose the output folder and the names of the PNG files."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.image_files import EXTENSIONS
-from preprocess.listing import image_paths
+from preprocess.image_files import EXTENSIONS, drop_extension
+from preprocess.listing import image_paths, is_folder
 
 
 @dataclass(frozen=True)
@@ -130,16 +131,17 @@ class PngNames:
         if posix.suffix.lower() == ".png":
             return posix.as_posix()
         names, shared_stems = self._list_folder(posix.parent)
-        is_unique = posix.stem.lower() not in shared_stems
-        png = posix.with_suffix(".png") if is_unique else posix.with_name(posix.name + ".png")
+        stem = drop_extension(posix.name)
+        png = posix.with_name(f"{posix.name if stem.lower() in shared_stems else stem}.png")
         return None if png.name.lower() in names else png.as_posix()
 
 
 def _list_names(folder: Path) -> tuple[set[str], set[str]]:
-    """Return the names of the images of a folder, and the stems that several images share, in lower case."""
+    """Return the names of the files of a folder, and the names without extension that several share, in lower case."""
     try:
-        names = {entry.name.lower() for entry in folder.iterdir() if entry.suffix.lower() in EXTENSIONS}
+        with os.scandir(folder) as entries:
+            names = {entry.name.lower() for entry in entries if not is_folder(entry)}
     except OSError:
         return set(), set()  # each file of the folder then fails with its own reason
-    stems = Counter(PurePosixPath(name).stem for name in names)
+    stems = Counter(map(drop_extension, names))
     return names, {stem for stem, count in stems.items() if count > 1}

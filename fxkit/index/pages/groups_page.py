@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fxkit.data.groups import film_keys
+from fxkit.data.film_names import film_keys
 from fxkit.data.manifest import Record, usable
 from fxkit.html import load_template
 from fxkit.index.copies.compare import Evidence

@@ -87,6 +87,14 @@ def test_png_names_never_collide(tmp_path: Path) -> None:
     }
 
 
+def test_films_named_by_their_uid_get_png_names_of_their_own(tmp_path: Path) -> None:
+    uids = ["1.2.840.113619.2.5.100", "1.2.840.113619.2.5.101", "1.2.840.113619.2.5", "12.5kV", "scan.v2"]
+    touch(tmp_path, *uids, "x.ima", "x")
+    (tmp_path / "y").mkdir()
+    assert png_names(tmp_path, uids) == {uid: f"{uid}.png" for uid in uids}
+    assert png_names(tmp_path, ["x.ima", "x", "y.jpg"]) == {"x.ima": "x.ima.png", "x": "x.png", "y.jpg": "y.png"}
+
+
 def test_a_png_name_depends_on_the_other_files_of_the_folder_even_if_they_are_not_cleaned(tmp_path: Path) -> None:
     touch(tmp_path, "b.jpg", "b.tif")
     assert png_names(tmp_path, ["b.jpg"]) == {"b.jpg": "b.jpg.png"}
