@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from pydantic import TypeAdapter
+
 from preprocess.errors import OutputError
 from preprocess.files import write_atomic
+from preprocess.json_files import describe_error, parse_json
 from preprocess.markers import Marker, as_quad
 
 LEDGER = "ledger.jsonl"
@@ -144,6 +147,9 @@ class Rows(Sequence[LedgerRow]):
         return self.ledger.rows(self.paths)
 
 
+_ROW = TypeAdapter(LedgerRow)
+
+
 def open_ledger(source: str | Path) -> Ledger:
     """Open a ledger file, or the ledger of a cleaned folder.
 
@@ -198,11 +204,11 @@ def _unreadable(file: Path, error: OSError) -> OutputError:
 
 def _parse(file: Path, where: str, line: bytes) -> LedgerRow:
     try:
-        fields: dict[str, Any] = json.loads(line)
-        markers = tuple(Marker(as_quad(marker.pop("quad")), **marker) for marker in map(dict, fields.pop("markers")))
-        return LedgerRow(markers=markers, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        fields: dict[str, Any] = parse_json(line)
+        markers = [{**marker, "quad": as_quad(marker["quad"])} for marker in fields["markers"]]
+        return _ROW.validate_python({**fields, "markers": markers})
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise OutputError(
-            f"{file}: {where} is not a ledger row ({type(error).__name__}: {error}); "
+            f"{file}: {where} is not a ledger row ({describe_error(error)}); "
             "restore the file, or clean into another folder with --out"
         ) from error

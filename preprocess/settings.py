@@ -1,6 +1,5 @@
 """The settings of cleaning, and the clean.json file that records them in a cleaned folder."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from preprocess.errors import OutputError
+from preprocess.json_files import parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
 SETTINGS_FILE = "clean.json"
@@ -104,7 +104,7 @@ def read_clean_settings(folder: str | Path) -> CleanSettings | None:
     """
     file = Path(folder) / SETTINGS_FILE
     try:
-        content = json.loads(file.read_bytes())
+        content = parse_json(file.read_bytes())
         values, masks_only = dict(content["settings"]), content.get("masks_only", False)
     except FileNotFoundError:
         return None

@@ -14,8 +14,20 @@ from preprocess.errors import ConfigError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+MAX_VALUES = 100_000  # in one document, aliases counted as what they stand for
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 does. PyYAML's own loader follows YAML 1.1 and reads it as text."""
+    """Reads 1e-4 as a number, as YAML 1.2 does. PyYAML's own loader follows YAML 1.1 and reads it as text.
+
+    Refuses keys that occur twice, and aliases that make a small text a huge document.
+    """
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None and _count_values(node, {}) > MAX_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MAX_VALUES} values; write the values out")
+        return node
 
 
 _Loader.add_implicit_resolver(
@@ -27,9 +39,46 @@ def parse_yaml(text: str) -> Any:
     """Parse one YAML document.
 
     Raises:
-        yaml.YAMLError: the text is not YAML.
+        yaml.YAMLError: the text is not YAML, names a key twice, or stands for too many values.
     """
-    return yaml.load(text, _Loader)
+    try:
+        return yaml.load(text, _Loader)
+    except ValueError as error:  # such as the date 2024-13-45
+        raise yaml.YAMLError(str(error)) from error
+    except RecursionError as error:
+        raise yaml.YAMLError("lists or keys are nested too deeply") from error
+
+
+def _count_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values below a node, aliases as what they stand for; refuse keys that occur twice.
+
+    Args:
+        known: counts by node, which are added to; 0 marks a node whose count has begun.
+    """
+    if id(node) in known:
+        if known[id(node)] == 0:
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: an alias stands for a value that contains it")
+        return known[id(node)]
+    known[id(node)] = 0
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    elif isinstance(node, yaml.MappingNode):
+        _refuse_repeated_keys(node)
+        children = [child for pair in node.value for child in pair]
+    known[id(node)] = 1 + sum(_count_values(child, known) for child in children)
+    return known[id(node)]
+
+
+def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        name, line = (key.tag, key.value), key.start_mark.line + 1
+        if name in lines:
+            raise yaml.YAMLError(f"line {line}: line {lines[name]} has the key {key.value!r} too; keep one of them")
+        lines[name] = line
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

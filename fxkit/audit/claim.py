@@ -14,7 +14,7 @@ from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import Answer
 from fxkit.data.manifest import count_records, usable
 from fxkit.metrics.names import metric_name
-from fxkit.models.run_folder import read_json
+from fxkit.models.model_json import read_card
 from fxkit.report.results import headline_text
 
 AUTHORS = "to be filled in by the authors"
@@ -159,7 +159,7 @@ def _describe_selection(evidence: Evidence) -> str:
 def _describe_ensemble(evidence: Evidence) -> str:
     if not (evidence.run.folder / "model.json").is_file():
         return ""
-    members = int(read_json(evidence.run.folder / "model.json").get("members", 1))
+    members = read_card(evidence.run.folder).members
     return f"Mean of the probabilities of {members} models, one per fold." if members > 1 else "None: a single model."
 
 

@@ -3,18 +3,22 @@
 This module does not import torch, so exported models start fast.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 Grey = NDArray[np.uint8]
 
+MAX_IMAGE_SIZE = 8192  # pixels; the longest side of a detector plate is below 5,000
 
-@dataclass(frozen=True)
+Std = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False))
 class Preprocessing:
     """How a film becomes the network's input; stored with every model.
 
@@ -25,20 +29,10 @@ class Preprocessing:
         std: per channel, divides the result.
     """
 
-    image_size: int
+    image_size: Annotated[int, Field(ge=1, le=MAX_IMAGE_SIZE)]
     resize: Literal["stretch", "pad"]
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-def preprocessing_from(values: Mapping[str, Any]) -> Preprocessing:
-    """Read Preprocessing from its JSON form."""
-    return Preprocessing(
-        int(values["image_size"]),
-        values["resize"],
-        tuple(values["mean"]),
-        tuple(values["std"]),
-    )
+    std: tuple[Std, Std, Std]
 
 
 def resize(image: Grey, preprocessing: Preprocessing) -> Grey:

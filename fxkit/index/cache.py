@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from fxkit.errors import DataError
 from fxkit.index.copies.candidates import CANDIDATES_VERSION
@@ -21,7 +22,9 @@ from fxkit.index.copies.compare import EVIDENCE_VERSION, Evidence
 from fxkit.index.copies.features import FEATURES_VERSION, Features
 from fxkit.index.dicom import DicomIds
 from fxkit.index.facts import FileFacts
+from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, to_grey8
+from preprocess.json_files import parse_json
 
 MAGIC, APPLICATION_ID = b"SQLite format 3\0", b"fxki"  # in the header of a cache
 
@@ -50,6 +53,8 @@ VERSIONS = {
 }
 
 
+T = TypeVar("T")
+
 Hashes = tuple[str, str]  # SHA-256 of two files
 
 Candidate = tuple[int, int, float]  # two films, by their numbers, and their votes
@@ -77,7 +82,17 @@ class Store:
         """Return the file state and the reading of every known path."""
         rows = self._database.execute("SELECT path, state, sha256, width, height, status, facts, ids FROM files")
         return {
-            _text(path): (state, Reading(sha256, width, height, _text(status), _facts(_text(path), facts), _ids(ids)))
+            _text(path): (
+                state,
+                Reading(
+                    sha256,
+                    width,
+                    height,
+                    _text(status),
+                    _parse(FileFacts, facts, path=_text(path)),
+                    _parse(DicomIds, ids),
+                ),
+            )
             for path, state, sha256, width, height, status, facts, ids in rows
         }
 
@@ -113,12 +128,9 @@ class Store:
         """Return the stored features of a file; its picture was stored as a JPEG, so it is not exact."""
         wanted = "SELECT picture, points, descriptors, enlarged FROM features WHERE sha256 = ?"
         picture, points, descriptors, enlarged = self._database.execute(wanted, (sha256,)).fetchone()
-        return Features(
-            to_grey8(decode_image("picture.jpg", picture)),
-            np.frombuffer(zlib.decompress(points), np.float32).reshape(-1, 2),
-            _descriptors(descriptors),
-            enlarged,
-        )
+        with _refuse_damaged_cell():
+            decoded = to_grey8(decode_image("picture.jpg", picture))
+        return Features(decoded, _unpack(points, np.float32, 2), _unpack(descriptors, np.uint8, 128), enlarged)
 
     def descriptors(self, hashes: Iterable[str]) -> Iterator[NDArray[np.uint8]]:
         """Yield the descriptors of each file, (n, 128) uint8, in order."""
@@ -126,7 +138,7 @@ class Store:
             (packed,) = self._database.execute(
                 "SELECT descriptors FROM features WHERE sha256 = ?", (sha256,)
             ).fetchone()
-            yield _descriptors(packed)
+            yield _unpack(packed, np.uint8, 128)
 
     def candidates(self, key: str) -> list[Candidate] | None:
         """Return the candidates stored under this key; None if the key is unknown.
@@ -137,8 +149,7 @@ class Store:
         row = self._database.execute("SELECT pairs FROM candidates WHERE films = ?", (key,)).fetchone()
         if row is None:
             return None
-        values = np.frombuffer(zlib.decompress(row[0]), np.float64).reshape(-1, 3)
-        return [(int(low), int(high), weight) for low, high, weight in values.tolist()]
+        return [(int(low), int(high), weight) for low, high, weight in _unpack(row[0], np.float64, 3).tolist()]
 
     def keep_candidates(self, key: str, candidates: Sequence[Candidate]) -> None:
         """Keep candidates, and drop those of the same stage under another key."""
@@ -149,7 +160,10 @@ class Store:
     def figures(self, key: str) -> Any:
         """Return the values stored under this key; None if the key is unknown."""
         row = self._database.execute("SELECT found FROM figures WHERE data = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        if row is None:
+            return None
+        with _refuse_damaged_cell():
+            return json.loads(row[0])  # undefined scores are stored as NaN
 
     def keep_figures(self, key: str, values: Any) -> None:
         """Keep values that JSON can hold, and drop those under other keys."""
@@ -162,7 +176,7 @@ class Store:
         for pair in pairs:
             row = self._database.execute("SELECT found FROM evidence WHERE pair = ?", (" ".join(pair),)).fetchone()
             if row is not None:
-                known[pair] = _unpacked(json.loads(row[0]))
+                known[pair] = _parse(Evidence, row[0])
         return known
 
     def add_evidence(self, evidence: Mapping[Hashes, Evidence | None]) -> None:
@@ -171,22 +185,25 @@ class Store:
         self._database.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
 
 
-def _facts(path: str, text: str) -> FileFacts | None:
-    values = json.loads(text)
-    return None if values is None else FileFacts(path, **values)
+def _parse(kind: type[T], text: str, **more: Any) -> T | None:
+    """Parse the JSON of one cell, and check its values against a dataclass; "null" gives None."""
+    with _refuse_damaged_cell():
+        values = parse_json(text)
+        return None if values is None else TypeAdapter(kind).validate_python({**values, **more})
 
 
-def _ids(text: str) -> DicomIds | None:
-    values = json.loads(text)
-    return None if values is None else DicomIds(**values)
+def _unpack(packed: bytes, dtype: Any, columns: int) -> NDArray[Any]:
+    with _refuse_damaged_cell():
+        return np.frombuffer(zlib.decompress(packed), dtype).reshape(-1, columns)
 
 
-def _descriptors(packed: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(-1, 128)
-
-
-def _unpacked(values: dict[str, Any] | None) -> Evidence | None:
-    return None if values is None else Evidence(**{**values, "matrix": tuple(map(tuple, values["matrix"]))})
+@contextmanager
+def _refuse_damaged_cell() -> Iterator[None]:
+    """Raise what SQLite raises for a damaged file, so that `open_store` says what to do."""
+    try:
+        yield
+    except (ValueError, TypeError, RecursionError, zlib.error, ImageError) as error:
+        raise sqlite3.DatabaseError(f"a cell is damaged: {str(error).splitlines()[0]}") from error
 
 
 def _bytes(name: str) -> bytes:

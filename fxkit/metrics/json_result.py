@@ -1,15 +1,15 @@
 """Results that are written as JSON and read back by the same class."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from fxkit.errors import RunError
 from preprocess.errors import KnownError
+from preprocess.json_files import describe_error, parse_json
 
 T = TypeVar("T")
 
@@ -48,19 +48,11 @@ def read_optional_json(path: Path, build: Callable[[dict[str, Any]], T]) -> T | 
     if not path.is_file():
         return None
     try:
-        return build(json.loads(path.read_text(encoding="utf-8")))
+        return build(parse_json(path.read_text(encoding="utf-8")))
     except KnownError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise RunError(
-            f"{path}: cannot be read ({_describe(error)}); expected what fxkit writes: run the command that made it "
-            "again, or delete it"
+            f"{path}: cannot be read ({describe_error(error)}); expected what fxkit writes: run the command "
+            "that made it again, or delete it"
         ) from error
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        return f"{key}: {first['msg']}" if key else first["msg"]
-    return f"{type(error).__name__}: {error}"

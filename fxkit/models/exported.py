@@ -1,18 +1,22 @@
 """Exported models: one file with the whole network and its description. Running one needs no torch and no timm."""
 
+import dataclasses
 import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 
-from fxkit.data.preprocessing import Preprocessing, preprocessing_from
+from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import RunError
+from fxkit.models.model_json import Classes, Probability, Temperature
+from preprocess.json_files import describe_error, parse_json
 
 KEY = "fxkit"  # metadata key under which a file holds its card
 
@@ -35,22 +39,22 @@ USAGE_RULES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False))
 class ExportedCard:
-    """The description inside an exported file."""
+    """The description inside an exported file. Values out of range are refused."""
 
-    classes: tuple[str, ...]  # in the order of the probabilities; of two, the second is the positive class
+    classes: Classes  # in the order of the probabilities; of two, the second is the positive class
     preprocessing: Preprocessing
     cleaning: Mapping[str, Any] | None  # settings of clean-labels; None if the model was trained on raw films
-    threshold: float  # on the positive class's probability
-    temperature: float  # divides the logits, inside the network
+    threshold: Probability  # on the positive class's probability
+    temperature: Temperature  # divides the logits, inside the network
     backbone: str  # timm's name
     stamp: str  # the warning shown with every figure of a run with a leaking split; else ""
     source: str  # see `model_hash`
     fxkit: str  # version that wrote the file
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ExportedModel:
     """An exported model, ready to run on the CPU."""
 
@@ -64,7 +68,7 @@ class ExportedModel:
 
 def format_card(card: ExportedCard) -> str:
     """Return the card and the usage rules as JSON, for the file's metadata."""
-    return json.dumps(asdict(card) | {"rules": USAGE_RULES}, indent=1)
+    return json.dumps(dataclasses.asdict(card) | {"rules": USAGE_RULES}, indent=1)
 
 
 def parse_card(text: str, path: Path) -> ExportedCard:
@@ -76,20 +80,9 @@ def parse_card(text: str, path: Path) -> ExportedCard:
         RunError: the text is not a card.
     """
     try:
-        values = json.loads(text)
-        return ExportedCard(
-            classes=tuple(map(str, values["classes"])),
-            preprocessing=preprocessing_from(values["preprocessing"]),
-            cleaning=values["cleaning"],
-            threshold=float(values["threshold"]),
-            temperature=float(values["temperature"]),
-            backbone=str(values["backbone"]),
-            stamp=str(values["stamp"]),
-            source=str(values["source"]),
-            fxkit=str(values["fxkit"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}" if text else f"no metadata under the key {KEY!r}"
+        return TypeAdapter(ExportedCard).validate_python(parse_json(text))
+    except ValueError as error:
+        reason = describe_error(error) if text else f"no metadata under the key {KEY!r}"
         raise RunError(
             f"{path}: its metadata hold no fxkit model card ({reason}); expected a file that `fxkit export` wrote"
         ) from error

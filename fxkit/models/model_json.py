@@ -1,30 +1,48 @@
 """Read and write model.json, which describes how to use a run's weights. Needs no torch."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from fxkit import __version__
 from fxkit.config import ModelConfig
-from fxkit.data.preprocessing import Preprocessing, preprocessing_from
+from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import RunError
 from fxkit.models.run_folder import read_json, write_json
+from preprocess.json_files import describe_error
 
 FORMAT = 1  # version of the content of model.json
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """The content of model.json: all that prediction needs besides the weights."""
+def _check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(classes)) < len(classes) or not all(classes):
+        raise ValueError("expected different names, none of them empty")
+    return classes
 
-    classes: tuple[str, ...]  # in the order of the logits; of two, the second is the positive class
+
+Classes = Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_check_classes)]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+Temperature = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False))
+class ModelCard:
+    """The content of model.json: all that prediction needs besides the weights. Values out of range are refused."""
+
+    classes: Classes  # in the order of the logits; of two, the second is the positive class
     model: ModelConfig
     preprocessing: Preprocessing
     cleaning: Mapping[str, Any] | None  # settings of clean-labels; None if the model was trained on raw films
-    threshold: float = 0.5  # on the positive class's probability
-    temperature: float = 1.0  # divides the logits
-    members: int = 1  # number of classifiers whose probabilities are averaged
+    threshold: Probability = 0.5  # on the positive class's probability
+    temperature: Temperature = 1.0  # divides the logits
+    members: Annotated[int, Field(ge=1)] = 1  # number of classifiers whose probabilities are averaged
+    weights_sha256: str = ""  # of model.safetensors; "" in runs of fxkit 0.1.0, which are not checked
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -37,25 +55,15 @@ def read_card(folder: Path) -> ModelCard:
     """Read model.json.
 
     Raises:
-        RunError: the file is missing or damaged.
+        RunError: the file is missing or damaged, or a value is out of range.
     """
     path = folder / "model.json"
-    values = read_json(path)
     try:
-        members = int(values.get("members", 1))
-        if members < 1:
-            raise ValueError(f"{members} members; expected 1 or more")
-        return ModelCard(
-            classes=tuple(values["classes"]),
-            model=ModelConfig.model_validate(values["model"]),
-            preprocessing=preprocessing_from(values["preprocessing"]),
-            cleaning=values["cleaning"],
-            threshold=float(values["threshold"]),
-            temperature=float(values["temperature"]),
-            members=members,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: not a model description of fxkit ({error}); train again") from error
+        return TypeAdapter(ModelCard).validate_python(read_json(path))
+    except ValueError as error:
+        raise RunError(
+            f"{path}: not a model description of fxkit ({describe_error(error)}); restore the file or train again"
+        ) from error
 
 
 def read_run_settings(folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
+from preprocess.json_files import parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
 PACKAGES = (
@@ -161,7 +162,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
         RunError: the file is missing or damaged, or holds something else.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = parse_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); the run is incomplete") from error
     if not isinstance(values, dict):

@@ -1,5 +1,6 @@
 """Save and load a finished model in torch: its weights, and the network that model.json describes."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -9,7 +10,7 @@ from safetensors.torch import load_file, save
 from fxkit.errors import RunError
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier
 from fxkit.models.model_json import ModelCard, read_card, write_card
-from preprocess.files import write_atomic
+from preprocess.files import sha256_of, write_atomic
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class Model:
 
 
 def save_model(folder: Path, model: Model) -> None:
-    """Write model.safetensors and model.json."""
+    """Write model.safetensors, and model.json with its SHA-256."""
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.classifier.state_dict().items()}
-    write_atomic(folder / "model.safetensors", save(state))
-    write_card(folder, model.card)
+    weights = save(state)
+    write_atomic(folder / "model.safetensors", weights)
+    write_card(folder, replace(model.card, weights_sha256=hashlib.sha256(weights).hexdigest()))
 
 
 def load_model(folder: str | Path) -> Model:
@@ -50,13 +52,23 @@ def load_model(folder: str | Path) -> Model:
             "`fxkit train --resume`"
         )
     card = read_card(folder)
+    _check_weights(folder / "model.safetensors", card)
     try:
         classifier = _build_classifier(card)
         classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"{folder / 'model.safetensors'}: does not fit model.json ({reason}); train again") from error
     return Model(classifier.eval(), card)
+
+
+def _check_weights(file: Path, card: ModelCard) -> None:
+    try:
+        changed = bool(card.weights_sha256) and sha256_of(file) != card.weights_sha256
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror})") from error
+    if changed:
+        raise RunError(f"{file}: does not have the SHA-256 in model.json; copy the run again or train again")
 
 
 def _build_classifier(card: ModelCard) -> Classifier | Ensemble:

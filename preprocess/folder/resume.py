@@ -12,6 +12,7 @@ from typing import Any
 
 from preprocess.errors import DetectorError, OutputError
 from preprocess.files import sha256_of, write_atomic
+from preprocess.json_files import parse_json
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
 from preprocess.settings import NETWORK, SETTINGS_FILE, CleanSettings
 
@@ -113,7 +114,7 @@ def _must_start_over(out: Path, identity: RunIdentity, overwrite: bool) -> bool:
 
 def _describe_difference(out: Path, identity: RunIdentity) -> str:
     try:
-        stored = json.loads((out / SETTINGS_FILE).read_bytes())
+        stored = parse_json((out / SETTINGS_FILE).read_bytes())
         old, new = {**stored, **stored["settings"]}, {**identity.as_json(), **identity.settings.model_dump()}
     except FileNotFoundError:
         return ""

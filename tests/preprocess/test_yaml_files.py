@@ -91,3 +91,38 @@ def test_a_valid_mapping_gives_the_model() -> None:
 def test_the_most_similar_name_is_suggested() -> None:
     assert did_you_mean("basline", ["default", "baseline"]) == "; did you mean 'baseline'?"
     assert did_you_mean("zzz", ["default", "baseline"]) == ""
+
+
+def bomb(levels: int) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [" + ", ".join([f"*a{n - 1}"] * 9) + "]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: 1\nb: 2\na: 3", "line 3: line 1 has the key 'a' too; keep one of them"),
+        ("{a: 1, a: 1}", "line 1: line 1 has the key 'a' too"),
+        ("a:\n  b: 1\n  b: 1", "line 3: line 2 has the key 'b' too"),
+        (bomb(9), "its aliases stand for more than 100000 values"),
+        ("a: &a [*a]", "an alias stands for a value that contains it"),
+        ("a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("a: 2024-13-45", "month must be in 1..12"),
+        ("a: !!int b", "invalid literal"),
+        ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        ("? [a]\n: 1", "unhashable key"),
+        ("a: \0", "special characters are not allowed"),
+    ],
+)
+def test_yaml_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=rf"settings\.yaml: cannot be read as YAML \(.*{reason}"):
+        read_yaml(file)
+
+
+def test_aliases_and_merged_keys_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("base: &base {a: 1, b: 2}\nmine:\n  <<: *base\n  b: 3")
+    assert read_yaml(file)["mine"] == {"a": 1, "b": 3}

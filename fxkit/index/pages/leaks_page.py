@@ -16,6 +16,7 @@ from preprocess.errors import KnownError, one_line
 from preprocess.files import sha256_of, write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import read_image, thumbnail_uri
+from preprocess.json_files import parse_json
 
 PAIRS = 60  # examples with pictures, of about 20 kB each
 
@@ -113,7 +114,7 @@ def remove_old_leaks(folder: str | Path) -> None:
     """Remove leaks.html and leaks.json if no manifest in the folder is the one that they describe."""
     page, figures = Path(folder, "leaks.html"), Path(folder, "leaks.json")
     try:
-        known = json.loads(figures.read_bytes())["manifest_sha256"]
+        known = parse_json(figures.read_bytes())["manifest_sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # there is no such file, or it belongs to another program
     if known not in {sha256_of(path) for path in Path(folder).glob("*.csv") if path.is_file()}:

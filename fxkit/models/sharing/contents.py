@@ -6,6 +6,7 @@ that it, and so its patient, was in the training set. For public films the SHA-2
 recognises training films among other data.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ import yaml
 from fxkit.data.manifest import Record, manifest_hash, usable, write_manifest
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
-from preprocess.files import write_atomic
+from preprocess.files import sha256_of, write_atomic
 from preprocess.ledger import read_ledger_if_any
 
 DETECTOR = "markers.onnx"  # the tuned marker network, if the films were cleaned with one
@@ -138,13 +139,51 @@ def _write_figures(run: Run, out: Path) -> None:
         write_json(out / "metrics.json", {key: metrics[key] for key in FIGURES if key in metrics} | leaks)
 
 
+def write_hashes(folder: Path) -> None:
+    """Add the SHA-256 of every shared file to model.json, so that whoever pulls the model can check it."""
+    write_json(folder / "model.json", read_json(folder / "model.json") | {"files": _hash_files(folder)})
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each shared file by name; that of model.json leaves out the entry "files"."""
+    files = {name: folder / name for name in (*FILES, *OPTIONAL_FILES) if (folder / name).is_file()}
+    hashes = {name: sha256_of(file) for name, file in files.items()}
+    values = {key: value for key, value in read_json(folder / "model.json").items() if key != "files"}
+    return hashes | {"model.json": hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()}
+
+
+def check_shared_files(folder: Path) -> None:
+    """Refuse a shared model with links, changed files, or a marker network of another folder.
+
+    Models that fxkit 0.1 shared hold no SHA-256, and only their links are checked.
+
+    Raises:
+        RunError: a file is a symbolic link, or is not the one that was shared.
+    """
+    for name in (*FILES, *OPTIONAL_FILES):
+        if (folder / name).is_symlink():
+            raise RunError(f"{folder / name}: is a symbolic link; expected a file; copy the file itself")
+    values = read_json(folder / "model.json")
+    shared = values.get("files")
+    if shared is not None and shared != _hash_files(folder):
+        now = _hash_files(folder)
+        before = shared if isinstance(shared, dict) else {}
+        changed = [name for name in sorted({*now, *before}) if now.get(name) != before.get(name)]
+        raise RunError(f"{folder}: {', '.join(changed)} changed since the model was shared; download it again")
+    cleaning = values.get("cleaning")
+    detector = cleaning.get("weights") if isinstance(cleaning, dict) else None
+    if detector not in (None, DETECTOR):
+        raise RunError(f"{folder / 'model.json'}: names the marker network {detector!r}; expected {DETECTOR} or none")
+
+
 def open_shared_run(folder: Path) -> Run:
     """Open a shared model as a run, and check that it is complete.
 
     Raises:
-        RunError: a file is missing or was changed.
+        RunError: a file is missing, is a symbolic link or was changed.
     """
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder}: {missing[0]} is missing; expected what `fxkit push` wrote")
+    check_shared_files(folder)
     return open_run(folder)

@@ -17,6 +17,7 @@ from fxkit.models.sharing.contents import (
     OPTIONAL_FILES,
     open_shared_run,
     refuse_private,
+    write_hashes,
     write_shareable,
 )
 from fxkit.models.sharing.model_card import render_model_card
@@ -48,6 +49,7 @@ def push(
         name = destination.removeprefix(HUB) if destination.startswith(HUB) else Path(destination).resolve().name
         write_atomic(shared / "README.md", render_model_card(run, shared, name))
         refuse_private(run, [shared / "README.md"])
+        write_hashes(shared)
         if destination.startswith(HUB):
             return _upload(shared, name, public)
         _copy_files(shared, Path(destination), overwrite)
@@ -70,7 +72,7 @@ def pull(source: str, destination: str | Path) -> Path:
         open_shared_run(shared)
         load_model(shared)
         _copy_files(shared, out, overwrite=False)
-    _point_to_detector(out)
+    _adapt_to_folder(out)
     return out
 
 
@@ -89,15 +91,14 @@ def _copy_files(shared: Path, out: Path, overwrite: bool) -> None:
             write_atomic(out / name, (shared / name).read_bytes())
 
 
-def _point_to_detector(folder: Path) -> None:
-    """Set the path of the shared marker network in the cleaning settings."""
-    if not (folder / DETECTOR).is_file():
-        return
+def _adapt_to_folder(folder: Path) -> None:
+    """Set the path of the shared marker network in the cleaning settings, and drop the checked SHA-256."""
     for name in ("model.json", "manifest.json"):
         values = read_json(folder / name)
-        if values.get("cleaning"):
+        values.pop("files", None)
+        if values.get("cleaning") and (folder / DETECTOR).is_file():
             values["cleaning"]["weights"] = str((folder / DETECTOR).resolve())
-            write_json(folder / name, values)
+        write_json(folder / name, values)
 
 
 def _upload(shared: Path, name: str, public: bool) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from fxkit.errors import RunError
 from fxkit.models.model_json import read_card, read_run_settings
-from fxkit.models.run_folder import Run, read_json
+from fxkit.models.run_folder import Run, read_json, write_json
 
 
 def test_the_model_card_contains_what_prediction_needs(trained: Run) -> None:
@@ -19,6 +19,52 @@ def test_the_model_card_contains_what_prediction_needs(trained: Run) -> None:
 def test_a_model_json_of_other_content_is_refused(run_folder: Path) -> None:
     (run_folder / "model.json").write_text("{}")
     with pytest.raises(RunError, match="not a model description of fxkit"):
+        read_card(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("temperature", 0),
+        ("temperature", -1),
+        ("temperature", "warm"),
+        ("threshold", 5),
+        ("threshold", None),
+        ("members", 0),
+        ("members", 1e30),
+        ("classes", ["fractured"]),
+        ("classes", ["fractured", "fractured"]),
+        ("classes", ["fractured", ""]),
+        ("classes", "ab"),
+        ("preprocessing.image_size", 1_000_000),
+        ("preprocessing.image_size", 0),
+        ("preprocessing.resize", "crop"),
+        ("preprocessing.std", [0, 1, 1]),
+        ("preprocessing.std", [1, 1]),
+        ("preprocessing.mean", ["a", 0, 0]),
+        ("cleaning", 3),
+        ("model", None),
+        ("model.backbone", 5),
+        ("model.dropout", [2, 0]),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_key(run_folder: Path, key: str, value: object) -> None:
+    values = read_json(run_folder / "model.json")
+    inner = values
+    *folders, last = key.split(".")
+    for name in folders:
+        inner = inner[name]
+    inner[last] = value
+    write_json(run_folder / "model.json", values)
+    with pytest.raises(RunError, match=rf"model\.json: not a model description of fxkit \({key}.*: .+\); restore"):
+        read_card(run_folder)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_refused(run_folder: Path, number: str) -> None:
+    path = run_folder / "model.json"
+    path.write_text(path.read_text().replace('"temperature": 1.0', f'"temperature": {number}'))
+    with pytest.raises(RunError, match=rf"model\.json: cannot be read \({number} is not a finite number\)"):
         read_card(run_folder)
 
 

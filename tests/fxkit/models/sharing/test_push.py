@@ -227,6 +227,50 @@ def test_an_incomplete_shared_model_is_refused(name: str, trained: Run, tmp_path
     assert not (tmp_path / "pulled").exists()
 
 
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors", "config.yaml", "manifest.csv", "README.md"])
+def test_a_changed_file_of_a_shared_model_is_refused(name: str, trained: Run, tmp_path: Path) -> None:
+    push(trained.folder, str(tmp_path / "shared"))
+    file = tmp_path / "shared" / name
+    data = bytearray(file.read_bytes())
+    if name == "model.json":
+        data = bytearray(data.replace(b'"temperature": 1.0', b'"temperature": 3.0'))
+    else:
+        data[-2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(RunError, match=rf"shared: {name} changed since the model was shared; download it again"):
+        pull(str(tmp_path / "shared"), tmp_path / "pulled")
+    assert not (tmp_path / "pulled").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "README.md", "markers.onnx"])
+def test_a_link_in_a_shared_model_is_refused(name: str, trained: Run, tmp_path: Path) -> None:
+    push(trained.folder, str(tmp_path / "shared"))
+    secret = tmp_path / "secret"
+    secret.write_text("precious")
+    (tmp_path / "shared" / name).unlink(missing_ok=True)
+    (tmp_path / "shared" / name).symlink_to(secret)
+    with pytest.raises(RunError, match=rf"{name}: is a symbolic link; expected a file; copy the file itself"):
+        pull(str(tmp_path / "shared"), tmp_path / "pulled")
+
+
+def test_a_marker_network_of_another_folder_is_refused(trained: Run, tmp_path: Path) -> None:
+    push(trained.folder, str(tmp_path / "shared"))
+    values = read_json(tmp_path / "shared" / "model.json")
+    del values["files"]
+    write_json(tmp_path / "shared" / "model.json", values | {"cleaning": {"weights": "/etc/passwd"}})
+    with pytest.raises(RunError, match=r"names the marker network '/etc/passwd'; expected markers\.onnx or none"):
+        pull(str(tmp_path / "shared"), tmp_path / "pulled")
+
+
+def test_a_model_that_was_shared_without_hashes_is_pulled(trained: Run, tmp_path: Path) -> None:
+    push(trained.folder, str(tmp_path / "shared"))
+    values = read_json(tmp_path / "shared" / "model.json")
+    kept = {key: value for key, value in values.items() if key not in ("files", "weights_sha256")}
+    write_json(tmp_path / "shared" / "model.json", kept)
+    pulled = pull(str(tmp_path / "shared"), tmp_path / "pulled")
+    assert load_model(pulled).card.classes == ("not_fractured", "fractured")
+
+
 @pytest.fixture
 def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("urllib.request.getproxies", dict)

@@ -1,0 +1,44 @@
+"""Parse JSON that a person or another program may have changed."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON; any damage is a ValueError.
+
+    Python's own parser also accepts NaN, infinite numbers and NUL characters, and stops with a RecursionError at deep
+    nesting. None of them can be meant in a file of fxkit.
+
+    Raises:
+        ValueError: the text is not JSON, is nested too deeply, or holds a number that is not finite or a NUL character.
+    """
+    if b"\\u0000" in text if isinstance(text, bytes) else "\\u0000" in text:
+        raise ValueError("a text holds a NUL character")
+    try:
+        return json.loads(text, parse_constant=_refuse_number, parse_float=_parse_finite)
+    except RecursionError as error:
+        raise ValueError("lists or objects are nested too deeply") from error
+
+
+def _parse_finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse_number(text)
+    return value
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is not a finite number")
+
+
+def describe_error(error: Exception) -> str:
+    """Return one line on why values were refused: for pydantic's errors, the first key and its message."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        return f"{key}: {first['msg']}" if key else first["msg"]
+    return f"{type(error).__name__}: {error}"
