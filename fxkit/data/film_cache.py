@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from preprocess.errors import OutputError
 from preprocess.files import write_atomic
 
-FORMAT = 2  # increase it whenever films are decoded or reduced differently
+FORMAT = 3  # increase it whenever films are decoded or reduced differently
 
 SETTLED_S = 2.0  # a file changed more recently could change again without a visible change of its time stamp
 

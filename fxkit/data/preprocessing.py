@@ -52,8 +52,9 @@ def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
 def scale(image: Grey, width: int, height: int) -> Grey:
     """Resize a film, (H, W) uint8, to a width and height in pixels.
 
-    Reduction averages over areas. If either side is enlarged, linear interpolation is used.
+    A side that shrinks is averaged over areas, and a side that grows is interpolated linearly. OpenCV's INTER_AREA
+    alone would enlarge by repeating pixels, and INTER_LINEAR alone would skip pixels of a side that shrinks.
     """
-    shrinks = width <= image.shape[1] and height <= image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), image.dtype)
+    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))
+    image = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), image.dtype)
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), image.dtype)

@@ -62,6 +62,19 @@ def _tables(preprocessing: Preprocessing) -> tuple[NDArray[np.float32], ...]:
     return tuple((values - m) / s for m, s in zip(mean, std, strict=True))
 
 
+class _Crop(A.RandomResizedCrop):  # type: ignore[misc]  # albumentations has no types
+    """A random crop that is resized as films are resized for prediction: both have the same fine detail.
+
+    Albumentations would use one interpolation for both sides, so a crop with a side that shrinks and a side that grows
+    would get repeated or skipped pixels.
+    """
+
+    def apply(self, img: Grey, crop_coords: tuple[int, int, int, int], **_params: Any) -> Grey:
+        left, top, right, bottom = crop_coords
+        height, width = self.size
+        return scale(np.ascontiguousarray(img[top:bottom, left:right]), width, height)
+
+
 def build_augmentation(config: AugmentConfig, preprocessing: Preprocessing) -> A.Compose:
     """Build the random training transform, (H, W) uint8 to (S, S) uint8; `augment` applies it with a seed."""
     size = (preprocessing.image_size, preprocessing.image_size)
@@ -80,7 +93,7 @@ def augment(image: Grey, transform: A.Compose, preprocessing: Preprocessing, see
 def _geometry(config: AugmentConfig, size: tuple[int, int]) -> list[Any]:
     shift = config.shift_fraction
     return [
-        A.RandomResizedCrop(size, scale=config.crop_scale, ratio=config.crop_ratio, interpolation=cv2.INTER_AREA),
+        _Crop(size, scale=config.crop_scale, ratio=config.crop_ratio),
         A.HorizontalFlip(p=config.horizontal_flip),
         A.VerticalFlip(p=config.vertical_flip),
         A.Rotate((-config.rotate_deg, config.rotate_deg), p=config.rotate_probability),

@@ -33,8 +33,8 @@ Floats = NDArray[np.float64]
 USAGE_RULES = {
     "input": f"{INPUT}: (N, 1, S, S) uint8, grey films at the network's size, bright bone",
     "output": f"{OUTPUT}: (N, C) float32, in the order of classes; mean, std, temperature and softmax are inside",
-    "resize": "stretch: to (S, S); pad: longer side to S, then black on all sides. Area averaging if both sides "
-    "shrink, else linear interpolation. S is preprocessing.image_size",
+    "resize": "stretch: to (S, S); pad: longer side to S, then black on all sides. A side that shrinks is averaged "
+    "over areas, a side that grows is interpolated linearly. S is preprocessing.image_size",
     "decision": "two classes: the second if its probability is at least threshold; more: the most probable class",
 }
 

@@ -177,7 +177,8 @@ def _embolden(rng: np.random.Generator, ink: Ink) -> Ink:
 def _stretch(rng: np.random.Generator, ink: Ink) -> Ink:
     if rng.random() < 0.3:
         width = max(2, round(ink.shape[1] * rng.uniform(0.65, 1.6)))
-        ink = np.asarray(cv2.resize(ink, (width, ink.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+        method = cv2.INTER_AREA if width < ink.shape[1] else cv2.INTER_LINEAR
+        ink = np.asarray(cv2.resize(ink, (width, ink.shape[0]), interpolation=method), np.uint8)
     return ink
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig, ModelConfig
-from fxkit.data.preprocessing import Preprocessing, resize
+from fxkit.data.preprocessing import Grey, Preprocessing, resize, scale
 from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
 from fxkit.models.backbones import build_preprocessing
 
@@ -95,3 +95,39 @@ def test_a_reduced_film_gives_nearly_the_same_view() -> None:
         one, other = (augment(image, build_augmentation(config, PLAIN), PLAIN, seed) for image in (film, small))
         differences.append(np.abs(one.astype(int) - other).mean())
     assert np.median(differences) < 3, differences  # rounding may select another crop if one barely fits
+
+
+def make_fine_film(height: int, width: int) -> Grey:
+    """Make a film with detail down to single pixels."""
+    noise = np.random.default_rng(0).integers(30, 256, (height, width), np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8), np.uint8)
+
+
+def detail(film: Grey) -> float:
+    """Return the mean Laplacian without the black of padding and its edges."""
+    inside = cv2.erode((film > 0).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
+    return float(np.abs(cv2.Laplacian(film, cv2.CV_32F))[inside].mean())
+
+
+SHAPES = [(40, 50), (64, 64), (50, 150), (200, 40), (100, 120), (400, 300)]
+
+
+@pytest.mark.parametrize("preprocessing", [PLAIN, PADDED])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_training_crops_are_as_sharp_as_validation_films(shape: tuple[int, int], preprocessing: Preprocessing) -> None:
+    film = make_fine_film(*shape)
+    none = {name: 0.0 for name in AugmentConfig.model_fields if name.endswith(("_probability", "_flip"))}
+    side = 1.0 if preprocessing.resize == "pad" else shape[1] / shape[0]
+    whole = AugmentConfig(crop_scale=(1.0, 1.0), crop_ratio=(side * 0.99, side * 1.01), **none)
+    transform, expected = build_augmentation(whole, preprocessing), detail(resize(film, preprocessing))
+    assert detail(augment(film, transform, preprocessing, 0)) == pytest.approx(expected, rel=0.02)
+    reduced = shrink(film, training_px(AugmentConfig(), preprocessing))  # costs detail of single pixels
+    assert detail(augment(reduced, transform, preprocessing, 0)) == pytest.approx(expected, rel=0.15)
+
+
+def test_a_side_that_shrinks_is_averaged_while_the_other_side_is_interpolated() -> None:
+    rows = np.tile(np.array([0, 200] * 100, np.uint8)[:, None], (1, 30))  # each pair of rows has mean 100
+    assert (scale(rows, 64, 100) == 100).all()
+    ramp = np.tile(np.arange(0, 240, 8, dtype=np.uint8), (200, 1))
+    grown = scale(ramp, 90, 100)
+    assert len(np.unique(grown[0])) > 80  # repeated pixels would have 30 values
