@@ -4,9 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from preprocess.detectors.ocr import Detector
 from preprocess.detectors.reading import Grey
 from preprocess.errors import AreaError
+from preprocess.grey_levels import from_full_scale, to_full_scale, white_of
 from preprocess.images import Array, to_grey8
 from preprocess.inpainting.inpaint import inpaint, to_grey_levels
 from preprocess.inpainting.jpeg_blocks import blockiness, find_ringing
@@ -47,7 +50,7 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
     """Erase the given markers, except those that the settings leave out; see `choose_markers` and `clean_image`."""
     chosen = choose_markers(markers, settings)
     mask = build_mask(image.shape, chosen, settings)
-    if mask.any() and blockiness(grey := to_grey_levels(image)) > VISIBLE_BLOCKINESS:
+    if mask.any() and blockiness(grey := to_grey_levels(_on_full_scale(image))) > VISIBLE_BLOCKINESS:
         printed = [marker for marker in chosen if marker.style != "plate"]  # plates are too faint to cause ringing
         mask |= find_ringing(grey, mask, marker_mask(image.shape, printed, grow_fraction=0, grow_px=0))
     _check_area(float(mask.mean()), settings.max_fraction)
@@ -55,7 +58,23 @@ def erase(image: Array, markers: Sequence[Marker], settings: CleanSettings) -> C
 
 
 def fill(image: Array, mask: Mask, mode: str) -> Array:
-    """Fill the masked pixels as `CleanSettings.mode` says, and return a new image. Other pixels do not change."""
+    """Fill the masked pixels as `CleanSettings.mode` says, and return a new image. Other pixels do not change.
+
+    A uint16 image is filled on its full scale, so that a film of 12 bits is cleaned like the same film of 16 bits and
+    no filled pixel is brighter than its white.
+    """
+    if image.dtype == np.uint8:
+        return _fill(image, mask, mode)
+    filled: Array = image.copy()
+    filled[mask] = from_full_scale(_fill(_on_full_scale(image), mask, mode)[mask], white_of(image))
+    return filled
+
+
+def _on_full_scale(image: Array) -> Array:
+    return image if image.dtype == np.uint8 else to_full_scale(image, white_of(image))
+
+
+def _fill(image: Array, mask: Mask, mode: str) -> Array:
     if mode == "fill":
         return flat_fill(image, mask)
     if mode == "noise":

@@ -1,6 +1,7 @@
 """Decode and encode images. All other code reads image files through this module.
 
-Images are (H, W), or (H, W, 3) in RGB order, with dtype uint8 or uint16. Their EXIF orientation is applied.
+Images are (H, W), or (H, W, 3) in RGB order, with dtype uint8 or uint16. Their EXIF orientation is applied. Those of
+uint16 know which value is white: see `preprocess.grey_levels.DeepImage`.
 """
 
 import base64
@@ -20,7 +21,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from preprocess.dicom import decode_dicom, is_dicom
 from preprocess.errors import ImageError, OutputError
 from preprocess.files import write_atomic
+from preprocess.grey_levels import find_white, to_8_bits, white_of, with_white
 from preprocess.image_files import EXTENSIONS, MAX_PIXELS, check_size, read_bytes
+from preprocess.png_white import add_white, read_white
 
 Array = NDArray[Any]
 
@@ -85,19 +88,17 @@ def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS)
 def to_grey8(image: Array) -> NDArray[np.uint8]:
     """Convert an image to (H, W) uint8.
 
-    16-bit values are scaled from 8, 12 or 16 bits, whichever is the smallest depth that holds the maximum. So a
-    12-bit film in a 16-bit file keeps its brightness. Only these three depths are used because the maximum is often
-    a bright marker: with finer steps, erasing that marker would change the scale of the whole film.
+    uint16 values are divided by the image's white; brighter ones become 255. `read_image` returns images that know
+    their white. For other arrays it is found as in a file: see `preprocess.grey_levels.find_white`.
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if grey.dtype == np.uint8:
-        return np.asarray(grey, np.uint8)
-    top = next(top for top in (255, 4095, 65535) if grey.max() <= top)
-    return np.asarray(np.round(grey * (255.0 / top)), np.uint8)
+    grey = np.asarray(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    return grey if grey.dtype == np.uint8 else to_8_bits(grey, white_of(image))
 
 
 def write_image(path: str | Path, image: Array) -> None:
     """Write an image atomically, in the format of the path's extension. PNG and TIFF are lossless.
+
+    A 16-bit PNG also holds the image's white, so that it is read with the same grey scale.
 
     Raises:
         OutputError: the file cannot be written, or its extension is not an image format.
@@ -119,7 +120,8 @@ def encode_image(path: str | Path, image: Array) -> bytes:
     if not encoded:
         expected = ", ".join(sorted(EXTENSIONS - {".dcm", ".dicom"}))
         raise OutputError(f"{path}: {path.suffix!r} is not an image format that can be written; use one of {expected}")
-    return bytes(data)
+    is_png = path.suffix.lower() == ".png"
+    return add_white(bytes(data), white_of(image)) if is_png and image.dtype == np.uint16 else bytes(data)
 
 
 def encode_jpeg(image: Array, quality: int) -> bytes:
@@ -180,16 +182,23 @@ def _decode_picture(path: Path, data: bytes, max_pixels: int, at_least_px: int |
     check_size(path, picture.width, picture.height, max_pixels)
     try:
         if _is_deep_colour(picture, data):
-            return _decode_deep_colour(data, picture)
+            return _know_white(picture, _decode_deep_colour(data, picture))
         with _no_warnings():
             if at_least_px is not None:
                 picture.draft("L", (at_least_px, at_least_px))  # affects JPEG only
             picture.load()
-            return _to_array(path, ImageOps.exif_transpose(picture))
+            return _know_white(picture, _to_array(path, ImageOps.exif_transpose(picture)))
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001  decoders raise anything on damaged data
         _refuse_corrupt(path, error)
+
+
+def _know_white(picture: Image.Image, image: Array) -> Array:
+    """Let a uint16 image know its white: the one that the file names, else the one that its values show."""
+    if image.dtype == np.uint8:
+        return image
+    return with_white(image, read_white(picture) or find_white(image))
 
 
 def _refuse_corrupt(path: Path, error: Exception) -> NoReturn:

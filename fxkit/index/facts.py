@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from preprocess.dicom import is_dicom, open_dicom
+from preprocess.grey_levels import white_of
 from preprocess.images import open_picture, to_grey8
 
 FRAME_FRACTION = 0.02  # width of the border, of the shorter side
@@ -33,7 +34,8 @@ class FileFacts:
     """The facts of one file. Brightness is a fraction of the full scale; shares are fractions of pixels.
 
     Attributes:
-        bits: bit depth. DICOM files state it; other files have 8, 12 (16-bit files without a value above 4095) or 16.
+        bits: bit depth. DICOM files state it; other files have 8, 10, 12, 14 or 16: see
+            `preprocess.grey_levels.find_white`.
         jpeg_quality: 1 to 100 on the scale of the Independent JPEG Group; None if the file is not a JPEG.
         mean, median: brightness.
         p1, p99: 1st and 99th percentile of the brightness.
@@ -89,7 +91,7 @@ def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
         image: the decoded image, (H, W) or (H, W, 3), uint8 or uint16.
     """
     head = _dicom_head(path, data) if is_dicom(path, data) else _picture_head(path, data)
-    pixel_bits = 8 if image.dtype == np.uint8 else 12 if image.max() < 4096 else 16
+    pixel_bits = white_of(image).bit_length()
     return FileFacts(
         path=path,
         size_bytes=len(data),

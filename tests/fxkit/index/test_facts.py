@@ -58,7 +58,7 @@ def test_a_border_with_a_gradient_is_not_constant(tmp_path: Path) -> None:
     assert fact.border_constant < 0.4
 
 
-@pytest.mark.parametrize(("top", "bits"), [(4095, 12), (65535, 16)])
+@pytest.mark.parametrize(("top", "bits"), [(1023, 10), (4095, 12), (16383, 14), (65535, 16)])
 def test_bit_depth_and_full_scale(tmp_path: Path, top: int, bits: int) -> None:
     image = np.full((20, 20), top // 2, np.uint16)
     image[5, 5] = top

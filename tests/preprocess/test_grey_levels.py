@@ -1,0 +1,149 @@
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from preprocess.clean_image import erase
+from preprocess.grey_levels import find_white, from_full_scale, to_full_scale, white_of, with_white
+from preprocess.images import decode_image, encode_image, read_image, to_grey8, write_image
+from preprocess.markers import Marker
+from preprocess.settings import CleanSettings
+
+DEPTHS = (8, 10, 12, 14, 16)
+
+
+def film(bits: int, shape: tuple[int, int] = (300, 200), gain: float = 1.0) -> np.ndarray:
+    """Return a smooth film with grain whose values use this many bits, or the share `gain` of their range."""
+    rng = np.random.default_rng(5)
+    coarse = cv2.resize(rng.random((9, 7)), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    grain = rng.normal(0, 0.01, shape)
+    return np.round(np.clip(coarse + grain, 0, 1) * gain * (2**bits - 1)).astype(np.uint16)
+
+
+def letters(shape: tuple[int, ...], height_px: int, count: int, smooth: bool) -> np.ndarray:
+    """Return the share of ink of each pixel, 0 to 1."""
+    rng, scale = np.random.default_rng(height_px), 4 if smooth else 1
+    ink = np.zeros((shape[0] * scale, shape[1] * scale), np.uint8)
+    for _ in range(count):
+        place = (int(rng.integers(ink.shape[1] * 2 // 3)), int(rng.integers(height_px * scale, ink.shape[0])))
+        thick = max(1, height_px * scale // 10)
+        cv2.putText(ink, "L 12", place, cv2.FONT_HERSHEY_SIMPLEX, height_px * scale / 22, 255, thick)
+    return cv2.resize(ink, shape[1::-1], interpolation=cv2.INTER_AREA) / 255
+
+
+def spoilt(clean: np.ndarray, bits: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the film with what must not decide its grey scale."""
+    for height_px in (12, 30, 60):
+        for count in (1, 8):
+            for smooth in (False, True):
+                ink = letters(clean.shape, height_px, count, smooth)
+                marked = np.round(clean * (1 - ink) + 65535 * ink).astype(np.uint16)
+                yield f"{count} x {height_px} px, smooth {smooth}", marked
+    for count in (1, 30, 200):
+        hot, rng = clean.copy(), np.random.default_rng(count)
+        hot.ravel()[rng.integers(0, clean.size, count)] = rng.integers(2**bits - 1, 65536, count)
+        yield f"{count} hot pixels", hot
+    for name, value in {"white": 65535, "own white": 2**bits - 1, "black": 0}.items():
+        framed = clean.copy()
+        framed[:20] = framed[-20:] = framed[:, :20] = framed[:, -20:] = value
+        yield f"{name} border", framed
+    boxed = clean.copy()
+    boxed[30:90, 20:150] = 65535
+    yield "white box", boxed
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+@pytest.mark.parametrize("gain", [1, 0.6, 0.4])
+def test_the_depth_is_that_of_the_film_whatever_lies_on_it(bits: int, gain: float) -> None:
+    clean = film(bits, gain=gain)
+    assert find_white(clean) == 2**bits - 1
+    for name, image in spoilt(clean, bits):
+        assert find_white(image) == 2**bits - 1, name
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_a_film_looks_alike_at_every_depth(bits: int) -> None:
+    assert np.abs(to_grey8(film(bits)).astype(int) - to_grey8(film(16))).max() <= 1
+
+
+def test_colour_films_have_the_white_of_their_grey() -> None:
+    assert find_white(np.dstack([film(12)] * 3)) == 4095
+
+
+@pytest.mark.parametrize(
+    ("image", "white"),
+    [
+        (np.full((50, 50), 20000, np.uint16), 65535),
+        (np.zeros((50, 50), np.uint16), 255),
+        (np.array([[0, 2000]], np.uint16), 4095),
+        (np.full((1, 1), 65535, np.uint16), 65535),
+        (np.tile(np.array([0, 65535], np.uint16), (50, 25)), 255),  # ink only: both values stay as they are
+    ],
+    ids=["one value", "black", "two pixels", "one pixel", "stripes"],
+)
+def test_pictures_that_are_no_films_have_a_white(image: np.ndarray, white: int) -> None:
+    assert find_white(image) == white
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_the_full_scale_and_back_is_exact(bits: int) -> None:
+    values = np.arange(2**bits, dtype=np.uint16)
+    full = to_full_scale(values, 2**bits - 1)
+    assert full[-1] == 65535
+    assert np.array_equal(from_full_scale(full, 2**bits - 1), values)
+
+
+def test_views_know_their_white_and_calculated_values_do_not() -> None:
+    image = with_white(film(12), 1234)
+    sent = pickle.loads(pickle.dumps(image))  # noqa: S301  as between processes
+    for view in (image[5:9, ::-1], image.copy(), np.rot90(image), sent):
+        assert white_of(view) == 1234
+    for values in (image * 2, image + image, np.where(image > 5, image, 0)):
+        assert type(values) is np.ndarray
+    assert white_of(film(12)) == 4095
+    assert white_of(film(8).astype(np.uint8)) == 255
+
+
+@pytest.mark.parametrize("white", [1, 300, 4095, 65535])
+def test_a_png_file_keeps_the_white(tmp_path: Path, white: int) -> None:
+    write_image(tmp_path / "a.png", with_white(film(16), white))
+    back = read_image(tmp_path / "a.png")
+    assert np.array_equal(back, film(16))
+    assert white_of(back) == white
+    assert np.array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED), film(16))
+
+
+@pytest.mark.parametrize("white", ["0", "65536", "-5", "4095.0", "", "9" * 6000, "٤"])
+def test_a_white_that_cannot_be_is_ignored(white: str) -> None:
+    from preprocess.png_white import add_white
+
+    data = encode_image("a.png", film(12).astype(np.uint8))  # to have a file without a white
+    wide = cv2.imencode(".png", film(12))[1].tobytes()
+    assert b"fxkit:white" not in data + wide
+    assert white_of(decode_image("a.png", add_white(wide, white))) == 4095  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+@pytest.mark.parametrize("mode", ["inpaint", "fill", "noise", "box"])
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+def test_cleaning_changes_nothing_outside_the_mask_after_conversion(
+    tmp_path: Path, bits: int, mode: str, colour: bool
+) -> None:
+    ink = letters((150, 100), 24, 1, True)
+    raw = np.round(film(bits, (150, 100), 0.7) * (1 - ink) + 65535 * ink).astype(np.uint16)
+    raw = np.dstack([raw, raw, raw // 2]) if colour else raw
+    cv2.imwrite(str(tmp_path / "raw.png"), raw[..., ::-1] if colour else raw)
+    rows, columns = np.nonzero(ink)
+    low, high = (int(columns.min()), int(rows.min())), (int(columns.max()) + 1, int(rows.max()) + 1)
+    marker = Marker(((low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])))
+    before = read_image(tmp_path / "raw.png")
+    cleaned = erase(before, [marker], CleanSettings(mode=mode, max_fraction=1))
+    write_image(tmp_path / "clean.png", cleaned.image)
+    after = read_image(tmp_path / "clean.png")
+    assert np.array_equal(before[~cleaned.mask], after[~cleaned.mask])
+    assert np.array_equal(to_grey8(before)[~cleaned.mask], to_grey8(after)[~cleaned.mask])
+    assert after.max() < 65535 or bits == 16
+    assert after[cleaned.mask].max() <= white_of(before)
