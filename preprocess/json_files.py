@@ -2,24 +2,34 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
+
+# NUL, and halves of surrogate pairs. The halves from dc80 to dcff stand for bytes of file names that are not UTF-8.
+WRONG_CHARACTER = re.compile(
+    r"\\u0000|\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud(?:[def][0-9a-f]{2}|c[0-7][0-9a-f])",
+    re.IGNORECASE,
+)
 
 
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON; any damage is a ValueError.
 
-    Python's own parser also accepts NaN, infinite numbers and NUL characters, and stops with a RecursionError at deep
-    nesting. None of them can be meant in a file of fxkit.
+    Python's own parser also accepts NaN, infinite numbers, NUL and halves of characters, and stops with a
+    RecursionError at deep nesting. None of them can be meant in a file of fxkit.
 
     Raises:
-        ValueError: the text is not JSON, is nested too deeply, or holds a number that is not finite or a NUL character.
+        ValueError: the text is not JSON, is nested too deeply, or holds a number that is not finite, NUL or half a
+            character.
     """
-    if b"\\u0000" in text if isinstance(text, bytes) else "\\u0000" in text:
-        raise ValueError("a text holds a NUL character")
     try:
-        return json.loads(text, parse_constant=_refuse_number, parse_float=_parse_finite)
+        decoded = text.decode(json.detect_encoding(text), "surrogatepass") if isinstance(text, bytes) else text
+        wrong = "\\u" in decoded and WRONG_CHARACTER.search(decoded)
+        if wrong:
+            raise ValueError(f"a text holds {wrong[0]}, which is no character")
+        return json.loads(decoded, parse_constant=_refuse_number, parse_float=_parse_finite)
     except RecursionError as error:
         raise ValueError("lists or objects are nested too deeply") from error
 

@@ -17,13 +17,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from fxkit import __version__
 from fxkit.config import Config, write_config
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
-from preprocess.json_files import parse_json
+from preprocess.json_files import describe_error, parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
 PACKAGES = (
@@ -53,6 +55,16 @@ class Run:
     def stamp(self) -> str:
         """The warning shown with every figure of this run if its split leaks; else ""."""
         return leak_stamp(self.records)
+
+
+class ManifestJson(BaseModel):
+    """The content of manifest.json: where the films of a run are, and what its manifest was at training time."""
+
+    root: str
+    sha256: str
+    cleaning: dict[str, Any] | None = None
+    folds: int = Field(0, ge=0)
+    stamp: str = ""
 
 
 def create_run(
@@ -105,12 +117,18 @@ def open_run(folder: str | Path) -> Run:
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder}: not a run folder (config.yaml is missing); make one with `fxkit train`")
     config = read_run_config(folder / "config.yaml")
-    manifest = read_json(folder / "manifest.json")
+    manifest = _read_manifest_json(folder / "manifest.json")
     records = tuple(read_manifest(folder / "manifest.csv"))
-    if manifest_hash(records) != manifest["sha256"]:
+    if manifest_hash(records) != manifest.sha256:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    folds = int(manifest.get("folds", 0))
-    return Run(folder, config, Path(manifest["root"]), records, manifest.get("cleaning"), folds)
+    return Run(folder, config, Path(manifest.root), records, manifest.cleaning, manifest.folds)
+
+
+def _read_manifest_json(path: Path) -> ManifestJson:
+    try:
+        return ManifestJson.model_validate(read_json(path))
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({describe_error(error)}); restore the file or train again") from error
 
 
 def read_run_config(path: Path) -> Config:

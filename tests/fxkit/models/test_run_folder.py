@@ -7,7 +7,7 @@ import pytest
 from fxkit import __version__
 from fxkit.config import load_config
 from fxkit.errors import RunError
-from fxkit.models.run_folder import Run, create_run, describe_environment, open_run, read_json
+from fxkit.models.run_folder import Run, create_run, describe_environment, open_run, read_json, write_json
 from fxkit.models.test_time import select_views_of_run
 
 
@@ -64,3 +64,14 @@ def test_a_folder_that_is_not_a_run_is_never_overwritten(trained: Run, tmp_path:
     with pytest.raises(RunError, match="is not a run folder, so it is not overwritten"):
         create_run(tmp_path, trained.config, trained.root, trained.records, overwrite=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"sha256": 5}, "sha256: "), ({"root": None}, "root: "), ({"folds": -1}, "folds: ")]
+)
+def test_a_damaged_manifest_json_is_refused_with_its_key(
+    run_folder: Path, change: dict[str, object], reason: str
+) -> None:
+    write_json(run_folder / "manifest.json", read_json(run_folder / "manifest.json") | change)
+    with pytest.raises(RunError, match=rf"manifest\.json: damaged \({reason}.+\); restore the file or train again"):
+        open_run(run_folder)
