@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.errors import ImageError
-from preprocess.image_files import check_size
+from preprocess.image_files import DICOM_EXTENSIONS, check_size, has_dicom_head
 
 
 def is_dicom(path: str | Path, data: bytes) -> bool:
-    """Return whether a file is DICOM: by its preamble, or by its extension if it has no preamble."""
-    return data[128:132] == b"DICM" or Path(path).suffix.lower() in {".dcm", ".dicom"}
+    """Return whether a file is DICOM, by its first bytes or by its extension."""
+    return has_dicom_head(data) or Path(path).suffix.lower() in DICOM_EXTENSIONS
 
 
 def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
@@ -30,9 +30,20 @@ def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
     except ImportError as error:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
-        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels, force=has_dicom_head(data))
+        _name_encoding(dataset)
     except Exception as error:
         raise ImageError(f"{path}: not a DICOM file ({error})") from error
+    return dataset
+
+
+def _name_encoding(dataset: Any) -> None:
+    """Add the transfer syntax that a file without preamble leaves out, so that its pixels can be decoded."""
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit = dataset.original_encoding[0]
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
 
 
 def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]:

@@ -15,10 +15,19 @@ KnownError               a problem that the user can solve; the command line pri
 Each text says where the problem is, what was found, what was expected and what to do.
 """
 
+from collections.abc import Iterable
+
 
 def one_line(text: object) -> str:
     """Return the text with line breaks and other control characters escaped, so that it prints on one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def first_few(names: Iterable[str], most: int = 3) -> str:
+    """Return the first few names and the number of the others, as in "a, b, c and 4 more"."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class KnownError(Exception):

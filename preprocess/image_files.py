@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 from pathlib import Path
 
 from preprocess.errors import ImageError
@@ -14,7 +15,11 @@ DICOM_EXTENSIONS = frozenset({".dcm", ".dicom", ".dic", ".ima"})  # .ima: Siemen
 
 EXTENSIONS = PICTURE_EXTENSIONS | DICOM_EXTENSIONS
 
+HEAD_BYTES = 132  # a DICOM file begins with 128 bytes of any content and the letters DICM
+
 EXTENSION = re.compile(rf"(?<=[^/])({'|'.join(map(re.escape, sorted(EXTENSIONS)))})$", re.IGNORECASE)
+
+EXPECTED_FILES = f"files ending in {', '.join(sorted(EXTENSIONS))}, or DICOM files"
 
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000 pixels: five times as many as the largest detector plate has
 
@@ -26,6 +31,37 @@ def drop_extension(path: str) -> str:
     part tells two films apart. A name that begins with the extension is kept.
     """
     return EXTENSION.sub("", path)
+
+
+def has_dicom_head(data: bytes) -> bool:
+    """Return whether bytes begin as a DICOM file does, with its preamble or, in old files, without one.
+
+    A file without preamble begins with its elements: here with two of group 2 or 8, in ascending order, in one of the
+    little-endian encodings.
+
+    Source: DICOM PS3.10, section 7.1, and PS3.5, section 7.1.
+
+    Args:
+        data: the first HEAD_BYTES bytes of a file, or more.
+    """
+    if data[128:132] == b"DICM":
+        return True
+    first = _element(data, 0)
+    second = first and _element(data, first[1])
+    return bool(first and second and first[0] < second[0])
+
+
+def _element(data: bytes, start: int) -> tuple[tuple[int, int], int] | None:
+    """Return the tag of the element at this byte and the byte after it; None if none can be there."""
+    head = data[start : start + 8]
+    if len(head) < 8:
+        return None
+    group, number, length, short_length = *struct.unpack("<HHI", head), int.from_bytes(head[6:8], "little")
+    if re.match(rb"[A-Z]{2}", head[4:6]):  # the type of the value, which explicit encodings name
+        length = short_length
+    if group not in (0x0002, 0x0008) or length > HEAD_BYTES or length % 2:
+        return None
+    return (group, number), start + 8 + length
 
 
 def read_bytes(path: str | Path) -> bytes:

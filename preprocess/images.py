@@ -22,12 +22,14 @@ from preprocess.dicom import decode_dicom, is_dicom
 from preprocess.errors import ImageError, OutputError
 from preprocess.files import write_atomic
 from preprocess.grey_levels import find_white, to_8_bits, white_of, with_white
-from preprocess.image_files import EXTENSIONS, MAX_PIXELS, check_size, read_bytes
+from preprocess.image_files import MAX_PIXELS, check_size, read_bytes
 from preprocess.png_white import add_white, read_white
 
 Array = NDArray[Any]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+
+WRITTEN = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 EXIF_ORIENTATION = 0x0112
 
@@ -118,8 +120,9 @@ def encode_image(path: str | Path, image: Array) -> bytes:
     except cv2.error:
         encoded = False
     if not encoded:
-        expected = ", ".join(sorted(EXTENSIONS - {".dcm", ".dicom"}))
-        raise OutputError(f"{path}: {path.suffix!r} is not an image format that can be written; use one of {expected}")
+        raise OutputError(
+            f"{path}: {path.suffix!r} is not an image format that can be written; use one of {', '.join(WRITTEN)}"
+        )
     is_png = path.suffix.lower() == ".png"
     return add_white(bytes(data), white_of(image)) if is_png and image.dtype == np.uint16 else bytes(data)
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, device_option, take_options
+from fxkit.cli.options import PATH, device_option, list_image_files, print_notes, take_options
 
 
 @cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
@@ -44,8 +44,8 @@ def cam(
 ) -> None:
     """Draw class activation maps, and measure how much of them lies on markers, compared with chance.
 
-    Without IMAGES, the command takes one file of each film in the run's test split. It reads the markers from
-    --markers, else from the folder ROOT-clean if `clean-labels` made one.
+    IMAGES are files or folders. Without IMAGES, the command takes one file of each film in the run's test split. It
+    reads the markers from --markers, else from the folder ROOT-clean if `clean-labels` made one.
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
@@ -60,7 +60,9 @@ def cam(
     if images and boxes:
         raise click.UsageError("--boxes describes the run's test films, so it cannot be combined with IMAGES")
     if images:
-        films = films_from_images(images, markers)
+        paths, unlisted = list_image_files(images)
+        print_notes(error for _, error in unlisted)
+        films = films_from_images(paths, markers)
     else:
         films = films_from_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, cluster_options
+from fxkit.cli.options import PATH, cluster_options, print_notes
 
 if TYPE_CHECKING:
     from preprocess.folder.clean_folder import Summary
@@ -122,9 +122,10 @@ def build_settings(config: str | None, chosen: dict[str, Any]) -> "CleanSettings
 
 
 def print_summary(summary: "Summary", *, dry_run: bool) -> None:
-    """Print the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
+    """Print the notes, the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
     from preprocess.errors import one_line
 
+    print_notes(summary.notes)
     count: Counter[str] = Counter()
     for row in summary.rows:
         count.update({row.status: 1, "marked": bool(row.markers), "markers": len(row.markers)})

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH
+from fxkit.cli.options import PATH, print_notes
 
 ROOT_HELP = "Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
 
@@ -60,6 +60,7 @@ def train(
     network = load_network(start) if start else None
     films = []
     for sources in (list_sources(data, root), *(list_sources(folder, None) for folder in also)):
+        print_notes(sources.notes)
         films += read_films(sources.root, dict.fromkeys(sources.paths, ()))
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     if missing := missing_fonts():
@@ -105,6 +106,7 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
     from preprocess.markernet.tuning import tune as tune_network
 
     sources = list_sources(data, root)
+    print_notes(sources.notes)
     marked = name_films(read_coco(markers), sources.paths, str(markers))
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), held_out_fraction=aside)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,6 +107,14 @@ def print_step(step: str) -> None:
     click.echo(one_line(step), err=True)
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Print each note on one line of stderr."""
+    from preprocess.errors import one_line
+
+    for note in notes:
+        click.echo(f"note: {one_line(note)}", err=True)
+
+
 def refuse_resume_and_overwrite(options: dict[str, Any]) -> None:
     """Refuse --resume together with --overwrite."""
     if options["resume"] and options["overwrite"]:
@@ -131,6 +139,30 @@ def load_source(
     return root, read_manifest(manifest)
 
 
+def list_image_files(images: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the given files and the image files in the given folders, and print what is left out.
+
+    Returns:
+        The paths; and the path and the error of each folder that cannot be listed.
+    Raises:
+        KnownError: there is no image.
+    """
+    from preprocess.errors import KnownError
+    from preprocess.image_files import EXPECTED_FILES
+    from preprocess.listing import list_images
+
+    listings = {folder: list_images(folder) for folder in images if folder.is_dir()}
+    for folder, listing in listings.items():
+        print_notes(f"{folder}: {note}" for note in listing.notes)
+    paths: list[Path] = []
+    for image in images:
+        paths += [image / name for name in listings[image].paths] if image in listings else [image]
+    unlisted = [(name, str(error)) for listing in listings.values() for name, error in listing.unlisted]
+    if not paths and not unlisted:
+        raise KnownError(f"no image in {', '.join(map(str, images))}; expected {EXPECTED_FILES}")
+    return paths, unlisted
+
+
 def refuse_inside(out: Path, data: Path | None) -> None:
     """Refuse an output folder inside the data folder, because the next run would mistake its files for films.
 
@@ -147,11 +179,9 @@ def refuse_inside(out: Path, data: Path | None) -> None:
 
 def _index_source(data: Path, root: Path | None, seed: int, split: str) -> "tuple[Path, list[Record]]":
     from fxkit.index.build import IndexOptions, index_data
-    from preprocess.errors import one_line
 
     index = index_data(data, IndexOptions(root=root, seed=seed, split=split))
-    for note in index.notes:
-        click.echo(f"note: {one_line(note)}", err=True)
+    print_notes(index.notes)
     unreadable = sum(record.status != "ok" for record in index.records)
     if unreadable:
         click.echo(f"note: {unreadable} unreadable files are left out; run `fxkit index` to list them", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import cloup
 
-from fxkit.cli.options import PATH, TTA_HELP, device_option
+from fxkit.cli.options import PATH, TTA_HELP, device_option, list_image_files
 
 if TYPE_CHECKING:
     from fxkit.models.predict_images import ImagePrediction
@@ -48,18 +48,19 @@ def predict(
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
     from fxkit.models.engines import open_network
-    from fxkit.models.predict_images import predict_images
+    from fxkit.models.predict_images import ImagePrediction, predict_images
     from fxkit.models.test_time import AveragedNetwork, View, describe_views, select_views_of_run
     from preprocess.errors import one_line
     from preprocess.image_files import MAX_PIXELS
 
-    paths, unlisted = list_images(images)
+    paths, unlisted = list_image_files(images)
     views = select_views_of_run(model, tta) if tta else (View(),)
     opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
     for note in filter(None, (opened.note, describe_views(views) if tta else "")):
         click.echo(f"note: {one_line(note)}", err=True)
     network = AveragedNetwork(opened.network, views) if tta else opened.network
-    predictions = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw) + unlisted
+    predictions = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw)
+    predictions += [ImagePrediction(folder, error=error) for folder, error in unlisted]
     if as_json:
         print_json(predictions, network.card.classes)
     else:
@@ -69,33 +70,6 @@ def predict(
         click.echo(f"error: {one_line(error)}", err=True)
     if errors:
         raise SystemExit(1)
-
-
-def list_images(images: Sequence[Path]) -> "tuple[list[Path], list[ImagePrediction]]":
-    """List the given files and the image files of the given folders.
-
-    Returns:
-        The paths, and a failed prediction for each file name that cannot be listed.
-    Raises:
-        KnownError: there is no image.
-    """
-    from fxkit.models.predict_images import ImagePrediction
-    from preprocess.errors import ImageError, KnownError
-    from preprocess.image_files import EXTENSIONS
-    from preprocess.listing import image_paths
-
-    unlisted: list[ImagePrediction] = []
-
-    def add_failed(path: str, error: ImageError) -> None:
-        unlisted.append(ImagePrediction(path, error=str(error)))
-
-    paths: list[Path] = []
-    for image in images:
-        paths += [image / name for name in image_paths(image, on_error=add_failed)] if image.is_dir() else [image]
-    if not paths and not unlisted:
-        folders, endings = ", ".join(map(str, images)), ", ".join(sorted(EXTENSIONS))
-        raise KnownError(f"no image in {folders}; expected files ending in {endings}")
-    return paths, unlisted
 
 
 def print_json(predictions: "Sequence[ImagePrediction]", classes: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from fxkit.data.groups import SPLIT_WORDS, drop_split_folder, split_from_path
 from fxkit.errors import DataError
-from preprocess.listing import image_paths, other_paths
+from preprocess.errors import first_few as first_few  # used by the other modules of the package
+from preprocess.listing import list_images
 
 LAYOUTS = (
     "expected CLASS/image folders, SPLIT/CLASS/image folders (split: train, val, test, or training, valid, "
@@ -68,13 +69,13 @@ def film_path(file: ScannedFile) -> str:
 
 
 def _scan_folder(root: Path) -> Scan:
-    notes: list[str] = []
-    paths = image_paths(root, on_error=lambda name, error: notes.append(f"{error}; its files are not indexed"))
+    listing = list_images(root)
+    paths, notes = listing.paths, [f"{error}; its files are not indexed" for _, error in listing.unlisted]
     parts = [PurePosixPath(path).parts for path in paths]
     tops = sorted({part[0] for part in parts if len(part) > 1})
     splits = [top for top in tops if top.lower() in SPLIT_WORDS]
     if not tops:
-        raise DataError(f"{root}: {len(paths)} images, none in a folder; {LAYOUTS}")
+        raise DataError("; ".join([f"{root}: {len(paths)} images, none in a folder", *listing.notes, LAYOUTS]))
     if splits and len(splits) < len(tops):
         others = ", ".join(top for top in tops if top not in splits)
         raise DataError(f"{root}: split folders ({', '.join(splits)}) beside others ({others}); {LAYOUTS}")
@@ -88,16 +89,8 @@ def _scan_folder(root: Path) -> Scan:
     stray = [path for path, part in zip(paths, parts, strict=True) if len(part) <= depth + 1]
     if stray:
         notes.append(f"{len(stray)} images lie outside the class folders and are left out: {first_few(stray)}")
-    notes += [*_note_other_files(root, depth), *_warn_of_wrong_level([part[depth:] for part in parts])]
+    notes += [*listing.notes, *_warn_of_wrong_level([part[depth:] for part in parts])]
     return Scan(root, tuple(files), tuple(notes))
-
-
-def _note_other_files(root: Path, depth: int) -> list[str]:
-    """Report files in class folders whose names are not those of images."""
-    names = [path for path in other_paths(root) if path.count("/") > depth]
-    if not names:
-        return []
-    return [f"{len(names)} files are left out because their names have no image extension: {first_few(names)}"]
 
 
 def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
@@ -112,13 +105,6 @@ def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
         f"WARNING: each class folder ({first_few(inside)}) holds the folders {first_few(sorted(folders))}: are these "
         "the classes? If so, give a CSV file with the columns path, label and site, or index each folder separately"
     ]
-
-
-def first_few(names: Iterable[str], most: int = 3) -> str:
-    """Return the first few names and the number of the others, as in "a, b, c and 4 more"."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _check_classes(data: Path, files: Iterable[ScannedFile]) -> None:

@@ -81,11 +81,13 @@ class Summary:
         rows: one row for each file of this run, sorted by path. They are read from the ledger when accessed, and stay
             valid until another run rewrites it.
         resumed: number of these files that an earlier run had finished.
+        notes: messages for the user.
     """
 
     out: Path
     rows: Rows
     resumed: int = 0
+    notes: tuple[str, ...] = ()
 
     def with_status(self, status: str) -> tuple[LedgerRow, ...]:
         """Return the rows that have this status."""
@@ -128,7 +130,7 @@ def clean_folder(
     if not plan.dry_run:
         ledger = _finish(plan, ledger, build_class_lookup(data))
     paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
-    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed)
+    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, sources.notes)
 
 
 def _list_chosen(data: str | Path, options: FolderOptions) -> Sources:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.image_files import EXTENSIONS, drop_extension
-from preprocess.listing import image_paths, is_folder
+from preprocess.image_files import EXPECTED_FILES, drop_extension
+from preprocess.listing import is_folder, list_images
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,13 @@ class Sources:
         root: the folder that all paths are relative to.
         paths: POSIX paths of the image files, sorted.
         unlisted: folders that could not be listed, as (path, error text).
+        notes: messages for the user.
     """
 
     root: Path
     paths: tuple[str, ...]
     unlisted: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def list_sources(data: str | Path, root: str | Path | None = None) -> Sources:
@@ -39,16 +41,16 @@ def list_sources(data: str | Path, root: str | Path | None = None) -> Sources:
     data = Path(data)
     sources = _from_csv(data, Path(root) if root else data.parent) if data.is_file() else _from_folder(data)
     if not sources.paths and not sources.unlisted:
-        raise KnownError(f"{data}: holds no image; expected files ending in {', '.join(sorted(EXTENSIONS))}")
+        raise KnownError("; ".join([f"{data}: holds no image", *sources.notes, f"expected {EXPECTED_FILES}"]))
     return sources
 
 
 def _from_folder(root: Path) -> Sources:
     if not root.is_dir():
         raise KnownError(f"{root}: no such folder or CSV file; give the folder that holds the images")
-    unlisted: list[tuple[str, str]] = []
-    paths = image_paths(root, on_error=lambda folder, error: unlisted.append((folder, str(error))))
-    return Sources(root, tuple(paths), tuple(unlisted))
+    listing = list_images(root)
+    unlisted = tuple((folder, str(error)) for folder, error in listing.unlisted)
+    return Sources(root, listing.paths, unlisted, listing.notes)
 
 
 def _from_csv(file: Path, root: Path) -> Sources:
