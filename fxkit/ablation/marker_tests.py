@@ -8,7 +8,7 @@ from scipy.special import logit
 from scipy.stats import permutation_test
 
 from fxkit.ablation.result import build_contrast, describe
-from fxkit.metrics.bootstrap import mean_interval
+from fxkit.metrics.group_means import mean_interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats
 from fxkit.report.ablation import Cell, Contrast, Flips

@@ -207,7 +207,7 @@ def train_with_folds(
         click.echo(f"fold {fold.fold}: {fold.score:.3f}, {fold.n_films} films of {fold.score.n_groups} groups")
     click.echo(f"out of fold: {scores.metric} by film, 95 % intervals over groups")
     click.echo(f"  mean of folds  {scores.mean:.3f}, standard deviation of the folds {scores.spread:.3f}")
-    click.echo(f"  pooled         {out_of_fold.headline:.3f}, fair only if all models are calibrated")
+    click.echo(f"  pooled         {out_of_fold.headline:.3f}, each film compared with the films of its fold")
     click.echo(f"figures: {result.folder / 'metrics_out_of_fold.json'}")
     click.echo(f"run: {result.folder} (averages {len(scores.each)} models)")
     other = "" if result.n_test else " --data OTHER (the manifest has no test films)"

@@ -21,8 +21,8 @@ class OutOfFold:
     """Out-of-fold results: all metrics of the pooled predictions, and the headline metric of each fold.
 
     Attributes:
-        pooled: metrics of all folds together. They compare the probabilities of different models, which is fair only
-            if all of them are calibrated.
+        pooled: metrics of all folds together. The AUROC compares films of the same fold only, and each pair counts as
+            much. The other metrics assume that the models of all folds are calibrated.
         folds: the headline metric of each fold, by film.
         stamp: the warning shown with all figures; "" if nothing leaks.
     """
@@ -38,7 +38,7 @@ class OutOfFold:
 
 
 def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions:
-    """Join predictions with the same classes.
+    """Join predictions with the same classes; each part becomes a fold, unless there is only one part.
 
     Args:
         paths: order of the rows, by path. Paths that are not listed come last, in the order of the parts.
@@ -50,6 +50,7 @@ def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions
         probabilities=np.concatenate([part.probabilities for part in parts]),
         films=tuple(film for part in parts for film in part.films),
         groups=tuple(group for part in parts for group in part.groups),
+        folds=np.repeat(np.arange(len(parts)), [len(part) for part in parts]) if len(parts) > 1 else None,
     )
     position = {path: number for number, path in enumerate(paths)}
     order = sorted(range(len(joined)), key=lambda i: position.get(joined.paths[i], len(position)))
@@ -81,8 +82,9 @@ def _rows(s: Scored, part: NDArray[np.bool_]) -> Scored:
 def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stamp: str = "") -> OutOfFold:
     """Compute the out-of-fold metrics.
 
-    Intervals come from resampling groups with the trained models held fixed. They do not cover the variation between
-    other folds or seeds.
+    Intervals come from resampling groups with the trained models held fixed, and are widened because each film also
+    teaches the models of the other folds (see `learning_inflation`). They do not cover the variation between other
+    folds or seeds.
 
     Args:
         parts: the predictions of each held-out fold, in the order of the folds.

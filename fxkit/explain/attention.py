@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Preprocessing, resize
-from fxkit.metrics.bootstrap import ratio_interval
+from fxkit.metrics.group_means import ratio_interval
 from fxkit.metrics.intervals import LEVEL
 from fxkit.metrics.scores import Floats
 from fxkit.report.attention import Share

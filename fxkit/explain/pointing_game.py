@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention, film_coverage, resize_mask
-from fxkit.metrics.bootstrap import mean_interval
+from fxkit.metrics.group_means import mean_interval
 from fxkit.report.attention import PointingGame
 
 TOLERANCE_FRACTION = 15 / 224  # of the input's side, as in Zhang et al. 2018

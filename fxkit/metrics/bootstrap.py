@@ -1,14 +1,21 @@
 """Bootstrap over groups (patients or films): 95 % intervals of metrics, means, ratios and paired differences."""
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
 
 from fxkit.errors import DataError
-from fxkit.metrics.intervals import LEVEL, Interval, build_difference, build_interval, support_of, support_of_masks
+from fxkit.metrics.group_means import mean_interval, mean_limits, measure_mean, share_limits
+from fxkit.metrics.intervals import (
+    Interval,
+    build_difference,
+    build_interval,
+    learning_inflation,
+    support_of,
+    support_of_masks,
+)
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Mask, Metric, Scored, scored
 
@@ -78,13 +85,37 @@ def intervals(
     runs = _aligned(predictions)
     parts = [scored(run, threshold) for run in runs]
     groups = np.asarray(runs[0].groups, object).astype(str)
-    values = _values(metrics, parts, np.ones((1, len(groups))))
-    draws = [_values(metrics, parts, w) for w in resampled_weights(runs[0].groups, resamples, seed)]
-    spread = np.concatenate(draws, axis=1)
-    return {
+    resampled = [metric for metric in metrics if not _is_mean(metric, parts)]
+    values = _values(resampled, parts, np.ones((1, len(groups))))
+    n = resamples if resampled else 0
+    draws = [_values(resampled, parts, w) for w in resampled_weights(runs[0].groups, n, seed)]
+    spread = np.concatenate(draws, axis=1) if draws else values
+    by_name = {
         metric.name: build_interval(float(values[i, 0]), spread[i], support_of(metric, parts, groups), metric.limits)
-        for i, metric in enumerate(metrics)
+        for i, metric in enumerate(resampled)
     }
+    return {metric.name: by_name.get(metric.name) or _mean_interval(metric, parts, groups) for metric in metrics}
+
+
+def _is_mean(metric: Metric, parts: Sequence[Scored]) -> bool:
+    """Return whether a metric is the mean of one value for each file, over the same files in all parts."""
+    if metric.values is None:
+        return False
+    rows = [metric.support(part)[0] for part in parts]
+    return bool(rows[0].any()) and all((row == rows[0]).all() for row in rows)
+
+
+def _mean_interval(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Interval:
+    """Return the interval of a metric that is a mean over files."""
+    rows = metric.support(parts[0])[0]
+    mean = measure_mean(_mean_values(metric, parts)[rows], np.ones(int(rows.sum())), groups[rows])
+    mean = replace(mean, variance=mean.variance * learning_inflation(parts))
+    return share_limits(mean) if metric.is_share else mean_limits(mean, metric.limits)
+
+
+def _mean_values(metric: Metric, parts: Sequence[Scored]) -> Floats:
+    assert metric.values is not None
+    return np.asarray(np.mean([metric.values(part) for part in parts], axis=0), float)
 
 
 def paired_difference(
@@ -113,7 +144,13 @@ def paired_difference(
     parts_a, parts_b = ([scored(run.known(), threshold) for run in runs] for runs in (runs_a, runs_b))
     known = runs_a[0].known()
     groups = np.asarray(known.groups, object).astype(str)
-    support = support_of(metric, parts_a + parts_b, groups)
+    if _is_mean(metric, parts_a + parts_b):
+        rows, most = metric.support(parts_a[0])[0], metric.limits[1] - metric.limits[0]
+        apart = (_mean_values(metric, parts_a) - _mean_values(metric, parts_b))[rows]
+        if np.ptp(apart):
+            return mean_interval(apart, groups[rows], (-most, most))
+    masks = [mask for part in parts_a + parts_b for mask in metric.support(part)]
+    support = support_of_masks(masks, groups, len(metric.support(parts_a[0])), metric.is_share)
 
     def difference(weights: Floats) -> Floats:
         return np.asarray(_values([metric], parts_a, weights)[0] - _values([metric], parts_b, weights)[0])
@@ -200,26 +237,3 @@ def _spread_out(mask: Mask, rows: Mask) -> Mask:
     out = np.zeros(len(rows), bool)
     out[rows] = mask
     return out
-
-
-def mean_interval(values: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Return the mean of (N,) values with a 95 % t interval from a bootstrap over groups."""
-    return ratio_interval(values, np.ones(len(values)), groups, resamples=resamples, seed=seed)
-
-
-def ratio_interval(
-    above: Floats, below: Floats, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
-    """Return sum(above) / sum(below) with a 95 % t interval from a bootstrap over groups.
-
-    With a single group, the limits are infinite.
-
-    Args:
-        above, below: (N,) values.
-    """
-    n, value = len(set(groups)), float(above.sum() / below.sum())
-    if n < 2:
-        return Interval(value, -math.inf, math.inf, n)
-    draws = np.concatenate([(w @ above) / (w @ below) for w in resampled_weights(groups, resamples, seed)])
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * math.sqrt(float(draws.var()) * n / (n - 1))
-    return Interval(value, value - half, value + half, n)

@@ -31,6 +31,8 @@ class Predictions:
         probabilities: (N, C) float64; each row adds up to 1.
         films: N names; copies of a film have the same name.
         groups: N names; files of one group (a patient, or a film) are not independent.
+        folds: (N,) int64 fold of each file, if each fold was predicted by a model of its own; None if one model
+            predicted all files. Scores of different models are not compared with each other.
     """
 
     classes: tuple[str, ...]
@@ -39,6 +41,7 @@ class Predictions:
     probabilities: NDArray[np.float64]
     films: tuple[str, ...]
     groups: tuple[str, ...]
+    folds: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
@@ -66,6 +69,7 @@ class Predictions:
             probabilities=self.probabilities[rows],
             films=tuple(self.films[i] for i in rows),
             groups=tuple(self.groups[i] for i in rows),
+            folds=None if self.folds is None else self.folds[rows],
         )
 
     def by_film(self) -> "Predictions":
@@ -85,6 +89,7 @@ class Predictions:
             probabilities=sums / np.bincount(members, minlength=len(number))[:, None],
             films=tuple(film for film, _, _ in number),
             groups=tuple(group for _, group, _ in number),
+            folds=_common_folds(self.folds, members, len(number)),
         )
 
     def by_group(self) -> "Predictions":
@@ -108,6 +113,7 @@ class Predictions:
             probabilities=sums / np.bincount(members, minlength=len(names))[:, None],
             films=groups,
             groups=groups,
+            folds=_common_folds(films.folds, members, len(names)),
         )
 
     def write_csv(self, path: str | Path, *, threshold: float = 0.5) -> None:
@@ -155,6 +161,19 @@ class Predictions:
             raise DataError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
 
 
+def _common_folds(folds: NDArray[np.int64] | None, members: NDArray[np.int64], n: int) -> NDArray[np.int64] | None:
+    """Return (n,) the fold of each set of rows; None if the rows of a set are in several folds.
+
+    Args:
+        members: (N,) number of the set that each row belongs to.
+    """
+    if folds is None:
+        return None
+    common = np.zeros(n, np.int64)
+    common[members] = folds
+    return common if (common[members] == folds).all() else None
+
+
 def decisions(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArray[np.int64]:
     """Return the predicted class indices (N,) for probabilities (N, C).
 
@@ -168,7 +187,7 @@ def decisions(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDA
 def _check_sizes(p: Predictions) -> None:
     n, c = len(p.paths), len(p.classes)
     sizes = (p.labels.shape, p.probabilities.shape, len(p.films), len(p.groups))
-    if sizes != ((n,), (n, c), n, n):
+    if sizes != ((n,), (n, c), n, n) or (p.folds is not None and p.folds.shape != (n,)):
         raise ValueError(
             f"predictions of {n} paths and {c} classes: labels, probabilities, films and groups have sizes {sizes}; "
             f"expected {((n,), (n, c), n, n)}"

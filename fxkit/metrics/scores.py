@@ -22,11 +22,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Input of the metrics: labels (N,) and decisions (N,) as class indices, probabilities (N, C)."""
+    """Input of the metrics: labels (N,) and decisions (N,) as class indices, probabilities (N, C).
+
+    Attributes:
+        folds: (N,) fold of each file; None if one model predicted all files. See `Predictions`.
+    """
 
     labels: Ints
     probabilities: Floats
     decisions: Ints
+    folds: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Metric:
         is_share: whether the metric is at most as certain as a share of the same number of files. This does not hold
             for means of squares or logarithms.
         limits: the lowest and the highest possible value.
+        values: scored -> (N,) values whose mean over the files of `support` is the metric; None if it is no such mean.
     """
 
     name: str
@@ -48,11 +54,12 @@ class Metric:
     support: Callable[[Scored], Sequence[Mask]]
     is_share: bool = True
     limits: tuple[float, float] = (0.0, 1.0)
+    values: Callable[[Scored], Floats] | None = None
 
 
 def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
     """Return the arrays that metrics are computed from."""
-    return Scored(predictions.labels, predictions.probabilities, predictions.predicted(threshold))
+    return Scored(predictions.labels, predictions.probabilities, predictions.predicted(threshold), predictions.folds)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
@@ -79,19 +86,36 @@ def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Float
     return np.add.reduceat(ordered * truth, starts, axis=1), np.add.reduceat(ordered * ~truth, starts, axis=1)
 
 
-def weighted_auroc(weights: Floats, positive: Mask, scores: Floats) -> Floats:
+def weighted_auroc(weights: Floats, positive: Mask, scores: Floats, folds: Ints | None = None) -> Floats:
     """Return (B,) areas under the ROC curve: P(positive scores higher) + P(tie) / 2 (Hanley and McNeil 1982).
+
+    With folds, only films of the same fold are compared, and each pair of a positive and a negative counts as much. A
+    comparison across folds is biased downwards: the fold with more positives leaves fewer of them to learn from, so
+    that its model gives all films lower scores (Parker, Günter and Bedo 2007, "Stratification bias in low signal
+    microarray studies"; Airola et al. 2011, "An experimental comparison of cross-validation techniques for estimating
+    the area under the ROC curve").
 
     Args:
         weights: (B, N) >= 0.
         positive: (N,) bool.
         scores: (N,); higher scores mean positive.
+        folds: (N,) fold of each film, or None.
     """
     if not len(scores):
         return np.full(len(weights), np.nan)
+    if folds is None:
+        return _ratio(*_count_pairs(weights, positive, scores))
+    parts = [folds == fold for fold in np.unique(folds)]
+    pairs = [_count_pairs(weights[:, part], positive[part], scores[part]) for part in parts]
+    right, compared = np.sum(pairs, axis=0)
+    return _ratio(right, compared)
+
+
+def _count_pairs(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Return (B,) weights of the pairs in the right order, ties counting half, and (B,) weights of all pairs."""
     up, down = tied(weights, positive, scores)
     below = np.cumsum(down, axis=1) - down / 2
-    return _ratio((up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1))
+    return (up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1)
 
 
 def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) -> Floats:
@@ -109,9 +133,19 @@ def _f1(weights: Floats, truth: Mask, decision: Mask) -> Floats:
     return _ratio(2 * hits, weights @ truth.astype(float) + weights @ decision.astype(float))
 
 
-def _brier(s: Scored, weights: Floats) -> Floats:
-    truth = (s.labels == 1).astype(float)
-    return _ratio(weights @ (s.probabilities[:, 1] - truth) ** 2, weights.sum(axis=1))
+def mean_metric(
+    name: str, values: Callable[[Scored], Floats], *, is_share: bool = False, limits: tuple[float, float] = (0.0, 1.0)
+) -> Metric:
+    """Build a metric that is the weighted mean of one value for each file."""
+
+    def compute(s: Scored, weights: Floats) -> Floats:
+        return _ratio(weights @ values(s), weights.sum(axis=1))
+
+    return Metric(name, compute, _all_files, is_share, limits, values)
+
+
+def _squared_errors(s: Scored) -> Floats:
+    return np.asarray((s.probabilities[:, 1] - (s.labels == 1)) ** 2, float)
 
 
 def log_losses(probabilities: Floats, labels: Ints) -> Floats:
@@ -120,12 +154,8 @@ def log_losses(probabilities: Floats, labels: Ints) -> Floats:
     return np.asarray(-np.log(np.clip(true_probabilities, np.finfo(float).eps, 1)))
 
 
-def _log_loss(s: Scored, weights: Floats) -> Floats:
-    return _ratio(weights @ log_losses(s.probabilities, s.labels), weights.sum(axis=1))
-
-
 def _macro_auroc(s: Scored, weights: Floats) -> Floats:
-    areas = [weighted_auroc(weights, s.labels == k, s.probabilities[:, k]) for k in np.unique(s.labels)]
+    areas = [weighted_auroc(weights, s.labels == k, s.probabilities[:, k], s.folds) for k in np.unique(s.labels)]
     return _mean(areas)
 
 
@@ -139,8 +169,8 @@ def _balanced_accuracy(s: Scored, weights: Floats) -> Floats:
     return _mean(recalls)
 
 
-def _accuracy(s: Scored, weights: Floats) -> Floats:
-    return _ratio(weights @ (s.labels == s.decisions).astype(float), weights.sum(axis=1))
+def _correct(s: Scored) -> Floats:
+    return np.asarray(s.labels == s.decisions, float)
 
 
 def _all_files(s: Scored) -> tuple[Mask, ...]:
@@ -151,21 +181,32 @@ def _each_class(s: Scored) -> tuple[Mask, ...]:
     return tuple(s.labels == k for k in np.unique(s.labels))
 
 
+def _both_classes(s: Scored) -> tuple[Mask, ...]:
+    """Return the positives and the negatives, of which one may be empty."""
+    return (s.labels == 1, s.labels != 1)
+
+
 def recall(name: str, k: int) -> Metric:
     """Build the recall of class k: the share of its files that are called k."""
-    return Metric(
-        name, lambda s, w: _share(w, s.decisions == k, s.labels == k), lambda s: (s.labels == k,)
-    )  # fmt: skip
+    return share_metric(name, of=lambda s: s.decisions == k, among=lambda s: s.labels == k)
 
 
 def precision(name: str, k: int) -> Metric:
     """Build the precision of class k: the share of the files called k that are of class k."""
+    return share_metric(name, of=lambda s: s.labels == k, among=lambda s: s.decisions == k)
+
+
+def share_metric(name: str, *, of: Callable[[Scored], Mask], among: Callable[[Scored], Mask]) -> Metric:
+    """Build a metric that is the share of files in `of` among those in `among`."""
     return Metric(
-        name, lambda s, w: _share(w, s.labels == k, s.decisions == k), lambda s: (s.decisions == k,)
-    )  # fmt: skip
+        name,
+        compute=lambda s, w: _share(w, of(s), among(s)),
+        support=lambda s: (among(s),),
+        values=lambda s: np.asarray(of(s), float),
+    )
 
 
-AUROC = Metric("auroc", lambda s, w: weighted_auroc(w, s.labels == 1, s.probabilities[:, 1]), _each_class)
+AUROC = Metric("auroc", lambda s, w: weighted_auroc(w, s.labels == 1, s.probabilities[:, 1], s.folds), _each_class)
 
 AVERAGE_PRECISION = Metric(
     "average_precision",
@@ -173,7 +214,7 @@ AVERAGE_PRECISION = Metric(
     _each_class,
 )
 
-ACCURACY = Metric("accuracy", _accuracy, _all_files)
+ACCURACY = mean_metric("accuracy", _correct, is_share=True)
 
 BALANCED_ACCURACY = Metric("balanced_accuracy", _balanced_accuracy, _each_class)
 
@@ -185,11 +226,11 @@ PPV = precision("ppv", 1)
 
 NPV = precision("npv", 0)
 
-F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _each_class)
+F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _both_classes)
 
-BRIER = Metric("brier", _brier, _all_files, is_share=False)
+BRIER = mean_metric("brier", _squared_errors)
 
-LOG_LOSS = Metric("log_loss", _log_loss, _all_files, is_share=False, limits=(0.0, math.inf))
+LOG_LOSS = mean_metric("log_loss", lambda s: log_losses(s.probabilities, s.labels), limits=(0.0, math.inf))
 
 MACRO_AUROC = Metric("macro_auroc", _macro_auroc, _each_class)
 

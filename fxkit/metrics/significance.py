@@ -55,7 +55,7 @@ def p_value(metric: Metric, a: Scored, b: Scored, groups: Sequence[str], *, seed
 
     The test is DeLong's for the AUROC if each group is a single film, and a permutation test otherwise.
     """
-    if metric is AUROC and len(set(groups)) == len(groups):
+    if metric is AUROC and len(set(groups)) == len(groups) and a.folds is None and b.folds is None:
         return delong_p(a.labels == 1, a.probabilities[:, 1], b.probabilities[:, 1]), "DeLong"
     exact = len(set(groups)) <= EXACT_GROUPS
     name = "exact permutation" if exact else "permutation"
@@ -98,7 +98,12 @@ def permutation_p(
 
 def _joined(a: Scored, b: Scored) -> Scored:
     """Return the rows of both, one set after the other."""
-    return Scored(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("labels", "probabilities", "decisions")))
+    return Scored(
+        labels=np.concatenate([a.labels, b.labels]),
+        probabilities=np.concatenate([a.probabilities, b.probabilities]),
+        decisions=np.concatenate([a.decisions, b.decisions]),
+        folds=None if a.folds is None or b.folds is None else np.concatenate([a.folds, b.folds]),
+    )
 
 
 def _swaps(n_groups: int, n_rows: int, exact: bool, swaps: int, seed: int) -> Iterator[NDArray[np.bool_]]:

@@ -21,7 +21,7 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Ints, ranking_metric
 
-BASELINE_VERSION = 1  # Raise this when the figures for the same table change: caches then drop theirs.
+BASELINE_VERSION = 2  # Raise this when the figures for the same table change: caches then drop theirs.
 
 FOLDS, REPEATS = 5, 3
 
@@ -148,6 +148,7 @@ def _predict_films(
         probabilities,
         tuple(record.film for record in records),
         tuple(record.group for record in records),
+        fold,
     ).by_film()
 
 

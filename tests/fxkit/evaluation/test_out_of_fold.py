@@ -1,5 +1,6 @@
 """Out-of-fold metrics, pooled and by fold, against known values."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +34,38 @@ SHIFTED = make_part([0.6, 0.7, 0.8, 0.9], [0, 0, 1, 1], "b")  # same ranking, bu
 POOR = make_part([0.2, 0.3, 0.2, 0.3], [0, 0, 1, 1], "c")
 
 
-def test_the_pooled_auroc_compares_films_of_different_folds_and_the_mean_does_not() -> None:
+def test_no_auroc_compares_films_of_different_folds() -> None:
     result = evaluate_folds([GOOD, SHIFTED])
     assert [fold.score.value for fold in result.folds.each] == [1.0, 1.0]
     assert (result.folds.mean.value, result.folds.spread) == (1.0, 0.0)
-    assert result.headline.value == pytest.approx(
-        0.75
-    )  # 12 of the 16 pairs: the shifted "no" films rank above the other "yes" films
+    assert result.headline.value == 1.0  # across folds, the shifted "no" films rank above the other "yes" films
+    assert result.pooled.group is not None
+    assert result.pooled.group.figures["auroc"].value == 1.0
+    assert result.pooled.film.figures["accuracy"].value == 0.5
     assert (result.pooled.n_films, result.pooled.n_files, result.pooled.n_groups) == (8, 12, 8)
+
+
+def test_every_pair_of_a_fold_counts_as_much() -> None:
+    large = make_part([0.1] * 6 + [0.9] * 6, [0] * 6 + [1] * 6, "d")  # 36 pairs in the right order
+    result = evaluate_folds([POOR, large])  # POOR has 4 pairs, of which 2 count
+    assert result.headline.value == pytest.approx(38 / 40)
+    assert result.folds.mean.value == pytest.approx(0.75)
+
+
+def test_films_in_several_folds_are_compared_with_all() -> None:
+    halves = [GOOD.take(np.arange(start, 8, 2)) for start in (0, 1)]  # one copy of each film in each
+    joined = pool(halves)
+    assert joined.folds is not None
+    assert joined.by_film().folds is None
+
+
+def test_intervals_of_out_of_fold_scores_are_wider_than_those_of_one_model() -> None:
+    rng = np.random.default_rng(1)
+    parts = [make_part(list(rng.random(20)), [0, 1] * 10, name) for name in "ab"]
+    joined = pool(parts)
+    for metric in (AUROC, ACCURACY):
+        folds, alone = (intervals([metric], p)[metric.name] for p in (joined, replace(joined, folds=None)))
+        assert folds.high - folds.low > 1.2 * (alone.high - alone.low)
 
 
 def test_mean_and_spread_are_computed_over_the_folds() -> None:
@@ -62,8 +87,8 @@ def test_a_fold_without_a_defined_metric_is_left_out() -> None:
 
 
 def test_the_mean_over_one_fold_equals_the_metric_and_its_interval() -> None:
-    mean = mean_over_folds(ACCURACY, np.zeros(len(POOR), np.int64))
-    assert intervals([mean], POOR)[mean.name] == intervals([ACCURACY], POOR)["accuracy"]
+    mean = mean_over_folds(AUROC, np.zeros(len(POOR), np.int64))
+    assert intervals([mean], POOR)[mean.name] == intervals([AUROC], POOR)["auroc"]
 
 
 def test_more_than_two_classes_use_the_mean_over_classes() -> None:

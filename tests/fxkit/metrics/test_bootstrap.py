@@ -13,9 +13,7 @@ from fxkit.metrics import scores
 from fxkit.metrics.bootstrap import (
     interval,
     intervals,
-    mean_interval,
     paired_difference,
-    ratio_interval,
     resampled_weights,
 )
 from fxkit.metrics.intervals import wilson
@@ -78,9 +76,10 @@ def test_limits_enclose_the_value_within_0_and_1(rows, threshold):
     labels, p, groups = zip(*rows, strict=True)
     figures = intervals(scores.BINARY, binary(labels, p, groups), threshold=threshold, resamples=50)
     for name, estimate in figures.items():
-        if not math.isnan(estimate.value):
+        if not math.isnan(estimate.value) and "too few groups" not in estimate.text:
             assert 0 <= estimate.low <= estimate.value <= estimate.high, name
             assert estimate.high <= 1 or name == "log_loss", name
+        assert "too few groups" not in estimate.text or name in ("brier", "log_loss")
 
 
 @settings(max_examples=30, deadline=None)
@@ -177,30 +176,9 @@ def test_an_unbounded_metric_has_t_limits_and_infinite_limits_for_one_group():
     estimate = interval(scores.LOG_LOSS, p, resamples=4000)
     losses = scores.log_losses(p.probabilities, p.labels)
     half = stats.t.ppf(0.975, 79) * losses.std(ddof=1) / math.sqrt(80)
-    assert (estimate.low, estimate.high) == pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03)
+    assert estimate.high - estimate.low == pytest.approx(2 * half, rel=0.1)
+    assert estimate.high - estimate.value > estimate.value - estimate.low  # losses are skewed
     alone = interval(scores.LOG_LOSS, binary([1, 1], [0.8, 0.8], "PP"))
-    assert (alone.low, alone.high) == (0, math.inf)
+    assert alone.text == "0.22 (too few groups)"
     plain = evaluate_predictions(binary([1, 1], [0.8, 0.8], "PP")).to_dict()
     assert plain["film"]["figures"]["log_loss"]["high"] is None
-
-
-def test_the_interval_of_a_mean_counts_groups() -> None:
-    values = np.random.default_rng(0).normal(0.5, 1, 200)
-    alone = mean_interval(values, [str(i) for i in range(200)])
-    copied = mean_interval(np.repeat(values, 5), [str(i) for i in range(200) for _ in range(5)])
-    assert copied.high - copied.low == pytest.approx(alone.high - alone.low, rel=0.1)
-    standard = values.std(ddof=1) / np.sqrt(200)
-    assert alone.high - alone.value == pytest.approx(1.972 * standard, rel=0.1)
-
-
-def test_one_group_gives_infinite_limits() -> None:
-    estimate = mean_interval(np.array([0.1, 0.2]), ["a", "a"])
-    assert (estimate.low, estimate.high) == (-math.inf, math.inf)
-
-
-def test_a_ratio_divides_the_sums() -> None:
-    above, below = np.array([1.0, 3.0, 2.0, 2.0]), np.array([1.0, 1.0, 1.0, 1.0])
-    estimate = ratio_interval(above, below, ["a", "b", "c", "d"])
-    assert estimate.value == 2.0
-    assert estimate.low < 2.0 < estimate.high
-    assert ratio_interval(above, 2 * below, ["a", "b", "c", "d"]).high == pytest.approx(estimate.high / 2)
