@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logit
-from scipy.stats import permutation_test
 
 from fxkit.ablation.result import build_contrast, describe
+from fxkit.metrics.class_contrast import class_contrast
 from fxkit.metrics.group_means import mean_interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats
@@ -59,8 +59,6 @@ def _compare(predictions: Predictions) -> _Outcome:
     return _Outcome(predictions.predicted() == predictions.labels, predictions.probabilities[rows, predictions.labels])
 
 
-SIGN_FLIPS = 4999  # random ones, for the p value
-
 SMALLEST = 1e-6  # single-precision probabilities can be 0 or 1, whose log-odds are infinite
 
 
@@ -74,33 +72,14 @@ def measure_lost_log_odds(key: str, text: str, kept: Sequence[Predictions], eras
     do. It detects much smaller reliance than a difference of AUROCs, which changes only if films change rank. It does
     not show whether the reliance affects the score.
 
-    p is one-sided: the fraction of random sign flips of whole groups that give a value at least as large. Without
-    reliance a group is as likely to gain log-odds as to lose them.
+    p is one-sided: small only if the markers support the true class. See `class_contrast` for the interval and p.
 
     Args:
         kept, erased: predictions by film of the same models with and without markers, one for each seed; the log-odds
             are averaged over seeds.
-    Source: Winkler et al. 2014, "Permutation inference for the general linear model" (sign flips of whole blocks).
     """
     change = np.mean([_log_odds(k) - _log_odds(e) for k, e in zip(kept, erased, strict=True)], axis=0)
-    films = kept[0]
-    members = np.eye(len(films.classes))[films.labels]
-    shares = members / members.sum(axis=0)  # (N, C), 1 / number of films of the class: all classes weigh the same
-    common = (shares.T @ change).mean(axis=0)
-    lost = ((change - common) * shares).sum(axis=1) * len(films) / len(films.classes)
-    interval = mean_interval(lost, films.groups)
-    _, group = np.unique(np.asarray(films.groups, object).astype(str), return_inverse=True)
-    flipped = permutation_test(
-        (np.bincount(group, lost),),
-        np.sum,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=SIGN_FLIPS,
-        batch=100,
-        alternative="greater",
-        random_state=0,
-    )
-    return build_contrast(key, text, interval, float(flipped.pvalue))
+    return build_contrast(key, text, *class_contrast(change, kept[0].labels, kept[0].groups))
 
 
 def _log_odds(predictions: Predictions) -> Floats:
