@@ -4,13 +4,23 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import ncx2
 
 from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
-from fxkit.metrics.intervals import LEVEL, Interval, build_interval, support_of_masks
+from fxkit.metrics.group_means import FEWEST
+from fxkit.metrics.intervals import (
+    LEVEL,
+    Interval,
+    Z,
+    build_interval,
+    effective_groups,
+    support_of_masks,
+    variance_inflation,
+)
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Ints, Mask
@@ -152,35 +162,51 @@ def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interv
     """Return the root mean square of the bins' gaps, corrected for the part that chance adds.
 
     The sum of squares is approximated by a scaled noncentral chi-square distribution with the same mean and variance
-    (Satterthwaite). Its noncentrality is the error. Bootstrap limits would count the noise twice.
+    (Satterthwaite). Its noncentrality is the error. Bootstrap limits would count the noise twice. For the limits, the
+    noise is widened as t quantiles of the effective number of groups are wider than normal ones.
+
+    Gaps smaller than chance alone would give do not prove that the error is 0: the upper limit is at least that of a
+    sum of squares that chance alone would give. Source: Cowan, Cranmer, Gross and Vitells 2011, "Power-constrained
+    limits".
     """
     noise = gap_covariance(p, hit, bins, groups)
     square, mean = float(np.average(bin_gaps(p, hit, bins) ** 2, weights=np.bincount(bins))), float(np.trace(noise))
-    scale = float((noise**2).sum()) / mean
-    freedom = mean / scale
-    ends = [_noncentrality(square / scale, freedom, share) for share in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)]
-    value, low, high = (math.sqrt(max(0.0, end)) for end in (square - mean, *(scale * e for e in ends)))
-    return Interval(value, low, max(value, high), len(np.unique(groups)), 0, len(p))
+    n_groups, effective = len(np.unique(groups)), effective_groups(groups)
+    value = math.sqrt(max(0.0, square - mean))
+    if effective < FEWEST:
+        return Interval(value, math.nan, math.nan, n_groups, 0, len(p))
+    widened = (float(stats.t.ppf((1 + LEVEL) / 2, n_groups - 1)) / Z) ** 2
+    scale = widened * float((noise**2).sum()) / mean
+    freedom = widened * mean / scale
+    low = _noncentrality(square / scale, freedom, (1 + LEVEL) / 2)
+    high = _noncentrality(max(square, widened * mean) / scale, freedom, (1 - LEVEL) / 2)
+    low, high = (math.sqrt(scale * end) for end in (low, high))
+    return Interval(value, min(low, value), max(value, high), n_groups, 0, len(p))
 
 
 def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Floats:
     """Return (K, K): covariance over groups of the bins' gaps, each gap times the root of the bin's share of rows.
 
     The variance of a bin cannot be estimated if it has a single group, or if all its rows have the same outcome. It is
-    then at least the variance of one trial for each group with the predicted probability.
+    then at least the variance of one trial for each group. The probability of the trial is the predicted one, or the
+    observed share with two successes and two failures added (Agresti and Coull 1998, "Approximate is better than
+    'exact' for interval estimation of binomial proportions"), whichever gives more: a hundred rows without a fracture
+    do not show that fractures are impossible.
     """
     rows, group = np.bincount(bins), np.unique(groups, return_inverse=True)[1]
     shape = (int(group.max()) + 1, len(rows))
     cell = np.ravel_multi_index((group, bins), shape)
     parts = np.bincount(cell, p - hit - bin_gaps(p, hit, bins)[bins], math.prod(shape)).reshape(shape)
     n = (np.bincount(cell, minlength=math.prod(shape)).reshape(shape) > 0).sum(axis=0)
-    parts *= np.sqrt(n / np.maximum(1, n - 1) / (rows * len(p)))
+    inflation = np.array([variance_inflation(groups[bins == k]) for k in range(len(rows))])
+    parts *= np.sqrt(inflation / (rows * len(p)))
     covariance = parts.T @ parts
     mean, share = np.bincount(bins, p) / rows, np.bincount(bins, hit) / rows
     unknown = (n < 2) | (share == 0) | (share == 1)
-    predicted_variance = np.maximum(mean * (1 - mean), EDGE) / n * rows / len(p)
+    added = (share * n + 2) / (n + 4)
+    trial = np.maximum(mean * (1 - mean), added * (1 - added) * n / (n + 4)) / n
     variance = covariance.diagonal()
-    np.fill_diagonal(covariance, np.where(unknown, np.maximum(variance, predicted_variance), variance))
+    np.fill_diagonal(covariance, np.where(unknown, np.maximum(variance, trial * rows / len(p)), variance))
     return np.asarray(covariance)
 
 

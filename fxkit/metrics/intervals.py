@@ -157,6 +157,16 @@ def support_of_masks(masks: Sequence[Mask], groups: NDArray[np.str_], sets: int,
 CORRELATION = 0.5  # of the files of a group, assumed for `variance_inflation`
 
 
+def effective_groups(groups: NDArray[np.str_]) -> float:
+    """Return the number of equal groups that would say as much as these of unequal size (Kish 1965).
+
+    Args:
+        groups: (N,) group of each file.
+    """
+    files = np.unique(groups, return_counts=True)[1].astype(float)
+    return float(files.sum() ** 2 / (files**2).sum())
+
+
 def variance_inflation(groups: NDArray[np.str_]) -> float:
     """Return by how much the variance of a mean over groups of unequal size exceeds its expected bootstrap variance.
 
