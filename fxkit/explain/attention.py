@@ -1,16 +1,18 @@
-"""Attention on markers: the share of a map that lies on markers, compared with the same shapes at random positions."""
+"""Attention on markers: the share of a map that lies on markers, compared with chance."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Preprocessing, resize
+from fxkit.explain.marker_places import Places, draw_other_markers
 from fxkit.metrics.group_means import ratio_interval
 from fxkit.metrics.intervals import LEVEL
 from fxkit.metrics.scores import Floats
-from fxkit.report.attention import Share
+from fxkit.report.attention import OTHER_FILMS, RANDOM_POSITIONS, Share
 
 N_POSITIONS = 100  # random positions of the markers for each film
 
@@ -23,7 +25,10 @@ class Attention:
         probability: probability of the predicted class.
         marker_area_share: share of the film's area that markers cover.
         marker_attention_share: share of the map's mass that lies on markers; None if the map is empty.
-        chance: (N_POSITIONS, 2) shares of area and of the map's mass for the markers' shapes at random positions.
+        chance: (N_POSITIONS, 2) shares of area and of the map's mass for markers by chance: those of other films, or
+            the film's own at random positions.
+        places: the map and the markers, from which `use_other_films` computes chance.
+        by_other_films: chance is the markers of other films.
         in_box: whether the map's peak lies in a box, without and with the tolerance; None if there is no box.
         box_share: the share of the film's area that counts as a hit, without and with the tolerance. This is the
             probability that a peak at a random position is a hit.
@@ -37,6 +42,8 @@ class Attention:
     marker_attention_share: float | None
     group: str = ""
     chance: Floats | None = None
+    places: Places | None = None
+    by_other_films: bool = False
     in_box: tuple[bool, bool] | None = None
     box_share: tuple[float, float] | None = None
 
@@ -102,6 +109,17 @@ def sample_chance_shares(
     return np.array(shares, np.float64)
 
 
+def use_other_films(rows: Sequence[Attention]) -> list[Attention]:
+    """Compare each film with the markers of other films, if enough films have any; otherwise return the rows as is."""
+    drawn = draw_other_markers([row.places for row in rows])
+    if drawn is None:
+        return list(rows)
+    return [
+        replace(row, chance=chance, by_other_films=True, places=None) if len(chance) else row
+        for row, chance in zip(rows, drawn, strict=True)
+    ]
+
+
 def summarise_shares(rows: Sequence[Attention]) -> list[Share]:
     """Average the shares over all films with markers and a map, by class, and by correctness of the prediction."""
     usable = [r for r in rows if r.marker_area_share and r.marker_attention_share is not None and r.chance is not None]
@@ -120,6 +138,8 @@ def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
     ratio = ratio_interval(both[:, 1], both[:, 0], [r.group or r.path for r in rows])
     tail = 50 * (1 - LEVEL)
     low, high = (float(x) for x in np.percentile(chance_ratios, [tail, 100 - tail]))
+    if math.isnan(ratio.low):
+        ratio = replace(ratio, low=0.0, high=math.inf)
     area, attention = (float(x) for x in both.mean(axis=0))
     return Share(
         name=name,
@@ -132,4 +152,5 @@ def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
         high=ratio.high,
         chance_low=low,
         chance_high=high,
+        chance_of=OTHER_FILMS if all(r.by_other_films for r in rows) else RANDOM_POSITIONS,
     )

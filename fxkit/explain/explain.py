@@ -13,7 +13,13 @@ from scipy.stats import spearmanr
 from fxkit.data.dataset import mix_seed
 from fxkit.data.preprocessing import resize
 from fxkit.data.transforms import to_tensor
-from fxkit.explain.attention import Attention, measure_marker_shares, sample_chance_shares, summarise_shares
+from fxkit.explain.attention import (
+    Attention,
+    measure_marker_shares,
+    sample_chance_shares,
+    summarise_shares,
+    use_other_films,
+)
 from fxkit.explain.films import Film
 from fxkit.explain.maps import (
     METHODS,
@@ -24,6 +30,7 @@ from fxkit.explain.maps import (
     heat_map,
     shuffle_weights,
 )
+from fxkit.explain.marker_places import measure_places
 from fxkit.explain.pictures import Picture, draw_panel, draw_sheet, draw_stamp
 from fxkit.explain.pointing_game import check_peak, describe_pointing, summarise_pointing
 from fxkit.models.predict_images import Cleaner, decide
@@ -109,6 +116,7 @@ def explain(
     for earlier in out.glob("[0-9]*.png"):
         earlier.unlink()
     rows, correlations = _explain_films(network, shuffled, films, out, options)
+    rows = use_other_films(rows)
     write_atomic(out / "attention.csv", _csv(rows))
     defined = [value for value in correlations if value is not None]
     layer = network.layers[0]
@@ -184,8 +192,8 @@ def describe_summary(s: AttentionSummary) -> list[str]:
 def _describe_share(s: Share) -> str:
     return (
         f"{s.name} ({s.n_films} films, {s.n_groups} groups): markers cover {s.area:.2%} of the area and receive "
-        f"{s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to {s.high:.1f}; the same "
-        f"shapes at random positions: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
+        f"{s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to {s.high:.1f}; "
+        f"{s.chance_of}: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
     )
 
 
@@ -221,6 +229,7 @@ def _explain_film(
         marker_attention_share=attention,
         group=film.group,
         chance=None if mask is None else sample_chance_shares(heat, mask, preprocessing, mix_seed(number)),
+        places=None if mask is None else measure_places(heat, mask, preprocessing, film.group or film.name),
         in_box=None if peak is None else peak.hits,
         box_share=None if peak is None else peak.shares,
     )

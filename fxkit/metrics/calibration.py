@@ -180,7 +180,7 @@ def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interv
     freedom = widened * mean / scale
     low = _noncentrality(square / scale, freedom, (1 + LEVEL) / 2)
     high = _noncentrality(max(square, widened * mean) / scale, freedom, (1 - LEVEL) / 2)
-    low, high = (math.sqrt(scale * end) for end in (low, high))
+    low, high = (min(1.0, math.sqrt(scale * end)) for end in (low, high))
     return Interval(value, min(low, value), max(value, high), n_groups, 0, len(p))
 
 

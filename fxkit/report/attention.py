@@ -9,6 +9,8 @@ from fxkit.html import picture_uri
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult, Number, read_optional_json
 
+OTHER_FILMS, RANDOM_POSITIONS = "markers of other films", "the same shapes at random positions"
+
 
 class Share(JsonResult):
     """The share of attention that lies on markers, as a mean over some films with markers.
@@ -17,7 +19,9 @@ class Share(JsonResult):
         area: share of the film's area that the markers cover.
         attention: share of the map's mass that lies on the markers.
         ratio: attention over area; 1 if the map is spread evenly. With a 95 % interval over groups, low to high.
-        chance_low, chance_high: 95 % of the ratios lie here if the same shapes are moved anywhere on the same films.
+        chance_low, chance_high: 95 % of the ratios lie here by chance.
+        chance_of: what chance is: "markers of other films", each in the place where it stands on its own film, or "the
+            same shapes at random positions" if few films have markers.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Share(JsonResult):
     high: Number
     chance_low: Number
     chance_high: Number
+    chance_of: str = RANDOM_POSITIONS
 
     @property
     def interval(self) -> Interval:
