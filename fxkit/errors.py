@@ -1,11 +1,8 @@
 """Errors of fxkit that the user can fix. `preprocess.errors` describes the whole tree."""
 
 from preprocess.errors import ConfigError as ConfigError
+from preprocess.errors import DataError as DataError
 from preprocess.errors import KnownError
-
-
-class DataError(KnownError):
-    """A data folder, CSV file or manifest cannot be used."""
 
 
 class WeightsError(KnownError):

@@ -8,7 +8,7 @@ KnownError               a problem that the user can solve; the command line pri
 ├── DetectorError        a detector or its model files are missing
 ├── WorkerError          the worker processes or cluster machines of a run cannot be used
 ├── AreaError            cleaning would erase more of a film than the settings allow
-├── fxkit.errors.DataError      a data folder, CSV file or manifest cannot be used
+├── DataError            a data folder, CSV file or manifest cannot be used
 ├── fxkit.errors.WeightsError   weights are missing or do not fit
 └── fxkit.errors.RunError       a run folder is missing, incomplete or would be overwritten
 
@@ -56,6 +56,10 @@ class DetectorError(KnownError):
 
 class AreaError(KnownError):
     """Cleaning would erase more of a film than the settings allow."""
+
+
+class DataError(KnownError):
+    """A data folder, CSV file or manifest cannot be used."""
 
 
 class WorkerError(KnownError):

@@ -103,11 +103,15 @@ def evaluate(
 
 def print_result(result: "EvaluationResult") -> None:
     """Print the figures by file, film and group, then the analyses."""
+    from preprocess.errors import one_line
+
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
     if result.note:
         click.echo(f"note: {result.note}", err=True)
+    for note in result.analyses.notes:
+        click.echo(f"note: {one_line(note)}", err=True)
     click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
     for unit, level in (("file", evaluation.file), ("film", evaluation.film)):
         click.echo(f"by {unit}:")

@@ -8,6 +8,7 @@ from fxkit.data.film_names import film_keys
 from fxkit.data.groups import drop_split_folder
 from fxkit.data.manifest import Record, count_records, usable
 from fxkit.errors import DataError
+from preprocess.tables.cells import patient_key
 
 LeakEvidence = Literal["bytes", "name", "film", "group"]
 
@@ -22,7 +23,8 @@ class Leak:
         record: the test or validation file.
         training_record: the training file that shows the leak best.
         evidence: the closest link between the two files: "bytes", "name" (their names show the same film), "film" (only
-            the manifest gives them the same film, for example because of their pixels), or "group".
+            the manifest gives them the same film, for example because of their pixels), or "group" (the same group, or
+            the same patient, however it is spelled).
     """
 
     record: Record
@@ -79,22 +81,25 @@ def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
     """Return the leaking files of one part of a split, in the order of the records.
 
     Each is paired with the first training file that gives the strongest evidence: the same bytes, else the same film
-    by file name, else the same film by the manifest, else the same group.
+    by file name, else the same film by the manifest, else the same group, else the same patient in another spelling.
     """
     training = [r for r in usable(records) if r.split in TRAINING_SPLITS[part]]
     shared_films = {r.film for r in training} & {r.film for r in usable(records, part)}
     paths = [r.path for r in records if r.film in shared_films]
     names = dict(zip(paths, film_keys([drop_split_folder(path) for path in paths]), strict=True))
-    keys: dict[LeakEvidence, Callable[[Record], Hashable]] = {
-        "bytes": lambda r: r.sha256,
-        "name": lambda r: (r.film, names[r.path]) if r.film in shared_films else "",
-        "film": lambda r: r.film,
-        "group": lambda r: r.group,
-    }
-    first = {evidence: {key(r): r for r in reversed(training) if key(r)} for evidence, key in keys.items()}
+    patients = {name: patient_key(name) for name in {r.patient for r in records}}
+    keys: tuple[tuple[LeakEvidence, Callable[[Record], Hashable]], ...] = (
+        ("bytes", lambda r: r.sha256),
+        ("name", lambda r: r.path),
+        ("name", lambda r: (r.film, names[r.path]) if r.film in shared_films else ""),
+        ("film", lambda r: r.film),
+        ("group", lambda r: r.group),
+        ("group", lambda r: patients[r.patient]),
+    )
+    first = [(evidence, key, {key(r): r for r in reversed(training) if key(r)}) for evidence, key in keys]
     leaks = []
     for record in usable(records, part):
-        matches = ((evidence, first[evidence].get(key(record))) for evidence, key in keys.items())
+        matches = ((evidence, by_key.get(key(record))) for evidence, key, by_key in first)
         leaks += [Leak(record, match, evidence) for evidence, match in matches if match is not None][:1]
     return leaks
 

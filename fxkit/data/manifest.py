@@ -6,12 +6,16 @@ Paths are relative to the image root, which is not stored: whoever reads images 
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from fxkit.errors import DataError
 from preprocess.files import write_atomic
+from preprocess.tables.cells import clean_cell, is_empty, is_unknown
+from preprocess.tables.columns import find_named
+from preprocess.tables.read import Row, read_table
 
 SPLITS = ("train", "val", "test")
 
@@ -54,6 +58,8 @@ class Record:
 COLUMNS = tuple(f.name for f in fields(Record))
 
 REQUIRED = ("path", "label", "group", "split")
+
+WHOLE_NUMBER = re.compile(r"([0-9]{1,9})([.,]0+)?")  # a spreadsheet may write 1 as 1.0
 
 NEGATIVE_WORDS = frozenset(
     ("not", "no", "non", "normal", "negative", "neg", "healthy", "intact", "control", "unfractured", "0")
@@ -128,39 +134,52 @@ def read_manifest(path: str | Path) -> list[Record]:
         DataError: the file cannot be read, has no rows, lacks a required column, or holds an invalid split, fold,
             width or height.
     """
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); make one with `fxkit index`") from error
-    if not rows:
+    table = read_table(path, "make a manifest with `fxkit index`")
+    if not table.rows:
         raise DataError(f"{path}: no rows; expected a manifest; make one with `fxkit index`")
-    missing = [name for name in REQUIRED if name not in rows[0]]
+    columns = {name: column for name in COLUMNS if (column := find_named(table.columns, name))}
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise DataError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(REQUIRED)}")
-    return [_record(path, number, row) for number, row in enumerate(rows, start=2)]
+    return [_record(f"{path}, row {row.line}", row, columns) for row in table.rows]
 
 
-def _record(path: Path, line: int, row: dict[str, str]) -> Record:
-    if any(row.get(name) is None for name in REQUIRED):
+def _record(where: str, row: Row, columns: Mapping[str, str]) -> Record:
+    """Return the record of a row. Names are taken as they are written; other cells may be as a spreadsheet saves them.
+
+    A spreadsheet writes fold 1 as 1.0, and an empty cell as nan.
+    """
+    values = {name: row.values[column] for name, column in columns.items() if column in row.values}
+    if any(name not in values for name in REQUIRED):
         raise DataError(
-            f"{path}, row {line}: is cut short; expected {', '.join(REQUIRED)} and more; make the "
-            "manifest again with `fxkit index`"
+            f"{where}: is cut short; expected {', '.join(REQUIRED)} and more; make the manifest again with "
+            "`fxkit index`"
         )
-    values = {name: row[name] for name in COLUMNS if row.get(name) is not None}
-    values = {"film": values["group"], "status": OK, "sha256": ""} | values
-    if values["split"] not in (*SPLITS, ""):
-        raise DataError(f"{path}, row {line}: split {values['split']!r}; expected {', '.join(SPLITS)} or nothing")
-    if values.get("fold") and not values["fold"].isdecimal():
-        raise DataError(f"{path}, row {line}: fold {values['fold']!r}; expected a whole number or nothing")
-    sizes = {}
-    for name in ("width", "height"):
-        text = values.pop(name, "") or "0"
-        if not text.isdecimal():
-            raise DataError(f"{path}, row {line}: {name} {text!r}; expected a whole number")
-        sizes[name] = int(text)
-    return Record(**values, **sizes)  # type: ignore[arg-type]
+    split = clean_cell(values["split"]).lower()
+    if split not in SPLITS and not is_unknown(split):
+        raise DataError(f"{where}: split {values['split']!r}; expected {', '.join(SPLITS)} or nothing")
+    values["split"] = split if split in SPLITS else ""
+    values["film"] = values.get("film") or values["group"]
+    values["status"] = _status(values.get("status", ""))
+    values["fold"] = _whole_number(where, "fold", values.get("fold", ""), "a whole number or nothing")
+    sizes = {name: _whole_number(where, name, values.pop(name, "")) for name in ("width", "height")}
+    sha256 = values.pop("sha256", "")
+    return Record(**values, sha256=sha256, **{name: int(size or 0) for name, size in sizes.items()})  # type: ignore[arg-type]
+
+
+def _status(cell: str) -> str:
+    return OK if clean_cell(cell).lower() in ("", OK) else cell
+
+
+def _whole_number(where: str, name: str, cell: str, expected: str = "a whole number") -> str:
+    """Return a cell as digits; "" for an empty one."""
+    text = clean_cell(cell)
+    if is_empty(text):
+        return ""
+    number = WHOLE_NUMBER.fullmatch(text)
+    if not number:
+        raise DataError(f"{where}: {name} {cell!r}; expected {expected}")
+    return number[1]
 
 
 def order_classes(labels: Iterable[str]) -> tuple[str, ...]:

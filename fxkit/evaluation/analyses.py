@@ -6,19 +6,13 @@ from pathlib import Path
 
 from fxkit.data.manifest import Record
 from fxkit.metrics.analyses import Analyses
+from fxkit.metrics.attribute_table import Attribute, read_attributes
 from fxkit.metrics.calibration import calibration
 from fxkit.metrics.decision_curve import decision_curve
 from fxkit.metrics.figures.probabilities import draw_decision_curve, draw_reliability
 from fxkit.metrics.operating_points import OperatingPoint, Target, operating_points
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.subgroups import (
-    Attribute,
-    marker_attributes,
-    multiplicity,
-    read_attributes,
-    record_attributes,
-    subgroups,
-)
+from fxkit.metrics.subgroups import marker_attributes, multiplicity, record_attributes, subgroups
 from preprocess.files import write_atomic
 from preprocess.known_markers import read_known_markers
 
@@ -70,25 +64,34 @@ def analyse(
         chosen_on = None if all(target.is_given for target in targets) else predict_validation()
         points = operating_points(predictions, targets, chosen_on, prevalence=options.prevalence)
     is_binary = len(predictions.classes) == 2
-    parts = subgroups(predictions, read_film_attributes(records, options), threshold=threshold)
+    attributes, notes = read_film_attributes(records, options)
+    parts = subgroups(predictions, attributes, threshold=threshold)
     return Analyses(
         calibration={name: calibration(part) for name, part in levels.items() if len(part)},
         operating_points=points,
         decision_curve=decision_curve(levels["film"], prevalence=options.prevalence) if is_binary else None,
         subgroups=parts,
         multiplicity=multiplicity(parts) if parts else "",
+        notes=notes,
     )
 
 
-def read_film_attributes(records: Sequence[Record], options: AnalysisOptions) -> dict[str, Attribute]:
-    """Read the attributes that define subgroups: from the manifest, the marker file and the table."""
+def read_film_attributes(
+    records: Sequence[Record], options: AnalysisOptions
+) -> tuple[dict[str, Attribute], tuple[str, ...]]:
+    """Read the attributes that define subgroups: from the manifest, the marker file and the table.
+
+    Returns:
+        The attributes by name, and messages for the user on the table.
+    """
     attributes = record_attributes(records)
     paths = [record.path for record in records]
     if options.markers is not None:
         attributes |= marker_attributes(paths, read_known_markers(options.markers))
-    if options.table is not None:
-        attributes |= read_attributes(options.table, paths, options.columns)
-    return attributes
+    if options.table is None:
+        return attributes, ()
+    table = read_attributes(options.table, paths, options.columns)
+    return attributes | table.values, table.notes
 
 
 def write_analysis_pictures(folder: Path, analyses: Analyses, stamp: str = "") -> None:

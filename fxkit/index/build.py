@@ -22,6 +22,8 @@ from preprocess.errors import OutputError
 from preprocess.folder.backends import open_workers
 from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
+from preprocess.tables.cells import label_key
+from preprocess.tables.spellings import SITES, join_spellings
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,10 @@ def index_data(
     scanned, data_name = _scan(data, options.root)
     readings, copies = _read(scanned, options, progress)
     records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
-    notes = [*scanned.notes, *group_notes]
+    notes = [*scanned.notes, *unknown_patients(records, options.split), *group_notes]
     if options.split != "none":
         _check_usable(data_name, records)
-        notes += [*unknown_patients(records), *torn_names(records)]
+        notes += torn_names(records)
     if options.split == "grouped" and any(file.split for file in scanned.files):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
@@ -156,7 +158,7 @@ def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tu
         read = partial(read_files, store, scanned.root, max_pixels=options.max_pixels, jobs=jobs)
         readings = read(paths, features=options.copies, progress=on_files)
         hashes = {path: reading.sha256 for path, reading in zip(paths, readings, strict=True)}
-        verdicts = Verdicts(read_verdicts(options.accept, hashes), read_verdicts(options.reject, hashes))
+        verdicts = Verdicts(*(read_verdicts(file, hashes, scanned.root) for file in (options.accept, options.reject)))
         compared = set(hashes.values())
         if not options.copies:
             compared = {sha256 for pair in verdicts.accepted for sha256 in pair}
@@ -174,6 +176,9 @@ def _group(
     same_film = [[r.sha256 for r in readings], [copies.groups.get(r.sha256, "") for r in readings]]
     ids = select_usable_ids(files, [r.ids if dicom_ids else None for r in readings], join_all(names, same_film))
     patients = [file.patient or patient for file, patient in zip(files, ids.patients, strict=True)]
+    sites, site_notes = join_spellings(
+        [file.site or site for file, site in zip(files, ids.sites, strict=True)], label_key, SITES
+    )
     films, groups = assign_groups(names, patients, [*same_film, ids.films], [ids.patients, ids.studies])
     records = [
         Record(
@@ -187,11 +192,11 @@ def _group(
             status=reading.status,
             film=films[n],
             patient=patients[n],
-            site=file.site or ids.sites[n],
+            site=sites[n],
         )
         for n, (file, reading) in enumerate(zip(files, readings, strict=True))
     ]
-    return records, [*twin_notes(records), *copy_notes(records, files, copies, ids.patients), *ids.notes]
+    return records, [*twin_notes(records), *copy_notes(records, files, copies, ids.patients), *ids.notes, *site_notes]
 
 
 def _check_usable(data_name: str, records: Sequence[Record]) -> None:

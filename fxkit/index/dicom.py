@@ -13,6 +13,8 @@ from typing import Any
 
 from fxkit.index.scan import ScannedFile, first_few
 from preprocess.dicom import is_dicom, open_dicom
+from preprocess.tables.cells import clean_cell, is_no_patient, patient_key
+from preprocess.tables.spellings import PATIENTS, join_spellings
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,7 @@ def _text(dataset: Any, keyword: str) -> str:
     return " ".join("\\".join(map(str, values)).replace("\0", " ").split())
 
 
-# Words that replace a patient or an institution in anonymised files, in lower case; "anon17" is a pseudonym.
-PLACEHOLDER = re.compile(
-    r"[0x]*|anon(ym(ous(patient)?|i[sz]ed?)?)?|de?id(entified)?|removed|redacted|deleted|cleared|hidden|masked|private"
-    r"|none|null|nil|nan?|not(available|applicable)|unk(nown)?|undefined|missing|empty|blank|default|test"
-    r"|(no)?(id|name|patient(id|name)?)"
-)
+ZEROS = re.compile(r"[0x]*")  # in place of a patient; in a CSV file a patient may be 0
 
 UID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}")
 
@@ -118,7 +115,9 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
         empty = ("",) * len(known)
         return UsableIds(empty, empty, empty, empty)
     notes: list[str] = []
+    given = {file.patient for file in files if file.patient}
     patients = _with_issuers([replace_placeholder(one.patient) for one in known], known)
+    patients, spelling_notes = join_spellings(patients, patient_key, PATIENTS, given)
     patients = _without_common("PatientID", patients, films, notes)
     owners = [file.patient or patient for file, patient in zip(files, patients, strict=True)]
     studies = _without_common("StudyInstanceUID", [_uid(one.study) for one in known], films, notes)
@@ -127,9 +126,14 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
     uids = _without_torn("SOPInstanceUIDs", uids, owners, notes)
     sites = [replace_placeholder(one.institution) for one in known]
     dicom_files = [number for number, one in enumerate(ids) if one]
-    given = any(file.patient for file in files)
-    patient_notes = _patient_notes([patients[n] for n in dicom_files], [films[n] for n in dicom_files], given)
-    notes = [*patient_notes, *notes, *_note_joined_films(uids, films), *_warn_of_contradictions(files, patients)]
+    patient_notes = _patient_notes([patients[n] for n in dicom_files], [films[n] for n in dicom_files], bool(given))
+    notes = [
+        *patient_notes,
+        *spelling_notes,
+        *notes,
+        *_note_joined_films(uids, films),
+        *_warn_of_contradictions(files, patients),
+    ]
     notes += _site_notes(files, sites)
     return UsableIds(tuple(patients), tuple(studies), tuple(uids), tuple(sites), tuple(notes))
 
@@ -137,7 +141,7 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
 def replace_placeholder(text: str) -> str:
     """Return text, or "" if it is a placeholder: a word such as ANON, or only zeros, x and punctuation."""
     plain = "".join(sign for sign in text.casefold() if sign.isalnum())
-    return "" if PLACEHOLDER.fullmatch(plain) else text
+    return "" if is_no_patient(clean_cell(text)) or ZEROS.fullmatch(plain) else text
 
 
 def _uid(text: str) -> str:

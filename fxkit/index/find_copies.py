@@ -1,6 +1,5 @@
 """Find copies among the films of a store: search candidates, compare them, and grow groups."""
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,6 +17,10 @@ from fxkit.index.copies.candidates import find_candidates
 from fxkit.index.copies.compare import Evidence, compare_films
 from fxkit.index.copies.features import Features
 from fxkit.index.copies.grow import FEW, Pair, grow_groups, score
+from preprocess.tables.cells import clean_cell
+from preprocess.tables.columns import find_named
+from preprocess.tables.paths import FilmPaths
+from preprocess.tables.read import read_table
 
 COLUMNS = ("first", "second")
 
@@ -33,33 +36,33 @@ class Verdicts:
 NO_VERDICTS = Verdicts()
 
 
-def read_verdicts(path: Path | None, hashes: Mapping[str, str]) -> tuple[Hashes, ...]:
+def read_verdicts(path: Path | None, hashes: Mapping[str, str], root: Path = Path()) -> tuple[Hashes, ...]:
     """Read a CSV file of pairs of paths; return pairs of SHA-256.
 
     Args:
         path: the CSV file, with the columns first and second. None gives no pairs.
         hashes: SHA-256 of each path of the data set; "" for an unreadable file.
+        root: folder that the paths are relative to.
     Raises:
         DataError: the file cannot be read, a column is missing, or a path is unknown or unreadable.
     """
     if path is None:
         return ()
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); expected a CSV file of pairs") from error
-    pairs = []
-    for line, row in enumerate(rows, start=2):
-        names = [row.get(column) or "" for column in COLUMNS]
-        for column, name in zip(COLUMNS, names, strict=True):
-            if not hashes.get(name):
+    table = read_table(path, "expected a CSV file of pairs, with the columns first and second")
+    columns = [find_named(table.columns, name) for name in COLUMNS]
+    films, pairs = FilmPaths(root), []
+    for row in table.rows:
+        pair = []
+        for name, column in zip(COLUMNS, columns, strict=True):
+            cell = row.values.get(column or "", "")
+            sha256 = hashes.get(cell) or (clean_cell(cell) and hashes.get(films.find(cell, f"{path}, row {row.line}")))
+            if not sha256:
                 raise DataError(
-                    f"{path}, row {line}: {column} {name!r} is not a readable film of this data set; expected the "
+                    f"{path}, row {row.line}: {name} {cell!r} is not a readable film of this data set; expected the "
                     "columns first and second with paths as written in the manifest"
                 )
-        pairs.append((hashes[names[0]], hashes[names[1]]))
+            pair.append(sha256)
+        pairs.append((pair[0], pair[1]))
     return tuple(pairs)
 
 

@@ -26,17 +26,22 @@ def twin_notes(records: Sequence[Record]) -> list[str]:
     return notes
 
 
-def unknown_patients(records: Sequence[Record]) -> list[str]:
-    """Report files without a known patient."""
+def unknown_patients(records: Sequence[Record], split: str) -> list[str]:
+    """Report the number of files without a known patient.
+
+    Args:
+        split: as in `IndexOptions.split`.
+    """
     without = sum(not r.patient for r in records)
     if not without:
         return []
-    if without == len(records):
-        return [
-            "no patients are known: films of one patient may be in several splits; to prevent that, index a CSV file "
-            "with a column patient"
-        ]
-    return [f"{without} of {len(records)} files have no patient and are grouped by film instead"]
+    if without < len(records):
+        return [f"{without} of {len(records)} files have no patient and are grouped by film instead"]
+    problem = "count as independent" if split == "none" else "may be in several splits"
+    return [
+        f"no patients are known ({without} of {without} files have none): films of one patient {problem}; to prevent "
+        "that, index a CSV file with a column patient"
+    ]
 
 
 def torn_names(records: Sequence[Record]) -> list[str]:

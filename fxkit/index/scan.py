@@ -1,6 +1,5 @@
 """List the files of a data set: class folders, split/class folders, or a CSV file. No image is decoded."""
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,10 @@ from fxkit.data.groups import SPLIT_WORDS, drop_split_folder, split_from_path
 from fxkit.errors import DataError
 from preprocess.errors import first_few as first_few  # used by the other modules of the package
 from preprocess.listing import list_images
+from preprocess.tables.cells import label_key, patient_key
+from preprocess.tables.films import FilmTable, check_labels, read_film_table
+from preprocess.tables.names import plain_name
+from preprocess.tables.spellings import CLASSES, PATIENTS, SITES, join_spellings
 
 LAYOUTS = (
     "expected CLASS/image folders, SPLIT/CLASS/image folders (split: train, val, test, or training, valid, "
@@ -90,7 +93,7 @@ def _scan_folder(root: Path) -> Scan:
     if stray:
         notes.append(f"{len(stray)} images lie outside the class folders and are left out: {first_few(stray)}")
     notes += [*listing.notes, *_warn_of_wrong_level([part[depth:] for part in parts])]
-    return Scan(root, tuple(files), tuple(notes))
+    return _finish(root, Scan(root, tuple(files), tuple(notes)))
 
 
 def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
@@ -119,92 +122,61 @@ def _check_classes(data: Path, files: Iterable[ScannedFile]) -> None:
 
 
 def _scan_csv(path: Path, root: Path) -> Scan:
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected the folder that the paths in {path} are relative to")
-    rows = _read_rows(path)
+    table = read_film_table(path, root, ("label", "patient", "site", "split"), LAYOUTS)
+    if "label" not in table.columns:
+        raise DataError(f"{path}: no column `label`; its columns are: {', '.join(table.names)}; {LAYOUTS}")
+    check_labels(path, table.rows)
+    has_split, notes = _has_split(path, table)
     files: dict[str, ScannedFile] = {}
     n_repeated = 0
-    for line, row in rows:
-        file = _parse_row(path, line, row, root)
+    for row in table.rows:
+        split = SPLIT_WORDS[row.split.lower()] if has_split and row.split else ""
+        split = split if has_split else split_from_path(row.path)
+        file = ScannedFile(row.path, row.label, split, row.patient, row.site)
         first = files.setdefault(file.path, file)
-        if first != file:
+        if _keys(first) != _keys(file):
             raise DataError(
-                f"{path}, row {line}: {file.path} differs from an earlier row ({_values(file)} here, "
+                f"{path}, row {row.line}: {file.path} differs from an earlier row ({_values(file)} here, "
                 f"{_values(first)} before); keep one of the two rows"
             )
         n_repeated += first is not file
-    _check_classes(path, files.values())
-    notes = (f"{path}: {n_repeated} rows repeat an earlier row and are ignored",) if n_repeated else ()
-    return Scan(root, tuple(files[name] for name in sorted(files)), notes)
+    if n_repeated:
+        notes.append(f"{path}: {n_repeated} rows repeat an earlier row and are ignored")
+    return _finish(path, Scan(root, tuple(files[name] for name in sorted(files)), (*table.notes, *notes)))
+
+
+def _has_split(path: Path, table: FilmTable) -> tuple[bool, list[str]]:
+    """Tell whether the table has splits. A column under another name has none if it holds other words."""
+    column = table.columns.get("split")
+    other = next((row for row in table.rows if row.split and row.split.lower() not in SPLIT_WORDS), None)
+    if column is None or other is None:
+        return column is not None, []
+    if plain_name(column) != "split":
+        return False, [f"{path}: column `{column}` is not read as split after all, because it holds {other.split!r}"]
+    raise DataError(
+        f"{path}, row {other.line}: split {other.split!r}; expected one of {', '.join(SPLIT_WORDS)}, or nothing"
+    )
+
+
+def _keys(file: ScannedFile) -> tuple[str, ...]:
+    return label_key(file.label), file.split, patient_key(file.patient), label_key(file.site)
 
 
 def _values(file: ScannedFile) -> str:
     return ", ".join(value for value in (file.label, file.split, file.patient, file.site) if value)
 
 
-def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a CSV file with their row numbers; the heading is row 1."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {LAYOUTS}") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file ({error}); {LAYOUTS}") from error
-    heading = [name.strip().lower() for name in lines[0]] if lines else []
-    _check_heading(path, heading)
-    rows = []
-    for line, values in enumerate(lines[1:], start=2):
-        if len(values) > len(heading):
-            raise DataError(
-                f"{path}, row {line}: {len(values)} values for {len(heading)} columns; put a value that contains a "
-                "comma in double quotes"
-            )
-        if any(values):
-            rows.append((line, dict(zip(heading, (value.strip() for value in values), strict=False))))
-    if not rows:
-        raise DataError(f"{path}: no rows; {LAYOUTS}")
-    return rows
-
-
-def _check_heading(path: Path, heading: list[str]) -> None:
-    missing = [name for name in ("path", "label") if name not in heading]
-    if not missing:
-        return
-    for name, separator in (("semicolons", ";"), ("tabs", "\t")):
-        if len(heading) == 1 and separator in heading[0]:
-            raise DataError(f"{path}: the columns are separated by {name}; save the file with commas")
-    first_line = ", ".join(heading)[:200] or "nothing"
-    raise DataError(f"{path}: no column {missing[0]!r}; the first line is: {first_line}; {LAYOUTS}")
-
-
-def _parse_row(path: Path, line: int, row: dict[str, str], root: Path) -> ScannedFile:
-    where = f"{path}, row {line}"
-    split = row.get("split", "").lower()
-    for name in ("path", "label"):
-        if not row.get(name):
-            raise DataError(f"{where}: no {name}; fill it in or delete the row")
-    if split and split not in SPLIT_WORDS:
-        raise DataError(f"{where}: split {split!r}; expected one of {', '.join(SPLIT_WORDS)}, or nothing")
-    return ScannedFile(
-        _relative_path(where, row["path"], root),
-        row["label"],
-        SPLIT_WORDS.get(split, "") if "split" in row else split_from_path(row["path"]),
-        row.get("patient", ""),
-        row.get("site", ""),
+def _finish(data: Path, scanned: Scan) -> Scan:
+    """Join the spellings of classes, patients and sites, and check that there are two classes."""
+    labels, class_notes = join_spellings([file.label for file in scanned.files], label_key, CLASSES)
+    patients, patient_notes = join_spellings([file.patient for file in scanned.files], patient_key, PATIENTS)
+    sites, site_notes = join_spellings([file.site for file in scanned.files], label_key, SITES)
+    files = tuple(
+        replace(file, label=label, patient=patient, site=site)
+        for file, label, patient, site in zip(scanned.files, labels, patients, sites, strict=True)
     )
-
-
-def _relative_path(where: str, name: str, root: Path) -> str:
-    """Return a path relative to root; raise DataError if it is outside of root."""
-    if "\\" in name and not (root / name).exists():
-        name = name.replace("\\", "/")  # written on Windows
-    if os.path.isabs(name):
-        name = os.path.relpath(name, root.absolute())
-    relative = PurePosixPath(os.path.normpath(name))
-    if relative.parts[:1] == ("..",) or not relative.parts:
-        raise DataError(f"{where}: {name} is outside of {root}; give the folder that contains all files with --root")
-    return str(relative)
+    _check_classes(data, files)
+    return Scan(scanned.root, files, (*scanned.notes, *class_notes, *patient_notes, *site_notes))
 
 
 def scan_roots(roots: Sequence[Path]) -> Scan:
@@ -225,7 +197,8 @@ def scan_roots(roots: Sequence[Path]) -> Scan:
     ]
     notes = [f"{root.resolve().name}: {note}" for root, part in scans for note in part.notes]
     files.sort(key=lambda file: file.path)
-    return Scan(parent, tuple(files), (*notes, *_warn_of_different_classes(scans)))
+    joined = _finish(parent, Scan(parent, tuple(files), tuple(notes)))
+    return replace(joined, notes=(*joined.notes, *_warn_of_different_classes(joined.files)))
 
 
 def _check_roots(roots: Sequence[Path]) -> None:
@@ -262,8 +235,11 @@ def _parent(roots: Sequence[Path]) -> Path:
     return parent
 
 
-def _warn_of_different_classes(scans: Sequence[tuple[Path, Scan]]) -> list[str]:
-    classes = {root.resolve().name: sorted({file.label for file in part.files}) for root, part in scans}
+def _warn_of_different_classes(files: Sequence[ScannedFile]) -> list[str]:
+    classes = {
+        site: sorted({file.label for file in files if file.site == site})
+        for site in dict.fromkeys(file.site for file in files)
+    }
     if len({tuple(labels) for labels in classes.values()}) == 1:
         return []
     listed = "; ".join(f"{site}: {first_few(labels)}" for site, labels in classes.items())

@@ -17,6 +17,7 @@ class Analyses(JsonResult):
         decision_curve: decision curve by film; None for more than two classes.
         subgroups: subgroups with their figures by film.
         multiplicity: a sentence on how many gaps between subgroups chance alone would produce; "" without subgroups.
+        notes: messages on the table of subgroups: what of it was not read, and how its cells were read.
     """
 
     calibration: dict[str, Calibration] = Field({})
@@ -24,3 +25,4 @@ class Analyses(JsonResult):
     decision_curve: DecisionCurve | None = None
     subgroups: tuple[Subgroup, ...] = ()
     multiplicity: str = ""
+    notes: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from fxkit.errors import DataError
 from preprocess.files import write_atomic
+from preprocess.tables.cells import clean_cell, is_empty, label_key, read_number
+from preprocess.tables.read import Table, read_table
 
 FIXED_COLUMNS = ("path", "label", "film", "group", "prediction")
 
@@ -144,10 +147,11 @@ class Predictions:
                 number, or a class is unknown.
         """
         path = Path(path)
-        header, rows = _read_rows(path)
+        table = read_table(path, "make it with `fxkit evaluate`")
+        header, rows = table.columns, _full_rows(table)
         classes = tuple(name.removeprefix(PREFIX) for name in header if name.startswith(PREFIX))
         _check_header(path, header, classes)
-        columns = {name: [row[i] for row in rows] for i, name in enumerate(header)}
+        columns = {name: [row[name] for row in rows] for name in header}
         try:
             return cls(
                 classes=classes,
@@ -211,46 +215,43 @@ def _check_probabilities(p: Predictions) -> None:
         )
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            header, *rows = list(csv.reader(file, strict=True)) or [[]]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); make it with `fxkit evaluate`") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file ({error}); make it again with `fxkit evaluate`") from error
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
+def _full_rows(table: Table) -> list[dict[str, str]]:
+    for row in table.rows:
+        if len(row.values) != len(table.columns):
             raise DataError(
-                f"{path}, row {number}: {len(row)} fields; expected {len(header)} as in the first row; "
-                "the file was cut short or edited; make it again with `fxkit evaluate`"
+                f"{table.path}, row {row.line}: {len(row.values)} fields; expected {len(table.columns)} as in the "
+                "first row; the file was cut short or edited; make it again with `fxkit evaluate`"
             )
-    return header, rows
+    return [row.values for row in table.rows]
 
 
-def _check_header(path: Path, header: list[str], classes: tuple[str, ...]) -> None:
+def _check_header(path: Path, header: Sequence[str], classes: tuple[str, ...]) -> None:
     missing = [name for name in FIXED_COLUMNS[:-1] if name not in header]
     if missing:
         raise DataError(
             f"{path}: column {missing[0]!r} is missing; expected {', '.join(FIXED_COLUMNS)} and one "
             "p_<class> for each class; make it with `fxkit evaluate`"
         )
-    if len(classes) < 2 or len(set(header)) < len(header):
+    if len(classes) < 2:
         raise DataError(
-            f"{path}: columns {', '.join(header)}; expected each name once, and p_<class> for two or more classes; "
-            "make it with `fxkit evaluate`"
+            f"{path}: columns {', '.join(header)}; expected p_<class> for two or more classes; make it with "
+            "`fxkit evaluate`"
         )
 
 
 def _read_labels(path: Path, labels: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    number = {"": UNKNOWN} | {name: i for i, name in enumerate(classes)}
+    number = {name: i for i, name in enumerate(classes)}
+    similar = {label_key(name): i for i, name in enumerate(classes)}  # a spreadsheet turns 0 into 0.0, true into TRUE
+    indices = []
     for row, label in enumerate(labels, start=2):
-        if label not in number:
+        index = number.get(label, similar.get(label_key(label)) if label else UNKNOWN)
+        if index is None and not is_empty(clean_cell(label)):
             raise DataError(
                 f"{path}, row {row}: label {label!r}; expected one of {', '.join(classes)}, "
                 "or an empty field if it is unknown; correct the file"
             )
-    return np.array([number[label] for label in labels], np.int64)
+        indices.append(UNKNOWN if index is None else index)
+    return np.array(indices, np.int64)
 
 
 def _read_numbers(path: Path, columns: dict[str, list[str]], classes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -258,7 +259,7 @@ def _read_numbers(path: Path, columns: dict[str, list[str]], classes: tuple[str,
     for i, name in enumerate(classes):
         for row, text in enumerate(columns[PREFIX + name]):
             try:
-                values[row, i] = float(text)
+                values[row, i] = np.nan if is_empty(clean_cell(text)) else read_number(clean_cell(text))
             except ValueError as error:
                 raise DataError(
                     f"{path}, row {row + 2}: {PREFIX + name} is {text!r}; expected a number from 0 to 1; "

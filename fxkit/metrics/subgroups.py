@@ -1,13 +1,11 @@
 """Subgroups of films, such as a site or films with markers: their figures, and their gaps to the other films."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from fxkit.data.manifest import COLUMNS, Record
-from fxkit.errors import DataError
+from fxkit.data.manifest import Record
+from fxkit.metrics.attribute_table import Attribute
 from fxkit.metrics.bootstrap import RESAMPLES, Side, differences, intervals
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult
@@ -17,14 +15,7 @@ from preprocess.known_markers import KnownMarkers
 
 FEW_GROUPS = 10  # a subgroup with fewer groups of a class is marked as small
 
-MOST_VALUES = 12  # numeric columns with more values are divided into quarters; other columns are left out
-
 SIZES_PX = (256, 512, 1024, 2048)  # upper limits of the classes of the longer side
-
-PATH_COLUMNS = ("path", "image_id", "image", "file", "filename")
-
-
-Attribute = Mapping[str, str]  # path -> value; "" if unknown
 
 
 class Subgroup(JsonResult):
@@ -147,65 +138,6 @@ def marker_attributes(paths: Iterable[str], markers: KnownMarkers) -> dict[str, 
         styles_here = sorted({marker.style or "unknown" for marker in image.markers})
         styles[path] = " and ".join(styles_here) if styles_here else "none"
     return {"marker": presence, "marker style": styles}
-
-
-def read_attributes(table: Path, paths: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Attribute]:
-    """Read attributes from the columns of a CSV file with a row for each film.
-
-    Args:
-        table: CSV file with a column path (or image_id, image, file, filename), which holds the path of a film or the
-            end of the path after a slash.
-        paths: paths of the films.
-        columns: columns to read; default: all columns with 2 to 12 values, except those of a manifest.
-    Raises:
-        DataError: the file cannot be read, has no column of paths or lacks a given column, or no row matches a film.
-    """
-    rows, header = _read_table(table)
-    key = next((name for name in PATH_COLUMNS if name in header), None)
-    if key is None:
-        raise DataError(f"{table}: columns {', '.join(header)}; expected one of {', '.join(PATH_COLUMNS)}")
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise DataError(f"{table}: column {missing[0]!r} is missing; expected one of {', '.join(header)}")
-    by_path = {row[key]: row for row in rows}
-    matched = {path: by_path[end] for path in paths if (end := _end_in(path, by_path)) is not None}
-    if not matched:
-        raise DataError(f"{table}: no row matches a film; expected paths such as {paths[0]} in column {key!r}")
-    wanted = columns or [name for name in header if name != key and name not in set(COLUMNS) - {"site"}]
-    attributes: dict[str, Attribute] = {
-        name: _cut({path: row[name] for path, row in matched.items()}) for name in wanted
-    }
-    if columns:
-        return attributes
-    return {name: values for name, values in attributes.items() if 2 <= len(set(values.values())) <= MOST_VALUES}
-
-
-def _read_table(table: Path) -> tuple[list[dict[str, str]], list[str]]:
-    try:
-        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
-            return list(reader), list(reader.fieldnames or [])
-    except (OSError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read ({error}); expected a CSV file with a row for each film") from error
-
-
-def _end_in(path: str, known: Mapping[str, object]) -> str | None:
-    ends = [path, *(path[i + 1 :] for i, letter in enumerate(path) if letter == "/")]
-    return next((end for end in ends if end in known), None)
-
-
-def _cut(values: dict[str, str]) -> dict[str, str]:
-    """Divide a numeric column with many values into quarters of the films; return other columns unchanged."""
-    if len(set(values.values())) <= MOST_VALUES:
-        return values
-    try:
-        numbers = {path: float(text) for path, text in values.items() if text}
-    except ValueError:
-        return values
-    ends = np.quantile(list(numbers.values()), [0.25, 0.5, 0.75])
-    names = [f"1: below {ends[0]:g}", f"2: {ends[0]:g} to {ends[1]:g}", f"3: {ends[1]:g} to {ends[2]:g}"]
-    names.append(f"4: {ends[2]:g} or more")
-    return {path: names[int(np.searchsorted(ends, x, side="right"))] for path, x in numbers.items()}
 
 
 def multiplicity(parts: Sequence[Subgroup]) -> str:

@@ -22,10 +22,11 @@ from fxkit.synth.synthetic_film import (
     rotate_film,
 )
 from preprocess.coco import write_coco
-from preprocess.errors import OutputError
+from preprocess.errors import DataError, OutputError
 from preprocess.files import write_atomic
 from preprocess.images import write_image
 from preprocess.markers import MarkedImage
+from preprocess.tables.read import read_table
 
 __all__ = ["MARKERS", "TRUTH", "SynthOptions", "Synthetic", "copy_suffix", "synth"]
 
@@ -187,12 +188,10 @@ def _prepare_folder(root: Path, overwrite: bool) -> None:
 
 def _films_of_earlier_run(root: Path) -> list[str]:
     try:
-        with (root / TRUTH).open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error):
-        reader, rows = None, []
-    if reader is None or tuple(reader.fieldnames or ()) != COLUMNS:
+        table = read_table(root / TRUTH, "")
+    except DataError:
+        table = None
+    if table is None or table.columns != COLUMNS:
         raise OutputError(f"{root}: holds files that `fxkit synth` did not write; choose a new folder")
-    paths = [Path(row["path"]) for row in rows]
+    paths = [Path(row.values["path"]) for row in table.rows]
     return [str(path) for path in paths if len(path.parts) == 2 and path.parts[0] in CLASSES and path.name != ".."]

@@ -15,6 +15,7 @@ from fxkit.config import Config
 from fxkit.errors import ConfigError
 from fxkit.training.films import PHASES, Phase
 from preprocess.files import write_atomic
+from preprocess.tables.read import read_table
 
 MONITOR = "val_loss"
 
@@ -43,8 +44,7 @@ def read_history(path: Path) -> list[dict[str, str]]:
     """Read history.csv: for each epoch its phase, its number from 0, losses and scores; [] if there is no file."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return [row.values for row in read_table(path, "train again").rows]
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

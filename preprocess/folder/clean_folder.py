@@ -118,6 +118,7 @@ def clean_folder(
     """
     options = options or FolderOptions()
     sources = _list_chosen(data, options)
+    classes = build_class_lookup(data, sources.root)
     listed = {} if options.markers is None else _read_markers(options.markers, sources)
     plan = _make_plan(sources.root, choose_out(sources.root, out), options)
     with open_backend(options.backend, options.jobs, options.scheduler) as clean_files:
@@ -128,16 +129,16 @@ def clean_folder(
             if progress:
                 progress(n_done, len(sources.paths))
     if not plan.dry_run:
-        ledger = _finish(plan, ledger, build_class_lookup(data))
+        ledger = _finish(plan, ledger, classes)
     paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
-    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, sources.notes)
+    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, (*sources.notes, *classes.notes))
 
 
 def _list_chosen(data: str | Path, options: FolderOptions) -> Sources:
     sources = list_sources(data, options.root)
     if options.paths is None:
         return sources
-    return Sources(sources.root, check_paths(options.paths, str(data)))
+    return Sources(sources.root, check_paths(options.paths, sources.root, str(data)))
 
 
 def _make_plan(root: Path, out: Path, options: FolderOptions) -> CleaningPlan:

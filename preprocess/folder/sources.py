@@ -1,6 +1,5 @@
 """List the image files to clean, and choose the output folder and the names of the PNG files."""
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -11,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from preprocess.errors import KnownError, OutputError
 from preprocess.image_files import EXPECTED_FILES, drop_extension
 from preprocess.listing import is_folder, list_images
+from preprocess.tables.films import CLASS_COLUMNS, read_film_table
+from preprocess.tables.paths import FilmPaths
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,20 @@ def _from_folder(root: Path) -> Sources:
 
 
 def _from_csv(file: Path, root: Path) -> Sources:
-    try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, csv.Error) as error:
-        raise KnownError(f"{file}: cannot be read as CSV ({error}); give a CSV file with a column `path`") from error
-    if rows and "path" not in rows[0]:
-        raise KnownError(
-            f"{file}: its columns are {', '.join(map(str, rows[0]))}; name the column of file paths `path`"
-        )
-    return Sources(root, check_paths((row["path"] or "" for row in rows), str(file)))
+    table = read_film_table(file, root, CLASS_COLUMNS, "give a CSV file with a column `path`")
+    return Sources(root, tuple(sorted({row.path for row in table.rows})), notes=table.notes)
 
 
-def check_paths(paths: Iterable[str], where: str) -> tuple[str, ...]:
-    """Return the paths sorted and without duplicates.
+def check_paths(paths: Iterable[str], root: Path, where: str) -> tuple[str, ...]:
+    """Return the paths sorted, relative to root and without duplicates.
 
     Args:
-        where: source of the paths, such as the name of the CSV file; error texts start with it.
+        where: source of the paths; error texts start with it.
     Raises:
-        KnownError: a path is empty, absolute or leads out of the root.
+        DataError: a path is empty or leads out of the root.
     """
-    unique = sorted({PurePosixPath(path).as_posix() for path in paths})
-    for path in unique:
-        if path == "." or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise KnownError(f"{where}: path {path!r} leads out of the folder of the images; give a path inside it")
-    return tuple(unique)
+    films = FilmPaths(root)
+    return tuple(sorted({films.find(path, where) for path in paths}))
 
 
 def default_out(root: Path) -> Path:

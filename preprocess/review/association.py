@@ -8,7 +8,6 @@ in each class that it has films of. Copies of a film and several films of one pa
 them as files makes p too small.
 """
 
-import csv
 import itertools
 import json
 from collections import Counter
@@ -22,6 +21,9 @@ from scipy import stats
 from preprocess.files import write_atomic
 from preprocess.ledger import LedgerRow
 from preprocess.markers import describe_position, describe_style
+from preprocess.tables.cells import label_key, patient_key
+from preprocess.tables.films import CLASS_COLUMNS, read_film_table
+from preprocess.tables.spellings import CLASSES, PATIENTS, join_spellings
 
 N_CLASSES = range(2, 51)  # one class has nothing to compare with; more than 50 folders are unlikely to be classes
 
@@ -42,10 +44,12 @@ class ClassLookup:
     Args:
         unit: what is counted: `files`, `groups` or `patients`.
         find: returns the class and the unit of a film's path, or None if they are not known.
+        notes: messages for the user on spellings that were joined.
     """
 
     unit: str
     find: Callable[[str], Unit | None]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,29 +88,34 @@ class Association:
     features: tuple[Feature, ...]
 
 
-def build_class_lookup(data: str | Path) -> ClassLookup:
+def build_class_lookup(data: str | Path, root: str | Path | None = None) -> ClassLookup:
     """Return the lookup of the class of a film.
 
     The class is the column `label` of a CSV file; without that column, or for a folder, it is the name of the folder
-    that holds the film. Films with the same value in the column `group` or `patient` count as one unit.
+    that holds the film. Films with the same value in the column `group` or `patient` count as one unit. Spellings of
+    one class or patient are joined, as `fxkit index` joins them.
+
+    Args:
+        root: folder that the paths in the CSV file are relative to. Default: the folder of the CSV file.
     """
-    if not Path(data).is_file():
+    data = Path(data)
+    if not data.is_file():
         return ClassLookup(FILES, _by_folder)
-    with Path(data).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
-        rows = csv.DictReader(lines)
-        columns = rows.fieldnames or ()
-        group = next((name for name in ("group", "patient") if name in columns), "path")
-        if group == "path" and "label" not in columns:
-            return ClassLookup(FILES, _by_folder)
-        units = dict(_csv_unit(row, group) for row in rows)
-    return ClassLookup(FILES if group == "path" else f"{group}s", units.get)
-
-
-def _csv_unit(row: Mapping[str, str], group: str) -> tuple[str, Unit | None]:
-    path = PurePosixPath(row["path"] or "").as_posix()
-    label = row.get("label", _by_folder(path)[0])
-    unit = path if group == "path" else row[group]
-    return path, (label, unit) if label and unit else None
+    table = read_film_table(data, data.parent if root is None else Path(root), CLASS_COLUMNS, "give it as CSV")
+    unit = next((name for name in ("group", "patient") if name in table.columns), "path")
+    if unit == "path" and "label" not in table.columns:
+        return ClassLookup(FILES, _by_folder)
+    labels = [row.label if "label" in table.columns else _by_folder(row.path)[0] for row in table.rows]
+    labels, notes = join_spellings(labels, label_key, CLASSES)
+    names = [{"group": row.group, "patient": row.patient, "path": row.path}[unit] for row in table.rows]
+    if unit == "patient":
+        names, more = join_spellings(names, patient_key, PATIENTS)
+        notes += more
+    units = {
+        row.path: (label, name) if label and name else None
+        for row, label, name in zip(table.rows, labels, names, strict=True)
+    }
+    return ClassLookup(FILES if unit == "path" else f"{unit}s", units.get, tuple(notes))
 
 
 def _by_folder(path: str) -> Unit:

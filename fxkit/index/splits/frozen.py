@@ -8,6 +8,7 @@ from pathlib import Path
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import DataError
 from fxkit.index.scan import first_few
+from preprocess.tables.cells import patient_key
 
 STRICTEST = ("test", "val", "train")  # a film that was once in test must never be trained on
 
@@ -79,7 +80,7 @@ def _older_rows(older: Sequence[Record], records: Sequence[Record]) -> dict[str,
 
 
 def _keys(record: Record) -> list[tuple[str, str]]:
-    keys = [("path", record.path), ("bytes", record.sha256), ("patient", record.patient)]
+    keys = [("path", record.path), ("bytes", record.sha256), ("patient", patient_key(record.patient))]
     return [(kind, value) for kind, value in keys if value]
 
 

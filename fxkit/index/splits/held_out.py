@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError
 from fxkit.index.scan import first_few
+from preprocess.tables.cells import label_key
 
 
 def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], list[str]]:
@@ -13,6 +14,7 @@ def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], lis
     Raises:
         DataError: no film comes from that site, or every group has one.
     """
+    site = next((r.site for r in records if r.site and label_key(r.site) == label_key(site)), site)
     groups = {r.group for r in records if r.site == site}
     if not groups:
         sites = sorted({r.site for r in records if r.site})

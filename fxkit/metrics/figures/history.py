@@ -1,14 +1,14 @@
 """Learning curves of a training run."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxkit.errors import RunError
+from fxkit.errors import DataError, RunError
 from fxkit.metrics.figures.style import COLOURS, FAINT, STYLES, draw_legend, png, start_pair
+from preprocess.tables.read import read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,12 +64,13 @@ def _mark_phases(axes: "Axes", phases: Sequence[str]) -> None:
 
 def _read_history(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, restval=""))
+        table = read_table(path, "train again")
+        rows = [{name: row.values.get(name, "") for name in table.columns} for row in table.rows]
         for row in rows:
             _ = [float(value) for name, value in row.items() if name != "phase" and value]
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise RunError(f"{path}: cannot be read as a history ({error}); train again") from error
+    except (DataError, ValueError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise RunError(f"{path}: cannot be read as a history ({reason}); train again") from error
     if not rows:
         raise RunError(f"{path}: no epoch; expected one row for each epoch; train again")
     return rows

@@ -53,7 +53,8 @@ def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no rows; expected a manifest; make one with `fxkit index`"),
+        ("", "no rows and no heading; make a manifest with `fxkit index`"),
+        ("path,label,group,split\n", "no rows; expected a manifest; make one with `fxkit index`"),
         ("path,label\n1.png,a\n", "column 'group' is missing; expected path, label, group, split"),
         ("path,label,group,split\n1.png,a,g,dev\n", "row 2: split 'dev'; expected train, val, test or nothing"),
         ("path,label,group,split,width\n1.png,a,g,test,wide\n", "row 2: width 'wide'; expected a whole number"),
@@ -69,7 +70,7 @@ def test_errors_name_the_damaged_row(tmp_path: Path, text: str, words: str) -> N
 
 
 def test_the_error_for_a_missing_manifest_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot be read \(No such file.*make one with `fxkit index`"):
+    with pytest.raises(DataError, match=r"cannot be read \(No such file.*make a manifest with `fxkit index`"):
         read_manifest(tmp_path / "m.csv")
 
 

@@ -49,8 +49,9 @@ def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     by_patient = index_data(made.root / "truth.csv", IndexOptions(copies=False))
     assert {r.path: r.group for r in by_patient.records} == {path: row["patient"] for path, row in known.items()}
     assert not count_leaks(by_patient.records).grouped_files
-    (note,) = by_patient.notes
-    assert note.startswith(
+    unread, balance = by_patient.notes
+    assert unread.endswith("truth.csv: columns that are not read: film, rotation_deg, style, side, view_deg, severity")
+    assert balance.startswith(
         "balance of the split, largest deviation from the fractions in percentage points of each class: fract"
     )
 
@@ -232,7 +233,10 @@ def test_without_a_split_all_files_are_for_testing(made: Synthetic) -> None:
     index = index_data(made.root, IndexOptions(split="none", copies=False))
     assert {r.split for r in index.records} == {""}
     assert len(usable(index.records)) == made.files
-    assert index.notes == ()
+    assert index.notes == (
+        "no patients are known (72 of 72 files have none): films of one patient count as independent; to prevent that, "
+        "index a CSV file with a column patient",
+    )
 
 
 def test_an_unknown_kind_of_split_is_refused(tmp_path: Path) -> None:

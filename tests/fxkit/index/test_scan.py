@@ -123,19 +123,20 @@ def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path;label\n1.png;a\n", "separated by semicolons; save the file with commas"),
-        ("path\tlabel\n1.png\ta\n", "separated by tabs; save the file with commas"),
-        ("file,label\n1.png,a\n", "no column 'path'; the first line is: file, label; expected"),
-        ("path,class\n1.png,a\n", "no column 'label'"),
-        ("", "no column 'path'; the first line is: nothing"),
+        ("name,label\n1.png,a\n", "no column `path`; its columns are: name, label; expected CLASS"),
+        ("path,kind\n1.png,a\n", "no column `label`; its columns are: path, kind; expected CLASS"),
+        ("", "no rows and no heading; expected CLASS"),
         ("path,label\n", "no rows; expected"),
-        ("path,label\n1.png,\n", "row 2: no label; fill it in or delete the row"),
+        (
+            "path,label\n1.png,\n",
+            r"films.csv, row 2: no label \(cells such as nan are none\); fill it in or delete the row",
+        ),
         ("path,label\n,a\n", "row 2: no path; fill it in"),
         ("path,label\n1.png,a\n2.png,a\n", r"only one class \('a'\)"),
         ("path,label,split\n1.png,a,dev\n", "row 2: split 'dev'; expected one of train, training, val"),
         (
             "path,label\na,b.png,x\n",
-            "row 2: 3 values for 2 columns; put a value that contains a comma in double quotes",
+            "row 2: 3 values for 2 columns; put a value that contains the separator in double quotes",
         ),
         (
             "path,label\n1.png,a\n1.png,b\n",
@@ -148,7 +149,7 @@ def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
         ("path,label\nx/../../1.png,a\n", "row 2: x/../../1.png is outside of"),
         ("path,label\n/etc/1.png,a\n", "row 2: .*etc/1.png is outside of"),
         ("path,label\n.,a\n", r"row 2: \. is outside of"),
-        ('path,label\n"1.png,a\n', r"not a CSV file \(unexpected end of data\)"),
+        ('path,label\n"1.png,a\n', r"row 2: not a CSV file \(a double quote is opened and not closed\)"),
     ],
 )
 def test_bad_csv_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -199,10 +200,10 @@ def test_paths_of_several_sites_start_at_their_common_folder(tmp_path: Path) -> 
 
 
 def test_notes_name_their_site_and_different_classes_give_a_warning(tmp_path: Path) -> None:
-    east, west = site(tmp_path / "east"), site(tmp_path / "west", "A/1.png", "b/2.png", "stray.png")
+    east, west = site(tmp_path / "east"), site(tmp_path / "west", "c/1.png", "b/2.png", "stray.png")
     assert scan_roots([east, west]).notes == (
         "west: 1 images lie outside the class folders and are left out: stray.png",
-        "WARNING: the sites have different classes (east: a, b; west: A, b); does one class have two names?",
+        "WARNING: the sites have different classes (east: a, b; west: b, c); does one class have two names?",
     )
 
 

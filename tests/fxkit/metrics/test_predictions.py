@@ -121,11 +121,14 @@ HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
     [
         (
             "",
-            "p.csv: column 'path' is missing; expected path, label, film, group, prediction and one",
+            r"p.csv: no rows and no heading; make it with `fxkit evaluate`",
         ),
         ("path,label,film,p_a,p_b\n", "column 'group' is missing"),
-        ("path,label,film,group,p_a\n", "expected each name once, and p_<class> for two or more classes"),
-        ("path,label,film,group,p_a,p_a\n", "expected each name once"),
+        (
+            "path,label,film,group,p_a\n",
+            "columns path, label, film, group, p_a; expected p_<class> for two or more classes",
+        ),
+        ("path,label,film,group,p_a,p_a\n", "two columns are called `p_a`; give each column its own name"),
         (HEADER + "a,no,f,g,no,0.5\n", "p.csv, row 2: 6 fields; expected 7 as in the first row"),
         (
             HEADER + "a,maybe,f,g,no,0.5,0.5\n",
@@ -138,7 +141,10 @@ HEADER = "path,label,film,group,prediction,p_no,p_yes\n"
         ),
         (HEADER + "a,no,f,g,no,nan,nan\n", "the training diverged: train again with lower learning rates"),
         (HEADER + "a,no,f,g,no,-0.1,1.1\n", "expected numbers from 0 to 1 that add up to 1"),
-        (HEADER + 'a,no,f,g,no,0.5,"0.5\n', "p.csv: not a CSV file"),
+        (
+            HEADER + 'a,no,f,g,no,0.5,"0.5\n',
+            r"p.csv, row 2: not a CSV file \(a double quote is opened and not closed\); make it",
+        ),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path, text, message):

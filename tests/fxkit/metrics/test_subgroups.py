@@ -1,18 +1,16 @@
 """Subgroups of films: their attributes, figures and gaps to the other films."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from fxkit.data.manifest import Record
-from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import SENSITIVITY
-from fxkit.metrics.subgroups import marker_attributes, multiplicity, read_attributes, record_attributes, subgroups
+from fxkit.metrics.subgroups import marker_attributes, multiplicity, record_attributes, subgroups
 from preprocess.known_markers import KnownMarkers
 from preprocess.markers import MarkedImage, Marker, box_quad
 from preprocess.settings import CleanSettings
@@ -116,36 +114,6 @@ def test_presence_and_styles_of_markers_are_attributes() -> None:
     attributes = marker_attributes(["x/a.png", "b.png", "c.png"], KnownMarkers(images, CleanSettings()))
     assert attributes["marker"] == {"x/a.png": "yes", "b.png": "no"}
     assert attributes["marker style"] == {"x/a.png": "label and lead", "b.png": "none"}
-
-
-def test_rows_of_a_table_are_matched_by_the_end_of_the_path(tmp_path: Path) -> None:
-    table = tmp_path / "table.csv"
-    ages = "\n".join(f"{i}.jpg,{i % 2},{i},x,y{i}" for i in range(40))
-    table.write_text(f"image_id,hardware,age,same,name\n{ages}\n")
-    paths = [f"fractured/{i}.jpg" for i in range(40)]
-    attributes = read_attributes(table, [*paths, "unknown.jpg"])
-    assert list(attributes) == ["hardware", "age"]
-    assert attributes["hardware"]["fractured/3.jpg"] == "1"
-    assert "unknown.jpg" not in attributes["hardware"]
-    assert sorted(set(attributes["age"].values())) == [
-        "1: below 9.75", "2: 9.75 to 19.5", "3: 19.5 to 29.25", "4: 29.25 or more"
-    ]  # fmt: skip
-    assert list(read_attributes(table, paths, ["hardware"])) == ["hardware"]
-
-
-@pytest.mark.parametrize(
-    ("text", "columns", "words"),
-    [
-        ("name,x\na,1\n", [], r"table\.csv: columns name, x; expected one of path, image_id"),
-        ("path,x\na.png,1\n", ["y"], r"table\.csv: column 'y' is missing; expected one of path, x"),
-        ("path,x\nz.png,1\n", [], r"table\.csv: no row matches a film; expected paths such as a\.png in column 'path'"),
-        ('path,x\n"a', [], r"table\.csv: cannot be read \(.*; expected a CSV file with a row for each film"),
-    ],
-)
-def test_unusable_tables_are_refused(tmp_path: Path, text: str, columns: list[str], words: str) -> None:
-    (tmp_path / "table.csv").write_text(text)
-    with pytest.raises(DataError, match=words):
-        read_attributes(tmp_path / "table.csv", ["a.png"], columns)
 
 
 def test_the_number_of_gaps_expected_by_chance_is_stated() -> None:

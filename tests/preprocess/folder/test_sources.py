@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocess.errors import KnownError, OutputError
+from preprocess.errors import DataError, KnownError, OutputError
 from preprocess.folder.sources import PngNames, choose_out, default_out, list_sources
 
 
@@ -21,19 +21,28 @@ def test_paths_of_a_csv_file_are_relative_to_its_folder_or_the_root(tmp_path: Pa
     (tmp_path / "films.csv").write_text("label,path\nx,b.png\ny,./a/c.png\nz,b.png\n")
     sources = list_sources(tmp_path / "films.csv")
     assert (sources.root, sources.paths) == (tmp_path, ("a/c.png", "b.png"))
+    (tmp_path / "other").mkdir()
     assert list_sources(tmp_path / "films.csv", tmp_path / "other").root == tmp_path / "other"
+    with pytest.raises(
+        DataError, match=r"none: no such folder; expected the folder that the paths in .*films\.csv are"
+    ):
+        list_sources(tmp_path / "films.csv", tmp_path / "none")
 
 
 @pytest.mark.parametrize("path", ["../a.png", "a/../../b.png", "/etc/a.png", "", "a/.."])
 def test_paths_outside_the_root_are_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "films.csv").write_text(f'path\n"{path}"\n')
-    with pytest.raises(KnownError, match=r"films\.csv: (path .* leads out of the folder of the images|holds no image)"):
+    with pytest.raises(
+        DataError, match=r"films\.csv(, row 2: .* is outside of .*; give the folder|: no rows; give a CSV)"
+    ):
         list_sources(tmp_path / "films.csv")
 
 
 def test_unusable_input_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "films.csv").write_text("file\na.png\n")
-    with pytest.raises(KnownError, match="its columns are file; name the column of file paths `path`"):
+    (tmp_path / "films.csv").write_text("name\na.png\n")
+    with pytest.raises(
+        DataError, match="no column `path`; its columns are: name; give a CSV file with a column `path`"
+    ):
         list_sources(tmp_path / "films.csv")
     with pytest.raises(KnownError, match="no such folder or CSV file"):
         list_sources(tmp_path / "none")

@@ -1,0 +1,112 @@
+"""Cells of a table as people write them: which are empty, and which are two spellings of one patient or class."""
+
+import math
+import re
+import unicodedata
+
+# Spaces of every kind, and signs without width that web pages and spreadsheets leave behind.
+OUTER = "".join(chr(n) for n in (*range(0x3001), 0xFEFF) if chr(n).isspace() or unicodedata.category(chr(n)) == "Cf")
+
+FORMULA_TEXT = re.compile(r'="(.*)"', re.DOTALL)  # how some systems keep a spreadsheet from reading 007 as 7
+
+# What pandas, R, spreadsheets and databases write for a missing value.
+EMPTY = frozenset((
+    "nan", "-nan", "na", "n/a", "#n/a", "<na>", "pd.na", "nat", "null", "<null>", "(null)", "[null]", "\\n",
+    "#n/d", "#nv", "#null!", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "1.#qnan", "1.#ind", "-1.#ind",
+))  # fmt: skip
+
+NO_VALUE = re.compile(
+    r"none|nil|unk|unkn|unknown|unspecified|undefined|missing|empty|blank|tbd|nodata|noinformation"
+    r"|(not|un)(available|applicable|known|specified|given|recorded|reported|provided|stated)"
+    r"|unbekannt|keineangaben?|inconnue?|desconocid[oa]|desconhecid[oa]|sconosciut[oa]|onbekend|okand|nieznan[ey]"
+)
+
+# Words that replace a patient in anonymised files; "anon17" is a pseudonym.
+NO_PATIENT = re.compile(
+    r"x{3,}|anon(ym(ous(patient)?|i[sz]ed?)?)?|de?id(entified)?|removed|redacted|deleted|cleared|hidden|masked|private"
+    r"|default|test|(no)?(id|name|patient(id|name)?)"
+)
+
+NUMBER = re.compile(r"[-+]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
+
+ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d+", re.IGNORECASE)  # 1.23457E+11: a spreadsheet dropped digits
+
+
+def clean_cell(cell: str) -> str:
+    """Return a cell without outer space, signs without width, and the formula ="..." around a text."""
+    text = cell.strip(OUTER)
+    formula = FORMULA_TEXT.fullmatch(text)
+    return formula[1].strip(OUTER) if formula else text
+
+
+def is_empty(text: str) -> bool:
+    """Tell whether a cleaned cell is what a program writes for a missing value, such as nan, NA, null or #N/A."""
+    return not text or text.lower() in EMPTY
+
+
+def is_unknown(text: str) -> bool:
+    """Tell whether a cleaned cell is empty, a word for "not known" such as unknown or none, or only - . ? / or _."""
+    plain = _plain(text)
+    return is_empty(text) or not text.strip("-–—_.?/*~ ") or plain == "na" or bool(NO_VALUE.fullmatch(plain))
+
+
+def is_no_patient(text: str) -> bool:
+    """Tell whether a cleaned cell names no patient: unknown, or a word that anonymising leaves, such as ANONYMOUS."""
+    return is_unknown(text) or bool(NO_PATIENT.fullmatch(_plain(text)))
+
+
+def read_number(text: str) -> float:
+    """Return a cleaned cell as a finite number, with a point or a comma before the decimals.
+
+    Raises:
+        ValueError: the cell is no number, or not a finite one.
+    """
+    number = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not a number")
+    return number
+
+
+def _plain(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
+
+
+def patient_key(text: str) -> str:
+    """Return a text that is equal for all spellings of one patient; "" if the text names no patient.
+
+    Case, spaces, signs without width and Unicode forms (NFKC) do not count. Punctuation counts as a space, and a space
+    between a letter and a digit not at all: P-01, p_01 and P01 are equal, 1-23 and 12-3 are not. Leading zeros do not
+    count, nor does the .0 that a spreadsheet adds to a number: 007, 7 and 7.0 are equal.
+    """
+    text = clean_cell(text)
+    if is_no_patient(text):
+        return ""
+    folded = _fold(text)
+    whole = re.fullmatch(r"(\d+)[.,]0+", folded)
+    name = whole[1] if whole else folded
+    spaced = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in name)
+    joined = re.sub(r"(?<=[^\W\d_]) +(?=\d)|(?<=\d) +(?=[^\W\d_])", "", " ".join(spaced.split()))
+    return re.sub(r"\d+", lambda run: _digits(run[0]).lstrip("0") or "0", joined) or text
+
+
+def label_key(text: str) -> str:
+    """Return a text that is equal for all spellings of one class, site or other category.
+
+    Case, Unicode forms (NFKC) and outer space do not count; spaces, _ and - between letters or digits are equal; a
+    number is equal to the same number with .0 or leading zeros.
+    """
+    folded = _fold(clean_cell(text)).strip("_ ")
+    whole = re.fullmatch(r"(-?)0*(\d+)([.,]0*)?", folded)
+    if whole:
+        return whole[1] + _digits(whole[2])
+    return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", " ", folded) or text
+
+
+def _fold(text: str) -> str:
+    """Return the text in NFKC, without case and without format characters such as the zero-width space."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return clean_cell("".join(sign for sign in folded if unicodedata.category(sign) != "Cf"))
+
+
+def _digits(run: str) -> str:
+    return "".join(str(unicodedata.decimal(digit)) for digit in run)
