@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from preprocess.dicom import decode_dicom, is_dicom
 from preprocess.errors import ImageError, OutputError
 from preprocess.files import write_atomic
+from preprocess.formats.whole import load_whole
 from preprocess.grey_levels import find_white, to_8_bits, white_of, with_white
 from preprocess.image_files import MAX_PIXELS, check_size, read_bytes
 from preprocess.png_white import add_white, read_white
@@ -189,7 +190,7 @@ def _decode_picture(path: Path, data: bytes, max_pixels: int, at_least_px: int |
         with _no_warnings():
             if at_least_px is not None:
                 picture.draft("L", (at_least_px, at_least_px))  # affects JPEG only
-            picture.load()
+            picture = load_whole(picture, data)
             return _know_white(picture, _to_array(path, ImageOps.exif_transpose(picture)))
     except ImageError:
         raise
@@ -221,7 +222,7 @@ def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
 def _decode_deep_colour(data: bytes, picture: Image.Image) -> Array:
     orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
     with _no_warnings():
-        picture.load()  # Pillow raises on damage first; OpenCV would only print a message
+        load_whole(picture, data)  # raises on damage first; OpenCV would only print a message
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError("16-bit colour data ends early or is damaged")

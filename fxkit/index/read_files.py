@@ -19,6 +19,8 @@ from preprocess.images import decode_image, to_grey8
 
 COMMIT_EVERY = 256  # files
 
+READING_VERSION = 2  # Raise this when files are read or refused differently: caches then read them again.
+
 
 def read_files(
     store: Store,
@@ -72,12 +74,12 @@ def _known_readings(store: Store, states: Mapping[str, str], features: bool) -> 
 
 
 def _state(path: Path, max_pixels: int) -> str:
-    """Return a text that changes when the file or the limit changes; "?" for a missing file."""
+    """Return a text that changes when the file, the limit or the way of reading changes; "?" for a missing file."""
     try:
         stat = path.stat()
     except OSError:
         return "?"
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {max_pixels}"
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {max_pixels} {READING_VERSION}"
 
 
 def read_file(root: Path, path: str, max_pixels: int, features: bool = True) -> tuple[Reading, Features | None]:
