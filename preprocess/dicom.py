@@ -4,9 +4,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from preprocess.dicom_grey import to_film
 from preprocess.errors import ImageError
 from preprocess.image_files import DICOM_EXTENSIONS, check_size, has_dicom_head
 
@@ -47,26 +47,20 @@ def _name_encoding(dataset: Any) -> None:
 
 
 def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]:
-    """Decode the first frame of a DICOM file.
-
-    The file's modality and VOI tables (value and window) are applied, and MONOCHROME1 is inverted so that bone is
-    bright. Grey values are then stretched to the full range.
+    """Decode the first frame of a DICOM file; `preprocess.dicom_grey.to_film` describes the grey levels.
 
     Returns:
-        (H, W) uint8 if the file stores up to 8 bits, else (H, W) uint16; or (H, W, 3) uint8 RGB.
+        (H, W) uint8 if the file stores up to 8 bits, else (H, W) uint16 that knows its white; or (H, W, 3) RGB.
     Raises:
         ImageError: the bytes are not DICOM, hold no pixels, are corrupt, or hold more than `max_pixels` pixels.
     """
     dataset = open_dicom(path, data)
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+    from pydicom.pixels import pixel_array
 
-    if "PixelData" not in dataset:
-        raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
+    _check_has_pixels(path, dataset)
     try:
         check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
-        stored = pixel_array(dataset, index=0)
-        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-        return _stretch(path, dataset, np.asarray(values))
+        return to_film(path, dataset, pixel_array(dataset, index=0, correct_unused_bits=False))
     except ImageError:
         raise
     except Exception as error:
@@ -74,13 +68,8 @@ def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]
         raise ImageError(f"{path}: the pixels cannot be decoded ({reason}); export the film uncompressed") from error
 
 
-def _stretch(path: str | Path, dataset: Any, values: NDArray[Any]) -> NDArray[Any]:
-    if values.ndim == 3 and values.shape[-1] == 3 and values.dtype == np.uint8:
-        return values
-    if values.ndim != 2:
-        raise ImageError(f"{path}: the pixels have the shape {values.shape}; expected one grey film (height, width)")
-    low, high = float(values.min()), float(values.max())
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        values = low + high - values
-    top, dtype = (255, np.uint8) if int(dataset.BitsStored) <= 8 else (65535, np.uint16)
-    return np.round((values - low) * (top / max(high - low, 1e-9))).astype(dtype)
+def _check_has_pixels(path: str | Path, dataset: Any) -> None:
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        raise ImageError(f"{path}: its pixels are floating-point numbers; export the film with 8 or 16 bits")
+    if "PixelData" not in dataset:
+        raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
