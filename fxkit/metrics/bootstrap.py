@@ -76,8 +76,8 @@ def intervals(
     Resamples in which a metric is undefined (only one class drawn) do not count for its variance; `left_out` is their
     number. The limits are Wilson's, with the `effective_size` as sample size. On simulated scores of 10 to 100 groups
     they cover the true value in 94 to 100 % of repetitions. Percentiles of the same resamples cover it in 81 to 96 %,
-    least often near 1.0 and with few groups (benchmarks/interval_coverage.py). Metrics that are not limited to 0..1
-    have limits from t quantiles instead.
+    least often near 1.0 and with few groups (benchmarks/interval_coverage.py). Metrics that are means over files
+    (accuracy, recalls, precisions, Brier score, log loss) need no resamples; see `fxkit.metrics.group_means`.
 
     Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in clustered
     surveys", which compares such intervals.

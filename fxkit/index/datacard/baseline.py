@@ -43,10 +43,9 @@ def metadata_baseline(
     Extremely randomised trees learn from the files of some groups and predict the films of the others. Files are
     weighted so that films count equally, whatever their number of copies, and so do classes. The predictions of the
     copies of a film are averaged; the interval is over groups. Trees work with few groups and with non-linear
-    relations, and without bootstrap samples they predict exactly 0.5 if the metadata of all films are equal. The
-    interval covers the choice of films but not of folds. On simulated data without a difference, 3 % of the figures
-    come out above chance, none far above, and 12 % below chance, which counts as no evidence either
-    (benchmarks/metadata_baseline.py).
+    relations, and without bootstrap samples they predict exactly 0.5 if the metadata of all films are equal. Only
+    films of the same fold are compared. The interval covers the choice of films but not of folds
+    (benchmarks/metadata_baseline.py measures false alarms).
 
     Args:
         records: usable records.
