@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from preprocess.deep_tiff import decode_deep_colour, has_deep_colour, to_min_is_black
 from preprocess.dicom import decode_dicom, is_dicom
 from preprocess.errors import ImageError, OutputError
 from preprocess.files import write_atomic
@@ -33,8 +34,6 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 WRITTEN = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 EXIF_ORIENTATION = 0x0112
-
-TIFF_BITS_PER_SAMPLE = 258
 
 # EXIF orientation -> (mirror left to right first, then this many quarter turns counter-clockwise)
 EXIF_VIEWS = {
@@ -186,12 +185,12 @@ def _decode_picture(path: Path, data: bytes, max_pixels: int, at_least_px: int |
     check_size(path, picture.width, picture.height, max_pixels)
     try:
         if _is_deep_colour(picture, data):
-            return _know_white(picture, _decode_deep_colour(data, picture))
+            return _know_white(picture, _decode_deep_colour(path, data, picture))
         with _no_warnings():
             if at_least_px is not None:
                 picture.draft("L", (at_least_px, at_least_px))  # affects JPEG only
             picture = load_whole(picture, data)
-            return _know_white(picture, _to_array(path, ImageOps.exif_transpose(picture)))
+            return _know_white(picture, _to_array(path, picture, ImageOps.exif_transpose(picture)))
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001  decoders raise anything on damaged data
@@ -213,16 +212,16 @@ def _is_deep_colour(picture: Image.Image, data: bytes) -> bool:
     """Return whether an image has several channels of 16 bits, which Pillow would reduce to 8."""
     if picture.format == "PNG":
         return data[24] == 16 and data[25] in (2, 4, 6)  # bit depth and colour type in the header
-    if picture.format != "TIFF":
-        return False
-    bits = picture.tag_v2.get(TIFF_BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
-    return len(bits) >= 3 and max(bits) == 16
+    return picture.format == "TIFF" and has_deep_colour(picture)
 
 
-def _decode_deep_colour(data: bytes, picture: Image.Image) -> Array:
+def _decode_deep_colour(path: Path, data: bytes, picture: Image.Image) -> Array:
     orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
     with _no_warnings():
         load_whole(picture, data)  # raises on damage first; OpenCV would only print a message
+    if picture.format == "TIFF":
+        colour, oriented = decode_deep_colour(path, picture, data)
+        return _collapse_grey(colour if oriented else _orient(colour, orientation))
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError("16-bit colour data ends early or is damaged")
@@ -237,12 +236,13 @@ def _orient(image: Array, orientation: int) -> Array:
     return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, turns))
 
 
-def _to_array(path: Path, picture: Image.Image) -> Array:
+def _to_array(path: Path, opened: Image.Image, picture: Image.Image) -> Array:
+    """Return the pixels of a picture that was turned upright; `opened` has the tags of its file."""
     mode = picture.mode
     if mode in ("L", "RGB"):
         return np.array(picture)
     if mode.startswith("I") or mode == "F":
-        return _to_uint16(path, np.array(picture))
+        return to_min_is_black(path, opened, _to_uint16(path, np.array(picture)))
     if mode in ("1", "LA", "La"):
         return np.array(_over_black(picture, "L"))
     if mode == "P":
