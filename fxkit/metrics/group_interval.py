@@ -44,14 +44,8 @@ def group_interval(
             f"{len(groups)} groups and columns of {[*map(len, arrays)]} rows; expected equal lengths above 0"
         )
     n_rows, n_groups = len(groups), len(set(groups))
+    inflation = variance_inflation(np.asarray(groups, object).astype(str))
     draws = [row for weights in resampled_weights(groups, resamples, seed) for row in weights.astype(int)]
     spread = np.array([float(figure(*(np.repeat(array, row, axis=0) for array in arrays))) for row in draws])
-    support = Support(
-        n_groups,
-        n_groups,
-        max(1, n_groups - 1),
-        float(n_rows),
-        n_rows,
-        variance_inflation(np.asarray(groups, object).astype(str)),
-    )
+    support = Support(n_groups, n_groups, max(1, n_groups - 1), float(n_rows), n_rows, inflation)
     return build_interval(float(figure(*arrays)), spread, support, limits)

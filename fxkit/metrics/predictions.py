@@ -18,6 +18,8 @@ FIXED_COLUMNS = ("path", "label", "film", "group", "prediction")
 
 PREFIX = "p_"
 
+FOLD = "fold"
+
 UNKNOWN = -1
 
 SUM_TOLERANCE = 1e-3  # for float32 and half-precision softmax, and for files rounded to four decimals
@@ -122,6 +124,8 @@ class Predictions:
     def write_csv(self, path: str | Path, *, threshold: float = 0.5) -> None:
         """Write the columns path, label, film, group, prediction and p_<class>; unknown labels are empty.
 
+        Out-of-fold predictions have a last column, fold.
+
         Probabilities keep all their digits, so that `read_csv` returns the same numbers.
 
         Raises:
@@ -130,17 +134,19 @@ class Predictions:
         out = io.StringIO(newline="")
         # Quote all names: an unquoted carriage return would break the row.
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerow([*FIXED_COLUMNS, *(PREFIX + name for name in self.classes)])
+        last = [] if self.folds is None else [FOLD]
+        writer.writerow([*FIXED_COLUMNS, *(PREFIX + name for name in self.classes), *last])
         labels = ["" if i < 0 else self.classes[i] for i in self.labels]
         decisions = [self.classes[i] for i in self.predicted(threshold)]
         names = zip(self.paths, labels, self.films, self.groups, decisions, strict=True)
-        rows = zip(names, self.probabilities.tolist(), strict=True)
-        writer.writerows([*fixed, *values] for fixed, values in rows)
+        folds = [[]] * len(self) if self.folds is None else self.folds[:, None].tolist()
+        rows = zip(names, self.probabilities.tolist(), folds, strict=True)
+        writer.writerows([*fixed, *values, *fold] for fixed, values, fold in rows)
         write_atomic(path, out.getvalue())
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Predictions":
-        """Read a file that `write_csv` wrote. The column prediction is optional.
+        """Read a file that `write_csv` wrote. The columns prediction and fold are optional.
 
         Raises:
             DataError: the file or a column is missing, a row has too few or too many fields, a probability is not a
@@ -160,6 +166,7 @@ class Predictions:
                 probabilities=_read_numbers(path, columns, classes),
                 films=tuple(columns["film"]),
                 groups=tuple(columns["group"]),
+                folds=_read_folds(path, columns.get(FOLD)),
             )
         except DataError as error:
             raise DataError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
@@ -252,6 +259,18 @@ def _read_labels(path: Path, labels: list[str], classes: tuple[str, ...]) -> NDA
             )
         indices.append(UNKNOWN if index is None else index)
     return np.array(indices, np.int64)
+
+
+def _read_folds(path: Path, folds: list[str] | None) -> NDArray[np.int64] | None:
+    if folds is None:
+        return None
+    for row, text in enumerate(folds, start=2):
+        if not text.isdecimal():
+            raise DataError(
+                f"{path}, row {row}: fold is {text!r}; expected a whole number from 0; correct the file, or leave out "
+                "the column fold if one model predicted all files"
+            )
+    return np.array(folds, np.int64)
 
 
 def _read_numbers(path: Path, columns: dict[str, list[str]], classes: tuple[str, ...]) -> NDArray[np.float64]:

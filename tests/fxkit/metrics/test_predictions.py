@@ -170,3 +170,16 @@ def test_arrays_of_different_lengths_and_unknown_labels_are_refused():
         make([[0.5, 0.5], [0.5, 0.5]], [0, 2])
     with pytest.raises(ValueError, match="predictions over 1 classes; expected two or more"):
         make([[1.0]], classes=("a",))
+
+
+def test_folds_are_kept_in_the_file(tmp_path):
+    names = ("a", "b", "c")
+    p = Predictions(("no", "yes"), names, np.array([0, 1, 1]), np.full((3, 2), 0.5), names, names, np.array([2, 0, 2]))
+    p.write_csv(tmp_path / "p.csv")
+    again = Predictions.read_csv(tmp_path / "p.csv")
+    assert again.folds is not None
+    assert again.folds.tolist() == [2, 0, 2]
+    assert (tmp_path / "p.csv").read_text().splitlines()[0].endswith('"p_yes","fold"')
+    (tmp_path / "p.csv").write_text("path,label,film,group,p_no,p_yes,fold\na,no,a,a,0.5,0.5,first\n")
+    with pytest.raises(DataError, match="row 2: fold is 'first'; expected a whole number from 0"):
+        Predictions.read_csv(tmp_path / "p.csv")
