@@ -131,12 +131,19 @@ def load_source(
         raise click.UsageError("give either --data DIR, or --manifest FILE with --root DIR")
     if root is None:
         raise click.UsageError("--manifest needs --root, the folder that its paths are relative to")
+    from dataclasses import replace
+
     from fxkit.data.manifest import read_manifest
     from fxkit.errors import DataError
+    from preprocess.tables.cells import label_key
+    from preprocess.tables.spellings import CLASSES, join_spellings
 
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the folder that the paths in {manifest} are relative to")
-    return root, read_manifest(manifest)
+    records = read_manifest(manifest)
+    labels, notes = join_spellings([record.label for record in records], label_key, CLASSES)
+    print_notes(f"{manifest}: {note}" for note in notes)
+    return root, [replace(record, label=label) for record, label in zip(records, labels, strict=True)]
 
 
 def list_image_files(images: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:

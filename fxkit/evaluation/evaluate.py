@@ -22,6 +22,7 @@ from fxkit.models.test_time import AveragedNetwork, select_views
 from fxkit.models.training_films import overlap_with_training
 from preprocess.files import write_atomic
 from preprocess.settings import read_clean_settings
+from preprocess.tables.cells import label_key
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def evaluate_other(
     """
     run, model = open_run(run_folder), load_model(run_folder)
     subject = _Subject(run, model, Path(root))
-    records = usable(records)
+    records, spelling_note = _spell_as_model(model, usable(records))
     folder = _evaluation_folder(run, name, subject.root)
     check_classes(model, records, name)
     _check_cleaning(model, subject.root, options.raw)
@@ -131,7 +132,7 @@ def evaluate_other(
     stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
     source = {"root": str(subject.root.resolve()), "overlap": asdict(overlap)}
     evaluation, analyses = _evaluate(subject, records, folder, run.root, options, stamp, source)
-    return EvaluationResult(folder, evaluation, analyses, stamp, overlap.note)
+    return EvaluationResult(folder, evaluation, analyses, stamp, "; ".join(filter(None, [spelling_note, overlap.note])))
 
 
 def _read_split(run: Run, split: str, *, allow_leaks: bool) -> list[Record]:
@@ -245,6 +246,19 @@ def write_pictures(folder: Path, evaluation: Evaluation, predictions: Prediction
     write_atomic(folder / "confusion.png", draw_confusion(evaluation.film.confusion, evaluation.classes, stamp=stamp))
     write_atomic(folder / "roc.png", draw_roc(films, stamp=stamp))
     write_atomic(folder / "precision_recall.png", draw_precision_recall(films, stamp=stamp))
+
+
+def _spell_as_model(model: Model, records: Sequence[Record]) -> tuple[list[Record], str]:
+    """Give classes that differ from the model's in case, spaces or .0 alone the model's spelling, with a note."""
+    similar = {label_key(name): name for name in model.card.classes}
+    renamed = {
+        r.label: similar[label_key(r.label)]
+        for r in records
+        if r.label not in model.card.classes and label_key(r.label) in similar
+    }
+    listed = ", ".join(f"{label} as {name}" for label, name in sorted(renamed.items()))
+    note = f"classes are read in the model's spelling: {listed}" if renamed else ""
+    return [replace(r, label=renamed.get(r.label, r.label)) for r in records], note
 
 
 def check_classes(model: Model, records: Sequence[Record], where: str) -> None:

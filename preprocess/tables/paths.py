@@ -60,9 +60,11 @@ class FilmPaths:
             return []
         first, *more = (f"{written} is {file}" for written, file in self.renamed.items())
         n = len(self.renamed)
-        what = "1 path differs from its file" if n == 1 else f"{n} paths differ from their files"
+        what, file = "1 path differs from its file", "is read as that file"
+        if n > 1:
+            what, file = f"{n} paths differ from their files", "are read as these files"
         rest = f" and {len(more)} more" if more else ""
-        return [f"{table}: {what} in case, accents, encoding or extension, and is read as it: {first}{rest}"]
+        return [f"{table}: {what} in case, accents, encoding or extension, and {file}: {first}{rest}"]
 
     def _relative(self, name: str) -> str:
         """Return a path relative to the root; "" if it is outside of the root, or the root itself."""

@@ -27,6 +27,19 @@ RECORDS = [
 HONEST = [record(f"{part}.png", part, part, part) for part in ("train", "val", "test")]
 
 
+def test_a_patient_in_another_spelling_and_a_repeated_path_are_leaks() -> None:
+    names = (("1.png", "P01", "train"), ("2.png", "p-1", "test"))
+    spelled = [record(path, name, path, split, patient=name) for path, name, split in names]
+    (leak,) = find_leaks(spelled)
+    assert (leak.record.path, leak.training_record.path, leak.evidence) == ("2.png", "1.png", "group")
+    with pytest.raises(DataError, match="the split leaks: of 1 test files, 1"):
+        refuse_leaks(spelled)
+    twice = [record("1.png", "g1", "f1", "train"), record("1.png", "g2", "f2", "test")]
+    assert [leak.evidence for leak in find_leaks(twice)] == ["name"]
+    unknown = [record(path, path, path, split, patient="nan") for path, _, split in names]
+    assert find_leaks(unknown) == []
+
+
 def test_leaks_are_counted_in_files_films_and_groups() -> None:
     assert count_leaks(RECORDS) == LeakCounts(
         part="test",

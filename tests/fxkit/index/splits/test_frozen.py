@@ -37,6 +37,16 @@ def test_groups_are_matched_by_path_bytes_or_patient(older: Path) -> None:
     assert frozen.notes == (f"{older}: 3 of 4 files belong to groups that keep their split; 1 group is new",)
 
 
+def test_a_patient_is_matched_in_any_spelling(older: Path) -> None:
+    assert read_frozen(older, [record("9.png", "P-003", patient="P-003")]).splits == {"P-003": "test"}
+
+
+def test_an_older_manifest_may_have_been_saved_by_a_spreadsheet(older: Path) -> None:
+    text = older.read_text().replace('"', "").replace(",", ";").replace(";0\n", ";0.0\n")
+    older.write_text(text, encoding="utf-16")
+    assert read_frozen(older, [record("1.png", "1"), record("3.png", "x")]).splits == {"1": "train", "x": "test"}
+
+
 def test_a_group_with_several_splits_becomes_test_and_gives_a_warning(older: Path) -> None:
     frozen = read_frozen(older, [record(path, "joined") for path in ("1.png", "3.png", "new.png")])
     assert frozen.splits == {"joined": "test"}
