@@ -13,6 +13,7 @@ The tools write markers differently, and `read_coco` reads all of these forms:
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,35 @@ import numpy as np
 
 from preprocess.errors import MarkerFileError
 from preprocess.files import write_atomic
-from preprocess.markers import STYLES, MarkedImage, Marker, Quad, as_quad, box_quad, enclosing_quad, quad_area, quad_box
+from preprocess.markers import (
+    STYLES,
+    MarkedImage,
+    Marker,
+    Quad,
+    as_quad,
+    box_quad,
+    enclosing_quad,
+    quad_area,
+    quad_box,
+    quad_sides,
+)
+from preprocess.words import amount
 
 CATEGORIES = ("marker", *STYLES)
 
+BAD_VALUES = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+SMALLEST_PX = 1.0  # side of a marker
+
+LEAST_INSIDE = 0.5  # part of the width and of the height of a marker on the film; the border may cut lead letters
+
+MAX_NAMED = 3  # annotations in an error text
+
 SAME_PX = 0.5  # boxes whose coordinates differ by less, as a Euclidean distance, are the same
+
+
+class _FaultError(ValueError):
+    """An annotation that cannot be meant; the text says what is wrong with it."""
 
 
 def write_coco(path: str | Path, images: Mapping[str, MarkedImage]) -> None:
@@ -85,41 +110,121 @@ def read_coco(path: str | Path) -> dict[str, MarkedImage]:
     images have the same name, as in files of two annotators, their markers are joined.
 
     Raises:
-        MarkerFileError: the file cannot be read, is not JSON, or is not COCO.
+        MarkerFileError: the file cannot be read, is not JSON, is not COCO, or holds annotations that cannot be meant:
+            thinner than a pixel (such as fractions of the film), for the most part outside the film, with numbers that
+            are not finite, or of an image that the file does not list.
     """
     try:
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise MarkerFileError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MarkerFileError(f"{path}: not JSON ({error}); expected a COCO file of markers") from error
     try:
-        return _parse_coco(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _parse_coco(content, str(path))
+    except BAD_VALUES as error:
         raise MarkerFileError(
             f"{path}: not COCO ({type(error).__name__}: {error}); expected images (id, file_name, width, "
             "height) and annotations (image_id, bbox or segmentation)"
         ) from error
 
 
-def _parse_coco(content: Any) -> dict[str, MarkedImage]:
-    names = {int(row["id"]): str(row["name"]) for row in content.get("categories", [])}
-    rows: dict[int, list[Any]] = {int(row["id"]): [] for row in content["images"]}
+def _parse_coco(content: Any, path: str) -> dict[str, MarkedImage]:
+    names = {_whole(row["id"]): str(row["name"]) for row in content.get("categories", [])}
+    films = _parse_images(content["images"], path)
+    markers: dict[int, list[tuple[Marker, bool]]] = {number: [] for number in films}
+    faults: list[str] = []
     for row in content["annotations"]:
-        rows[int(row["image_id"])].append(row)
-    markers = {image_id: _parse_annotations(of_image, names) for image_id, of_image in rows.items()}
+        try:
+            number = _whole(row["image_id"])
+            if number not in films:
+                raise _FaultError(f"its image_id {number} is not the id of an image in this file")
+            marker = _parse_annotation(row, names)
+            _check_quad(marker.quad, films[number][1])
+            markers[number].append((marker, bool(row.get("segmentation"))))
+        except (_FaultError, *BAD_VALUES) as error:
+            faults.append(f"{_name_annotation(row, films)}: {_describe(error)}")
+    if faults:
+        raise MarkerFileError(_fault_text(path, faults, content["annotations"]))
     images: dict[str, MarkedImage] = {}
-    for row in content["images"]:
-        name = str(row["file_name"])
+    for number, (name, image) in films.items():
         earlier = images[name].markers if name in images else ()
-        # Label Studio writes no size for an image that it could not open
-        width, height = (int(row.get(side) or 0) for side in ("width", "height"))
-        images[name] = MarkedImage(width, height, (*earlier, *markers[int(row["id"])]))
+        images[name] = replace(image, markers=(*earlier, *_join_twice_written(markers[number])))
     return images
 
 
-def _parse_annotations(rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> list[Marker]:
-    markers = [(_parse_annotation(row, names), bool(row.get("segmentation"))) for row in rows]
+def _parse_images(rows: Iterable[Mapping[str, Any]], path: str) -> dict[int, tuple[str, MarkedImage]]:
+    """Return the name and the size of each image by its id."""
+    films: dict[int, tuple[str, MarkedImage]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        number, name = _whole(row["id"]), str(row["file_name"])
+        # Label Studio writes no size for an image that it could not open
+        width, height = (_whole(row.get(side) or 0) for side in ("width", "height"))
+        if number in films:
+            raise MarkerFileError(
+                f"{path}: two images ({films[number][0]} and {name}) have the id {number}; expected an id for each; "
+                "export the file again"
+            )
+        if sizes.setdefault(name, (width, height)) != (width, height):
+            raise MarkerFileError(
+                f"{path}: {name} is listed twice, with {sizes[name][0]} x {sizes[name][1]} and {width} x {height} px; "
+                "expected one film for each file_name; export the file again with the films' folders in its names"
+            )
+        films[number] = name, MarkedImage(width, height)
+    return films
+
+
+def _check_quad(quad: Quad, film: MarkedImage) -> None:
+    """Raise _FaultError if a quad cannot be a marker on a film; a film of unknown size has the size 0."""
+    across, down = quad_sides(quad)
+    if min(across, down) < SMALLEST_PX:
+        raise _FaultError(f"it is {across:.3g} x {down:.3g} px")
+    x0, y0, x1, y1 = quad_box(quad)
+    inside = (min(x1, film.width) - max(x0, 0)) / (x1 - x0), (min(y1, film.height) - max(y0, 0)) / (y1 - y0)
+    if film.width and film.height and min(inside) < LEAST_INSIDE:
+        raise _FaultError(
+            f"it reaches from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}), on a film of {film.width} x {film.height} px"
+        )
+
+
+def _name_annotation(row: Any, films: Mapping[int, tuple[str, MarkedImage]]) -> str:
+    values = row if isinstance(row, Mapping) else {}
+    name = next((f" of {name}" for number, (name, _) in films.items() if number == values.get("image_id")), "")
+    return f"annotation {values.get('id', '(without an id)')}{name}"
+
+
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, _FaultError) else f"{type(error).__name__}: {error}"
+
+
+def _fault_text(path: str, faults: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Describe the annotations that cannot be meant, with their number and how to correct them."""
+    more = f" and {len(faults) - MAX_NAMED} more" if len(faults) > MAX_NAMED else ""
+    hint = ""
+    if all(_holds_fractions(row) for row in rows):
+        hint = "; all coordinates are between 0 and 1: multiply them by the width and height of the film"
+    verb = "is no marker" if len(faults) == 1 else "are no markers"
+    return (
+        f"{path}: {len(faults)} of {amount(len(rows), 'annotation')} {verb} on a film: "
+        f"{'; '.join(faults[:MAX_NAMED])}{more}; "
+        f"expected image_id, and a bbox or polygon in pixels that is at least {SMALLEST_PX:g} px wide and high "
+        f"and lies on the film; correct or delete these annotations{hint}"
+    )
+
+
+def _holds_fractions(row: Any) -> bool:
+    try:
+        polygons = row.get("segmentation")
+        numbers = [v for polygon in polygons for v in polygon] if isinstance(polygons, list) else []
+        return all(0 <= float(value) <= 1 for value in numbers or row["bbox"])
+    except BAD_VALUES:
+        return False
+
+
+def _join_twice_written(markers: Iterable[tuple[Marker, bool]]) -> list[Marker]:
+    """Return the markers without the boxes that enclose the polygon of another one."""
+    markers = list(markers)
     outlined = [quad_box(marker.quad) for marker, has_polygon in markers if has_polygon]
     return [marker for marker, has_polygon in markers if has_polygon or not _is_among(marker.quad, outlined)]
 
@@ -131,7 +236,7 @@ def _is_among(quad: Quad, boxes: Iterable[tuple[float, ...]]) -> bool:
 
 def _parse_annotation(row: Mapping[str, Any], names: Mapping[int, str]) -> Marker:
     values = {**row, **(row.get("attributes") or {})}
-    style = names.get(int(row.get("category_id") or 0), "")
+    style = names.get(_whole(row.get("category_id") or 0), "")
     confidence = row.get("score", values.get("confidence"))
     return Marker(
         _parse_quad(values),
@@ -145,8 +250,12 @@ def _parse_quad(values: Mapping[str, Any]) -> Quad:
     polygons = values.get("segmentation")
     if not polygons or isinstance(polygons, dict):  # no polygon, or a run-length mask: use the box
         x, y, width, height = (_finite(value) for value in values["bbox"])
+        if width <= 0 or height <= 0:
+            raise _FaultError(f"its bbox is {width:g} x {height:g} px")
         return _turn(box_quad(x, y, x + width, y + height), _finite(values.get("rotation") or 0))
     points = np.array([_finite(value) for polygon in polygons for value in polygon], np.float64).reshape(-1, 2)
+    if len(np.unique(points, axis=0)) < 3:
+        raise _FaultError(f"its polygon has {len(np.unique(points, axis=0))} different points")
     if len(points) == 5 and (points[0] == points[4]).all():  # a closed outline
         points = points[:4]
     return as_quad(points) if len(points) == 4 else enclosing_quad(points.astype(np.float32))
@@ -165,5 +274,13 @@ def _turn(quad: Quad, degrees: float) -> Quad:
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{value} is not a finite number")
+        raise _FaultError(f"{value} is not a finite number")
+    return number
+
+
+def _whole(value: Any) -> int:
+    """Return an id or a size, which other tools may write as 1.0 or "1"."""
+    number = int(value)
+    if isinstance(value, float) and number != value:
+        raise ValueError(f"{value} is not a whole number")
     return number

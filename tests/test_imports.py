@@ -13,7 +13,7 @@ FXKIT = sorted((ROOT / "fxkit").rglob("*.py"))
 PREPROCESS = sorted((ROOT / "preprocess").rglob("*.py"))
 SOURCES = [*FXKIT, *PREPROCESS]
 LIGHT = {"click", "cloup", "fxkit", "preprocess", *sys.stdlib_module_names}
-LIGHT_MODULES_OF_FXKIT = ("fxkit.cli", "preprocess.errors", "fxkit.errors")
+LIGHT_MODULES_OF_FXKIT = ("fxkit.cli", "preprocess.errors", "preprocess.words", "fxkit.errors")
 DECODERS = {
     "preprocess.dicom.decode_dicom",
     "cv2.imread",
