@@ -41,6 +41,12 @@ class DataConfig(Settings):
     workers: int = Field(2, ge=0)  # data loader processes
     max_pixels: int = Field(MAX_PIXELS, ge=1)  # larger films are an error
     cache_bytes: int = Field(4_000_000_000, ge=0)  # limit of the decoded films kept in .films beside the runs; 0: none
+    positive: str | None = None  # positive class of two; None: the one whose name means a finding
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        return str(value) if type(value) is int else value  # YAML reads the class 1 as a number
 
 
 class ModelConfig(Settings):

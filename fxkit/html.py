@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from preprocess.errors import one_line
+from preprocess.words import amount
 
 MAX_INLINE_BYTES = 2_000_000  # a larger picture is embedded as a reduced JPEG
 MAX_WIDTH_PX = 1_800  # of the reduced JPEG
@@ -32,6 +33,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["one_line"] = one_line
+    environment.globals["amount"] = amount
     return environment
 
 

@@ -38,14 +38,17 @@ Fit = Callable[[Sequence[Record], Path, str], Predict]  # records, image root, n
 C = 0.01  # inverse strength of the L2 penalty of the head
 
 
-def check_start(records: Sequence[Record], folder: Path, settings: AblationSettings, options: AblationOptions) -> None:
+def check_start(
+    config: Config, records: Sequence[Record], folder: Path, settings: AblationSettings, options: AblationOptions
+) -> None:
     """Check the records and the folder before anything is computed.
 
     Raises:
+        ConfigError: the positive class of the settings is none of two classes.
         DataError: a split lacks a class, or the split leaks.
         RunError: the folder holds an ablation already, and the options neither resume nor overwrite it.
     """
-    check_records(records, () if settings.folds else ("train", "val", "test"))
+    check_records(records, () if settings.folds else ("train", "val", "test"), positive=config.data.positive)
     if not (options.allow_leaks or settings.folds):
         refuse_leaks(records)
     if (folder / RESULT).exists() and not (options.resume or options.overwrite):

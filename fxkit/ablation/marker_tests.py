@@ -12,6 +12,7 @@ from fxkit.metrics.group_means import mean_interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats
 from fxkit.report.ablation import Cell, Contrast, Flips
+from preprocess.words import amount
 
 # name -> the arms before pasting, with markers pasted in, and with patches of background pasted in
 TESTS = {"inserted": ("raw", "inserted", "inserted-patch"), "swapped": ("raw", "swapped", "swapped-patch")}
@@ -114,7 +115,7 @@ def judge(raw: Cell, contrasts: Sequence[Contrast], erased: Erased, margin: floa
     """
     by_key = {c.key: c for c in contrasts}
     loss, lost = by_key["markers"], by_key["log_odds"]
-    files = f"{erased.n_erased} of {erased.n_files} test files"
+    files = f"{erased.n_erased} of {amount(erased.n_files, 'test file')}"
     effect = (
         f"compared with erasing the same area elsewhere, erasing the markers on {files} gives models trained on raw "
         f"films a loss of {describe(lost, sides=' one-sided')} in the log-odds of the true class and a loss of "

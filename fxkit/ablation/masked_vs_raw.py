@@ -18,7 +18,8 @@ from fxkit.ablation.result import Tested, compare_scores, score_cells, write_res
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config
 from fxkit.data.leaks import leak_stamp
-from fxkit.data.manifest import Record, films_hash, order_classes, usable
+from fxkit.data.manifest import Record, films_hash, usable
+from fxkit.data.positive import order_classes, positive_class
 from fxkit.errors import DataError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
@@ -132,7 +133,7 @@ def masked_vs_raw(
         ConfigError, WeightsError: see `train`.
     """
     folder = Path(folder)
-    check_start(records, folder, settings, options)
+    check_start(config, records, folder, settings, options)
     good, first = usable(records), roots[settings.seeds[0]]
     matrix = tuple(arm for arm in MATRIX if arm in first)
     further = {seed: {arm: first[arm] for arm in matrix} for seed in list_divisions(settings, options)}
@@ -193,7 +194,7 @@ def _quick_fit(
         if root not in features:
             on_step(f"features of the {arm} films")
             features[root] = extract_features(config, root, records, device)
-    return build_quick_fit(order_classes(r.label for r in records), records, features)
+    return build_quick_fit(order_classes((r.label for r in records), config.data.positive), records, features)
 
 
 def conclude(tested: Tested, settings: AblationSettings, mode: str, erased: Erased) -> Ablation:
@@ -234,6 +235,7 @@ def conclude(tested: Tested, settings: AblationSettings, mode: str, erased: Eras
         n_films=len(first),
         n_files=erased.n_files,
         n_erased=erased.n_erased,
+        positive=positive_class(first.classes),
     )
 
 

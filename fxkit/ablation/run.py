@@ -11,6 +11,7 @@ from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config
 from fxkit.data.manifest import Record
 from fxkit.report.ablation import Ablation
+from preprocess.words import amount
 
 
 def run_ablation(
@@ -31,13 +32,13 @@ def run_ablation(
         on_step: called with a note, or with a description of the next step.
     """
     root, folder = Path(root), Path(folder)
-    check_start(records, folder, settings, options)  # before cleaning, which can take hours
+    check_start(config, records, folder, settings, options)  # before cleaning, which can take hours
     if settings.kind != "markers":
         return compare_variants(name, config, root, records, folder, settings, options, on_step=on_step)
     cleaned, cleaned_records = clean_films(root, records, options.cleaned, jobs=options.jobs)
     if len(cleaned_records) < len(records):
         n_left_out = len(records) - len(cleaned_records)
-        on_step(f"note: {n_left_out} files are left out, because they are unreadable or could not be cleaned")
+        on_step(f"note: {amount(n_left_out, 'file is', 'files are')} left out: unreadable, or could not be cleaned")
     on_step("writing the films of the other arms")
     arms = ArmOptions(settings.folds, settings.seeds, jobs=options.jobs, max_pixels=config.data.max_pixels)
     roots = write_arms(root, cleaned, cleaned_records, folder / "arms", arms)

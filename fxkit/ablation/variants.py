@@ -17,7 +17,8 @@ from fxkit.ablation.result import Tested, compare_scores, describe, score_cells,
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config, update_config
 from fxkit.data.leaks import leak_stamp
-from fxkit.data.manifest import Record, films_hash, order_classes, usable
+from fxkit.data.manifest import Record, films_hash, usable
+from fxkit.data.positive import order_classes, positive_class
 from fxkit.errors import ConfigError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
@@ -56,7 +57,7 @@ def compare_variants(
     """
     folder, good = Path(folder), usable(records)
     configs = _configure_arms(config, settings, options)
-    check_start(records, folder, settings, options)
+    check_start(config, records, folder, settings, options)
     # a split by file puts files of one film on both sides: its leak is what the ablation measures
     options = replace(options, allow_leaks=options.allow_leaks or settings.kind == "split")
     tested = {
@@ -125,7 +126,7 @@ def _test_arm(
 def _quick_fit(arm: str, config: Config, root: Path, records: Sequence[Record], device: str, on_step: Report) -> Fit:
     on_step(f"features for {arm}")
     features = {root: extract_features(config, root, records, device)}
-    return build_quick_fit(order_classes(r.label for r in records), records, features)
+    return build_quick_fit(order_classes((r.label for r in records), config.data.positive), records, features)
 
 
 def conclude(name: str, tested: Tested, settings: AblationSettings, mode: str, *, n_files: int) -> Ablation:
@@ -157,6 +158,7 @@ def conclude(name: str, tested: Tested, settings: AblationSettings, mode: str, *
         n_groups=len(set(runs[0].groups)),
         n_films=len(runs[0]),
         n_files=n_files,
+        positive=positive_class(runs[0].classes),
     )
 
 

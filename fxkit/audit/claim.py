@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from fxkit.audit.evidence import Evidence
 from fxkit.audit.rules import Answer
 from fxkit.data.manifest import count_records, usable
+from fxkit.data.positive import positive_line
 from fxkit.metrics.names import metric_name
 from fxkit.models.model_json import read_card
 from fxkit.report.results import headline_text
+from preprocess.words import amount
 
 AUTHORS = "to be filled in by the authors"
 
@@ -102,12 +104,15 @@ def _describe_preprocessing(evidence: Evidence) -> str:
 
 def _describe_missing(evidence: Evidence) -> str:
     n_unreadable = evidence.report.data.left_out if evidence.report.data else 0
-    return f"{n_unreadable} files could not be read and were left out."
+    return f"{amount(n_unreadable, 'unreadable file was', 'unreadable files were')} left out."
 
 
 def _describe_partitions(evidence: Evidence) -> str:
     parts = [(name, count_records(usable(evidence.run.records, name))) for name in ("train", "val", "test")]
-    sizes = ", ".join(f"{name} {c.groups} groups ({c.films} films, {c.files} files)" for name, c in parts)
+    sizes = ", ".join(
+        f"{name} {amount(c.groups, 'group')} ({amount(c.films, 'film')}, {amount(c.files, 'file')})"
+        for name, c in parts
+    )
     folds = f" Train and val are divided into {evidence.run.folds} folds." if evidence.run.folds else ""
     return f"Split by group: {sizes}.{folds}"
 
@@ -120,7 +125,9 @@ def _describe_disjoint(evidence: Evidence) -> str:
 def _describe_model(evidence: Evidence) -> str:
     model = evidence.run.config.model
     head = f"a head of {model.hidden} hidden units" if model.hidden else "a linear head"
-    return f"{model.backbone} (timm) with {head}; {len(evidence.classes)} classes: {', '.join(evidence.classes)}."
+    positive = f"; {positive_line(evidence.run.classes)}" if positive_line(evidence.run.classes) else ""
+    classes = f"{len(evidence.classes)} classes: {', '.join(evidence.classes)}"
+    return f"{model.backbone} (timm) with {head}; {classes}{positive}."
 
 
 def _describe_software(evidence: Evidence) -> str:
@@ -180,7 +187,7 @@ def _describe_maps(evidence: Evidence) -> str:
     summary = evidence.report.attention.summary if evidence.report.attention else None
     if summary is None:
         return ""
-    return f"Class activation maps of {summary.n_films} films (cam/). The maps were not validated."
+    return f"Class activation maps of {amount(summary.n_films, 'film')} (cam/). The maps were not validated."
 
 
 def _describe_performance(evidence: Evidence) -> str:
@@ -202,7 +209,10 @@ def _describe_wrong_predictions(evidence: Evidence) -> str:
         return ""
     metrics = evidence.scores.metrics
     wrong = sum(n for i, row in enumerate(metrics.film.confusion) for j, n in enumerate(row) if i != j)
-    return f"{wrong} of {metrics.n_films} films are classified wrongly; predictions.csv lists the predictions."
+    return (
+        f"{wrong} of {amount(metrics.n_films, 'film is', 'films are')} classified wrongly; "
+        f"predictions.csv lists the predictions."
+    )
 
 
 FROM_RUN: dict[int, Callable[[Evidence], str]] = {

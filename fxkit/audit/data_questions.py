@@ -11,6 +11,7 @@ from fxkit.data.manifest import count_records, usable
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
 from fxkit.models.run_folder import read_json
 from fxkit.report.results import headline_text
+from preprocess.words import amount
 
 INDEX = "fxkit index DATA --out manifest.csv"
 
@@ -48,7 +49,7 @@ def ask_leak(evidence: Evidence) -> Answer:
             "bytes and pixels cannot show that two films belong to one patient."
         )
         return replace(answer, colour="amber", reason=reason, command=INDEX + "   # with a column patient")
-    reason = f"No: no film and no patient of the {len(tested)} tested files is also in training."
+    reason = f"No: no film and no patient of the {amount(len(tested), 'tested file')} is also in training."
     return replace(answer, colour="green", reason=reason)
 
 
@@ -62,8 +63,8 @@ def ask_size(evidence: Evidence) -> Answer:
     total, unit = count_records(tested), "patient" if all(r.patient for r in tested) else "group"
     colour: Colour = "red" if n_rarest < FEW else "green" if n_rarest >= ENOUGH and unit == "patient" else "amber"
     reason = (
-        f"The {total.files} tested files show {total.films} films of {total.groups} {unit}s. The rarest class, "
-        f"{label}, has {n_rarest} {unit}s."
+        f"The {amount(total.files, 'tested file shows', 'tested files show')} {amount(total.films, 'film')} of "
+        f"{amount(total.groups, unit)}. The rarest class, {label}, has {amount(n_rarest, unit)}."
     )
     facts = (
         ("files", str(total.files)),
@@ -94,8 +95,8 @@ def ask_metadata(evidence: Evidence) -> Answer:
     answer = replace(answer, facts=tuple(facts), files=(baseline.file,))
     if baseline.n_described < n_files:
         reason = (
-            f"The data card describes {baseline.n_described} of this run's {n_files} files; a card of the same films "
-            "is needed."
+            f"The data card describes {baseline.n_described} of this run's {amount(n_files, 'file')}; a card of the "
+            "same films is needed."
         )
         return replace(answer, colour="amber", reason=reason, command=INDEX)
     colours: dict[str, Colour] = {FAR_ABOVE: "red", ABOVE: "amber", NONE: "green"}
@@ -121,7 +122,10 @@ def ask_selection(evidence: Evidence) -> Answer:
     files = tuple(file for file in (run.folder / "phases.json", run.folder / "config.yaml") if file.is_file())
     answer = Answer("selection", "Was the test set used to choose the model?", "amber", "", facts, files)
     if n_shared:
-        reason = f"Yes: {n_shared} test films are also validation films, on which the epoch was chosen."
+        reason = (
+            f"Yes: {amount(n_shared, 'test film is', 'test films are')} also in the validation set, on which the epoch "
+            "was chosen."
+        )
         return replace(answer, colour="red", reason=reason, command=INDEX)
     if siblings:
         reason = (

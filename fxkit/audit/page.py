@@ -13,6 +13,7 @@ from fxkit.audit.evidence import Evidence, read_evidence
 from fxkit.audit.picture import collect_rows, draw_rows
 from fxkit.audit.rules import LOOKS, RULES, Answer
 from fxkit.audit.verdict import DISCLAIMER, Verdict, answer_questions, conclude
+from fxkit.data.positive import positive_class
 from fxkit.html import data_uri, load_template
 from fxkit.models.sharing.model_card import render_model_card
 from preprocess.files import write_atomic
@@ -91,6 +92,7 @@ def audit_json(evidence: Evidence, audit: Audit) -> dict[str, Any]:
     """Return the content of audit.json; files are relative to the run folder."""
     return {
         "run": evidence.report.name,
+        "positive": positive_class(evidence.run.classes),
         "fxkit": __version__,
         "verdict": asdict(audit.verdict),
         "answers": [
@@ -113,6 +115,7 @@ def _render(name: str, evidence: Evidence, audit: Audit, card: str) -> str:
     rows = collect_rows(evidence) if name.endswith(".html") else []
     return load_template(f"audit/{name}").render(
         run=evidence.report.name,
+        positive=positive_class(evidence.run.classes),
         audit=audit,
         card=card,
         picture=data_uri(draw_rows(rows, "; ".join(evidence.report.stamps))) if rows else "",

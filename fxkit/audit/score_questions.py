@@ -15,6 +15,7 @@ from fxkit.metrics.subgroups import Subgroup
 from fxkit.report.ablation import Ablation
 from fxkit.report.build import CALIBRATION_LINES
 from fxkit.report.results import Scores, headline_text
+from preprocess.words import amount
 
 IDEAL_VALUES = {"slope": 1.0, "intercept": 0.0}
 
@@ -59,7 +60,12 @@ def ask_markers(evidence: Evidence) -> Answer:
         reason = "The ablation erased no marker on any test film, so it compared nothing."
         return replace(answer, reason=reason, command=command)
     facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(map(str, ablation.seeds)))]
-    facts += [("test films", f"{ablation.n_films} of {ablation.n_groups} groups, {ablation.n_files} files")]
+    facts += [
+        (
+            "test films",
+            f"{ablation.n_films} of {amount(ablation.n_groups, 'group')}, {amount(ablation.n_files, 'file')}",
+        )
+    ]
     facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
     files = (evidence.ablation_file,) if evidence.ablation_file else ()
     answer = replace(answer, facts=tuple(facts), files=files)
@@ -150,7 +156,9 @@ def ask_external(evidence: Evidence) -> Answer:
 
 
 def _describe_scores(other: Scores) -> str:
-    return f"{headline_text(other)}, {other.metrics.n_films} films of {other.metrics.n_groups} groups"
+    return (
+        f"{headline_text(other)}, {amount(other.metrics.n_films, 'film')} of {amount(other.metrics.n_groups, 'group')}"
+    )
 
 
 def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
@@ -166,7 +174,7 @@ def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
     if headline.high < own_score - DROP:
         return "red", f"it is clearly more than {DROP} below {own_score:.2f}, the score on the run's own films"
     if level.fewest_groups < FEW:
-        return "amber", f"the rarest class has only {level.fewest_groups} groups"
+        return "amber", f"the rarest class has only {amount(level.fewest_groups, 'group')}"
     drop = f"a drop of {2 * DROP} from {own_score:.2f}, the score on the run's own films,"
     if headline.low >= own_score - 2 * DROP:
         return "green", f"{drop} is ruled out"
@@ -191,12 +199,16 @@ def ask_subgroups(evidence: Evidence) -> Answer:
         return replace(answer, colour="red", reason=reason)
     n_clear = sum(gap.low > 0 or gap.high < 0 for *_, gap in gaps)
     if gaps and not n_clear and not any(part.few for part, *_ in gaps) and all(gap.low > -2 * GAP for *_, gap in gaps):
-        reason = f"No: in all {len(parts)} subgroups a gap of {2 * GAP} is ruled out, and no interval excludes 0."
+        reason = (
+            f"No: in {'the subgroup' if len(parts) == 1 else f'all {len(parts)} subgroups'} a gap of "
+            f"{2 * GAP} is ruled out, and no interval excludes 0."
+        )
         return replace(answer, colour="green", reason=reason, command="")
     n_wide, n_few = sum(gap.low <= -2 * GAP for *_, gap in gaps), sum(part.few for part in parts)
     reason = (
-        f"Undecided: {n_clear} of {len(gaps)} gaps have an interval that excludes 0, {n_wide} gaps may be {-2 * GAP} "
-        f"or lower, and {n_few} of {len(parts)} subgroups have few groups."
+        f"Undecided: {n_clear} of {amount(len(gaps), 'gap has', 'gaps have')} an interval that excludes "
+        f"0, {n_wide} gaps may be {-2 * GAP} "
+        f"or lower, and {n_few} of {amount(len(parts), 'subgroup has', 'subgroups have')} few groups."
     )
     return replace(answer, colour="amber", reason=reason)
 

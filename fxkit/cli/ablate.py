@@ -17,7 +17,9 @@ from fxkit.cli.options import (
     source_options,
     take_config,
     take_options,
+    warn_of_guess,
 )
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from fxkit.report.ablation import Ablation
@@ -88,6 +90,7 @@ def ablate(
     folder = out or Path("runs") / f"ablate-{title}"
     refuse_inside(folder, data)
     image_root, records = load_source(data, manifest, root, config.seed)
+    warn_of_guess(records, config)
     result = run_ablation(
         title, config, image_root, records, folder, settings, take_options(AblationOptions, options), on_step=print_step
     )
@@ -97,14 +100,20 @@ def ablate(
 def print_result(result: "Ablation") -> None:
     """Print the scores of each arm, the differences and the verdict."""
     from fxkit.ablation.result import format_lines, format_table
+    from preprocess.errors import one_line
 
     if result.stamp:
         click.echo(result.stamp)
+    if result.positive:
+        click.echo(f"positive class: {one_line(result.positive)}")
     for row in format_table(result):
         click.echo("".join(f"{text:<28}" for text in row).rstrip())
     for line in format_lines(result):
         click.echo(line)
-    click.echo(f"{result.n_films} test films of {result.n_groups} groups, seeds {', '.join(map(str, result.seeds))}")
+    click.echo(
+        f"{amount(result.n_films, 'test film')} of {amount(result.n_groups, 'group')}, seeds "
+        f"{', '.join(map(str, result.seeds))}"
+    )
     click.echo(MODE_TEXTS[result.mode])
     click.echo(f"verdict: {result.verdict}\nreason: {result.reason}\nlimits: {result.limits}")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import PATH
+from fxkit.cli.options import PATH, check_positive, print_positive
 
 
 @cloup.command(short_help="Judge on one page whether a run's score can be trusted.")
@@ -25,6 +25,8 @@ def audit(run: Path, data_card: Path | None, ablation: Path | None) -> None:
     from fxkit.audit.page import build_audit
 
     result = build_audit(run, data_card=data_card, ablation=ablation)
+    check_positive(None, run)
+    print_positive(run)
     for answer in result.answers:
         click.echo(f"{answer.look.sign} {answer.look.word:<10}  {answer.question} {answer.reason}")
     click.echo(f"{result.verdict.may_be_believed} {result.verdict.missing}".strip())

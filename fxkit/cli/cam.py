@@ -6,7 +6,7 @@ from typing import Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, device_option, list_image_files, print_notes, take_options
+from fxkit.cli.options import PATH, check_positive, device_option, list_image_files, print_notes, take_options
 
 
 @cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
@@ -49,6 +49,7 @@ def cam(
 
     Example: fxkit cam runs/resnet50-seed0 --markers xrays-clean
     """
+    from fxkit.data.positive import positive_line
     from fxkit.explain.explain import ExplainOptions, describe_summary, explain
     from fxkit.explain.films import films_from_images, films_from_run
     from fxkit.models.predict_images import build_cleaner
@@ -57,6 +58,7 @@ def cam(
     from preprocess.settings import read_clean_settings
 
     model, opened = load_model(run), open_run(run)
+    check_positive(None, run)
     if images and boxes:
         raise click.UsageError("--boxes describes the run's test films, so it cannot be combined with IMAGES")
     if images:
@@ -69,7 +71,7 @@ def cam(
     max_pixels, folder = opened.config.data.max_pixels, out or run / "cam"
     settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
     summary = explain(model, films, folder, settings).summary
-    for line in filter(None, (opened.stamp, *describe_summary(summary))):
+    for line in filter(None, (opened.stamp, positive_line(opened.classes), *describe_summary(summary))):
         click.echo(line)
     if settings.sanity and summary.sanity is None:
         click.echo("sanity check undefined: the maps of the network, or of its shuffled weights, are constant")

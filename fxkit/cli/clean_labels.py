@@ -11,6 +11,7 @@ import click
 import cloup
 
 from fxkit.cli.options import PATH, cluster_options, print_notes
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from preprocess.folder.clean_folder import Summary
@@ -128,11 +129,11 @@ def print_summary(summary: "Summary", *, dry_run: bool) -> None:
     print_notes(summary.notes)
     count: Counter[str] = Counter()
     for row in summary.rows:
-        count.update({row.status: 1, "marked": bool(row.markers), "markers": len(row.markers)})
+        count.update({row.status: 1, "marked": int(bool(row.markers)), "markers": len(row.markers)})
         if row.status == "failed":
             click.echo(f"failed: {one_line(row.error)}", err=True)
     click.echo(
-        f"{len(summary.rows)} files: {count['marked']} with {count['markers']} markers, "
+        f"{amount(len(summary.rows), 'file')}: {count['marked']} with {amount(count['markers'], 'marker')}, "
         f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} from an earlier run"
     )
     if dry_run:

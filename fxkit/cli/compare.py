@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import PATH
+from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_option
+from preprocess.words import amount
 
 
 @cloup.command(short_help="Compare two runs on the same films.")
@@ -16,8 +17,9 @@ from fxkit.cli.options import PATH
 @cloup.option(
     "--on", "part", default="", help="Subfolder of both runs, such as evaluations/NAME.  [default: test films]"
 )
+@positive_option(CHECKED_POSITIVE)
 @cloup.option("--json", "as_json_text", is_flag=True, help="Print JSON instead of a table.")
-def compare(run_a: Path, run_b: Path, part: str, as_json_text: bool) -> None:
+def compare(run_a: Path, run_b: Path, part: str, positive: str | None, as_json_text: bool) -> None:
     """Compare two evaluated runs by film: paired differences with 95 % intervals over groups, and p values.
 
     The p value of the AUROC comes from DeLong's test if every group is a single film. All other p values come from a
@@ -29,19 +31,29 @@ def compare(run_a: Path, run_b: Path, part: str, as_json_text: bool) -> None:
 
     from fxkit.evaluation.compare_runs import compare_runs
     from fxkit.metrics.json_result import as_json
+    from preprocess.errors import one_line
 
+    check_positive(positive, run_a, run_b)
     result = compare_runs(run_a, run_b, part=part)
     if as_json_text:
         click.echo(json.dumps(as_json(asdict(result)), indent=1))
         return
     click.echo(
-        f"{result.n_films} films, {result.n_groups} groups; differences are {run_a.name} (a) minus {run_b.name} (b)"
+        f"{amount(result.n_films, 'film')}, {amount(result.n_groups, 'group')}; differences are "
+        f"{run_a.name} (a) minus {run_b.name} (b)"
     )
+    if result.positive:
+        click.echo(f"positive class: {one_line(result.positive)}")
     if result.only_a or result.only_b:
-        click.echo(f"left out: {result.only_a} files that only a predicted, and {result.only_b} that only b predicted")
+        click.echo(
+            f"left out: {amount(result.only_a, 'file')} that only a predicted, and {result.only_b} that "
+            f"only b predicted"
+        )
     click.echo(f"{'figure':<20} {'a':>6} {'b':>6}  {'difference, 95 % interval':<29} {'p':>6}  test")
     for row in result.rows:
         difference = f"{row.difference:+.3f}"
         p = "-" if math.isnan(row.p) else f"{row.p:.3f}"
         click.echo(f"{row.metric:<20} {row.a.value:>6.3f} {row.b.value:>6.3f}  {difference:<29} {p:>6}  {row.test}")
-    click.echo(f"{len(result.rows)} figures were tested; a single small p value can be due to chance")
+    click.echo(
+        f"{amount(len(result.rows), 'figure was', 'figures were')} tested; a single small p value can be due to chance"
+    )

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, TTA_HELP, device_option, load_source, take_options
+from fxkit.cli.options import (
+    CHECKED_POSITIVE,
+    PATH,
+    TTA_HELP,
+    check_positive,
+    device_option,
+    load_source,
+    positive_option,
+    take_options,
+)
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from fxkit.evaluation.evaluate import EvaluationResult
     from fxkit.metrics.analyses import Analyses
     from fxkit.metrics.calibration import Calibration
+    from fxkit.metrics.intervals import Interval
     from fxkit.metrics.summary import Level
 
 
@@ -43,6 +54,7 @@ if TYPE_CHECKING:
         help="Operating point: sensitivity=0.95, specificity=0.9, youden or a threshold. Chosen on validation films. "
         "Repeatable.",
     ),
+    positive_option(CHECKED_POSITIVE),
     cloup.option("--prevalence", type=float, help="Prevalence, such as 0.1, for PPV, NPV and net benefit."),
     cloup.option("--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file. Adds subgroups by marker."),
     cloup.option(
@@ -86,6 +98,7 @@ def evaluate(
         raise click.UsageError("--by needs --subgroups, the CSV file with that column")
     if options["raw"] and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
+    check_positive(options.pop("positive"), run)
     analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
     settings = take_options(EvaluationOptions, options, analyses=analyses)
     if data is None and manifest is None:
@@ -103,6 +116,7 @@ def evaluate(
 
 def print_result(result: "EvaluationResult") -> None:
     """Print the figures by file, film and group, then the analyses."""
+    from fxkit.data.positive import positive_line
     from preprocess.errors import one_line
 
     evaluation = result.evaluation
@@ -112,25 +126,46 @@ def print_result(result: "EvaluationResult") -> None:
         click.echo(f"note: {result.note}", err=True)
     for note in result.analyses.notes:
         click.echo(f"note: {one_line(note)}", err=True)
-    click.echo(f"{evaluation.n_files} files, {evaluation.n_films} films, {evaluation.n_groups} groups")
+    click.echo(
+        f"{amount(evaluation.n_files, 'file')}, {amount(evaluation.n_films, 'film')}, "
+        f"{amount(evaluation.n_groups, 'group')}"
+    )
+    if evaluation.single_class:
+        click.echo(f"all films are of one class, {one_line(evaluation.single_class)}")
+    if evaluation.positive:
+        click.echo(positive_line(evaluation.classes))
     for unit, level in (("file", evaluation.file), ("film", evaluation.film)):
         click.echo(f"by {unit}:")
         print_figures(level, unit)
         print_classes(level, evaluation.classes)
     if evaluation.group:
         mixed = evaluation.n_mixed
-        click.echo("by group:" + (f" ({mixed} groups with films of several classes are left out)" if mixed else ""))
+        click.echo(
+            "by group:"
+            + (
+                f" ({amount(mixed, 'group')} with films of several classes {'is' if mixed == 1 else 'are'} left out)"
+                if mixed
+                else ""
+            )
+        )
         print_figures(evaluation.group, "group")
     print_calibration(result.analyses.calibration["film"])
-    print_operating_points(result.analyses)
+    print_operating_points(result.analyses, single=bool(evaluation.single_class))
     print_subgroups(result.analyses)
+
+
+def figure_text(interval: "Interval", single: bool) -> str:
+    """Return a figure with its interval, or why it is undefined if all films are of a single class."""
+    return "undefined (one class)" if single and math.isnan(interval.value) else f"{interval:.3f}"
 
 
 def print_figures(level: "Level", unit: str) -> None:
     """Print the figures of one level with their intervals, and the number of files, films or groups behind each."""
+    single = sum(any(row) for row in level.confusion) == 1
     for metric, interval in level.figures.items():
-        count = f"{interval.n} groups" if unit == "group" else f"{interval.n} {unit}s in {interval.n_groups} groups"
-        click.echo(f"  {metric:<20} {f'{interval:.3f}':<26} {count}")
+        groups = amount(interval.n_groups, "group")
+        count = amount(interval.n, "group") if unit == "group" else f"{amount(interval.n, unit)} in {groups}"
+        click.echo(f"  {metric:<20} {figure_text(interval, single):<26} {count}")
 
 
 def print_classes(level: "Level", classes: tuple[str, ...]) -> None:
@@ -150,21 +185,27 @@ def print_classes(level: "Level", classes: tuple[str, ...]) -> None:
 
 def print_calibration(calibration: "Calibration") -> None:
     """Print the calibration errors, and for two classes the slope and the calibration in the large."""
+    if math.isnan(calibration.ece):
+        click.echo("calibration by film: undefined (one class)")
+        return
     click.echo(f"calibration by film: ECE {calibration.ece:.3f}, error corrected for chance {calibration.error:.3f}")
     if calibration.slope and calibration.intercept:
         click.echo(f"  slope (ideally 1) {calibration.slope:.3f}")
         click.echo(f"  calibration in the large (ideally 0) {calibration.intercept:.3f}")
 
 
-def print_operating_points(analyses: "Analyses") -> None:
+def print_operating_points(analyses: "Analyses", *, single: bool = False) -> None:
     """Print each threshold, the films that it was chosen on, and its figures by film."""
     for point in analyses.operating_points:
-        chosen = f"chosen on {point.chosen_films} validation films of {point.chosen_groups} groups"
+        chosen = f"chosen on {amount(point.chosen_films, 'validation film')} of {amount(point.chosen_groups, 'group')}"
         origin = chosen if point.chosen_on else "given"
         click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
         for key, interval in point.levels["film"].items():
             figure = key.replace("_at_prevalence", f" at {point.prevalence}")
-            click.echo(f"  {figure:<20} {f'{interval:.3f}':<26} {interval.n} films in {interval.n_groups} groups")
+            click.echo(
+                f"  {figure:<20} {figure_text(interval, single):<26} {amount(interval.n, 'film')} in "
+                f"{amount(interval.n_groups, 'group')}"
+            )
 
 
 def print_subgroups(analyses: "Analyses") -> None:
@@ -176,7 +217,7 @@ def print_subgroups(analyses: "Analyses") -> None:
     click.echo("subgroups by film; a gap is the figure of the subgroup minus that of all other films:")
     for part in analyses.subgroups:
         few = "; few groups, so read the intervals and not only the values" if part.few else ""
-        click.echo(f"  {one_line(part.name)}: {part.n_films} films, {part.n_groups} groups{few}")
+        click.echo(f"  {one_line(part.name)}: {amount(part.n_films, 'film')}, {amount(part.n_groups, 'group')}{few}")
         for metric, interval in part.figures.items():
             click.echo(f"    {metric:<18} {f'{interval:.3f}':<26} gap {part.gaps[metric]:+.3f}")
     click.echo(f"  {analyses.multiplicity}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options
+from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options, positive_option
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from fxkit.data.manifest import PartCount
@@ -42,6 +43,7 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     ),
     cloup.option("--cache", type=PATH, help="Cache of what was read and compared.  [default: OUT with .cache]"),
     cloup.option("--overwrite", is_flag=True, help="Replace an existing manifest that has different rows."),
+    positive_option("Positive class of the data card.  [default: the class whose name means a finding]"),
     cloup.option(
         "--pages/--no-pages",
         default=True,
@@ -148,7 +150,9 @@ def index_command(
     for line in [*headline, *describe_index(index), *(f"{page.stem}: {page}" for page in page_files)]:
         click.echo(one_line(line))
     n_left_out = sum(record.status != "ok" for record in index.records)
-    click.echo(one_line(f"{out}: {len(index.records)} rows, {n_left_out} of them left out; root {index.root}"))
+    click.echo(
+        one_line(f"{out}: {amount(len(index.records), 'row')}, {n_left_out} of them left out; root {index.root}")
+    )
 
 
 def build_options(folds: int | None, markers: Path | None, **options: Any) -> "IndexOptions":
@@ -190,11 +194,14 @@ def write_pages(out: Path, index: "Index", settings: "IndexOptions") -> tuple[li
 
 
 def describe_index(index: "Index") -> list[str]:
-    """Return one line for each file that is left out, the notes, and the table of the splits."""
+    """Return one line for each file that is left out, the notes, the positive class, and the table of the splits."""
     from fxkit.data.manifest import count_splits
+    from fxkit.data.positive import positive_line
 
     left_out = [f"left out: {record.path}: {record.status}" for record in index.records if record.status != "ok"]
-    return [*left_out, *index.notes, *table(count_splits(index.records))]
+    positive = index.order.warning or positive_line(index.order.classes)
+    notes = [*left_out, *index.notes, *filter(None, [positive])]
+    return [*notes, *table(count_splits(index.records, index.order.classes))]
 
 
 def table(parts: Sequence["PartCount"]) -> list[str]:

@@ -7,6 +7,7 @@ import click
 import cloup
 
 from fxkit.cli.options import PATH, print_notes
+from preprocess.words import amount
 
 ROOT_HELP = "Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
 
@@ -70,7 +71,7 @@ def train(
             err=True,
         )
     checkpoints = out.with_name(f"{out.stem}-training")
-    click.echo(f"{len(films)} films; checkpoints in {checkpoints}", err=True)
+    click.echo(f"{amount(len(films), 'film')}; checkpoints in {checkpoints}", err=True)
     save_network(train_network(films, TrainingPlan(**chosen), checkpoints, network, average=average), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
 
@@ -111,12 +112,12 @@ def tune(markers: Path, data: Path, root: Path | None, out: Path, aside: float, 
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     tuned = tune_network(sources.root, marked, out, plan=replace(PLAN, **chosen), held_out_fraction=aside)
     click.echo(
-        f"trained on {tuned.trained_on} films; tested on {len(tuned.held_out)} held-out films "
-        f"with {tuned.markers} markers:"
+        f"trained on {amount(tuned.trained_on, 'film')}; tested on {amount(len(tuned.held_out), 'held-out film')} "
+        f"with {amount(tuned.markers, 'marker')}:"
     )
     for name, recall in (("before", tuned.before), ("after", tuned.after)):
         click.echo(
-            f"{name:<7} {recall.covered} of {tuned.markers} markers covered; "
+            f"{name:<7} {recall.covered} of {amount(tuned.markers, 'marker')} covered; "
             f"on average {recall.beyond:.3%} of a film erased outside its markers"
         )
     if tuned.after.beyond > tuned.before.beyond + WORSE_FRACTION:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import cloup
 
+from preprocess.words import amount
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -53,9 +55,17 @@ def model_options(*further: Decorator) -> Decorator:
         ),
         cloup.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
         cloup.option("--epochs", metavar="HEAD,FINETUNE", help="Epochs of the two phases.  [default: 5,15]"),
+        positive_option("Positive class of two.  [default: the class whose name means a finding]"),
         *further,
     )
 
+
+def positive_option(help_text: str) -> Decorator:
+    """Return a decorator that adds --positive."""
+    return cloup.option("--positive", metavar="CLASS", help=help_text)
+
+
+CHECKED_POSITIVE = "Refuse the run unless this is its positive class, which training has fixed."
 
 TTA_HELP = (
     "Test-time augmentation: average over mirrored views (flips), rotated views (turns) or both. Only views that "
@@ -170,6 +180,38 @@ def list_image_files(images: Sequence[Path]) -> tuple[list[Path], list[tuple[str
     return paths, unlisted
 
 
+def warn_of_guess(records: "list[Record]", config: "Config") -> None:
+    """Print a warning on stderr if the positive class of a training can only be guessed."""
+    from fxkit.data.manifest import usable
+    from fxkit.data.positive import choose_order
+
+    warning = choose_order((record.label for record in usable(records)), config.data.positive).warning
+    if warning:
+        click.echo(warning, err=True)
+
+
+def print_positive(run: Path) -> None:
+    """Print the positive class of a run."""
+    from fxkit.data.positive import positive_line
+    from fxkit.models.run_folder import open_run
+
+    line = positive_line(open_run(run).classes)
+    if line:
+        click.echo(line)
+
+
+def check_positive(positive: str | None, *runs: Path) -> None:
+    """Refuse runs with another positive class than the user names, and print why a run has an unexpected one."""
+    from fxkit.data.positive import check_order
+    from fxkit.models.run_folder import open_run
+
+    for run in map(open_run, runs):
+        if positive is not None:
+            check_order(run.classes, positive, str(run.folder))
+        if run.order_note:
+            click.echo(f"note: {run.order_note}", err=True)
+
+
 def refuse_inside(out: Path, data: Path | None) -> None:
     """Refuse an output folder inside the data folder, because the next run would mistake its files for films.
 
@@ -191,7 +233,11 @@ def _index_source(data: Path, root: Path | None, seed: int, split: str) -> "tupl
     print_notes(index.notes)
     unreadable = sum(record.status != "ok" for record in index.records)
     if unreadable:
-        click.echo(f"note: {unreadable} unreadable files are left out; run `fxkit index` to list them", err=True)
+        click.echo(
+            f"note: {amount(unreadable, 'unreadable file is', 'unreadable files are')} left out; run "
+            f"`fxkit index` to list them",
+            err=True,
+        )
     return index.root, list(index.records)
 
 
@@ -201,6 +247,7 @@ SETTINGS = {
     "weights": "model.weights",
     "finetune_from": "model.finetune_from",
     "image_size": "data.image_size",
+    "positive": "data.positive",
     "batch_size": "data.batch_size",
     "workers": "data.workers",
     "seed": "seed",

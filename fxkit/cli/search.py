@@ -11,13 +11,16 @@ from fxkit.cli.options import (
     device_option,
     load_source,
     model_options,
+    print_positive,
     print_step,
     refuse_inside,
     refuse_resume_and_overwrite,
     source_options,
     take_config,
     take_options,
+    warn_of_guess,
 )
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from fxkit.config import Config
@@ -76,6 +79,7 @@ def search(
     refuse_inside(out, data)
     search_space = read_space(space, config)
     image_root, records = load_source(data, manifest, root, config.seed)
+    warn_of_guess(records, config)
     result = run_search(
         config,
         image_root,
@@ -119,7 +123,10 @@ def print_result(result: "SearchResult", config: "Config") -> None:
     from fxkit.training.search.space import lookup
 
     states = [trial.state for trial in result.trials]
-    click.echo(f"{len(states)} trials: {states.count('pruned')} stopped early, {states.count('failed')} failed")
+    click.echo(
+        f"{amount(len(states), 'trial')}: {states.count('pruned')} stopped early, {states.count('failed')} failed"
+    )
+    print_positive(result.folder)
     click.echo(f"{result.objective} by film on held-out folds, mean over folds:")
     for trial in result.ranked[:MAX_PRINTED_TRIALS]:
         is_current = all(value == lookup(config, key) for key, value in trial.settings.items())
@@ -127,7 +134,8 @@ def print_result(result: "SearchResult", config: "Config") -> None:
         click.echo(f"  trial {trial.number + 1:>3}  {trial.score:.4f}  {describe(trial.settings)}{remark}")
     click.echo(f"table: {result.folder / 'trials.csv'}\nfigure: {result.folder / 'search.png'}")
     click.echo(
-        f"The best score is optimistic: it is the maximum of {states.count('complete')} trials, measured on the films "
+        f"The best score is optimistic: it is the maximum of {amount(states.count('complete'), 'trial')}, "
+        f"measured on the films "
         "that were used to choose it. For an honest score, train with best.yaml and test on films that the search did "
         "not use:"
     )

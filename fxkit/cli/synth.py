@@ -7,6 +7,7 @@ import click
 import cloup
 
 from fxkit.cli.options import PATH
+from preprocess.words import amount
 
 
 @cloup.command("synth", short_help="Make synthetic radiographs with known truth.")
@@ -95,6 +96,9 @@ def synth_command(
     with click.progressbar(length=films, label="films", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         result = synth(out, options, overwrite=overwrite, jobs=jobs, progress=bar.update)
     click.echo(
-        f"{result.root}: {result.films} films of {result.patients} patients, {result.files} files including copies"
+        f"{result.root}: {amount(result.films, 'film')} of {amount(result.patients, 'patient')}, "
+        f"{amount(result.files, 'file')} including copies"
     )
-    click.echo(f"truth: {result.root / 'truth.csv'} and {result.root / 'markers.json'} ({result.markers} markers)")
+    click.echo(
+        f"truth: {result.root / 'truth.csv'} and {result.root / 'markers.json'} ({amount(result.markers, 'marker')})"
+    )

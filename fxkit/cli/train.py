@@ -9,15 +9,19 @@ import cloup
 
 from fxkit.cli.options import (
     PATH,
+    check_positive,
     load_source,
     model_options,
+    print_positive,
     print_step,
     refuse_inside,
     refuse_resume_and_overwrite,
     source_options,
     take_config,
     take_options,
+    warn_of_guess,
 )
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from fxkit.config import Config
@@ -112,6 +116,7 @@ def train(
     config = take_config(options)
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
+    warn_of_guess(records, config)
     from fxkit.training.train import TrainOptions
     from fxkit.training.train import dry_run as measure
 
@@ -142,8 +147,13 @@ def check_combination(options: dict[str, Any], *, folds: int | None, dry_run: bo
 
 def plan_lines(plan: "DryRun") -> list[str]:
     """Describe what would be trained, and how long that takes at most."""
-    lines = [f"classes: {', '.join(plan.classes)}"]
-    lines += [f"{s.split}: {s.files} files, {s.films} films, {s.groups} groups" for s in plan.splits]
+    from fxkit.data.positive import positive_line
+
+    lines = list(filter(None, [f"classes: {', '.join(plan.classes)}", positive_line(plan.classes)]))
+    lines += [
+        f"{s.split}: {amount(s.files, 'file')}, {amount(s.films, 'film')}, {amount(s.groups, 'group')}"
+        for s in plan.splits
+    ]
     lines.append(f"shape of a batch: {' x '.join(map(str, plan.shape_in))} -> {' x '.join(map(str, plan.shape_out))}")
     lines += [phase_line(phase) for phase in plan.phases]
     seconds = sum(phase.seconds for phase in plan.phases)
@@ -188,6 +198,8 @@ def train_once(
     export_trained(folder, config.trainer.export)
     stage = f", fine-tuned from {result.finetuned_from}" if result.phase == "finetune" else ""
     click.echo(f"best epoch: {result.epoch + 1} of phase {result.phase}{stage}")
+    check_positive(None, folder)
+    print_positive(folder)
     click.echo(f"validation: loss {result.val_loss:.4f}, AUROC {result.val_auroc:.4f} (by file, no interval)")
     click.echo(f"run: {result.folder}\nnext: fxkit evaluate {result.folder}")
 
@@ -203,8 +215,12 @@ def train_with_folds(
     scores = out_of_fold.folds
     for stamp in dict.fromkeys(filter(None, (result.stamp, out_of_fold.stamp))):
         click.echo(stamp)
+    print_positive(folder)
     for fold in scores.each:
-        click.echo(f"fold {fold.fold}: {fold.score:.3f}, {fold.n_films} films of {fold.score.n_groups} groups")
+        click.echo(
+            f"fold {fold.fold}: {fold.score:.3f}, {amount(fold.n_films, 'film')} of "
+            f"{amount(fold.score.n_groups, 'group')}"
+        )
     click.echo(f"out of fold: {scores.metric} by film, 95 % intervals over groups")
     click.echo(f"  mean of folds  {scores.mean:.3f}, standard deviation of the folds {scores.spread:.3f}")
     click.echo(f"  pooled         {out_of_fold.headline:.3f}, each film compared with the films of its fold")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from fxkit.data.positive import order_classes
 from fxkit.errors import DataError
 from preprocess.files import write_atomic
 from preprocess.tables.cells import clean_cell, is_empty, is_unknown
@@ -60,10 +61,6 @@ COLUMNS = tuple(f.name for f in fields(Record))
 REQUIRED = ("path", "label", "group", "split")
 
 WHOLE_NUMBER = re.compile(r"([0-9]{1,9})([.,]0+)?")  # a spreadsheet may write 1 as 1.0
-
-NEGATIVE_WORDS = frozenset(
-    ("not", "no", "non", "normal", "negative", "neg", "healthy", "intact", "control", "unfractured", "0")
-)
 
 
 @dataclass(frozen=True)
@@ -182,22 +179,6 @@ def _whole_number(where: str, name: str, cell: str, expected: str = "a whole num
     return number[1]
 
 
-def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the classes in the order of their indices: sorted by name, but the negative of two classes first.
-
-    So index 1 is the positive class. A class is negative if the first word of its name is "not", "no", "non", "normal"
-    or similar.
-    """
-    classes = sorted(set(labels))
-    if len(classes) == 2:
-        classes.sort(key=lambda name: (not _is_negative(name), name))
-    return tuple(classes)
-
-
-def _is_negative(name: str) -> bool:
-    return name.lower().replace("-", "_").replace(" ", "_").split("_")[0] in NEGATIVE_WORDS
-
-
 @dataclass(frozen=True)
 class PartCount(Count):
     """Numbers of files, films, groups and patients in one split or fold.
@@ -211,10 +192,14 @@ class PartCount(Count):
     by_class: dict[str, int]
 
 
-def count_splits(records: Sequence[Record]) -> list[PartCount]:
-    """Count the usable files, films, groups and patients of each split and fold that is not empty, then of all."""
+def count_splits(records: Sequence[Record], classes: Sequence[str] | None = None) -> list[PartCount]:
+    """Count the usable files, films, groups and patients of each split and fold that is not empty, then of all.
+
+    Args:
+        classes: order of the classes; default: that of `order_classes`.
+    """
     readable = usable(records)
-    classes = order_classes(r.label for r in readable)
+    classes = classes or order_classes(r.label for r in readable)
     parts = [(name, [r for r in readable if r.split == name]) for name in SPLITS]
     folds = sorted({r.fold for r in readable if r.fold}, key=int)
     parts += [(f"fold {fold}", [r for r in readable if r.fold == fold]) for fold in folds]

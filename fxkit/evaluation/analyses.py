@@ -63,7 +63,7 @@ def analyse(
     if targets:
         chosen_on = None if all(target.is_given for target in targets) else predict_validation()
         points = operating_points(predictions, targets, chosen_on, prevalence=options.prevalence)
-    is_binary = len(predictions.classes) == 2
+    is_binary = len(predictions.classes) == 2 and len(set(known.labels.tolist())) == 2
     attributes, notes = read_film_attributes(records, options)
     parts = subgroups(predictions, attributes, threshold=threshold)
     return Analyses(
@@ -99,3 +99,5 @@ def write_analysis_pictures(folder: Path, analyses: Analyses, stamp: str = "") -
     write_atomic(folder / "reliability.png", draw_reliability(analyses.calibration["film"], stamp=stamp))
     if analyses.decision_curve is not None:
         write_atomic(folder / "decision_curve.png", draw_decision_curve(analyses.decision_curve, stamp=stamp))
+    else:
+        (folder / "decision_curve.png").unlink(missing_ok=True)  # of an evaluation of other films

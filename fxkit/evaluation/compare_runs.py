@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fxkit.data.positive import positive_class
 from fxkit.errors import DataError, RunError
 from fxkit.metrics.bootstrap import RESAMPLES, Side, differences, intervals
 from fxkit.metrics.intervals import Interval
@@ -52,6 +53,7 @@ class Comparison:
         rows: one for each metric.
         thresholds: decision thresholds of a and b.
         only_a, only_b: number of files that only one of the runs predicted; they are left out.
+        positive: the positive class of both; "" unless there are two classes.
     """
 
     rows: tuple[MetricComparison, ...]
@@ -60,6 +62,7 @@ class Comparison:
     n_groups: int
     only_a: int
     only_b: int
+    positive: str = ""
 
 
 def compare_runs(
@@ -125,6 +128,7 @@ def compare_predictions(
         n_groups=len(set(films[0].groups)),
         only_a=len(a) - len(common),
         only_b=len(b) - len(common),
+        positive=positive_class(a.classes),
     )
 
 
@@ -137,6 +141,11 @@ def _check_same_films(a: Predictions, b: Predictions) -> None:
     if not len(a):
         raise DataError(
             "the two runs have no film with a known class in common; expected predictions of the same films"
+        )
+    if sorted(a.classes) == sorted(b.classes) and a.classes != b.classes:
+        raise DataError(
+            f"the positive class of the first run is {positive_class(a.classes)!r}, that of the second "
+            f"{positive_class(b.classes)!r}; expected the same; train one of them again with --positive"
         )
     same = (a.classes, a.paths, a.groups) == (b.classes, b.paths, b.groups)
     if not same or (a.labels != b.labels).any():

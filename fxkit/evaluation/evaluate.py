@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.data.leaks import TRAINING_SPLITS, leaks_as_json, refuse_leaks
-from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.manifest import Record, usable
+from fxkit.data.positive import order_classes
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse, write_analysis_pictures
 from fxkit.metrics.analyses import Analyses

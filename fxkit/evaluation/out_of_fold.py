@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fxkit.errors import DataError
 from fxkit.evaluation.evaluate import write_pictures
 from fxkit.metrics.bootstrap import intervals
 from fxkit.metrics.intervals import Interval
@@ -42,7 +43,16 @@ def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions
 
     Args:
         paths: order of the rows, by path. Paths that are not listed come last, in the order of the parts.
+    Raises:
+        DataError: the parts differ in their classes or in their order.
     """
+    orders = {part.classes for part in parts}
+    if len(orders) > 1:
+        texts = " and ".join(", ".join(order) for order in sorted(orders))
+        raise DataError(
+            f"models with the classes in different orders ({texts}) cannot be averaged, for example because an older "
+            "version trained some of them; train all of them again with --overwrite"
+        )
     joined = Predictions(
         classes=parts[0].classes,
         paths=tuple(path for part in parts for path in part.paths),

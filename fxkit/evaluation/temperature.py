@@ -23,6 +23,7 @@ from fxkit.models.model_json import write_card
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import open_run, write_json
 from fxkit.models.saved import Model, load_model
+from preprocess.words import amount
 
 MIN_GROUPS = 10  # validation groups
 
@@ -56,7 +57,7 @@ class TemperatureFit:
         changes = (
             f"{name.replace('_', ' ')} {self.before[name]:.3f} -> {self.after[name]:.3f}" for name in self.before
         )
-        films = f"{self.n_films} validation films of {self.n_groups} groups"
+        films = f"{amount(self.n_films, 'validation film')} of {amount(self.n_groups, 'group')}"
         return f"temperature {self.temperature:.3f}, fitted on {films}: {', '.join(changes)}"
 
 
@@ -96,7 +97,7 @@ def _too_few_groups(known: Predictions) -> str:
     if n_groups >= MIN_GROUPS and n_rarest >= MIN_GROUPS_OF_CLASS:
         return ""
     return (
-        f"{n_groups} validation groups, {n_rarest} of the rarest class; expected at least {MIN_GROUPS} and "
+        f"{amount(n_groups, 'validation group')}, {n_rarest} of the rarest class; expected at least {MIN_GROUPS} and "
         f"{MIN_GROUPS_OF_CLASS} to fit a temperature"
     )
 

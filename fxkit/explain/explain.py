@@ -41,6 +41,7 @@ from fxkit.report.attention import AttentionSummary, Share
 from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import Array, read_image, to_grey8, write_image
+from preprocess.words import amount
 
 SHEET_FILMS = 24  # films on the contact sheet
 
@@ -177,7 +178,7 @@ def summarise_rows(
 
 def describe_summary(s: AttentionSummary) -> list[str]:
     """Return the summary as lines of text."""
-    lines = [f"{s.n_films} films, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
+    lines = [f"{amount(s.n_films, 'film')}, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
     lines.append(f"{s.resolution}; attention next to a marker counts partly as attention on the marker")
     if s.n_empty:
         lines.append(f"{s.n_empty} maps are empty: no region supports the predicted class")
@@ -191,9 +192,9 @@ def describe_summary(s: AttentionSummary) -> list[str]:
 
 def _describe_share(s: Share) -> str:
     return (
-        f"{s.name} ({s.n_films} films, {s.n_groups} groups): markers cover {s.area:.2%} of the area and receive "
-        f"{s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to {s.high:.1f}; "
-        f"{s.chance_of}: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
+        f"{s.name} ({amount(s.n_films, 'film')}, {amount(s.n_groups, 'group')}): markers cover {s.area:.2%} of the "
+        f"area and receive {s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to "
+        f"{s.high:.1f}; {s.chance_of}: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
     )
 
 

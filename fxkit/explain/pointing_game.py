@@ -11,6 +11,7 @@ from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention, film_coverage, resize_mask
 from fxkit.metrics.group_means import mean_interval
 from fxkit.report.attention import PointingGame
+from preprocess.words import amount
 
 TOLERANCE_FRACTION = 15 / 224  # of the input's side, as in Zhang et al. 2018
 
@@ -73,7 +74,8 @@ def summarise_pointing(rows: Sequence[Attention]) -> PointingGame | None:
 def describe_pointing(game: PointingGame) -> list[str]:
     """Return the result of the pointing game as lines of text."""
     return [
-        f"pointing game{rule} ({game.n_films} films with boxes): the peak lies in a box in {hits:.1%} of "
+        f"pointing game{rule} ({amount(game.n_films, 'film with a box', 'films with boxes')}): the peak "
+        f"lies in a box in {hits:.1%} of "
         f"films; expected by chance: {chance:.1%}"
         for rule, hits, chance in (
             ("", game.strict, game.strict_chance),

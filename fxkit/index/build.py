@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fxkit.data.film_names import film_keys
 from fxkit.data.groups import assign_groups, join_all
-from fxkit.data.manifest import Record, manifest_text, order_classes, usable, write_manifest
+from fxkit.data.manifest import Record, manifest_text, usable, write_manifest
+from fxkit.data.positive import ClassOrder, choose_order
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store
 from fxkit.index.dicom import select_usable_ids
@@ -24,6 +25,7 @@ from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
 from preprocess.tables.cells import label_key
 from preprocess.tables.spellings import SITES, join_spellings
+from preprocess.words import amount
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class IndexOptions:
         cache: SQLite file that keeps readings and comparisons for the next run. None keeps nothing.
         accept: CSV file of pairs that are copies, whatever their pixels show; see `read_verdicts`.
         reject: CSV file of pairs that are not copies; see `read_verdicts`.
+        positive: the positive class of two; None for the one whose name means a finding.
     """
 
     root: str | Path | None = None
@@ -71,6 +74,7 @@ class IndexOptions:
     cache: Path | None = None
     accept: Path | None = None
     reject: Path | None = None
+    positive: str | None = None
 
     @property
     def division(self) -> SplitOptions:
@@ -94,6 +98,12 @@ class Index:
     notes: tuple[str, ...]  # messages for the user
     facts: tuple[FileFacts, ...] = ()  # one for each readable file
     copies: Copies = NO_COPIES  # copies found by comparing pixels
+    positive: str | None = None  # the positive class of two; None for the one whose name means a finding
+
+    @property
+    def order(self) -> ClassOrder:
+        """The classes of the readable files, in order."""
+        return choose_order((record.label for record in usable(self.records)), self.positive)
 
 
 def index_data(
@@ -109,15 +119,16 @@ def index_data(
         progress: called with "files" or "copies", the number done and the total number.
 
     Raises:
-        ConfigError: the options cannot be combined.
+        ConfigError: the options cannot be combined, or the positive class is none of two classes.
         DataError: the data is missing, its layout is unknown, no file can be read, there is only one class, a class has
             fewer groups than there are splits, or the cache or a file of verdicts cannot be read.
     """
     check_split_options(options.division)
-    scanned, data_name = _scan(data, options.root)
+    scanned, data_name = _scan(data, options.root, 1 if options.split == "none" else 2)
     readings, copies = _read(scanned, options, progress)
     records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
     notes = [*scanned.notes, *unknown_patients(records, options.split), *group_notes]
+    choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
     if options.split != "none":
         _check_usable(data_name, records)
         notes += torn_names(records)
@@ -131,15 +142,15 @@ def index_data(
     if options.split in ("keep", "random"):
         notes += leak_notes(records, options.split)
     facts = tuple(reading.facts for reading in readings if reading.facts)
-    return Index(scanned.root, tuple(records), tuple(notes), facts, copies)
+    return Index(scanned.root, tuple(records), tuple(notes), facts, copies, options.positive)
 
 
-def _scan(data: str | Path | Sequence[Path], root: str | Path | None) -> tuple[Scan, str]:
+def _scan(data: str | Path | Sequence[Path], root: str | Path | None, fewest_classes: int) -> tuple[Scan, str]:
     """List the files of one data set or of several folders; return them with the name of the data for errors."""
     if isinstance(data, (str, Path)):
-        return scan(data, root), str(data)
+        return scan(data, root, fewest_classes=fewest_classes), str(data)
     if len(data) == 1:
-        return scan(data[0], root), str(data[0])
+        return scan(data[0], root, fewest_classes=fewest_classes), str(data[0])
     if root is not None:
         raise DataError(
             f"{first_few(map(str, data))}: folders with --root {root}; --root belongs to a CSV file: leave it out"
@@ -205,9 +216,9 @@ def _check_usable(data_name: str, records: Sequence[Record]) -> None:
     if not readable:
         first = records[0]
         raise DataError(
-            f"{data_name}: none of {len(records)} files can be read; the first: {first.path}: {first.status}"
+            f"{data_name}: none of {amount(len(records), 'file')} can be read; the first: {first.path}: {first.status}"
         )
-    classes = order_classes(r.label for r in readable)
+    classes = sorted({r.label for r in readable})
     if len(classes) < 2:
         raise DataError(
             f"{data_name}: only one class ({classes[0]!r}) among the {len(readable)} readable files; expected two or "

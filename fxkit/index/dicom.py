@@ -15,6 +15,7 @@ from fxkit.index.scan import ScannedFile, first_few
 from preprocess.dicom import is_dicom, open_dicom
 from preprocess.tables.cells import clean_cell, is_no_patient, patient_key
 from preprocess.tables.spellings import PATIENTS, join_spellings
+from preprocess.words import amount
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ def _without_common(name: str, values: Sequence[str], films: Sequence[str], note
     total = len(set().union(*films_with.values()))
     common = {value for value, its_films in films_with.items() if len(its_films) > max(MANY, COMMON_FRACTION * total)}
     notes += [
-        f"WARNING: the {name} {value} is on {len(films_with[value])} of {total} films, too many to be real: it is "
+        f"WARNING: the {name} {value} is on {len(films_with[value])} of {amount(total, 'film')}, too many "
+        f"to be real: it is "
         "ignored as a placeholder"
         for value in sorted(common)
     ]
@@ -190,14 +192,16 @@ def _patient_notes(patients: Sequence[str], films: Sequence[str], given: bool) -
     without = sum(not patient for patient in patients)
     notes = []
     if without < len(patients):
+        grouped = amount(len(patients) - without, "DICOM file is", "DICOM files are")
         notes.append(
-            f"{len(patients) - without} DICOM files are grouped by their PatientIDs. The manifest and the pages show "
-            "these unless a column patient gives others: anonymise them before you share these files"
+            f"{grouped} grouped by their PatientIDs. The manifest and the pages show these unless a column patient "
+            "gives others: anonymise them before you share these files"
         )
     if without:
         remedy = "" if given else "; a CSV file with a column patient can name the patients"
         notes.append(
-            f"{without} of {len(patients)} DICOM files have no usable PatientID (none, a placeholder such as ANON, or "
+            f"{without} of {amount(len(patients), 'DICOM file has', 'DICOM files have')} no usable "
+            f"PatientID (none, a placeholder such as ANON, or "
             f"one that is on too many films){remedy}"
         )
     films_with = _sets(patients, films)
@@ -223,19 +227,22 @@ def _site_notes(files: Sequence[ScannedFile], sites: Sequence[str]) -> list[str]
     if not taken:
         return []
     names = sorted(set(taken))
-    return [f"the site of {len(taken)} DICOM files is their InstitutionName ({len(names)} sites): {first_few(names)}"]
+    return [
+        f"the site of {amount(len(taken), 'DICOM file is its', 'DICOM files is their')} InstitutionName "
+        f"({amount(len(names), 'site')}): {first_few(names)}"
+    ]
 
 
 def _warn_of_contradictions(files: Sequence[ScannedFile], patients: Sequence[str]) -> list[str]:
     """Warn if the column patient of the CSV file and the PatientIDs divide the files differently."""
     given = [file.patient for file in files]
     pairs = [
-        ("patients in the column patient have several PatientIDs", _sets(given, patients)),
-        ("PatientIDs belong to several patients of the column patient", _sets(patients, given)),
+        ("patient{s} in the column patient with several PatientIDs", _sets(given, patients)),
+        ("PatientID{s} with several patients in the column patient", _sets(patients, given)),
     ]
     torn = [(text, {name: values for name, values in sets.items() if len(values) > 1}) for text, sets in pairs]
     return [
-        f"WARNING: {len(sets)} {text}: "
+        f"WARNING: {len(sets)} {text.format(s='' if len(sets) == 1 else 's')}: "
         f"{first_few(f'{name} ({first_few(sorted(values))})' for name, values in sorted(sets.items()))}; all their "
         "films stay in one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids"
         for text, sets in torn

@@ -8,6 +8,7 @@ from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies
 from fxkit.index.scan import ScannedFile, film_path, first_few
+from preprocess.words import amount
 
 
 def twin_notes(records: Sequence[Record]) -> list[str]:
@@ -36,7 +37,9 @@ def unknown_patients(records: Sequence[Record], split: str) -> list[str]:
     if not without:
         return []
     if without < len(records):
-        return [f"{without} of {len(records)} files have no patient and are grouped by film instead"]
+        are = "is" if without == 1 else "are"
+        n = amount(len(records), "file has", "files have")
+        return [f"{without} of {n} no patient and {are} grouped by film instead"]
     problem = "count as independent" if split == "none" else "may be in several splits"
     return [
         f"no patients are known ({without} of {without} files have none): films of one patient {problem}; to prevent "
@@ -73,8 +76,8 @@ def leak_notes(records: Sequence[Record], way: str) -> list[str]:
     text = (
         f"{split}: {_share(counts.leaked_files, counts.files)} test files have a copy of the same film in "
         f"training; {_share(counts.grouped_files, counts.files)} share their group (patient or film); "
-        f"{counts.leaked_films} of {counts.films} test films and {counts.leaked_groups} of "
-        f"{counts.groups} test groups are affected"
+        f"{counts.leaked_films} of {amount(counts.films, 'test film')} and {counts.leaked_groups} of "
+        f"{amount(counts.groups, 'test group')} are affected"
     )
     if not counts.grouped_files:
         return [text]
@@ -104,7 +107,7 @@ def copy_notes(
     if by_pixels:
         notes.append(
             f"{sum(map(len, by_pixels.values()))} films with different names are copies by their pixels, in "
-            f"{len(by_pixels)} sets: {first_few(' = '.join(film_names) for film_names in by_pixels.values())}"
+            f"{amount(len(by_pixels), 'set')}: {first_few(' = '.join(film_names) for film_names in by_pixels.values())}"
         )
     for remedy, quantity, values in (
         ("correct the column patient", "patients", [file.patient for file in files]),
@@ -128,7 +131,8 @@ def _warn_of_contradictions(
     if not torn:
         return []
     return [
-        f"WARNING: {len(torn)} sets of copies by pixels have different {quantity}: {first_few(torn)}; each set stays "
+        f"WARNING: {amount(len(torn), 'set of copies by pixels has', 'sets of copies by pixels have')} "
+        f"different {quantity}: {first_few(torn)}; each set stays "
         f"in one group; look at groups.html and {remedy}, or reject the pair"
     ]
 
@@ -145,6 +149,7 @@ def _report_copies_by_name_only(records: Sequence[Record], names: Sequence[str],
     if not apart:
         return []
     return [
-        f"{len(apart)} films have files that are copies by name but not by their pixels: {first_few(apart)}; they stay "
+        f"{amount(len(apart), 'film has', 'films have')} files that are copies by name but not by their "
+        f"pixels: {first_few(apart)}; they stay "
         "together"
     ]

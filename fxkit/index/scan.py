@@ -14,6 +14,7 @@ from preprocess.tables.cells import label_key, patient_key
 from preprocess.tables.films import FilmTable, check_labels, read_film_table
 from preprocess.tables.names import plain_name
 from preprocess.tables.spellings import CLASSES, PATIENTS, SITES, join_spellings
+from preprocess.words import amount
 
 LAYOUTS = (
     "expected CLASS/image folders, SPLIT/CLASS/image folders (split: train, val, test, or training, valid, "
@@ -42,24 +43,26 @@ class Scan:
     notes: tuple[str, ...]  # messages for the user: files that were left out, and suspicious layouts
 
 
-def scan(data: str | Path, root: str | Path | None = None) -> Scan:
+def scan(data: str | Path, root: str | Path | None = None, *, fewest_classes: int = 2) -> Scan:
     """List the files of a data set with their classes.
 
     Args:
         data: a folder of images, or a CSV file.
         root: folder that the paths in a CSV file are relative to. Default: the folder of the CSV file.
+        fewest_classes: 1 for data that are only tested.
 
     Raises:
-        DataError: the data is missing, its layout is unknown, or a CSV row cannot be used.
+        DataError: the data is missing or has fewer classes, its layout is unknown, or a CSV row cannot be used.
     """
     data = Path(data)
     if data.is_dir():
         if root is not None:
             raise DataError(f"{data}: a folder with --root {root}; --root belongs to a CSV file: leave it out")
-        return _scan_folder(data)
+        return _check_classes(data, _scan_folder(data), fewest_classes)
     if not data.exists():
         raise DataError(f"{data}: no such folder or file; {LAYOUTS}")
-    return _scan_csv(data, data.parent if root is None else Path(root))
+    scanned = _scan_csv(data, data.parent if root is None else Path(root))
+    return _check_classes(data, scanned, fewest_classes)
 
 
 def film_path(file: ScannedFile) -> str:
@@ -78,7 +81,9 @@ def _scan_folder(root: Path) -> Scan:
     tops = sorted({part[0] for part in parts if len(part) > 1})
     splits = [top for top in tops if top.lower() in SPLIT_WORDS]
     if not tops:
-        raise DataError("; ".join([f"{root}: {len(paths)} images, none in a folder", *listing.notes, LAYOUTS]))
+        raise DataError(
+            "; ".join([f"{root}: {amount(len(paths), 'image')}, none in a folder", *listing.notes, LAYOUTS])
+        )
     if splits and len(splits) < len(tops):
         others = ", ".join(top for top in tops if top not in splits)
         raise DataError(f"{root}: split folders ({', '.join(splits)}) beside others ({others}); {LAYOUTS}")
@@ -88,10 +93,10 @@ def _scan_folder(root: Path) -> Scan:
         for path, part in zip(paths, parts, strict=True)
         if len(part) > depth + 1
     ]
-    _check_classes(root, files)
     stray = [path for path, part in zip(paths, parts, strict=True) if len(part) <= depth + 1]
     if stray:
-        notes.append(f"{len(stray)} images lie outside the class folders and are left out: {first_few(stray)}")
+        are = "is" if len(stray) == 1 else "are"
+        notes.append(f"{amount(len(stray), 'image')} outside the class folders {are} left out: {first_few(stray)}")
     notes += [*listing.notes, *_warn_of_wrong_level([part[depth:] for part in parts])]
     return _finish(root, Scan(root, tuple(files), tuple(notes)))
 
@@ -101,7 +106,7 @@ def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
     inside: dict[str, set[str]] = {}
     for label, *rest in (part for part in parts if len(part) > 1):
         inside.setdefault(label, set()).update(rest[:1] if len(rest) > 1 else ())
-    folders = next(iter(inside.values()))
+    folders = next(iter(inside.values()), set())
     if len(folders) < 2 or any(other != folders for other in inside.values()):
         return []
     return [
@@ -110,12 +115,14 @@ def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _check_classes(data: Path, files: Iterable[ScannedFile]) -> None:
-    """Raise DataError unless there are two classes."""
-    labels = sorted({file.label for file in files})
-    if len(labels) < 2:
+def _check_classes(data: Path, scanned: Scan, fewest: int) -> Scan:
+    """Return the files if they have enough classes; otherwise raise DataError."""
+    labels = sorted({file.label for file in scanned.files})
+    if len(labels) < fewest:
         problem = f"only one class ({labels[0]!r})" if labels else "no class"
-        raise DataError(f"{data}: {problem}; expected two or more; {LAYOUTS}")
+        number = "one" if fewest == 1 else "two"
+        raise DataError(f"{data}: {problem}; expected {number} or more; {LAYOUTS}")
+    return scanned
 
 
 # ---- CSV
@@ -141,7 +148,7 @@ def _scan_csv(path: Path, root: Path) -> Scan:
             )
         n_repeated += first is not file
     if n_repeated:
-        notes.append(f"{path}: {n_repeated} rows repeat an earlier row and are ignored")
+        notes.append(f"{path}: {amount(n_repeated, 'repeated row is', 'repeated rows are')} ignored")
     return _finish(path, Scan(root, tuple(files[name] for name in sorted(files)), (*table.notes, *notes)))
 
 
@@ -175,7 +182,6 @@ def _finish(data: Path, scanned: Scan) -> Scan:
         replace(file, label=label, patient=patient, site=site)
         for file, label, patient, site in zip(scanned.files, labels, patients, sites, strict=True)
     )
-    _check_classes(data, files)
     return Scan(scanned.root, files, (*scanned.notes, *class_notes, *patient_notes, *site_notes))
 
 

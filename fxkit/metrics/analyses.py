@@ -14,7 +14,7 @@ class Analyses(JsonResult):
 
     Attributes:
         calibration: level (file, film or group) -> calibration.
-        decision_curve: decision curve by film; None for more than two classes.
+        decision_curve: decision curve by film; None for more than two classes, or if all films are of one class.
         subgroups: subgroups with their figures by film.
         multiplicity: a sentence on how many gaps between subgroups chance alone would produce; "" without subgroups.
         notes: messages on the table of subgroups: what of it was not read, and how its cells were read.

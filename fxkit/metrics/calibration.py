@@ -75,6 +75,8 @@ class Calibration(JsonResult):
 def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Calibration:
     """Compute the calibration of the rows with a known class, with intervals over groups.
 
+    If all rows are of one class, there are only bins: how often each class occurs at a probability is unknown.
+
     Raises:
         DataError: no row has a known class.
     Source: Bins: Guo 2017, "On calibration of modern neural networks", with equal mass as in Nixon 2019, "Measuring
@@ -89,6 +91,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     p, hit = predicted(known)
     groups = np.asarray(known.groups, object).astype(str)
     bins = bin_rows(p, len(np.unique(groups)))
+    several = len(np.unique(known.labels)) > 1
     binary = len(known.classes) == 2
     value, spread = _spread(known, p, hit, bins, binary, seed, resamples)
     k = int(bins.max()) + 1
@@ -96,8 +99,8 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (k, k + 1)]
     return Calibration(
         of=known.classes[1] if binary else "the predicted class",
-        ece=float(np.average(np.abs(bin_gaps(p, hit, bins)), weights=np.bincount(bins))),
-        error=_error(p, hit, bins, groups),
+        ece=float(np.average(np.abs(bin_gaps(p, hit, bins)), weights=np.bincount(bins))) if several else math.nan,
+        error=_error(p, hit, bins, groups) if several else Interval(math.nan, math.nan, math.nan, len(set(groups))),
         slope=lines[0],
         intercept=lines[1],
         bins=tuple(_bin(p, bins == i, float(value[i]), spread[i], groups) for i in range(k)),

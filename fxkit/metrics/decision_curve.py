@@ -26,12 +26,14 @@ class DecisionCurve(JsonResult):
         prevalence: share of positives that the benefits refer to; None for the share in these films.
         model: net benefit of the model at each threshold.
         everybody: net benefit of calling every film positive.
+        positive: the positive class; "" in files of older versions.
     """
 
     thresholds: tuple[Number, ...]
     prevalence: float | None = None
     model: tuple[Interval, ...]
     everybody: tuple[Interval, ...]
+    positive: str = ""
 
 
 def decision_curve(
@@ -68,6 +70,7 @@ def decision_curve(
         prevalence=prevalence,
         model=tuple(benefit(i, t) for i, t in enumerate(thresholds)),
         everybody=tuple(benefit(len(thresholds), t) for t in thresholds),
+        positive=known.classes[1],
     )
 
 

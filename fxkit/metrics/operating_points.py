@@ -13,6 +13,7 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import NPV, PPV, SENSITIVITY, SPECIFICITY, Floats
+from preprocess.words import amount
 
 KINDS = ("sensitivity", "specificity")
 
@@ -53,6 +54,7 @@ class OperatingPoint(JsonResult):
         prevalence: share of positives that ppv_at_prevalence and npv_at_prevalence refer to; None for none.
         levels: file, film or group -> figure -> value: sensitivity, specificity, ppv, npv; with a prevalence, also
             ppv_at_prevalence and npv_at_prevalence.
+        positive: the positive class; "" in files of older versions.
     """
 
     target: str
@@ -63,6 +65,7 @@ class OperatingPoint(JsonResult):
     reached: dict[str, Number] = Field({})
     prevalence: float | None = None
     levels: dict[str, dict[str, Interval]]
+    positive: str = ""
 
 
 def parse_target(text: str) -> Target:
@@ -101,8 +104,10 @@ def choose_threshold(films: Predictions, target: Target) -> float:
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if len(known.classes) != 2 or positive.all() or not positive.any():
         raise DataError(
-            f"target {target.text}: no threshold can be chosen: the model has {len(known.classes)} classes, and the "
-            f"{len(known)} validation films show {len(set(known.labels.tolist()))} of them; expected two classes and "
+            f"target {target.text}: no threshold can be chosen: the model has "
+            f"{amount(len(known.classes), 'class', 'classes')}, and the "
+            f"{amount(len(known), 'validation film shows', 'validation films show')} "
+            f"{len(set(known.labels.tolist()))} of them; expected two classes and "
             "films of both; give a threshold as target"
         )
     steps = _steps(scores)
@@ -215,7 +220,7 @@ def operating_points(
             if len(part)
         }
         points.append(_point(target, threshold, chosen_on, prevalence, levels))
-    return tuple(points)
+    return tuple(point.model_copy(update={"positive": predictions.classes[1]}) for point in points)
 
 
 def _point(

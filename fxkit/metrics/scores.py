@@ -6,7 +6,7 @@ the values in a thousand resamples at once. Tests compare each formula with scik
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,19 @@ def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) 
     return _ratio((up * precision).sum(axis=1), hits[:, -1])
 
 
+def _has_several_classes(s: Scored) -> bool:
+    return bool((s.labels != s.labels[:1]).any())
+
+
+def _comparing(compute: Callable[[Scored, Floats], Floats]) -> Callable[[Scored, Floats], Floats]:
+    """Return a formula that is undefined if all files are of one class, where its value would say nothing."""
+
+    def compared(s: Scored, weights: Floats) -> Floats:
+        return compute(s, weights) if _has_several_classes(s) else np.full(len(weights), np.nan)
+
+    return compared
+
+
 def _f1(weights: Floats, truth: Mask, decision: Mask) -> Floats:
     hits = weights @ (truth & decision).astype(float)
     return _ratio(2 * hits, weights @ truth.astype(float) + weights @ decision.astype(float))
@@ -193,7 +206,12 @@ def recall(name: str, k: int) -> Metric:
 
 def precision(name: str, k: int) -> Metric:
     """Build the precision of class k: the share of the files called k that are of class k."""
-    return share_metric(name, of=lambda s: s.labels == k, among=lambda s: s.decisions == k)
+    share = share_metric(name, of=lambda s: s.labels == k, among=lambda s: s.decisions == k)
+    return replace(
+        share,
+        compute=_comparing(share.compute),
+        support=lambda s: (share.support(s)[0] & _has_several_classes(s),),
+    )
 
 
 def share_metric(name: str, *, of: Callable[[Scored], Mask], among: Callable[[Scored], Mask]) -> Metric:
@@ -210,13 +228,13 @@ AUROC = Metric("auroc", lambda s, w: weighted_auroc(w, s.labels == 1, s.probabil
 
 AVERAGE_PRECISION = Metric(
     "average_precision",
-    lambda s, w: weighted_average_precision(w, s.labels == 1, s.probabilities[:, 1]),
+    _comparing(lambda s, w: weighted_average_precision(w, s.labels == 1, s.probabilities[:, 1])),
     _each_class,
 )
 
 ACCURACY = mean_metric("accuracy", _correct, is_share=True)
 
-BALANCED_ACCURACY = Metric("balanced_accuracy", _balanced_accuracy, _each_class)
+BALANCED_ACCURACY = Metric("balanced_accuracy", _comparing(_balanced_accuracy), _each_class)
 
 SENSITIVITY = recall("sensitivity", 1)
 
@@ -226,7 +244,7 @@ PPV = precision("ppv", 1)
 
 NPV = precision("npv", 0)
 
-F1 = Metric("f1", lambda s, w: _f1(w, s.labels == 1, s.decisions == 1), _both_classes)
+F1 = Metric("f1", _comparing(lambda s, w: _f1(w, s.labels == 1, s.decisions == 1)), _both_classes)
 
 BRIER = mean_metric("brier", _squared_errors)
 
@@ -234,7 +252,7 @@ LOG_LOSS = mean_metric("log_loss", lambda s: log_losses(s.probabilities, s.label
 
 MACRO_AUROC = Metric("macro_auroc", _macro_auroc, _each_class)
 
-MACRO_F1 = Metric("macro_f1", _macro_f1, _each_class)
+MACRO_F1 = Metric("macro_f1", _comparing(_macro_f1), _each_class)
 
 
 BINARY = (

@@ -3,11 +3,13 @@
 `fxkit.metrics.scores` has the formulas, `fxkit.metrics.bootstrap` the intervals.
 """
 
+import math
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, computed_field
 
+from fxkit.data.positive import positive_class
 from fxkit.metrics.bootstrap import RESAMPLES, intervals
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult, Number
@@ -89,6 +91,19 @@ class Evaluation(JsonResult):
     film: Level
     group: Level | None = None
     n_mixed: int = 0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def positive(self) -> str:
+        """The positive class, to which sensitivity and PPV refer; "" unless there are two classes."""
+        return positive_class(self.classes)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def single_class(self) -> str:
+        """The class of all files if it is the same; figures that compare classes are then undefined. Else ""."""
+        present = [name for name, row in zip(self.classes, self.file.confusion, strict=True) if any(row)]
+        return present[0] if len(present) == 1 else ""
 
 
 class FoldScore(JsonResult):
@@ -175,7 +190,10 @@ def confusion_matrix(predictions: Predictions, threshold: float = 0.5) -> Ints:
 
 
 def classification_report(predictions: Predictions, threshold: float = 0.5) -> dict[str, Any]:
-    """Return scikit-learn's classification report as a dict: precision, recall, F1 and support of classes and means."""
+    """Return scikit-learn's classification report as a dict: precision, recall, F1 and support of classes and means.
+
+    With rows of one class, precision and F1 score are NaN.
+    """
     from sklearn.metrics import classification_report as describe
 
     known = predictions.known()
@@ -187,4 +205,8 @@ def classification_report(predictions: Predictions, threshold: float = 0.5) -> d
         output_dict=True,
         zero_division=np.nan,
     )
+    if len(set(known.labels.tolist())) == 1:  # the precision of the only class is 1 whatever the model does
+        for scores in (report[name] for name in report if name != "accuracy"):
+            scores |= {"precision": math.nan, "f1-score": math.nan}
+        report["macro avg"]["recall"] = math.nan
     return report

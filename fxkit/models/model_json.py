@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from fxkit import __version__
 from fxkit.config import ModelConfig
+from fxkit.data.positive import positive_class
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import RunError
 from fxkit.models.run_folder import read_json, write_json
@@ -48,7 +49,7 @@ class ModelCard:
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write model.json."""
     values = asdict(card) | {"model": card.model.model_dump(mode="json"), "format": FORMAT}
-    write_json(folder / "model.json", values | {"fxkit": __version__})
+    write_json(folder / "model.json", values | {"positive": positive_class(card.classes), "fxkit": __version__})
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -22,7 +22,8 @@ from pydantic import BaseModel, Field
 from fxkit import __version__
 from fxkit.config import Config, write_config
 from fxkit.data.leaks import leak_stamp
-from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
+from fxkit.data.manifest import Record, manifest_hash, read_manifest, usable, write_manifest
+from fxkit.data.positive import order_classes, order_classes_as_before, positive_class
 from fxkit.errors import RunError
 from preprocess.files import write_atomic
 from preprocess.json_files import describe_error, parse_json
@@ -50,6 +51,18 @@ class Run:
     records: tuple[Record, ...]
     cleaning: Mapping[str, Any] | None = None  # settings of clean-labels; None if root holds raw images
     folds: int = 0  # number of cross-validation folds; 0: one model
+    classes: tuple[str, ...] = ()  # in the order of the probabilities; of two, the second is the positive class
+
+    @property
+    def order_note(self) -> str:
+        """What to say if the run's positive class is not the one that a new run would have; else ""."""
+        now = order_classes((r.label for r in usable(self.records)), self.config.data.positive)
+        if len(now) != 2 or now == self.classes or set(now) != set(self.classes):
+            return ""
+        return (
+            f"{self.folder}: was trained by an older version, and its positive class stays "
+            f"{positive_class(self.classes)!r}; a new run would take {positive_class(now)!r}: train again to change it"
+        )
 
     @property
     def stamp(self) -> str:
@@ -64,6 +77,7 @@ class ManifestJson(BaseModel):
     sha256: str
     cleaning: dict[str, Any] | None = None
     folds: int = Field(0, ge=0)
+    classes: tuple[str, ...] | None = None  # in the order of the probabilities; None in runs of version 0.1.0
     stamp: str = ""
 
 
@@ -100,6 +114,7 @@ def create_run(
         "sha256": manifest_hash(records),
         "cleaning": cleaning,
         "folds": folds,
+        "classes": order_classes((r.label for r in usable(records)), config.data.positive),
         "stamp": leak_stamp(records),
     }
     write_json(folder / "manifest.json", manifest)
@@ -121,7 +136,8 @@ def open_run(folder: str | Path) -> Run:
     records = tuple(read_manifest(folder / "manifest.csv"))
     if manifest_hash(records) != manifest.sha256:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    return Run(folder, config, Path(manifest.root), records, manifest.cleaning, manifest.folds)
+    classes = read_classes(folder, records)
+    return Run(folder, config, Path(manifest.root), records, manifest.cleaning, manifest.folds, classes)
 
 
 def _read_manifest_json(path: Path) -> ManifestJson:
@@ -129,6 +145,15 @@ def _read_manifest_json(path: Path) -> ManifestJson:
         return ManifestJson.model_validate(read_json(path))
     except ValueError as error:
         raise RunError(f"{path}: damaged ({describe_error(error)}); restore the file or train again") from error
+
+
+def read_classes(folder: Path, records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the classes in the order of the model; an unfinished run of an older version does not store it."""
+    for name in ("model.json", "manifest.json"):
+        stored = read_json(folder / name).get("classes") if (folder / name).is_file() else None
+        if isinstance(stored, list):
+            return tuple(map(str, stored))
+    return order_classes_as_before(r.label for r in usable(records))
 
 
 def read_run_config(path: Path) -> Config:

@@ -9,6 +9,7 @@ from fxkit.data.manifest import Record, read_manifest, usable, write_manifest
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Run, open_run
 from preprocess.ledger import read_ledger_if_any
+from preprocess.words import amount
 
 PRETRAINING_FILE = "pretraining.csv"  # in a run folder: films of the run that its backbone weights come from
 
@@ -29,7 +30,8 @@ class Overlap:
         if not self.files:
             return ""
         return (
-            f"{self.files} files ({self.films} films) are, apart from cleaning, training or validation files of this "
+            f"{amount(self.files, 'file')} ({amount(self.films, 'film')}) "
+            f"{'is' if self.files == 1 else 'are'}, apart from cleaning, training or validation files of this "
             "run or of a run that its backbone weights come from"
         )
 
@@ -107,7 +109,8 @@ def check_pretraining_overlap(config: Config, root: Path, records: Sequence[Reco
     overlap = overlap_with_training(pretraining, [r for r in usable(records) if r.split in ("val", "test")], root)
     if overlap.files:
         raise DataError(
-            f"--weights {pretraining.folder}: {overlap.files} files ({overlap.films} films) of val and test were in "
+            f"--weights {pretraining.folder}: {amount(overlap.files, 'file')} "
+            f"({amount(overlap.films, 'film')}) of val and test {'was' if overlap.files == 1 else 'were'} in "
             "its training set; expected weights trained on none of them; train that run on other films, or on this "
             "manifest"
         )

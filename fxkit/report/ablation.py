@@ -76,6 +76,7 @@ class Ablation(JsonResult):
         stamp: the warning shown with the figures if the split leaks.
         backbone: backbone of all models; "" if the arms use different ones.
         manifest: `films_hash` of the manifest, so that an audit can tell whether a run has the same films.
+        positive: the positive class; "" unless there are two classes.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Ablation(JsonResult):
     stamp: str = ""
     backbone: str = ""
     manifest: str = ""
+    positive: str = ""
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fxkit.data.leaks import LeakCounts, count_leaks, leak_stamp
-from fxkit.data.manifest import PartCount, count_splits, order_classes, read_manifest, usable
+from fxkit.data.manifest import PartCount, count_splits, read_manifest, usable
 from fxkit.html import data_uri
 from fxkit.metrics.json_result import read_optional_json
+from fxkit.models.run_folder import read_classes
 from preprocess.errors import OutputError
 from preprocess.ledger import LedgerRow, read_ledger
 from preprocess.yaml_files import read_yaml
@@ -75,11 +76,11 @@ def read_data(run: Path) -> Data | None:
     if not (run / "manifest.csv").is_file():
         return None
     records = read_manifest(run / "manifest.csv")
-    classes = order_classes(r.label for r in usable(records))
+    classes = read_classes(run, records)
     parts = {name: count_splits([r for r in records if r.label == name]) for name in classes}
     return Data(
         classes=classes,
-        rows=tuple(count_splits(records)),
+        rows=tuple(count_splits(records, classes)),
         films={(count.split, name): count.films for name, counts in parts.items() for count in counts},
         left_out=len(records) - len(usable(records)),
         leak=count_leaks(records),

@@ -22,7 +22,8 @@ from fxkit.data.dataset import (
     sample_films_evenly,
 )
 from fxkit.data.film_cache import FilmCache, open_film_cache
-from fxkit.data.manifest import Record, order_classes, usable
+from fxkit.data.manifest import Record, usable
+from fxkit.data.positive import order_classes
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError
 from preprocess.settings import read_clean_settings
@@ -113,13 +114,18 @@ class Films:
         return open_film_cache(self.cache_folder, self.config.data.cache_bytes, self.config.data.workers)
 
 
-def check_records(records: Sequence[Record], splits: Sequence[str] = ("train", "val")) -> tuple[str, ...]:
+def check_records(
+    records: Sequence[Record], splits: Sequence[str] = ("train", "val"), *, positive: str | None = None
+) -> tuple[str, ...]:
     """Return the classes in index order.
 
+    Args:
+        positive: the positive class, as in `order_classes`.
     Raises:
+        ConfigError: the positive class is none of two classes.
         DataError: there are fewer than two classes, or one of the splits has no usable film of a class.
     """
-    classes = order_classes(r.label for r in usable(records))
+    classes = order_classes((r.label for r in usable(records)), positive)
     if len(classes) < 2:
         raise DataError(f"found {len(classes)} class ({', '.join(classes)}); expected two or more; check the folders")
     for split in splits:

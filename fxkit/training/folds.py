@@ -7,14 +7,15 @@ from pathlib import Path
 from fxkit.config import Config
 from fxkit.data.leaks import count_leaks, leak_stamp, refuse_leaks
 from fxkit.data.manifest import Record, usable
-from fxkit.errors import ConfigError, DataError
+from fxkit.data.positive import positive_class
+from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
 from fxkit.evaluation.out_of_fold import OutOfFold, evaluate_folds, pool, write_out_of_fold
 from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_trainable
-from fxkit.models.run_folder import check_resumable, create_run
+from fxkit.models.run_folder import check_resumable, create_run, open_run
 from fxkit.models.saved import Model, load_model, save_model
 from fxkit.models.training_films import write_pretraining_films
 from fxkit.training.films import check_records, read_cleaning
@@ -75,13 +76,18 @@ def hold_out_fold(records: Sequence[Record], fold: int, folds: int) -> list[Reco
     return [replace(r, split=parts.get(int(r.fold), "train") if r.split in LEARNED and r.fold else "") for r in records]
 
 
-def check_folds(records: Sequence[Record], folds: int, *, allow_leaks: bool = False) -> tuple[str, ...]:
+def check_folds(
+    records: Sequence[Record], folds: int, *, positive: str | None = None, allow_leaks: bool = False
+) -> tuple[str, ...]:
     """Return the classes in index order.
 
+    Args:
+        positive: the positive class, as in `order_classes`.
     Raises:
+        ConfigError: the positive class is none of two classes.
         DataError: a fold lacks a class, or the split or a fold leaks.
     """
-    classes = check_records(records, ())
+    classes = check_records(records, (), positive=positive)
     present = {(r.fold, r.label) for r in usable(records)}
     missing = [(fold, name) for fold in range(folds) for name in classes if (str(fold), name) not in present]
     if missing:
@@ -154,10 +160,10 @@ def train_folds(
     """
     folder, root, config = Path(folder), Path(root), config.on_one_device()
     records, notes = add_folds(records, folds, config.seed)
-    n_classes = len(check_folds(records, folds, allow_leaks=options.allow_leaks))
+    classes = check_folds(records, folds, positive=config.data.positive, allow_leaks=options.allow_leaks)
     for note in notes:
         on_step(note)
-    _open_folder(config, root, records, folder, folds, n_classes, options)
+    _open_folder(config, root, records, folder, folds, classes, options)
     parts, member_options = [], replace(options, overwrite=False, find_lr=False)
     for fold in range(folds):
         on_step(f"training model {fold + 1} of {folds}, without fold {fold}")
@@ -174,18 +180,29 @@ def _open_folder(
     records: Sequence[Record],
     folder: Path,
     folds: int,
-    n_classes: int,
+    classes: tuple[str, ...],
     options: TrainOptions,
 ) -> None:
     """Create the run folder, or check that the run in it has the same settings and films."""
     cleaning = read_cleaning(root)
     if options.resume and (folder / "config.yaml").is_file():
         check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
+        _check_order(folder, classes)
         return
-    check_settings(config, n_classes)
+    check_settings(config, len(classes))
     tag, overwrite = pretrained_tag(config.model), options.overwrite
     create_run(folder, config, root, records, cleaning=cleaning, folds=folds, pretrained_tag=tag, overwrite=overwrite)
     write_pretraining_films(folder, config)
+
+
+def _check_order(folder: Path, classes: tuple[str, ...]) -> None:
+    """Raise RunError if an older version began the run with another positive class: the new members would differ."""
+    before = open_run(folder).classes
+    if before != classes:
+        raise RunError(
+            f"{folder}: was started by an older version with the positive class {positive_class(before)!r}; now it "
+            f"would be {positive_class(classes)!r}; give --overwrite to train all models again"
+        )
 
 
 def _save(folder: Path, records: Sequence[Record], parts: Sequence[Predictions]) -> FoldsResult:

@@ -89,6 +89,8 @@ def train(
         config = _with_rate(config, open_run(folder).config.optim.head_lr)
     load = not (resumes and has_started(folder))
     classifier, films = _prepare(config, root, records, load=load, allow_leaks=options.allow_leaks)
+    if resumes:  # an older version may have begun the run with the classes in another order
+        films = replace(films, classes=open_run(folder).classes)
     search = None
     if options.find_lr and not resumes:
         films, search = _search_rate(classifier, films)
@@ -107,7 +109,7 @@ def _prepare(
     config: Config, root: Path, records: Sequence[Record], *, load: bool = True, allow_leaks: bool = False
 ) -> tuple[Classifier, Films]:
     """Check the settings and the data before anything is written; build the classifier and its films."""
-    classes = check_records(records)
+    classes = check_records(records, positive=config.data.positive)
     if not allow_leaks:
         refuse_leaks(records)
     check_pretraining_overlap(config, root, records)

@@ -27,6 +27,7 @@ from preprocess.markers import MarkedImage
 from preprocess.review.association import ClassLookup, associate, build_class_lookup, write_association
 from preprocess.review.page import ReviewInputs, write_review
 from preprocess.settings import CleanSettings
+from preprocess.words import amount
 
 MARKERS_FILE = "markers.json"
 
@@ -182,8 +183,8 @@ def _read_markers(markers: str | Path, sources: Sources) -> dict[str, MarkedImag
     if not set(listed) & set(sources.paths):
         example = next(iter(listed), "none")
         raise MarkerFileError(
-            f"{markers}: none of its {len(listed)} images (the first: {example}) is among the "
-            f"{len(sources.paths)} images below {sources.root}; file_name must be relative to that folder"
+            f"{markers}: none of its {amount(len(listed), 'image')} (the first: {example}) is among the "
+            f"{amount(len(sources.paths), 'image')} below {sources.root}; file_name must be relative to that folder"
         )
     return listed
 

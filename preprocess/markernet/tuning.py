@@ -19,6 +19,7 @@ from preprocess.markernet.weights import load_network, save_network
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import Mask, marker_mask
 from preprocess.settings import NETWORK, CleanSettings
+from preprocess.words import amount
 
 MIN_FILMS = 8  # films with markers
 
@@ -102,7 +103,9 @@ def _hold_out(
 ) -> tuple[dict[str, MarkedImage], dict[str, MarkedImage]]:
     paths = sorted(path for path, image in marked.items() if _without_plates(image))
     if len(paths) < MIN_FILMS:
-        raise MarkerFileError(f"{len(paths)} films with markers; give at least {MIN_FILMS}; 20 to 50 are better")
+        raise MarkerFileError(
+            f"{amount(len(paths), 'film')} with markers; give at least {MIN_FILMS}; 20 to 50 are better"
+        )
     random.Random(seed).shuffle(paths)
     held_out = set(paths[: max(2, round(fraction * len(paths)))])
     used = {path: image for path, image in marked.items() if path not in held_out}

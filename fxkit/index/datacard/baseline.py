@@ -11,7 +11,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from fxkit import __version__
-from fxkit.data.manifest import Record, order_classes
+from fxkit.data.manifest import Record
+from fxkit.data.positive import order_classes
 from fxkit.index.cache import Store
 from fxkit.index.datacard.metadata import Marking, Table, build_table, choose_files, film_of
 from fxkit.index.datacard.verdicts import ALL, CHANCE, NONE, UNDECIDED, Baseline, KindScore, decisive, verdict_of

@@ -7,10 +7,11 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, computed_field
 
 from fxkit.data.leaks import LeakCounts, count_leaks
-from fxkit.data.manifest import OK, SPLITS, Count, Record, count_records, find_identical_files, order_classes, usable
+from fxkit.data.manifest import OK, SPLITS, Count, Record, count_records, find_identical_files, usable
+from fxkit.data.positive import ClassOrder, choose_order, positive_class
 from fxkit.index.cache import Store
 from fxkit.index.datacard.baseline import metadata_baseline
 from fxkit.index.datacard.metadata import Marking, film_of
@@ -126,6 +127,12 @@ class DataCard(JsonResult):
     files: tuple[Annotated[FileFacts, _from_dict(FileFacts)], ...]
     markings: tuple[Annotated[Marking, _from_dict(Marking)], ...]
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def positive(self) -> Text:
+        """The positive class; "" unless there are two classes."""
+        return positive_class(self.classes)
+
 
 MEASURES = (
     Measure("Files", "file size, kB", lambda f: f.size_bytes, 1 / 1000, 0),
@@ -152,6 +159,8 @@ def build_card(
     markings: Mapping[str, Marking] | None = None,
     notes: Sequence[str] = (),
     store: Store | None = None,
+    *,
+    order: ClassOrder | None = None,
 ) -> DataCard:
     """Build the data card of a data set.
 
@@ -162,16 +171,18 @@ def build_card(
         markings: path -> markers, for the files whose markers are known.
         notes: messages for the user.
         store: cache that keeps the baseline for the next run.
+        order: order of the classes; default: that of `choose_order`.
     """
     by_path, readable = {fact.path: fact for fact in facts}, usable(records)
-    classes = order_classes(record.label for record in readable)
+    order = order or choose_order(record.label for record in readable)
+    classes = order.classes
     identical = _identical_paths(readable)
     label = {record.path: record.label for record in readable}
     return DataCard(
         name=name,
         classes=classes,
         baseline=metadata_baseline(readable, by_path, markings, store=store),
-        notes=tuple(notes),
+        notes=(*notes, *filter(None, [order.warning])),
         total=count_records(readable),
         counts=_count_splits(readable, classes),
         leaks=count_leaks(readable),

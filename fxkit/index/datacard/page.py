@@ -17,6 +17,7 @@ from fxkit.index.datacard.metadata import markings_of
 from fxkit.index.datacard.verdicts import ABOVE, EXCLUDED, FAR_ABOVE, NONE, Baseline, KindScore
 from preprocess.files import write_atomic
 from preprocess.known_markers import KnownMarkers
+from preprocess.words import amount
 
 PAGE, FACTS = "data.html", "data.json"
 
@@ -46,7 +47,15 @@ def write_data_card(
     """
     markings = markings_of(usable(index.records), markers) if markers else None
     with open_store(cache) as store:
-        card = build_card(index.root.resolve().name, index.records, index.facts, markings, index.notes, store)
+        card = build_card(
+            index.root.resolve().name,
+            index.records,
+            index.facts,
+            markings,
+            index.notes,
+            store,
+            order=index.order,
+        )
     write_atomic(Path(folder) / FACTS, card_json(card))
     write_atomic(Path(folder) / PAGE, render_card(card))
     return card
@@ -73,7 +82,8 @@ def headline(baseline: Baseline | None) -> str:
     if baseline.verdict == NONE:
         return f"No evidence that metadata alone predict the class {SCALE}: {all_metadata}."
     return (
-        f"Undecided whether metadata alone predict the class {SCALE}: {all_metadata}. With {baseline.n_groups} groups, "
+        f"Undecided whether metadata alone predict the class {SCALE}: {all_metadata}. With "
+        f"{amount(baseline.n_groups, 'group')}, "
         f"neither chance nor an AUROC of {EXCLUDED} can be excluded."
     )
 

@@ -128,9 +128,10 @@ def verdict(count: LeakCounts) -> str:
         return f"There is no {count.part} part."
     worth = f"The {count.part} part is worth {_size(count.films, count.groups, count.unit)}"
     if not count.grouped_files:
+        tested = f"{count.files:,} {count.part} {'file' if count.files == 1 else 'files'}"
         return (
-            f"No leak found: none of the {count.files:,} {count.part} files has a copy of its film, or another film of "
-            f"its {count.unit}, in training, as far as the manifest tells. {worth}."
+            f"No leak found: none of {tested} has a copy of its film, or another film of its {count.unit}, in "
+            f"training, as far as the manifest tells. {worth}."
         )
     copies, others = count.leaked_files, count.grouped_files - count.leaked_files
     other_films = f"; {others:,} more ({percent(others, count.files)}) show another film of a training {count.unit}"

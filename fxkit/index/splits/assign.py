@@ -10,6 +10,7 @@ import numpy as np
 from fxkit.data.manifest import SPLITS
 from fxkit.errors import DataError
 from fxkit.index.splits.balance import SplitFiles, deviation, favour_classes, group_shares, improve
+from preprocess.words import amount
 
 FRACTIONS = (0.7, 0.15, 0.15)
 
@@ -106,7 +107,8 @@ def _check_group_counts(classes: Mapping[str, set[str]], fractions: Mapping[str,
     for label, count in sorted(_count_groups(classes).items()):
         if count < needed:
             raise DataError(
-                f"class {label!r}: {count} groups for {needed} {parts_name}; expected at least one group for each "
+                f"class {label!r}: {amount(count, 'group')} for {needed} {parts_name}; expected at least "
+                f"one group for each "
                 f"{parts_name.removesuffix('s')}; add films of other patients, leave the class out, or "
                 + ("set a split's fraction to 0" if parts_name == "splits" else f"make fewer {parts_name}")
             )

@@ -16,6 +16,7 @@ from fxkit.index.splits.frozen import FrozenSplits, read_frozen
 from fxkit.index.splits.held_out import held_out_groups
 from fxkit.index.splits.strata import Strata, read_strata
 from preprocess.known_markers import KnownMarkers
+from preprocess.words import amount
 
 SPLIT_MODES = ("grouped", "keep", "random", "none")
 
@@ -141,8 +142,9 @@ def _trained_before(held_out: set[str], frozen: FrozenSplits, options: SplitOpti
     moved = sorted(group for group in held_out if frozen.splits.get(group, "test") != "test")
     if not moved:
         return []
+    groups, were = amount(len(moved), "group"), "was" if len(moved) == 1 else "were"
     return [
-        f"WARNING: {len(moved)} groups of the held-out site were train or val in {options.frozen}: {first_few(moved)}; "
+        f"WARNING: {groups} of the held-out site {were} train or val in {options.frozen}: {first_few(moved)}; "
         "they are test now, but models trained with that manifest have seen them"
     ]
 
@@ -219,7 +221,7 @@ def _keep_given_split(records: Sequence[Record], files: Sequence[ScannedFile], o
     without = [file.path for file in files if not file.split]
     if without:
         raise DataError(
-            f"--keep-split, but {len(without)} of {len(files)} files have no split "
+            f"--keep-split, but {len(without)} of {amount(len(files), 'file has', 'files have')} no split "
             f"({first_few(without)}); expected SPLIT/CLASS/ folders or a CSV file with a column split; leave "
             "--keep-split out to make a new split"
         )

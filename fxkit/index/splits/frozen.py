@@ -9,6 +9,7 @@ from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import DataError
 from fxkit.index.scan import first_few
 from preprocess.tables.cells import patient_key
+from preprocess.words import amount
 
 STRICTEST = ("test", "val", "train")  # a film that was once in test must never be trained on
 
@@ -43,7 +44,7 @@ def read_frozen(path: str | Path, records: Sequence[Record]) -> FrozenSplits:
     rows = _older_rows(older, records)
     if not rows:
         raise DataError(
-            f"{path}: has a split for none of these {len(records)} files; expected an older manifest of the same "
+            f"{path}: has a split for none of {amount(len(records), 'file')}; expected an older manifest of the same "
             "films; leave --frozen out to make a new split"
         )
     splits = {group: min((r.split for r in olds), key=STRICTEST.index) for group, olds in rows.items()}
@@ -55,7 +56,7 @@ def read_frozen(path: str | Path, records: Sequence[Record]) -> FrozenSplits:
     n_kept = sum(r.group in rows for r in records)
     n_new = len({r.group for r in records} - set(rows))
     note = (
-        f"{path}: {n_kept} of {len(records)} files belong to groups that keep their split; "
+        f"{path}: {n_kept} of {amount(len(records), 'file belongs', 'files belong')} to groups that keep their split; "
         f"{_groups(n_new, 'is', 'are')} new"
     )
     n_folds = max((int(r.fold) + 1 for r in older if r.fold), default=0)

@@ -6,6 +6,7 @@ from fxkit.data.manifest import Record
 from fxkit.errors import DataError
 from fxkit.index.scan import first_few
 from preprocess.tables.cells import label_key
+from preprocess.words import amount
 
 
 def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], list[str]]:
@@ -36,8 +37,9 @@ def held_out_groups(records: Sequence[Record], site: str) -> tuple[set[str], lis
 def _held_out_note(test: Sequence[Record], rest: Sequence[Record], site: str) -> str:
     other_sites = sorted({r.site for r in rest if r.site})
     return (
-        f"site {site} is held out: its {len(test)} files ({len({r.group for r in test})} groups) are test; the "
-        f"{len(rest)} files of {first_few(other_sites) or 'unknown sites'} are train and val"
+        f"site {site} is held out: its {amount(len(test), 'file')} "
+        f"({amount(len({r.group for r in test}), 'group')}) {'is' if len(test) == 1 else 'are'} test; the "
+        f"{amount(len(rest), 'file')} of {first_few(other_sites) or 'unknown sites'} are train and val"
     )
 
 
@@ -48,7 +50,7 @@ def _two_sites_note(test: Sequence[Record], site: str) -> list[str]:
         return []
     return [
         f"groups with films of {site} and of other sites: {len(groups)} ({first_few(groups)}); they are test as a "
-        f"whole, including {len(elsewhere)} files of other sites"
+        f"whole, including {amount(len(elsewhere), 'file')} of other sites"
     ]
 
 
@@ -57,7 +59,7 @@ def _warnings(records: Sequence[Record], test: Sequence[Record], rest: Sequence[
     unknown = sum(not r.site for r in rest)
     if unknown:
         notes.append(
-            f"WARNING: train and val include {unknown} files of unknown site; check that none comes from the "
+            f"WARNING: train and val include {amount(unknown, 'file')} of unknown site; check that none comes from the "
             "held-out site"
         )
     missing = sorted({r.label for r in records} - {r.label for r in test})

@@ -18,9 +18,11 @@ from fxkit.metrics.figures.style import (
     STYLES,
     draw_legend,
     frame_square,
+    of_positive,
     png,
     shorten,
     start_figure,
+    write_undefined,
 )
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Mask, tied
@@ -77,7 +79,10 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
     for name, positive, scores, colour, style in _curves(known):
         down, up = roc_points(positive, scores)
         axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
-    frame_square(axes, "false positive rate (1 - specificity)", "true positive rate (sensitivity)")
+    if not _curves(known):
+        write_undefined(axes)
+    across = of_positive("false positive rate (1 - specificity)", known.classes)
+    frame_square(axes, across, "true positive rate (sensitivity)")
     draw_legend(axes, "lower right")
     return png(figure, stamp)
 
@@ -121,14 +126,16 @@ def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes
     """Draw precision against recall, with the chance level for two classes; return PNG bytes."""
     known = predictions.known()
     figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
-    if len(known.classes) == 2 and len(known):
+    if not _curves(known):
+        write_undefined(axes)
+    elif len(known.classes) == 2:
         share = float((known.labels == 1).mean())
         axes.axhline(share, color=FAINT, lw=1, ls=(0, (2, 3)))
         axes.text(0.02, share + 0.01, f"chance: {100 * share:.0f} % are positive", color=FAINT, fontsize=8)
     for name, positive, scores, colour, style in _curves(known):
         recall, precision = precision_recall_points(positive, scores)
         axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
-    frame_square(axes, "recall (sensitivity)", "precision (PPV)")
+    frame_square(axes, of_positive("recall (sensitivity)", known.classes), "precision (PPV)")
     draw_legend(axes, "lower left")
     return png(figure, stamp)
 

@@ -1,10 +1,20 @@
 """Reliability diagram and decision curve, as PNG bytes."""
 
+import math
 from collections.abc import Sequence
 
 from fxkit.metrics.calibration import Calibration
 from fxkit.metrics.decision_curve import DecisionCurve
-from fxkit.metrics.figures.style import COLOURS, FAINT, draw_legend, frame_square, png, shorten, start_figure
+from fxkit.metrics.figures.style import (
+    COLOURS,
+    FAINT,
+    draw_legend,
+    frame_square,
+    png,
+    shorten,
+    start_figure,
+    write_undefined,
+)
 from fxkit.metrics.intervals import Interval
 
 
@@ -16,6 +26,8 @@ def draw_reliability(calibration: Calibration, *, stamp: str = "") -> bytes:
     y = [share.value for share in shares]
     errors = [[s.value - s.low for s in shares], [s.high - s.value for s in shares]]
     axes.errorbar(x, y, yerr=errors, color=COLOURS[0], fmt="o-", lw=1.6, ms=4, elinewidth=1, capsize=2)
+    if math.isnan(calibration.ece):
+        write_undefined(axes)
     frame_square(axes, f"mean predicted probability of {shorten(calibration.of)}", "observed share")
     return png(figure, stamp)
 
@@ -31,7 +43,8 @@ def draw_decision_curve(curve: DecisionCurve, *, stamp: str = "") -> bytes:
     axes.axhline(0, color=FAINT, lw=1.2, ls=(0, (2, 3)), label="call none positive")
     top = max([0.05, *(value for value in (*high, *everybody) if value == value)])
     axes.set(xlim=(0, 1), ylim=(-0.35 * top, 1.05 * top))
-    axes.set(xlabel="threshold probability", ylabel="net benefit, true positives per film")
+    of = f" of {shorten(curve.positive)}" if curve.positive else ""
+    axes.set(xlabel=f"threshold probability{of}", ylabel="net benefit, true positives per film")
     draw_legend(axes, "upper right")
     return png(figure, stamp)
 

@@ -2,7 +2,10 @@
 
 import io
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from fxkit.data.positive import positive_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,6 +76,16 @@ def shorten(name: str) -> str:
     """Return a class name for an axis: at most 20 characters, with dollar signs escaped for matplotlib."""
     text = name if len(name) <= 20 else name[:19] + "…"
     return text.replace("$", r"\$")
+
+
+def write_undefined(axes: "Axes") -> None:
+    """Write in the middle of axes from 0 to 1 that there is nothing to draw."""
+    axes.text(0.5, 0.3, "undefined (one class)", color=INK, fontsize=10, ha="center")
+
+
+def of_positive(text: str, classes: Sequence[str]) -> str:
+    """Return the label of an axis with the positive class below it, where there is one."""
+    return f"{text}\npositive class: {shorten(positive_class(classes))}" if positive_class(classes) else text
 
 
 def write_stamp(figure: "Figure", stamp: str) -> None:

@@ -27,7 +27,19 @@ FILES = ("model.safetensors", "model.json", "config.yaml", "manifest.csv", "mani
 
 OPTIONAL_FILES = ("metrics.json", "README.md", DETECTOR)
 
-FIGURES = ("classes", "threshold", "n_files", "n_films", "n_groups", "n_unknown", "seed", "resamples", "file", "film")
+FIGURES = (
+    "classes",
+    "positive",
+    "threshold",
+    "n_files",
+    "n_films",
+    "n_groups",
+    "n_unknown",
+    "seed",
+    "resamples",
+    "file",
+    "film",
+)
 
 
 def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:

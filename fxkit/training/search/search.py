@@ -104,7 +104,7 @@ def search(
     if options.objective not in OBJECTIVES:
         raise ConfigError(f"objective {options.objective!r}; expected {' or '.join(OBJECTIVES)}")
     records, notes = add_folds(records, options.folds, config.seed)
-    classes = check_folds(records, options.folds)
+    classes = check_folds(records, options.folds, positive=config.data.positive)
     for note in notes:
         on_step(note)
     task = _Task(config.on_one_device(), Path(root), records, Path(folder), space, options)

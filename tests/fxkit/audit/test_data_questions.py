@@ -160,7 +160,7 @@ def test_test_films_that_chose_the_epoch_fail(make_run, ask):
     both = replace(make_record("x", "val", "g"), film="test0")
     answer = ask("selection", make_run(extra=(both,)))
     assert answer.colour == "red"
-    assert answer.reason == "Yes: 1 test films are also validation films, on which the epoch was chosen."
+    assert answer.reason == "Yes: 1 test film is also in the validation set, on which the epoch was chosen."
 
 
 def test_other_runs_evaluated_on_the_same_test_films_are_a_caution(make_run, ask, write, metrics):

@@ -34,7 +34,8 @@ def test_table_differences_and_verdict_are_printed(
     folders = ["--data", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
     result = invoke(ablate, "masked-vs-raw", *folders, *options)
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:6] == ["auroc", "by", "film", "tested", "on", "raw"]
+    assert lines[0] == "positive class: fractured"
+    assert lines[1].split()[:6] == ["auroc", "by", "film", "tested", "on", "raw"]
     assert lines[-4].startswith("mode quick: a linear head was fitted to frozen features")
     assert lines[-3].removeprefix("verdict: ") in ("reliance", "no evidence", "undecided")
     assert lines[-2].startswith("reason: ")

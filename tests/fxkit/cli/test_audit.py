@@ -24,7 +24,8 @@ def test_a_run_is_audited_before_and_after_its_evaluation(trained, tmp_path):
     assert lines[-2].startswith("The score cannot be trusted. Failed: ")
     assert "✗ fail        Are enough independent cases tested?" in after.stdout
     values = json.loads((run / "audit.json").read_text())
-    assert len(lines) == len(values["answers"]) + 2
+    assert lines[0] == f"positive class: {values['positive']}" == "positive class: fractured"
+    assert len(lines) == len(values["answers"]) + 3
     card = (run / "audit.md").read_text().split("## Model card")[1]
     assert "### Training data" in card
     assert "library_name" not in card

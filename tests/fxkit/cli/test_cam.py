@@ -13,7 +13,9 @@ from fxkit.synth.dataset import Synthetic
 
 def test_the_test_films_are_explained(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
     result = invoke(cam, run_folder, "--limit", "3", "--markers", made.root / "markers.json")
-    assert result.stdout.splitlines()[0].startswith("3 films, ")
+    first, second, *_ = result.stdout.splitlines()
+    assert first == "positive class: fractured"
+    assert second.startswith("3 films, ")
     assert (run_folder / "cam" / "sheet.png").is_file()
 
 

@@ -40,7 +40,7 @@ def test_the_help_starts_with_the_purpose() -> None:
 def test_counts_and_the_review_page_are_printed(films: Path) -> None:
     result = run(films, "--markers", films.with_name("markers.json"))
     assert result.exit_code == 0, result.output
-    assert "2 files: 1 with 1 markers, 1 copied, 0 failed, 0 from an earlier run" in result.stdout
+    assert "2 files: 1 with 1 marker, 1 copied, 0 failed, 0 from an earlier run" in result.stdout
     assert "films-clean/review.html" in result.stdout.replace("\n", "")
     again = run(films, "--markers", films.with_name("markers.json"))
     assert "2 from an earlier run" in again.stdout

@@ -113,7 +113,7 @@ def test_tune_needs_enough_films(corrected: Path) -> None:
     write_coco(corrected, {"0.png": marked})
     result = run("tune", corrected, corrected.with_name("films"), "--out", corrected.with_name("site.onnx"))
     assert isinstance(result.exception, KnownError)
-    assert "1 films with markers; give at least 8" in str(result.exception)
+    assert "1 film with markers; give at least 8" in str(result.exception)
 
 
 @pytest.mark.parametrize(

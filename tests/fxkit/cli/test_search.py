@@ -27,7 +27,8 @@ def test_the_best_settings_can_be_used_for_training(made: Synthetic, tmp_path: P
     result = CliRunner().invoke(fxkit, ["search", *source, *SETTINGS, *options], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(
-        "2 trials: 0 stopped early, 0 failed\nauroc by film on held-out folds, mean over folds:\n"
+        "2 trials: 0 stopped early, 0 failed\npositive class: fractured\n"
+        "auroc by film on held-out folds, mean over folds:\n"
     )
     assert "optim.head_lr=0.003  (the current settings)" in result.stdout
     assert "The best score is optimistic: it is the maximum of 2 trials" in result.stdout

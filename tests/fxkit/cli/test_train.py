@@ -106,7 +106,8 @@ def run(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 def test_each_fold_the_mean_and_the_pooled_score_are_printed(run: tuple[Path, str]) -> None:
     lines = run[1].splitlines()
-    assert [line.split(":")[0] for line in lines[:3]] == ["fold 0", "fold 1", "fold 2"]
+    assert lines[0] == "positive class: fractured"
+    assert [line.split(":")[0] for line in lines[1:4]] == ["fold 0", "fold 1", "fold 2"]
     values = json.loads((run[0] / "metrics_out_of_fold.json").read_text())
     mean, pooled = values["folds"]["mean"], values["film"]["figures"]["auroc"]
     assert f"  mean of folds  {mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})" in run[1]

@@ -11,7 +11,6 @@ from fxkit.data.manifest import (
     Record,
     manifest_hash,
     manifest_text,
-    order_classes,
     read_manifest,
     usable,
     write_manifest,
@@ -78,18 +77,3 @@ def test_only_readable_records_are_usable() -> None:
     bad = Record("b.png", "a", "g", "", "", 0, 0, "truncated", "b")
     assert usable([RECORD, bad]) == [RECORD]
     assert usable([RECORD, bad], "test") == []
-
-
-@pytest.mark.parametrize(
-    ("labels", "classes"),
-    [
-        (["fractured", "not_fractured"], ("not_fractured", "fractured")),
-        (["abnormal", "normal"], ("normal", "abnormal")),
-        (["No fracture", "Fracture"], ("No fracture", "Fracture")),
-        (["1", "0", "1"], ("0", "1")),
-        (["b", "a"], ("a", "b")),
-        (["not_c", "b", "a"], ("a", "b", "not_c")),
-    ],
-)
-def test_the_positive_of_two_classes_comes_last(labels: list[str], classes: tuple[str, ...]) -> None:
-    assert order_classes(labels) == classes

@@ -128,9 +128,10 @@ def runs(trained: Run, tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_command_prints_a_table_or_json(runs: tuple[Path, Path]) -> None:
     done = CliRunner().invoke(command, [*map(str, runs)], catch_exceptions=False)
-    first, heading, *rows, last = done.stdout.splitlines()
+    first, positive, heading, *rows, last = done.stdout.splitlines()
     expected = compare_runs(*runs)
     assert first == f"{expected.n_films} films, {expected.n_groups} groups; differences are a (a) minus b (b)"
+    assert positive == f"positive class: {expected.positive}" == "positive class: fractured"
     assert heading.split()[:3] == ["figure", "a", "b"]
     assert [row.split()[0] for row in rows] == [row.metric for row in expected.rows]
     assert last == "6 figures were tested; a single small p value can be due to chance"

@@ -103,6 +103,7 @@ def test_the_command_calibrates_a_run_and_asks_to_evaluate_it_again(trained: Run
     plain = predict_records(reset_temperature(model), trained.root, usable(trained.records, "val"), trained.config.data)
     expected = fit_temperature(plain)
     assert done.stdout.splitlines() == [
+        "positive class: fractured",
         expected.text,
         "the figures in the run folder still use the old probabilities; to update them, "
         f"run `fxkit evaluate {run_folder}`",

@@ -99,9 +99,9 @@ def test_uids_on_films_of_several_patients_are_dropped() -> None:
 def test_contradictions_with_the_csv_give_warnings() -> None:
     usable = usable_ids(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p2", "p2"))
     assert [note for note in usable.notes if note.startswith("WARNING")] == [
-        "WARNING: 1 patients in the column patient have several PatientIDs: p2 (7, 8); all their films stay in one "
+        "WARNING: 1 patient in the column patient with several PatientIDs: p2 (7, 8); all their films stay in one "
         "group; correct the column patient, or ignore the ids of the files with --no-dicom-ids",
-        "WARNING: 1 PatientIDs belong to several patients of the column patient: 7 (p1, p2); all their films stay in "
+        "WARNING: 1 PatientID with several patients in the column patient: 7 (p1, p2); all their films stay in "
         "one group; correct the column patient, or ignore the ids of the files with --no-dicom-ids",
     ]
     agreed = usable_ids(DicomIds("7"), DicomIds("7"), DicomIds("8"), patients=("p1", "p1", "p2"))
@@ -158,7 +158,7 @@ def test_films_are_grouped_by_patient_study_and_film_ids(tmp_path: Path) -> None
     assert by_path["b/5.dcm"].film == by_path["b/6.dcm"].film == "b/5"
     assert by_path["a/3.dcm"].film != by_path["a/4.dcm"].film
     assert "1 SOPInstanceUIDs are on films with different names; each counts as one film: b/5 = b/6" in index.notes
-    assert "the site of 1 DICOM files is their InstitutionName (1 sites): East" in index.notes
+    assert "the site of 1 DICOM file is its InstitutionName (1 site): East" in index.notes
     assert len(groups(index_data(tmp_path, IndexOptions(split="none", dicom_ids=False)))) == 6
 
 

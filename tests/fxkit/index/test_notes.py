@@ -31,14 +31,14 @@ def notes(rows: list[tuple[str, str, str, str]], copies: Copies | None = None) -
 
 def test_copies_with_different_names_give_a_note() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/7.png", "", "bb", "aa"), ("a/3.png", "", "cc", "cc")]) == [
-        "2 films with different names are copies by their pixels, in 1 sets: a/1 = a/7"
+        "2 films with different names are copies by their pixels, in 1 set: a/1 = a/7"
     ]
 
 
 def test_copies_of_different_patients_give_a_warning() -> None:
     _, note = notes([("a/1.png", "p1", "aa", "aa"), ("a/7.png", "p2", "bb", "aa")])
     assert note == (
-        "WARNING: 1 sets of copies by pixels have different patients: a/1 = a/7 (p1, p2); each set stays in one group; "
+        "WARNING: 1 set of copies by pixels has different patients: a/1 = a/7 (p1, p2); each set stays in one group; "
         "look at groups.html and correct the column patient, or reject the pair"
     )
 
@@ -49,13 +49,13 @@ def test_an_unknown_patient_contradicts_nothing() -> None:
 
 def test_copies_of_different_classes_give_a_warning() -> None:
     _, note = notes([("a/1.png", "", "aa", "aa"), ("b/1.png", "", "bb", "aa")])
-    assert note.startswith("WARNING: 1 sets of copies by pixels have different classes: a/1 = b/1 (a, b)")
+    assert note.startswith("WARNING: 1 set of copies by pixels has different classes: a/1 = b/1 (a, b)")
     assert "correct the column label, or reject the pair" in note
 
 
 def test_copies_by_name_only_give_a_note() -> None:
     assert notes([("a/1.png", "", "aa", "aa"), ("a/1-rotated1.png", "", "bb", "bb")]) == [
-        "1 films have files that are copies by name but not by their pixels: a/1; they stay together"
+        "1 film has files that are copies by name but not by their pixels: a/1; they stay together"
     ]
 
 

@@ -57,7 +57,7 @@ def test_split_folders_are_recognised(tmp_path: Path, word: str, split: str) -> 
 
 def test_files_outside_of_class_folders_give_a_note(tmp_path: Path) -> None:
     notes = scan(touch(tmp_path, "0.png", "a/1.png", "b/2.png")).notes
-    assert notes == ("1 images lie outside the class folders and are left out: 0.png",)
+    assert notes == ("1 image outside the class folders is left out: 0.png",)
     notes = scan(
         touch(tmp_path / "more", *(f"train/{n}.png" for n in range(5)), "train/a/1.png", "train/b/2.png")
     ).notes
@@ -117,7 +117,7 @@ def test_a_csv_may_have_absolute_and_windows_paths(tmp_path: Path) -> None:
 def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
     scanned = scan(table(tmp_path, "path,label\n1.png,a\n2.png,b\n./1.png,a\n"))
     assert len(scanned.files) == 2
-    assert scanned.notes[0].endswith("films.csv: 1 rows repeat an earlier row and are ignored")
+    assert scanned.notes[0].endswith("films.csv: 1 repeated row is ignored")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_paths_of_several_sites_start_at_their_common_folder(tmp_path: Path) -> 
 def test_notes_name_their_site_and_different_classes_give_a_warning(tmp_path: Path) -> None:
     east, west = site(tmp_path / "east"), site(tmp_path / "west", "c/1.png", "b/2.png", "stray.png")
     assert scan_roots([east, west]).notes == (
-        "west: 1 images lie outside the class folders and are left out: stray.png",
+        "west: 1 image outside the class folders is left out: stray.png",
         "WARNING: the sites have different classes (east: a, b; west: b, c); does one class have two names?",
     )
 

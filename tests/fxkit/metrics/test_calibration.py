@@ -67,8 +67,9 @@ def test_the_covariance_of_the_gaps_is_computed_over_groups() -> None:
 def test_a_bin_with_a_single_outcome_has_the_predicted_variance() -> None:
     names, bins = np.arange(10).astype(str), np.zeros(10, np.int64)
     assert gap_covariance(np.full(10, 0.9), np.full(10, True), bins, names) == pytest.approx(0.009)
-    sure = Predictions(("a", "b"), tuple(names), np.ones(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
-    wrong = Predictions(("a", "b"), tuple(names), np.zeros(10, int), np.array([[0.0, 1.0]] * 10), *[tuple(names)] * 2)
+    labels = np.arange(10) % 2
+    sure = Predictions(("a", "b"), tuple(names), labels, np.eye(2)[labels], *[tuple(names)] * 2)
+    wrong = Predictions(("a", "b"), tuple(names), 1 - labels, np.eye(2)[labels], *[tuple(names)] * 2)
     assert 0.15 < calibration(sure, resamples=20).error.high < 0.4  # ten groups cannot prove a probability of 1
     error = calibration(wrong, resamples=20).error
     assert (0.7 < error.low < 0.9, error.high) == (True, 1.0)
@@ -142,3 +143,11 @@ def test_an_error_of_0_on_few_films_is_not_certain() -> None:
     assert error.high > 0.1
     sure = Predictions(("a", "b"), names, labels, np.eye(2)[labels], names, names)
     assert calibration(sure, resamples=20).error.high > 0.05
+
+
+def test_films_of_one_class_have_bins_but_no_calibration() -> None:
+    names = tuple(map(str, range(10)))
+    films = Predictions(("a", "b"), names, np.ones(10, int), np.array([[0.4, 0.6]] * 10), names, names)
+    result = calibration(films, resamples=20)
+    assert np.isnan([result.ece, result.error.value, result.error.low]).all()
+    assert [b.share.value for b in result.bins] == [1.0]

@@ -51,9 +51,7 @@ def test_cleaning_is_counted_from_the_ledger_for_the_files_of_the_run(tmp_path):
     run = write_run(tmp_path / "run")
     write_ledger(run, {"detector": "rapidocr"})
     text = Page(build_report(run)).text
-    assert (
-        "2 markers were erased on 1 of 3 files (rapidocr). 1 files had no marker, and 1 could not be cleaned." in text
-    )
+    assert "2 markers were erased on 1 of 3 files (rapidocr). 1 file had no marker, and 1 could not be cleaned." in text
 
 
 def test_a_run_on_raw_films_shows_no_cleaning(tmp_path):

@@ -18,10 +18,10 @@ def test_groups_with_films_of_two_sites_are_held_out_whole_and_reported() -> Non
     groups, notes = held_out_groups(FILMS, "west")
     assert groups == {"p2"}
     assert notes == [
-        "site west is held out: its 2 files (1 groups) are test; the 2 files of east are train and val",
-        "groups with films of west and of other sites: 1 (p2); they are test as a whole, including 1 files of other "
+        "site west is held out: its 2 files (1 group) are test; the 2 files of east are train and val",
+        "groups with films of west and of other sites: 1 (p2); they are test as a whole, including 1 file of other "
         "sites",
-        "WARNING: train and val include 1 files of unknown site; check that none comes from the held-out site",
+        "WARNING: train and val include 1 file of unknown site; check that none comes from the held-out site",
     ]
 
 
