@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS versions (filled TEXT PRIMARY KEY, versions TEXT);
 """
 
 # Versions of the algorithms that fill each table. A cache that names no versions was filled by version 1.
+GREY_VERSION = 2  # of the grey levels of films that are DICOM or have more than 8 bits
+
 VERSIONS = {
     "features": (FEATURES_VERSION,),
     "candidates": (FEATURES_VERSION, CANDIDATES_VERSION),
@@ -241,10 +243,22 @@ def open_store(path: Path | None) -> Iterator[Store]:
 def _empty_outdated(database: sqlite3.Connection) -> None:
     """Empty each table that other versions of its algorithms filled."""
     kept = dict(database.execute("SELECT filled, versions FROM versions"))
+    if kept.get("grey levels", "1") != str(GREY_VERSION):
+        _forget_deep_films(database)
+        database.execute("INSERT OR REPLACE INTO versions VALUES ('grey levels', ?)", (str(GREY_VERSION),))
     for table, versions in VERSIONS.items():
         if kept.get(table, json.dumps([1] * len(versions))) != json.dumps(versions):
             database.execute(f"DELETE FROM {table}")
         database.execute("INSERT OR REPLACE INTO versions VALUES (?, ?)", (table, json.dumps(versions)))
+
+
+def _forget_deep_films(database: sqlite3.Connection) -> None:
+    """Delete what depends on the grey levels of films that are DICOM or have more than 8 bits, and unreadable files."""
+    deep = """SELECT sha256 FROM files WHERE facts NOT LIKE '%"bits": 8,%' OR facts LIKE '%"format": "DICOM"%'"""
+    database.execute(f"DELETE FROM features WHERE sha256 IN ({deep})")
+    database.execute(f"DELETE FROM evidence WHERE substr(pair, 1, 64) IN ({deep}) OR substr(pair, 66) IN ({deep})")
+    database.execute("DELETE FROM candidates WHERE EXISTS (" + deep + ")")
+    database.execute(f"DELETE FROM files WHERE sha256 IN ({deep})")
 
 
 def _unusable(path: Path | None, error: Exception) -> DataError:

@@ -147,6 +147,27 @@ def test_a_cache_without_versions_is_used(tmp_path: Path, features: Features) ->
         assert store.evidence([("aa", "bb")]) == {("aa", "bb"): SEEN}
 
 
+def test_films_that_older_versions_read_with_other_grey_levels_are_read_again(
+    tmp_path: Path, features: Features
+) -> None:
+    path = tmp_path / "m.cache"
+    shallow, deep, dicom = "a" * 64, "b" * 64, "c" * 64
+    with open_store(path) as store:
+        store.add_file("a.png", "1", replace(READ, sha256=shallow), features)
+        store.add_file("b.png", "1", replace(READ, sha256=deep, facts=replace(FACTS, bits=16)), features)
+        store.add_file("c.dcm", "1", replace(READ, sha256=dicom, facts=replace(FACTS, format="DICOM")), features)
+        store.add_file("d.tif", "1", Reading("", 0, 0, "refused"), None)
+        store.add_evidence({(shallow, deep): SEEN, (dicom, shallow): SEEN, (shallow, shallow): SEEN})
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("DROP TABLE versions")
+    for _ in range(2):
+        with open_store(path) as store:
+            assert set(store.readings()) == {"a.png"}
+            assert store.known() == {shallow}
+            pairs = [(shallow, deep), (dicom, shallow), (shallow, shallow)]
+            assert list(store.evidence(pairs)) == [(shallow, shallow)]
+
+
 def test_a_file_that_is_not_a_cache_is_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text("path,label\n" * 100)
