@@ -9,7 +9,7 @@ import numpy as np
 from preprocess.detectors.ocr import Detector
 from preprocess.detectors.reading import Grey
 from preprocess.errors import AreaError
-from preprocess.grey_levels import from_full_scale, to_full_scale, white_of
+from preprocess.grey_levels import from_full_scale, to_full_scale, white_of, with_white
 from preprocess.images import Array, to_grey8
 from preprocess.inpainting.inpaint import inpaint, to_grey_levels
 from preprocess.inpainting.jpeg_blocks import blockiness, find_ringing
@@ -65,8 +65,9 @@ def fill(image: Array, mask: Mask, mode: str) -> Array:
     """
     if image.dtype == np.uint8:
         return _fill(image, mask, mode)
-    filled: Array = image.copy()
-    filled[mask] = from_full_scale(_fill(_on_full_scale(image), mask, mode)[mask], white_of(image))
+    white = white_of(image)
+    filled = with_white(image.copy(), white)  # so that erased letters do not change the scale
+    filled[mask] = from_full_scale(_fill(to_full_scale(image, white), mask, mode)[mask], white)
     return filled
 
 

@@ -147,3 +147,12 @@ def test_cleaning_changes_nothing_outside_the_mask_after_conversion(
     assert np.array_equal(to_grey8(before)[~cleaned.mask], to_grey8(after)[~cleaned.mask])
     assert after.max() < 65535 or bits == 16
     assert after[cleaned.mask].max() <= white_of(before)
+
+
+def test_an_array_of_another_program_keeps_its_scale_when_it_is_cleaned() -> None:
+    image = film(12, (150, 100), 0.2)
+    image[50:100, 20:90] = np.linspace(1500, 4000, 3500).reshape(50, 70)  # no plateau, so these values decide
+    marker = Marker(((18.0, 48.0), (92.0, 48.0), (92.0, 102.0), (18.0, 102.0)))
+    cleaned = erase(image, [marker], CleanSettings(mode="fill", max_fraction=1))
+    assert find_white(np.asarray(cleaned.image)) < white_of(image) == 4095
+    assert np.array_equal(to_grey8(cleaned.image)[~cleaned.mask], to_grey8(image)[~cleaned.mask])
