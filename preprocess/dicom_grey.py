@@ -231,4 +231,6 @@ def _without_window(dataset: Any, stored: Values, padding: NDArray[np.bool_]) ->
         scaled = np.clip((stored - low) / max(high - low, 1e-9), 0, 1)
         return np.round(scaled * FULL).astype(np.uint16), FULL, flipped
     values = np.clip(np.where(padding, 0, stored), 0, FULL).astype(np.uint16)
-    return values, find_white(values), flipped
+    stated = (1 << int(dataset.BitsStored)) - 1  # matters for 9, 11, 13 and 15 bits
+    white = find_white(values)
+    return values, stated if values.max() <= stated < white else white, flipped

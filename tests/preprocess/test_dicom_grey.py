@@ -179,6 +179,13 @@ def test_films_of_up_to_8_bits_keep_their_scale(tmp_path: Path, bits: int) -> No
     assert_close(found, grey(values / (2**bits - 1)))
 
 
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_film_of_15_bits_has_the_white_that_its_file_states(tmp_path: Path, kind: str) -> None:
+    values = film(800, 26500)
+    shown = values / 32767 if kind == "MONOCHROME2" else 1 - values / 32767
+    assert_close(read(tmp_path, values, 15, PhotometricInterpretation=kind), grey(shown))
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_palette_is_applied(tmp_path: Path, bits: int) -> None:
     entries = np.random.default_rng(1).integers(0, 2**bits, (3, 256))
