@@ -117,8 +117,9 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
         return UsableIds(empty, empty, empty, empty)
     notes: list[str] = []
     given = {file.patient for file in files if file.patient}
-    patients = _with_issuers([replace_placeholder(one.patient) for one in known], known)
+    patients = [replace_placeholder(one.patient) for one in known]
     patients, spelling_notes = join_spellings(patients, patient_key, PATIENTS, given)
+    patients = _with_issuers(patients, known)
     patients = _without_common("PatientID", patients, films, notes)
     owners = [file.patient or patient for file, patient in zip(files, patients, strict=True)]
     studies = _without_common("StudyInstanceUID", [_uid(one.study) for one in known], films, notes)

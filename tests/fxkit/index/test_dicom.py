@@ -58,6 +58,15 @@ def test_equal_patient_ids_of_different_issuers_are_different_patients() -> None
     assert usable_ids(east, west, none).patients == ("7", "7", "7")
 
 
+def test_spellings_of_a_patient_are_joined_under_that_of_the_csv() -> None:
+    usable = usable_ids(*map(DicomIds, ("P-7", "P007", "P-7", "8")), patients=("", "", "", "p7"))
+    assert usable.patients == ("p7", "p7", "p7", "8")
+    assert any("1 patient is spelled in several ways and joined under one spelling: p7 (0 files) = " in note for note
+               in usable.notes)  # fmt: skip
+    east, west = DicomIds("007", "east"), DicomIds("7", "west")
+    assert usable_ids(east, west).patients == ("007 of east", "007 of west")
+
+
 def test_an_id_on_too_many_films_is_dropped() -> None:
     ids = [DicomIds("TRIAL-7", study=STUDY + "1", film=FILM + "1")] * (MANY + 1)
     usable = usable_ids(*ids, DicomIds("8"))

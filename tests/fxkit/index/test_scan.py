@@ -55,6 +55,14 @@ def test_split_folders_are_recognised(tmp_path: Path, word: str, split: str) -> 
     assert [(file.label, file.split) for file in scanned.files] == [("a", split), ("b", split)]
 
 
+def test_class_folders_that_differ_in_case_are_one_class_and_give_a_warning(tmp_path: Path) -> None:
+    scanned = scan(touch(tmp_path, "train/Broken/1.png", "test/broken/2.png", "test/broken/3.png", "train/whole/4.png"))
+    assert [file.label for file in scanned.files] == ["broken", "broken", "broken", "whole"]
+    assert scanned.notes[0].startswith(
+        "WARNING: 1 class is spelled in several ways and joined under one spelling: broken (2 files) = Broken (1); if"
+    )
+
+
 def test_files_outside_of_class_folders_give_a_note(tmp_path: Path) -> None:
     notes = scan(touch(tmp_path, "0.png", "a/1.png", "b/2.png")).notes
     assert notes == ("1 image outside the class folders is left out: 0.png",)

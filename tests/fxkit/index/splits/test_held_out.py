@@ -25,6 +25,10 @@ def test_groups_with_films_of_two_sites_are_held_out_whole_and_reported() -> Non
     ]
 
 
+def test_a_site_may_be_written_in_another_case() -> None:
+    assert held_out_groups(FILMS, " West") == held_out_groups(FILMS, "west")
+
+
 def test_a_site_without_films_of_a_class_gives_a_warning() -> None:
     _, notes = held_out_groups([*FILMS[:2], film("5", "p5", "south", "b")], "south")
     assert notes[-1] == "WARNING: the held-out site has no film of class a"
