@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from preprocess.dicom_grey import to_film
 from preprocess.errors import ImageError
-from preprocess.image_files import DICOM_EXTENSIONS, check_size, has_dicom_head
+from preprocess.formats.deflated import check_inflation
+from preprocess.formats.dicom_frame import decode_frame
+from preprocess.image_files import DICOM_EXTENSIONS, MAX_PIXELS, check_size, has_dicom_head
 
 
 def is_dicom(path: str | Path, data: bytes) -> bool:
@@ -16,12 +18,13 @@ def is_dicom(path: str | Path, data: bytes) -> bool:
     return has_dicom_head(data) or Path(path).suffix.lower() in DICOM_EXTENSIONS
 
 
-def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
+def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True, max_pixels: int = MAX_PIXELS) -> Any:
     """Parse the bytes of a DICOM file into a pydicom dataset. The pixels are not decoded.
 
     Args:
         path: where the bytes come from; error texts start with it.
         pixels: if False, stop before the pixel data.
+        max_pixels: a deflated file may inflate to the bytes of a film of this size.
     Raises:
         ImageError: the extra `dicom` is not installed, or the bytes are not DICOM.
     """
@@ -30,6 +33,7 @@ def open_dicom(path: str | Path, data: bytes, *, pixels: bool = True) -> Any:
     except ImportError as error:
         raise ImageError(f"{path}: reading DICOM needs the extra: pip install 'fxkit[dicom]'") from error
     try:
+        check_inflation(data, max_pixels)
         dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels, force=has_dicom_head(data))
         _name_encoding(dataset)
     except Exception as error:
@@ -54,13 +58,11 @@ def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]
     Raises:
         ImageError: the bytes are not DICOM, hold no pixels, are corrupt, or hold more than `max_pixels` pixels.
     """
-    dataset = open_dicom(path, data)
-    from pydicom.pixels import pixel_array
-
+    dataset = open_dicom(path, data, max_pixels=max_pixels)
     _check_has_pixels(path, dataset)
     try:
         check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
-        return to_film(path, dataset, pixel_array(dataset, index=0, correct_unused_bits=False))
+        return to_film(path, dataset, decode_frame(dataset))
     except ImageError:
         raise
     except Exception as error:
@@ -72,4 +74,4 @@ def _check_has_pixels(path: str | Path, dataset: Any) -> None:
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         raise ImageError(f"{path}: its pixels are floating-point numbers; export the film with 8 or 16 bits")
     if "PixelData" not in dataset:
-        raise ImageError(f"{path}: a DICOM file without pixels; leave it out")
+        raise ImageError(f"{path}: a DICOM file without pixels; copy it again if it was cut, else leave it out")

@@ -26,6 +26,8 @@ ALL_COEFFICIENTS = (1 << 64) - 1
 
 MAX_SCANS = 100  # no film has so many; each costs the time of a whole image, however small it is
 
+MOST_LOCATED = 20_000_000  # pixels; to find the last row of a larger film takes too much memory
+
 HARMLESS = re.compile("extraneous bytes|Premature end of JPEG file|Unknown Adobe|JFIF revision|Invalid SOS|ICC")
 EXTRANEOUS = re.compile(r"(\d+) extraneous bytes")
 ENDS_EARLY = re.compile("premature end of data segment")
@@ -108,13 +110,15 @@ def _reason(data: bytes, warning: str) -> str:
     if not ENDS_EARLY.search(warning):
         extra = EXTRANEOUS.search(warning)
         return f"{extra[1]} bytes of image data are left over after the last row" if extra else warning
-    height, row = _height(data), _last_row(data)
+    height, width = _size(data)
+    row = _last_row(data) if height * width <= MOST_LOCATED else height
     return f"the scan ends at about row {row} of {height}" if row < height else "the scan ends early"
 
 
-def _height(data: bytes) -> int:
-    sizes = [one.body[1:3] for one in read_segments(data) if one.marker in FRAMES]
-    return int.from_bytes(sizes[0], "big")
+def _size(data: bytes) -> tuple[int, int]:
+    """Return the height and width that the header names."""
+    sizes = [one.body[1:5] for one in read_segments(data) if one.marker in FRAMES]
+    return int.from_bytes(sizes[0][:2], "big"), int.from_bytes(sizes[0][2:], "big")
 
 
 def _last_row(data: bytes) -> int:
@@ -122,7 +126,8 @@ def _last_row(data: bytes) -> int:
     start = [one.end for one in read_segments(data) if one.marker == SOS][-1]
     end = _scan_end(data, start)
     shorter = data[: max(start, end - 8)] + bytes([0xFF, EOI])
-    whole, cut = (simplejpeg.decode_jpeg(one, "RGB", strict=False) for one in (data[:end] + shorter[-2:], shorter))
+    files = (data[:end] + shorter[-2:], shorter)
+    whole, cut = (simplejpeg.decode_jpeg(one, "RGB", strict=False) for one in files)
     changed = (whole != cut).any(axis=(1, 2))
     return int(changed.argmax()) if changed.any() else len(changed)
 

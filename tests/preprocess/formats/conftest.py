@@ -56,3 +56,30 @@ def with_tag(data: bytes, tag: int, value: int, *, count: int | None = None) -> 
         elif name == tag:
             struct.pack_into(form, out, at + 8 if length * size <= 4 else place + size * (length - 1), value)
     return bytes(out)
+
+
+def dicom(image: np.ndarray, syntax: str = "1.2.840.10008.1.2.1", frame: bytes | None = None, **tags: object) -> bytes:
+    """Return a grey film as a DICOM file; with the given compressed frame if there is one.
+
+    Args:
+        tags: other values of elements, by keyword; they may contradict the pixel data.
+    """
+    import pydicom
+    from pydicom.encaps import encapsulate
+
+    film = pydicom.Dataset()
+    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = "1.2.3"
+    film.Rows, film.Columns = image.shape
+    film.SamplesPerPixel, film.PhotometricInterpretation, film.PixelRepresentation = 1, "MONOCHROME2", 0
+    film.BitsAllocated = film.BitsStored = 8 * image.itemsize
+    film.HighBit = film.BitsStored - 1
+    film.PixelData = image.tobytes() if frame is None else encapsulate([frame])
+    film["PixelData"].VR = "OB" if frame is not None or image.itemsize == 1 else "OW"
+    for keyword, value in tags.items():
+        setattr(film, keyword, value)
+    file = io.BytesIO()
+    film.save_as(file, enforce_file_format=True)
+    return file.getvalue()
