@@ -16,7 +16,7 @@ import numpy as np
 
 from fxkit.ablation.learning import C, divide_records
 from fxkit.data.manifest import Record
-from fxkit.evaluation.out_of_fold import pool
+from fxkit.evaluation.fold_predictions import pool
 from fxkit.metrics.bootstrap import interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import AUROC

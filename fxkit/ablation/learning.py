@@ -15,7 +15,7 @@ from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_i
 from fxkit.data.leaks import refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import RunError
-from fxkit.evaluation.out_of_fold import pool
+from fxkit.evaluation.fold_predictions import hold_out_fold, pool
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_backbone, build_preprocessing
@@ -25,7 +25,6 @@ from fxkit.models.saved import load_model
 from fxkit.report.ablation import RESULT
 from fxkit.training.feature_cache import extract
 from fxkit.training.films import check_records
-from fxkit.training.folds import hold_out_fold
 from fxkit.training.probe import fit_logistic
 from fxkit.training.train import TrainOptions, train
 

@@ -80,6 +80,16 @@ class Evidence:
         return shlex.quote(str(self.run.folder))
 
     @property
+    def is_out_of_fold(self) -> bool:
+        """Whether the scores are those of the folds, because the run was not evaluated on test films."""
+        return self.report.scores is None and self.report.folds is not None
+
+    @property
+    def evaluate_command(self) -> str:
+        """The command that computes the scores again."""
+        return f"fxkit evaluate {self.quoted_folder}" + (" --split out-of-fold" if self.is_out_of_fold else "")
+
+    @property
     def scores(self) -> Scores | None:
         """The run's own scores: on its test films, or else out of fold."""
         return self.report.scores or (self.report.folds.pooled if self.report.folds else None)

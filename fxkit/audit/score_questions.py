@@ -101,7 +101,7 @@ def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
 
 def ask_calibration(evidence: Evidence) -> Answer:
     """Ask whether the predicted probabilities are calibrated."""
-    command = f"fxkit calibrate {evidence.quoted_folder} && fxkit evaluate {evidence.quoted_folder}"
+    command = f"fxkit calibrate {evidence.quoted_folder} && {evidence.evaluate_command}"
     answer = Answer("calibration", "Are the probabilities calibrated?", "grey", "", command=command)
     calibration = evidence.scores.metrics.calibration.get("film") if evidence.scores else None
     if calibration is None:
@@ -183,7 +183,7 @@ def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
 
 def ask_subgroups(evidence: Evidence) -> Answer:
     """Ask whether the model performs worse on some subgroups."""
-    command = f"fxkit evaluate {evidence.quoted_folder} --markers CLEANED --subgroups TABLE.csv"
+    command = f"{evidence.evaluate_command} --markers CLEANED --subgroups TABLE.csv"
     answer = Answer("subgroups", "Is the model worse on some subgroups?", "grey", "", command=command)
     parts = evidence.scores.metrics.subgroups if evidence.scores else ()
     if evidence.scores is None or not parts:

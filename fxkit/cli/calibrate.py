@@ -8,20 +8,21 @@ import cloup
 from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, device_option, positive_option, print_positive
 
 
-@cloup.command(short_help="Fit the temperature of a finished run.")
+@cloup.command(short_help="Calibrate the probabilities of a finished run.")
 @cloup.argument("run", type=PATH)
 @cloup.option("--root", type=PATH, help="Folder of the run's films, if they were moved.")
 @positive_option(CHECKED_POSITIVE)
 @device_option()
 def calibrate(run: Path, root: Path | None, positive: str | None, device: str) -> None:
-    """Calibrate a run by temperature scaling on its validation films.
+    """Calibrate the probabilities of a run on its validation films, or on the out-of-fold predictions of its folds.
 
-    `fxkit train` already does this; the command is for runs of older versions. The ranking of films and the decisions
-    do not change.
+    All logits are divided by a temperature, and a bias is added to each class, which also corrects the class weights of
+    the training. `fxkit train` already does this for each model; the command is for runs of older versions, and for the
+    averaged model of a run with folds. With two classes, the ranking of films and the decisions do not change.
 
     Example: fxkit calibrate runs/resnet50-seed0
     """
-    from fxkit.evaluation.temperature import calibrate_run
+    from fxkit.evaluation.calibrate import calibrate_run
 
     check_positive(positive, run)
     fit = calibrate_run(run, root=root, device=device)

@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     cloup.option("--name", help="Name of the results folder for other films.  [default: name of the data]"),
     cloup.option(
         "--split",
-        type=click.Choice(["test", "val", "train"]),
+        type=click.Choice(["test", "val", "train", "out-of-fold"]),
         default="test",
         show_default=True,
-        help="Split of the run's own films. Scores on val and train are not test scores.",
+        help="Split of the run's own films. Scores on val and train are not test scores. out-of-fold, for a run with "
+        "folds: all films of train and val, each predicted by the model that did not train on it.",
     ),
     cloup.option("--raw", is_flag=True, help="Allow uncleaned films although the model was trained on cleaned films."),
     cloup.option("--allow-leaks", is_flag=True, help="Allow films that training has seen. Every figure will say so."),
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
         "--target",
         "targets",
         multiple=True,
-        help="Operating point: sensitivity=0.95, specificity=0.9, youden or a threshold. Chosen on validation films. "
-        "Repeatable.",
+        help="Operating point: sensitivity=0.95, specificity=0.9, youden or a threshold. Chosen on validation films, "
+        "or on the out-of-fold predictions of a run with folds. Repeatable.",
     ),
     positive_option(CHECKED_POSITIVE),
     cloup.option("--prevalence", type=float, help="Prevalence, such as 0.1, for PPV, NPV and net benefit."),
@@ -91,6 +92,7 @@ def evaluate(
     """
     from fxkit.evaluation.analyses import AnalysisOptions
     from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other, evaluate_run
+    from fxkit.evaluation.out_of_fold import evaluate_out_of_fold
     from fxkit.metrics.operating_points import parse_target
     from fxkit.report.build import build_report
 
@@ -101,7 +103,9 @@ def evaluate(
     check_positive(options.pop("positive"), run)
     analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
     settings = take_options(EvaluationOptions, options, analyses=analyses)
-    if data is None and manifest is None:
+    if split == "out-of-fold":
+        result = evaluate_out_of_fold(run, settings, root=root)
+    elif data is None and manifest is None:
         result = evaluate_run(run, root=root, split=split, options=settings)
     else:
         image_root, records = load_source(data, manifest, root, split="none")
@@ -111,7 +115,8 @@ def evaluate(
 
         click.echo(f"note: {describe_views(select_views_of_run(run, settings.tta))}", err=True)
     print_result(result)
-    click.echo(f"figures: {result.folder / 'metrics.json'}\nreport: {build_report(run)}")
+    name = "metrics_out_of_fold.json" if split == "out-of-fold" else "metrics.json"
+    click.echo(f"figures: {result.folder / name}\nreport: {build_report(run)}")
 
 
 def print_result(result: "EvaluationResult") -> None:
@@ -197,7 +202,8 @@ def print_calibration(calibration: "Calibration") -> None:
 def print_operating_points(analyses: "Analyses", *, single: bool = False) -> None:
     """Print each threshold, the films that it was chosen on, and its figures by film."""
     for point in analyses.operating_points:
-        chosen = f"chosen on {amount(point.chosen_films, 'validation film')} of {amount(point.chosen_groups, 'group')}"
+        kind = "validation film" if point.chosen_on == "val" else f"{point.chosen_on} film"
+        chosen = f"chosen on {amount(point.chosen_films, kind)} of {amount(point.chosen_groups, 'group')}"
         origin = chosen if point.chosen_on else "given"
         click.echo(f"operating point {point.target}, {origin}: p >= {point.threshold:.4f}")
         for key, interval in point.levels["film"].items():

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from fxkit.config import AugmentConfig, DataConfig
+from fxkit.config import AugmentConfig, DataConfig, OptimConfig
 from fxkit.data.film_cache import FilmCache
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey, Preprocessing, resize
@@ -180,6 +180,18 @@ def sample_films_evenly(records: Sequence[Record], seed: int) -> list[Record]:
         copies.setdefault(records[i].film, []).append(i)
     per_film = max(1, round(len(records) / max(1, len(copies))))
     return [records[i] for i in sorted(files[n % len(files)] for files in copies.values() for n in range(per_film))]
+
+
+def training_weights(optim: OptimConfig, records: Sequence[Record], classes: Sequence[str]) -> Tensor:
+    """Return the class weights, (C,) float32, with which a run trains on its training records; all 1 without weighting.
+
+    Raises:
+        DataError: a class has no file among the records.
+    """
+    if optim.film_weights:
+        records = list({r.film: r for r in records}.values())
+    balanced = class_weights(records, classes)
+    return balanced if optim.class_weights else torch.ones_like(balanced)
 
 
 def class_weights(records: Sequence[Record], classes: Sequence[str]) -> Tensor:

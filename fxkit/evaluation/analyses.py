@@ -37,6 +37,9 @@ class AnalysisOptions:
     columns: tuple[str, ...] = ()
 
 
+DEFAULTS = AnalysisOptions()
+
+
 def analyse(
     predictions: Predictions,
     records: Sequence[Record],
@@ -44,6 +47,7 @@ def analyse(
     *,
     threshold: float = 0.5,
     predict_validation: Callable[[], Predictions],
+    chosen_on: str = "val",
 ) -> Analyses:
     """Compute calibration, decision curve, operating points and subgroups.
 
@@ -52,6 +56,7 @@ def analyse(
         threshold: the model's decision threshold.
         predict_validation: returns the model's predictions of the validation films. It is called only if a target
             needs them to choose its threshold.
+        chosen_on: what these films are: val or out-of-fold.
     Raises:
         DataError: a target cannot be met, or the table does not match the films.
         ConfigError: the prevalence is not between 0 and 1.
@@ -61,8 +66,8 @@ def analyse(
     points: tuple[OperatingPoint, ...] = ()
     targets = options.targets or ((Target("threshold", threshold),) if options.prevalence is not None else ())
     if targets:
-        chosen_on = None if all(target.is_given for target in targets) else predict_validation()
-        points = operating_points(predictions, targets, chosen_on, prevalence=options.prevalence)
+        validation = None if all(target.is_given for target in targets) else predict_validation()
+        points = operating_points(predictions, targets, validation, chosen_on=chosen_on, prevalence=options.prevalence)
     is_binary = len(predictions.classes) == 2 and len(set(known.labels.tolist())) == 2
     attributes, notes = read_film_attributes(records, options)
     parts = subgroups(predictions, attributes, threshold=threshold)

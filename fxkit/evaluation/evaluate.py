@@ -10,6 +10,8 @@ from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import order_classes
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.evaluation.fold_predictions import SOURCE, find_fold_predictions, pool, predict_folds
+from fxkit.evaluation.temperature import calibrated
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.metrics.predictions import Predictions
@@ -34,7 +36,8 @@ class EvaluationOptions:
         raw: accept images that were not cleaned although the model was trained on cleaned ones.
         allow_leaks: evaluate although training has seen some of the films; all figures then carry the stamp.
         device: auto, cpu, cuda or mps.
-        analyses: operating points, prevalence and subgroups. Thresholds are chosen on the run's validation films.
+        analyses: operating points, prevalence and subgroups. Thresholds are chosen on the run's validation films; those
+            of a run with folds on its out-of-fold predictions.
         exported: exported file of the run's model that predicts instead of its weights; metrics.json names the file.
         tta: average over "flips", "turns" or "both" of each film (`fxkit.models.test_time`); metrics.json names the
             views.
@@ -142,12 +145,13 @@ def _read_split(run: Run, split: str, *, allow_leaks: bool) -> list[Record]:
     if run.folds and split != "test":
         raise DataError(
             f"{run.folder}: every {split} film was used to train some of its {run.folds} models; expected --split "
-            "test, or other data; in metrics_out_of_fold.json each film is predicted by the model that did not train "
+            "test or out-of-fold, or other data; out of fold, each film is predicted by the model that did not train "
             "on it"
         )
     records = usable(run.records, split)
     if not records:
-        raise DataError(f"{manifest}: split {split!r} has no usable file; index the data with a {split} part")
+        instead = ", or give --split out-of-fold" if run.folds else ""
+        raise DataError(f"{manifest}: split {split!r} has no usable file; index the data with a {split} part{instead}")
     if split in TRAINING_SPLITS and not allow_leaks:
         refuse_leaks(run.records, [split], f"{manifest}: the split")
     return records
@@ -177,6 +181,7 @@ def _evaluate(
         options.analyses,
         threshold=threshold,
         predict_validation=lambda: _predict_validation(validation, options),
+        chosen_on=SOURCE if run.folds else "val",
     )
     evaluation = evaluate_predictions(predictions, threshold=threshold)
     predictions.write_csv(folder / "predictions.csv", threshold=threshold)
@@ -188,12 +193,24 @@ def _evaluate(
 
 
 def _predict_validation(subject: _Subject, options: EvaluationOptions) -> Predictions:
-    """Predict the run's validation films with its weights, never with an exported file."""
+    """Predict the films that choose a threshold with the run's weights, never with an exported file.
+
+    A single model predicts its validation films. The averaged model of a run with folds has learnt them all, so each
+    is predicted by the member that did not train on it.
+    """
+    options, card = replace(options, exported=None), subject.model.card
+    if subject.run.folds:
+
+        def predict(member: Model, part: Sequence[Record]) -> Predictions:
+            return _predict(replace(subject, model=member), part, options)
+
+        find = predict_folds if options.tta else find_fold_predictions  # the stored ones have no averaged views
+        return calibrated(pool(find(subject.run, subject.model, predict)), card.temperature, card.bias)
     records = usable(subject.run.records, "val")
     if not records:
         manifest = subject.run.folder / "manifest.csv"
         raise DataError(f"{manifest}: split 'val' has no usable file to choose a threshold; give --target a threshold")
-    return _predict(subject, records, replace(options, exported=None))
+    return _predict(subject, records, options)
 
 
 def _predict(subject: _Subject, records: Sequence[Record], options: EvaluationOptions) -> Predictions:

@@ -1,20 +1,33 @@
 """Out-of-fold metrics: each fold is predicted by the model that did not train on it. Pooled and by fold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxkit.errors import DataError
-from fxkit.evaluation.evaluate import write_pictures
+from fxkit.data.manifest import Record
+from fxkit.errors import ConfigError, DataError
+from fxkit.evaluation.analyses import DEFAULTS, AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.evaluation.evaluate import EvaluationOptions, EvaluationResult, write_pictures
+from fxkit.evaluation.fold_predictions import (
+    cross_fit,
+    find_fold_predictions,
+    fold_records,
+    pool,
+    prior_of_folds,
+    stamp_of_run,
+)
+from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.bootstrap import intervals
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Metric, Scored, ranking_metric
 from fxkit.metrics.summary import Evaluation, FoldScore, FoldScores, evaluate_predictions
-from fxkit.models.run_folder import write_json
+from fxkit.models.predict_records import predict_records
+from fxkit.models.run_folder import Run, open_run, write_json
+from fxkit.models.saved import Model, load_model
 
 
 @dataclass(frozen=True)
@@ -26,45 +39,18 @@ class OutOfFold:
             much. The other metrics assume that the models of all folds are calibrated.
         folds: the headline metric of each fold, by film.
         stamp: the warning shown with all figures; "" if nothing leaks.
+        analyses: calibration, decision curve, operating points and subgroups of all folds together.
     """
 
     pooled: Evaluation
     folds: FoldScores
     stamp: str = ""
+    analyses: Analyses = field(default_factory=Analyses)
 
     @property
     def headline(self) -> Interval:
         """The pooled headline metric by film."""
         return self.pooled.film.figures[self.folds.metric]
-
-
-def pool(parts: Sequence[Predictions], paths: Sequence[str] = ()) -> Predictions:
-    """Join predictions with the same classes; each part becomes a fold, unless there is only one part.
-
-    Args:
-        paths: order of the rows, by path. Paths that are not listed come last, in the order of the parts.
-    Raises:
-        DataError: the parts differ in their classes or in their order.
-    """
-    orders = {part.classes for part in parts}
-    if len(orders) > 1:
-        texts = " and ".join(", ".join(order) for order in sorted(orders))
-        raise DataError(
-            f"models with the classes in different orders ({texts}) cannot be averaged, for example because an older "
-            "version trained some of them; train all of them again with --overwrite"
-        )
-    joined = Predictions(
-        classes=parts[0].classes,
-        paths=tuple(path for part in parts for path in part.paths),
-        labels=np.concatenate([part.labels for part in parts]),
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        films=tuple(film for part in parts for film in part.films),
-        groups=tuple(group for part in parts for group in part.groups),
-        folds=np.repeat(np.arange(len(parts)), [len(part) for part in parts]) if len(parts) > 1 else None,
-    )
-    position = {path: number for number, path in enumerate(paths)}
-    order = sorted(range(len(joined)), key=lambda i: position.get(joined.paths[i], len(position)))
-    return joined.take(np.array(order, np.int64))
 
 
 def mean_over_folds(metric: Metric, folds: NDArray[np.int64]) -> Metric:
@@ -89,7 +75,14 @@ def _rows(s: Scored, part: NDArray[np.bool_]) -> Scored:
     return Scored(s.labels[part], s.probabilities[part], s.decisions[part])
 
 
-def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stamp: str = "") -> OutOfFold:
+def evaluate_folds(
+    parts: Sequence[Predictions],
+    *,
+    threshold: float = 0.5,
+    stamp: str = "",
+    records: Sequence[Record] = (),
+    options: AnalysisOptions = DEFAULTS,
+) -> OutOfFold:
     """Compute the out-of-fold metrics.
 
     Intervals come from resampling groups with the trained models held fixed, and are widened because each film also
@@ -99,8 +92,11 @@ def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stam
     Args:
         parts: the predictions of each held-out fold, in the order of the folds.
         threshold: decision threshold.
+        records: records of all predicted files, in any order; without them there are no analyses.
+        options: what to analyse. Thresholds have to be given: no film is left to test a chosen one on.
     Raises:
-        DataError: no row has a known class.
+        DataError: no row has a known class, or see `analyse`.
+        ConfigError: a target would have to be chosen.
     """
     films = [part.known().by_film() for part in parts]
     metric = ranking_metric(parts[0].classes)
@@ -116,12 +112,70 @@ def evaluate_folds(parts: Sequence[Predictions], *, threshold: float = 0.5, stam
             for i, (score, part) in enumerate(zip(scores, parts, strict=True))
         ),
     )
-    return OutOfFold(evaluate_predictions(pool(parts), threshold=threshold), fold_scores, stamp)
+    pooled, analyses = pool(parts), Analyses()
+    if records:
+        by_path = {record.path: record for record in records}
+        ordered = [by_path[path] for path in pooled.paths]
+        analyses = analyse(pooled, ordered, options, threshold=threshold, predict_validation=_refuse_to_choose)
+    return OutOfFold(evaluate_predictions(pooled, threshold=threshold), fold_scores, stamp, analyses)
+
+
+def _refuse_to_choose() -> Predictions:
+    raise ConfigError(
+        "--target: a threshold that is chosen on out-of-fold films cannot be tested on the same films; give a "
+        "threshold from 0 to 1, or evaluate test films or other data"
+    )
+
+
+def evaluate_out_of_fold(
+    run_folder: str | Path, options: EvaluationOptions, *, root: str | Path | None = None
+) -> EvaluationResult:
+    """Compute the out-of-fold figures of a run with folds again, with other analyses, and rewrite their files.
+
+    Args:
+        root: folder that the manifest's paths are relative to; only used if out_of_fold.csv is missing.
+    Raises:
+        ConfigError: the options ask for an exported file or for averaged views, which out-of-fold predictions lack.
+        DataError: the run has no folds, or see `find_fold_predictions` and `evaluate_folds`.
+    """
+    run, model = open_run(run_folder), load_model(run_folder)
+    if options.exported is not None or options.tta is not None:
+        raise ConfigError("--split out-of-fold: --exported and --tta need the averaged model; leave them out")
+    if not run.folds:
+        raise DataError(f"{run.folder}: was trained without folds; expected --split test, val or train")
+    image_root = Path(root) if root is not None else run.root
+
+    def predict(part: Model, records: Sequence[Record]) -> Predictions:
+        return predict_records(part, image_root, records, run.config.data, device=options.device)
+
+    result = rewrite_figures(run, model, find_fold_predictions(run, model, predict), options.analyses)
+    note = f"each film is predicted by the one of {run.folds} models that did not train on it"
+    return EvaluationResult(run.folder, result.pooled, result.analyses, result.stamp, note)
+
+
+def rewrite_figures(
+    run: Run, model: Model, parts: Sequence[Predictions], options: AnalysisOptions = DEFAULTS
+) -> OutOfFold:
+    """Write metrics_out_of_fold.json and its pictures for the calibration of a run's averaged model.
+
+    Args:
+        parts: the predictions of each fold as its model made them.
+    """
+    if model.card.temperature != 1 or any(model.card.bias):
+        parts = cross_fit(parts, prior_of_folds(run, model))
+    records = [record for part in fold_records(run) for record in part]
+    threshold, stamp = model.card.threshold, stamp_of_run(run)
+    result = evaluate_folds(parts, threshold=threshold, stamp=stamp, records=records, options=options)
+    write_out_of_fold(run.folder, pool(parts), result)
+    return result
 
 
 def write_out_of_fold(folder: Path, predictions: Predictions, result: OutOfFold) -> None:
-    """Write out_of_fold.csv, metrics_out_of_fold.json and the pictures in figures/out_of_fold/."""
-    predictions.write_csv(folder / "out_of_fold.csv", threshold=result.pooled.threshold)
-    write_pictures(folder / "figures" / "out_of_fold", result.pooled, predictions, result.stamp)
+    """Write metrics_out_of_fold.json and the pictures in figures/out_of_fold/."""
+    pictures = folder / "figures" / "out_of_fold"
+    write_pictures(pictures, result.pooled, predictions, result.stamp)
+    if result.analyses.calibration:
+        write_analysis_pictures(pictures, result.analyses, result.stamp)
     leaks = {"leaks": {"stamp": result.stamp}} if result.stamp else {}
-    write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | {"folds": result.folds.to_dict()} | leaks)
+    entries = result.analyses.to_dict() | {"folds": result.folds.to_dict()} | leaks
+    write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | entries)

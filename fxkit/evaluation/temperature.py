@@ -1,69 +1,114 @@
-"""Temperature scaling: divide all logits by one number that is fitted on the validation films.
+"""Calibration of logits: divide them by a temperature, and add a bias to each class.
 
-Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
+Sources: Guo et al. 2017, "On calibration of modern neural networks", section 4.2 (temperature); Alexandari et al. 2020,
+"Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift adaptation", section 3 (with a bias;
+for two classes this is Platt scaling).
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from fxkit.data.leaks import leaks_as_json
-from fxkit.data.manifest import usable
-from fxkit.errors import DataError
+from fxkit.config import OptimConfig
+from fxkit.data.dataset import training_weights
+from fxkit.data.manifest import Record
 from fxkit.metrics.calibration import calibration
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, log_losses
-from fxkit.metrics.summary import evaluate_predictions
-from fxkit.models.model_json import write_card
-from fxkit.models.predict_records import predict_records
-from fxkit.models.run_folder import open_run, write_json
-from fxkit.models.saved import Model, load_model
 from preprocess.words import amount
 
-MIN_GROUPS = 10  # validation groups
+MIN_GROUPS = 10  # groups to fit on
 
-MIN_GROUPS_OF_CLASS = 3  # validation groups with a film of the class
+MIN_GROUPS_OF_CLASS = 3  # groups with a film of the class
 
-# An optimum at an end of this range is rejected: the model separates the films perfectly, or not at all.
-RANGE = (0.05, 20.0)
+# Standard deviations of the normal priors around temperature 1 and around the bias of the class weights. They keep fits
+# on few groups near what is known (benchmarks/class_weights.py --simulate).
+SD_LOG_TEMPERATURE = 1.0
+SD_BIAS = 0.35  # of each class; 0.5 for the log-odds of two classes
+
+Bias = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class TemperatureFit:
-    """A fitted temperature, the validation films it was fitted on, and its effect on them.
+class CalibrationFit:
+    """A fitted temperature and bias, the films they were fitted on, and their effect on them.
 
     Attributes:
-        note: why the temperature was left at 1; "" if it was fitted.
-        before, after: log_loss and ece by film, without and with the temperature.
+        bias: (C,) in log-odds.
+        note: why nothing was fitted, so that the temperature is 1 and the bias that of the class weights; "" if fitted.
+        before, after: log_loss and ece by film, of the network's own output and of the calibrated one.
+        source: the films: validation or out-of-fold.
     """
 
     temperature: float
+    bias: Bias
     n_films: int
     n_groups: int
     note: str
     before: dict[str, float]
     after: dict[str, float]
+    source: str = "validation"
 
     @property
     def text(self) -> str:
         """The fit in one line."""
         if self.note:
-            return f"temperature 1: {self.note}"
+            weights = f" and the bias of the class weights{self._of_positive()}" if any(self.bias) else ""
+            return f"temperature 1{weights}: {self.note}"
         changes = (
             f"{name.replace('_', ' ')} {self.before[name]:.3f} -> {self.after[name]:.3f}" for name in self.before
         )
-        films = f"{amount(self.n_films, 'validation film')} of {amount(self.n_groups, 'group')}"
-        return f"temperature {self.temperature:.3f}, fitted on {films}: {', '.join(changes)}"
+        bias = f"bias{self._of_positive()}" if len(self.bias) == 2 else "a bias for each class"
+        films = f"{amount(self.n_films, f'{self.source} film')} of {amount(self.n_groups, 'group')}"
+        return f"temperature {self.temperature:.3f} and {bias}, fitted on {films}: {', '.join(changes)}"
+
+    def _of_positive(self) -> str:
+        return f" {self.bias[1] - self.bias[0]:+.3f} for the positive class" if len(self.bias) == 2 else ""
 
 
-def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
-    """Return (N, C) probabilities rescaled by a temperature: the logits behind them are divided by it."""
-    return np.asarray(softmax(_logits(probabilities) / temperature, axis=1))
+def prior_bias(optim: OptimConfig, records: Sequence[Record], classes: Sequence[str]) -> Bias:
+    """Return the bias that corrects the probabilities for the class weights of the training: minus their logarithms.
+
+    A loss with weights w is lowest where the network's odds of two classes are the true odds times the ratio of their
+    weights. The bias divides by this ratio, so that probabilities refer to the frequencies in the training films.
+
+    Args:
+        records: the training files.
+    Source: Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
+    probabilities", equation 4, with the weighted frequencies as those of the training.
+    """
+    log_weights = np.log(training_weights(optim, records, classes).double().numpy())
+    return tuple((log_weights.mean() - log_weights).tolist())
+
+
+def apply_calibration(probabilities: Floats, temperature: float, bias: Bias = ()) -> Floats:
+    """Return (N, C) probabilities after the logits behind them are divided by a temperature and a bias is added."""
+    return np.asarray(softmax(_logits(probabilities) / temperature + (bias or 0.0), axis=1))
+
+
+def undo_calibration(probabilities: Floats, temperature: float, bias: Bias = ()) -> Floats:
+    """Return the (N, C) probabilities from which `apply_calibration` made these."""
+    return apply_calibration(probabilities, 1 / temperature, tuple(-temperature * b for b in bias))
+
+
+def calibrated(predictions: Predictions, temperature: float, bias: Bias) -> Predictions:
+    """Return the predictions with calibrated probabilities."""
+    return replace(predictions, probabilities=apply_calibration(predictions.probabilities, temperature, bias))
+
+
+def move_threshold(threshold: float, temperature: float, bias: Bias = ()) -> float:
+    """Return the threshold that gives the same decisions of two classes after calibration.
+
+    With more classes the most probable one is chosen, and the threshold has no effect.
+    """
+    if threshold in (0.0, 1.0) or len(bias) > 2:
+        return threshold
+    return float(apply_calibration(np.array([[1 - threshold, threshold]]), temperature, bias)[0, 1])
 
 
 def _logits(probabilities: Floats) -> Floats:
@@ -71,24 +116,27 @@ def _logits(probabilities: Floats) -> Floats:
     return np.log(np.maximum(probabilities, np.finfo(float).tiny))
 
 
-def fit_temperature(validation: Predictions) -> TemperatureFit:
-    """Fit the temperature that minimises the log loss on the validation films.
+def fit_calibration(plain: Predictions, prior: Bias = (), source: str = "validation") -> CalibrationFit:
+    """Fit temperature and bias to films that the model did not learn from.
 
-    Each film has the same weight, however many copies it has.
+    The log loss is minimised, with a penalty on the distance from temperature 1 and from the prior bias. Each film has
+    the same weight, however many copies it has. All films together count as many times as there are groups, so that
+    few patients with many films are not taken for much evidence.
 
     Args:
-        validation: predictions of the model at temperature 1.
+        plain: predictions of the model at temperature 1 without bias.
+        prior: (C,) bias that corrects the class weights of the training; (): none.
+        source: validation or out-of-fold.
     """
-    known = validation.known()
-    temperature, note = 1.0, _too_few_groups(known)
-    if not note:
-        temperature, note = _minimise_log_loss(known)
-    scaled = replace(known, probabilities=apply_temperature(known.probabilities, temperature))
-    before, after = (_score(predictions) for predictions in (known, scaled))
-    return TemperatureFit(temperature, len(known.by_film()), len(set(known.groups)), note, before, after)
+    known, prior = plain.known(), prior or (0.0,) * len(plain.classes)
+    note = _too_few_groups(known, source) or _is_separated(known, source)
+    temperature, bias = (1.0, prior) if note else _minimise(known, prior)
+    before, after = (_score(part) for part in (known, calibrated(known, temperature, bias)))
+    n_films, n_groups = len(known.by_film()) if len(known) else 0, len(set(known.groups))
+    return CalibrationFit(temperature, bias, n_films, n_groups, note, before, after, source)
 
 
-def _too_few_groups(known: Predictions) -> str:
+def _too_few_groups(known: Predictions, source: str) -> str:
     """Return why there are too few groups to fit a temperature; "" if there are enough."""
     n_groups = len(set(known.groups))
     pairs = set(zip(known.labels.tolist(), known.groups, strict=True))
@@ -97,28 +145,40 @@ def _too_few_groups(known: Predictions) -> str:
     if n_groups >= MIN_GROUPS and n_rarest >= MIN_GROUPS_OF_CLASS:
         return ""
     return (
-        f"{amount(n_groups, 'validation group')}, {n_rarest} of the rarest class; expected at least {MIN_GROUPS} and "
+        f"{amount(n_groups, f'{source} group')}, {n_rarest} of the rarest class; expected at least {MIN_GROUPS} and "
         f"{MIN_GROUPS_OF_CLASS} to fit a temperature"
     )
 
 
-def _minimise_log_loss(known: Predictions) -> tuple[float, str]:
-    """Return the temperature with the lowest log loss and "", or 1 and why there is no minimum."""
+def _is_separated(known: Predictions, source: str) -> str:
+    """Return a text if the films cannot tell how sure the model may be, because it is right on all of them; else ""."""
+    positive = known.probabilities[:, 1]
+    if len(known.classes) == 2:
+        separated = positive[known.labels == 0].max() < positive[known.labels == 1].min()
+    else:
+        separated = (known.probabilities.argmax(axis=1) == known.labels).all()
+    return f"the model separates the {source} films perfectly, so no temperature is the best" if separated else ""
+
+
+def _minimise(known: Predictions, prior: Bias) -> tuple[float, Bias]:
+    """Return the temperature and the bias with the lowest penalised log loss."""
     logits, copies = _logits(known.probabilities), Counter(known.films)
     weights = np.array([1 / copies[film] for film in known.films])
+    weights *= len(set(known.groups)) / weights.sum()
+    truth = np.eye(len(prior))[known.labels]
 
-    def loss(log_temperature: float) -> float:
-        logs = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-(weights * logs[np.arange(len(logs)), known.labels]).sum() / weights.sum())
+    def loss(values: Floats) -> tuple[float, Floats]:
+        log_temperature, off = values[0], values[1:] - prior
+        temperature = np.exp(log_temperature)
+        logs = log_softmax(logits / temperature + values[1:], axis=1)
+        penalty = (log_temperature / SD_LOG_TEMPERATURE) ** 2 + ((off / SD_BIAS) ** 2).sum()
+        surplus = weights[:, None] * (np.exp(logs) - truth)
+        slope = -(surplus * logits).sum() / temperature + log_temperature / SD_LOG_TEMPERATURE**2
+        slopes = np.concatenate([[slope], surplus.sum(axis=0) + off / SD_BIAS**2])
+        return float(-(weights * (logs * truth).sum(axis=1)).sum() + penalty / 2), slopes
 
-    ends = np.log(RANGE)
-    optimum = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-6})
-    if optimum.success and min(abs(optimum.x - ends)) > 1e-3 and optimum.fun <= loss(0.0):
-        return float(np.exp(optimum.x)), ""
-    return 1.0, (
-        f"the log loss has no minimum between temperatures {RANGE[0]:g} and {RANGE[1]:g}: the model separates the "
-        "validation films perfectly, or not at all"
-    )
+    fit = minimize(loss, np.array([0.0, *prior]), jac=True, method="L-BFGS-B")
+    return float(np.exp(fit.x[0])), tuple(fit.x[1:].tolist())
 
 
 def _score(known: Predictions) -> dict[str, float]:
@@ -127,56 +187,6 @@ def _score(known: Predictions) -> dict[str, float]:
     return {"log_loss": float(losses.mean()), "ece": calibration(films, resamples=2).ece}
 
 
-def calibrate_model(model: Model, validation: Predictions) -> tuple[Model, Predictions, TemperatureFit]:
-    """Fit a temperature and return the calibrated model, its predictions of the validation films, and the fit.
-
-    Decisions do not change, because the threshold is moved with the temperature.
-
-    Args:
-        model: the model at temperature 1.
-        validation: the model's predictions of its validation films.
-    """
-    fit = fit_temperature(validation)
-    threshold = _move_threshold(model.card.threshold, fit.temperature)
-    card = replace(model.card, temperature=fit.temperature, threshold=threshold)
-    scaled = replace(validation, probabilities=apply_temperature(validation.probabilities, fit.temperature))
-    return Model(model.classifier, card), scaled, fit
-
-
-def reset_temperature(model: Model) -> Model:
-    """Return the model at temperature 1, with the threshold that gives the same decisions."""
-    threshold = _move_threshold(model.card.threshold, 1 / model.card.temperature)
-    return Model(model.classifier, replace(model.card, temperature=1.0, threshold=threshold))
-
-
-def _move_threshold(threshold: float, temperature: float) -> float:
-    return float(apply_temperature(np.array([[1 - threshold, threshold]]), temperature)[0, 1])
-
-
-def calibrate_run(run_folder: str | Path, *, root: str | Path | None = None, device: str = "auto") -> TemperatureFit:
-    """Fit the temperature of a finished run on its validation films, and rewrite model.json and validation.json.
-
-    Args:
-        root: folder that the manifest's paths are relative to; default: the one used in training.
-    Raises:
-        DataError: the run has no validation films.
-        RunError, ImageError: the run is not complete, or a film cannot be read.
-    """
-    run, model = open_run(run_folder), load_model(run_folder)
-    records = usable(run.records, "val")
-    if not records:
-        raise DataError(
-            f"{run.folder / 'manifest.csv'}: split 'val' has no usable file; expected some to fit the temperature on"
-        )
-    plain = reset_temperature(model)
-    validation = predict_records(plain, root if root is not None else run.root, records, run.config.data, device=device)
-    model, validation, fit = calibrate_model(plain, validation)
-    write_card(run.folder, model.card)
-    metrics = evaluate_predictions(validation, threshold=model.card.threshold).to_dict()
-    write_json(run.folder / "validation.json", metrics | leaks_as_json(run.records, run.stamp) | fit_as_json(fit))
-    return fit
-
-
-def fit_as_json(fit: TemperatureFit) -> dict[str, Any]:
+def fit_as_json(fit: CalibrationFit) -> dict[str, Any]:
     """Return the entry "calibration" of validation.json."""
     return {"calibration": asdict(fit)}

@@ -48,7 +48,7 @@ class OperatingPoint(JsonResult):
 
     Attributes:
         target: the target as text.
-        chosen_on: the split that the threshold was chosen on; "" if it was given.
+        chosen_on: the films that the threshold was chosen on: val or out-of-fold; "" if it was given.
         chosen_films, chosen_groups: number of films and groups that it was chosen on.
         reached: sensitivity and specificity on those films.
         prevalence: share of positives that ppv_at_prevalence and npv_at_prevalence refer to; None for none.
@@ -188,6 +188,7 @@ def operating_points(
     targets: Sequence[Target],
     validation: Predictions | None = None,
     *,
+    chosen_on: str = "val",
     prevalence: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -195,7 +196,8 @@ def operating_points(
     """Return the operating point of each target: the threshold from validation films, the figures from the predictions.
 
     Args:
-        validation: predictions of the validation films; None if all targets are thresholds.
+        validation: predictions of the films that choose thresholds; None if all targets are thresholds.
+        chosen_on: what these films are: val or out-of-fold.
         prevalence: see `figures_at`.
     Raises:
         DataError: the model does not have two classes, or a threshold cannot be chosen.
@@ -210,30 +212,23 @@ def operating_points(
         raise ConfigError(f"prevalence {prevalence:g}: expected a share above 0 and below 1, such as 0.1")
     known = predictions.known()
     parts = {"file": known, "film": known.by_film(), "group": known.by_group().known()}
-    chosen_on = None if validation is None else validation.known().by_film()
+    choosing = None if validation is None else validation.known().by_film()
     points = []
     for target in targets:
-        threshold = target.value if chosen_on is None else choose_threshold(chosen_on, target)
+        threshold = target.value if choosing is None else choose_threshold(choosing, target)
         levels = {
             name: figures_at(part, threshold, prevalence, seed=seed, resamples=resamples)
             for name, part in parts.items()
             if len(part)
         }
-        points.append(_point(target, threshold, chosen_on, prevalence, levels))
+        point = OperatingPoint(target=target.text, threshold=threshold, prevalence=prevalence, levels=levels)
+        points.append(point if target.is_given or choosing is None else _with_origin(point, choosing, chosen_on))
     return tuple(point.model_copy(update={"positive": predictions.classes[1]}) for point in points)
 
 
-def _point(
-    target: Target,
-    threshold: float,
-    chosen_on: Predictions | None,
-    prevalence: float | None,
-    levels: dict[str, dict[str, Interval]],
-) -> OperatingPoint:
-    point = OperatingPoint(target=target.text, threshold=threshold, prevalence=prevalence, levels=levels)
-    if target.is_given or chosen_on is None:
-        return point
-    called, positive = chosen_on.predicted(threshold) == 1, chosen_on.labels == 1
+def _with_origin(point: OperatingPoint, films: Predictions, chosen_on: str) -> OperatingPoint:
+    """Return the point with the films that its threshold was chosen on, and what it reached on them."""
+    called, positive = films.predicted(point.threshold) == 1, films.labels == 1
     reached = {"sensitivity": float(called[positive].mean()), "specificity": float((~called)[~positive].mean())}
-    counts = {"chosen_films": len(chosen_on), "chosen_groups": len(set(chosen_on.groups))}
-    return point.model_copy(update={"chosen_on": "val", **counts, "reached": reached})
+    counts = {"chosen_films": len(films), "chosen_groups": len(set(films.groups))}
+    return point.model_copy(update={"chosen_on": chosen_on, **counts, "reached": reached})

@@ -60,6 +60,12 @@ def forward_films(network: nn.Module, images: Tensor) -> Tensor:
     return torch.cat([network(part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
 
+def calibrate_logits(logits: Tensor, temperature: float, bias: Sequence[float] = ()) -> Tensor:
+    """Return (N, C) logits divided by a temperature, plus a bias for each class if one is given."""
+    scaled = logits / temperature
+    return scaled + torch.tensor(bias, dtype=scaled.dtype, device=scaled.device) if bias else scaled
+
+
 def build_head(features: int, n_classes: int, hidden: int, dropout: Sequence[float]) -> nn.Sequential:
     """Build the head: (N, features) -> (N, n_classes) logits, with one hidden layer unless `hidden` is 0."""
     if not hidden:
@@ -203,16 +209,22 @@ class Ensemble(nn.Module):
     Attributes:
         members: K classifiers with the same classes and the same input.
         temperatures: (K,) float32; the logits of member k are divided by temperatures[k].
+        biases: (K, C) float32, added to the logits after that.
     """
 
     temperatures: Tensor
+    biases: Tensor
 
-    def __init__(self, members: Sequence[Classifier], temperatures: Sequence[float] = ()) -> None:
+    def __init__(
+        self, members: Sequence[Classifier], temperatures: Sequence[float] = (), biases: Sequence[Sequence[float]] = ()
+    ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        n_classes = cast(nn.Linear, members[0].head[-1]).out_features
         self.register_buffer("temperatures", torch.tensor(temperatures or [1.0] * len(members)))
+        self.register_buffer("biases", torch.tensor([b or [0.0] * n_classes for b in biases or [()] * len(members)]))
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = [member(images).float() / self.temperatures[i] for i, member in enumerate(self.members)]
+        logits = [m(images).float() / self.temperatures[i] + self.biases[i] for i, m in enumerate(self.members)]
         log_probabilities = torch.stack(logits).log_softmax(2)
         return log_probabilities.logsumexp(0) - math.log(len(self.members))

@@ -17,6 +17,7 @@ from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.data.preprocessing import Grey, resize
 from fxkit.errors import RunError
+from fxkit.models.classifier import calibrate_logits
 from fxkit.models.exported import (
     FORMATS,
     INPUT,
@@ -56,7 +57,7 @@ class Export:
 
 
 class ExportedNetwork(nn.Module):
-    """Normalisation, classifier, temperature and softmax: (N, 1, S, S) uint8 -> (N, C) float32 probabilities."""
+    """Normalisation, classifier, temperature, bias and softmax: (N, 1, S, S) uint8 -> (N, C) float32 probabilities."""
 
     mean: Tensor
     std: Tensor
@@ -66,13 +67,14 @@ class ExportedNetwork(nn.Module):
         card = model.card
         self.classifier = model.classifier
         self.temperature = card.temperature
+        self.bias = card.bias
         self.register_buffer("mean", torch.tensor(card.preprocessing.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(card.preprocessing.std).view(1, 3, 1, 1))
 
     def forward(self, films: Tensor) -> Tensor:
         images = (films.float() / 255.0 - self.mean) / self.std
         logits: Tensor = self.classifier(images)
-        return (logits / self.temperature).softmax(1)
+        return calibrate_logits(logits, self.temperature, self.bias).softmax(1)
 
 
 def export_model(run_folder: str | Path, file_format: str = "onnx", out: str | Path | None = None) -> Export:
@@ -121,6 +123,7 @@ def describe_export(folder: Path, model: Model) -> ExportedCard:
         cleaning=model.card.cleaning,
         threshold=model.card.threshold,
         temperature=model.card.temperature,
+        bias=model.card.bias,
         backbone=model.card.model.backbone,
         stamp=str(manifest.get("stamp", "")),
         source=model_hash(folder),

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import RunError
-from fxkit.models.model_json import Classes, Probability, Temperature
+from fxkit.models.model_json import Bias, Classes, Probability, Temperature
 from preprocess.json_files import describe_error, parse_json
 
 KEY = "fxkit"  # metadata key under which a file holds its card
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 USAGE_RULES = {
     "input": f"{INPUT}: (N, 1, S, S) uint8, grey films at the network's size, bright bone",
-    "output": f"{OUTPUT}: (N, C) float32, in the order of classes; mean, std, temperature and softmax are inside",
+    "output": f"{OUTPUT}: (N, C) float32, in the order of classes; mean, std, temperature, bias and softmax are inside",
     "resize": "stretch: to (S, S); pad: longer side to S, then black on all sides. A side that shrinks is averaged "
     "over areas, a side that grows is interpolated linearly. S is preprocessing.image_size",
     "decision": "two classes: the second if its probability is at least threshold; more: the most probable class",
@@ -52,6 +52,7 @@ class ExportedCard:
     stamp: str  # the warning shown with every figure of a run with a leaking split; else ""
     source: str  # see `model_hash`
     fxkit: str  # version that wrote the file
+    bias: Bias = ()  # added to the logits after the temperature, inside the network; () in exports of fxkit 0.1.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from fxkit import __version__
@@ -31,6 +31,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 Temperature = Annotated[float, Field(gt=0)]
 
+Bias = tuple[float, ...]
+
 
 @dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False))
 class ModelCard:
@@ -42,8 +44,15 @@ class ModelCard:
     cleaning: Mapping[str, Any] | None  # settings of clean-labels; None if the model was trained on raw films
     threshold: Probability = 0.5  # on the positive class's probability
     temperature: Temperature = 1.0  # divides the logits
+    bias: Bias = ()  # added to the logits after that, one number for each class; () in runs of fxkit 0.1.0: none
     members: Annotated[int, Field(ge=1)] = 1  # number of classifiers whose probabilities are averaged
     weights_sha256: str = ""  # of model.safetensors; "" in runs of fxkit 0.1.0, which are not checked
+
+    @model_validator(mode="after")
+    def _check_bias(self) -> "ModelCard":
+        if len(self.bias) not in (0, len(self.classes)):
+            raise ValueError(f"bias: {len(self.bias)} numbers; expected {len(self.classes)}, one for each class")
+        return self
 
 
 def write_card(folder: Path, card: ModelCard) -> None:

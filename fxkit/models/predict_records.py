@@ -15,7 +15,7 @@ from fxkit.data.preprocessing import Grey
 from fxkit.data.transforms import to_tensor
 from fxkit.errors import ConfigError
 from fxkit.metrics.predictions import UNKNOWN, Predictions
-from fxkit.models.classifier import forward_films
+from fxkit.models.classifier import calibrate_logits, forward_films
 from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_images import Floats, Network, predict_images
 from fxkit.models.saved import Model
@@ -62,7 +62,8 @@ class TorchNetwork:
 @torch.inference_mode()
 def predict_tensor(model: Model, images: Tensor) -> Floats:
     """Return (N, C) probabilities of (N, 3, S, S) normalised float32 images on the model's device."""
-    logits = forward_films(model.classifier, images).double() / model.card.temperature
+    raw = forward_films(model.classifier, images).double()
+    logits = calibrate_logits(raw, model.card.temperature, model.card.bias)
     return np.asarray(logits.softmax(1).cpu().numpy(), np.float64)
 
 

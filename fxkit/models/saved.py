@@ -25,8 +25,12 @@ class Model:
         """The models that an ensemble averages; for a single classifier, only this model."""
         if not isinstance(self.classifier, Ensemble):
             return [self]
-        members = zip(self.classifier.members, self.classifier.temperatures.tolist(), strict=True)
-        return [Model(cast(Classifier, m), replace(self.card, temperature=t, members=1)) for m, t in members]
+        ensemble = self.classifier
+        members = zip(ensemble.members, ensemble.temperatures.tolist(), ensemble.biases.tolist(), strict=True)
+        return [
+            Model(cast(Classifier, member), replace(self.card, temperature=temperature, bias=tuple(bias), members=1))
+            for member, temperature, bias in members
+        ]
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -55,7 +59,10 @@ def load_model(folder: str | Path) -> Model:
     _check_weights(folder / "model.safetensors", card)
     try:
         classifier = _build_classifier(card)
-        classifier.load_state_dict(load_file(folder / "model.safetensors"))
+        state = load_file(folder / "model.safetensors")
+        if isinstance(classifier, Ensemble):
+            state.setdefault("biases", classifier.biases)  # runs of fxkit 0.1.0 have none
+        classifier.load_state_dict(state)
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"{folder / 'model.safetensors'}: does not fit model.json ({reason}); train again") from error

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -17,9 +16,9 @@ from fxkit.data.dataset import (
     ImageRoot,
     ProcessShare,
     build_loader,
-    class_weights,
     mix_seed,
     sample_films_evenly,
+    training_weights,
 )
 from fxkit.data.film_cache import FilmCache, open_film_cache
 from fxkit.data.manifest import Record, usable
@@ -84,11 +83,7 @@ class Films:
 
     def weights(self) -> Tensor:
         """Return (C,) float32 class weights, inversely proportional to class frequency; all 1 without weighting."""
-        records = usable(self.records, "train")
-        if self.config.optim.film_weights:
-            records = list({r.film: r for r in records}.values())
-        balanced = class_weights(records, self.classes)
-        return balanced if self.config.optim.class_weights else torch.ones_like(balanced)
+        return training_weights(self.config.optim, usable(self.records, "train"), self.classes)
 
     def seed(self, phase: Phase, epoch: int, *numbers: int) -> int:
         """Return the seed of an epoch's random numbers; each choice of `numbers` gives another seed."""

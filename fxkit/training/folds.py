@@ -4,13 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from scipy.special import expit, logit
+
 from fxkit.config import Config
-from fxkit.data.leaks import count_leaks, leak_stamp, refuse_leaks
+from fxkit.data.leaks import refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
-from fxkit.evaluation.out_of_fold import OutOfFold, evaluate_folds, pool, write_out_of_fold
+from fxkit.evaluation.fold_predictions import FILE, LEARNED, hold_out_fold, pool
+from fxkit.evaluation.out_of_fold import OutOfFold, rewrite_figures
 from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
@@ -23,8 +27,6 @@ from fxkit.training.phases import check_trainer, quiet_lightning
 from fxkit.training.train import DEFAULTS, TrainOptions, train
 
 FEWEST = 3  # one fold to predict, one that selects the epoch, one to train on
-
-LEARNED = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,6 @@ def add_folds(records: Sequence[Record], folds: int, seed: int = 0) -> Divided:
     return divided, [f"{reason}: train and val were divided by group, with seed {seed}", *notes]
 
 
-def hold_out_fold(records: Sequence[Record], fold: int, folds: int) -> list[Record]:
-    """Return the records with the splits of the model that predicts a fold.
-
-    That fold is test, the next fold is val (after the last fold comes the first), and the others are train. The test
-    files of the records are left out.
-    """
-    parts = {fold: "test", (fold + 1) % folds: "val"}
-    return [replace(r, split=parts.get(int(r.fold), "train") if r.split in LEARNED and r.fold else "") for r in records]
-
-
 def check_folds(
     records: Sequence[Record], folds: int, *, positive: str | None = None, allow_leaks: bool = False
 ) -> tuple[str, ...]:
@@ -102,13 +94,6 @@ def check_folds(
     return classes
 
 
-def stamp_of_folds(records: Sequence[Record], folds: int) -> str:
-    """Return the warning to show with out-of-fold figures if a fold leaks into others; "" if none does."""
-    texts = (count_leaks(hold_out_fold(records, fold, folds)).text for fold in range(folds))
-    lines = [f"fold {fold}: {text}" for fold, text in enumerate(texts) if text]
-    return f"leaking folds: {'; '.join(lines)}" if lines else ""
-
-
 def check_settings(config: Config, n_classes: int) -> None:
     """Raise the errors that training would raise for these settings, before anything is written.
 
@@ -124,12 +109,14 @@ def check_settings(config: Config, n_classes: int) -> None:
 def average_models(models: Sequence[Model]) -> Model:
     """Return the model that averages the probabilities of models with the same settings.
 
-    Each member keeps its own weights and temperature.
+    Each member keeps its own weights, temperature and bias. The threshold is the mean of theirs, in log-odds.
     """
-    card = models[0].card
+    cards = [model.card for model in models]
     members = [model.classifier for model in models if isinstance(model.classifier, Classifier)]
-    ensemble = Ensemble(members, [model.card.temperature for model in models])
-    return Model(ensemble.eval(), replace(card, temperature=1.0, members=len(members)))
+    ensemble = Ensemble(members, [card.temperature for card in cards], [card.bias for card in cards])
+    threshold = float(expit(np.mean(logit([card.threshold for card in cards]))))
+    card = replace(cards[0], temperature=1.0, bias=(), threshold=threshold, members=len(members))
+    return Model(ensemble.eval(), card)
 
 
 def train_folds(
@@ -213,7 +200,7 @@ def _save(folder: Path, records: Sequence[Record], parts: Sequence[Predictions])
     """
     model = average_models([load_model(folder / f"fold-{fold}") for fold in range(len(parts))])
     save_model(folder, model)
-    stamp = "; ".join(filter(None, [stamp_of_folds(records, len(parts)), leak_stamp(records)]))
-    out_of_fold = evaluate_folds(parts, threshold=model.card.threshold, stamp=stamp)
-    write_out_of_fold(folder, pool(parts, [r.path for r in records]), out_of_fold)
-    return FoldsResult(folder, out_of_fold, leak_stamp(records), len(usable(records, "test")))
+    run = open_run(folder)
+    pooled = pool(parts, [r.path for r in records])
+    pooled.write_csv(folder / FILE, threshold=model.card.threshold)
+    return FoldsResult(folder, rewrite_figures(run, model, parts), run.stamp, len(usable(records, "test")))

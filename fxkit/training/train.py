@@ -12,7 +12,8 @@ from fxkit.config import Config
 from fxkit.data.dataset import open_image_root
 from fxkit.data.leaks import leak_stamp, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
-from fxkit.evaluation.temperature import calibrate_model, fit_as_json
+from fxkit.evaluation.calibrate import calibrate_model
+from fxkit.evaluation.temperature import fit_as_json, prior_bias
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.summary import evaluate_predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
@@ -156,12 +157,14 @@ def _save(folder: Path, root: Path, classifier: Classifier, films: Films) -> Non
     config, records = films.config, films.records
     model = Model(classifier.eval(), ModelCard(films.classes, config.model, films.preprocessing, read_cleaning(root)))
     validation = predict_records(model, root, usable(records, "val"), config.data)
-    model, validation, fit = calibrate_model(model, validation)
+    prior = prior_bias(config.optim, usable(records, "train"), films.classes)
+    model, validation, fit = calibrate_model(model, validation, prior)
     save_model(folder, model)
     stamp = leak_stamp(records)
     write_atomic(folder / "figures" / "learning_curves.png", draw_history(folder / "history.csv", stamp=stamp))
     notes = leaks_as_json(records, stamp) | fit_as_json(fit)
-    write_json(folder / "validation.json", evaluate_predictions(validation).to_dict() | notes)
+    metrics = evaluate_predictions(validation, threshold=model.card.threshold)
+    write_json(folder / "validation.json", metrics.to_dict() | notes)
 
 
 def _rank() -> int:

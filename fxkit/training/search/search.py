@@ -21,13 +21,14 @@ from fxkit.config import Config
 from fxkit.data.dataset import mix_seed
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import ConfigError, DataError, RunError
+from fxkit.evaluation.fold_predictions import hold_out_fold
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric, scored
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import check_resumable, create_run, read_json, write_json
 from fxkit.models.saved import load_model
 from fxkit.training.films import read_cleaning
-from fxkit.training.folds import add_folds, check_folds, check_settings, hold_out_fold
+from fxkit.training.folds import add_folds, check_folds, check_settings
 from fxkit.training.search.results import SearchResult, Trial, write_results
 from fxkit.training.search.space import Space, apply, encode_current
 from fxkit.training.train import TrainOptions, train

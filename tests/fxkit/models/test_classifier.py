@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from fxkit.config import ModelConfig
@@ -24,7 +25,7 @@ from fxkit.models.classifier import (
     set_train_mode,
     set_trainable,
 )
-from fxkit.models.model_json import ModelCard
+from fxkit.models.model_json import ModelCard, write_card
 from fxkit.models.predict_records import predict_tensor
 from fxkit.models.run_folder import read_json, write_json
 from fxkit.models.saved import Model, load_model, save_model
@@ -150,7 +151,8 @@ def build(count: int, classes: int = 2) -> list[Classifier]:
 
 def ensemble(count: int = 3) -> Model:
     card = ModelCard(("no", "yes"), CONFIG, PLAIN, None, members=count)
-    return Model(Ensemble(build(count), [1.0, 2.0, 0.5][:count]).eval(), card)
+    biases = [(), (0.5, -0.5), (-1.0, 1.0)][:count]
+    return Model(Ensemble(build(count), [1.0, 2.0, 0.5][:count], biases).eval(), card)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -173,11 +175,12 @@ def test_an_ensemble_of_certain_but_opposite_members_is_finite() -> None:
     torch.testing.assert_close(output.softmax(1), torch.tensor([[0.5, 0.5]]))
 
 
-def test_each_member_has_its_own_temperature() -> None:
+def test_each_member_has_its_own_temperature_and_bias() -> None:
     model = ensemble()
     images = torch.randn(2, 3, 64, 64)
     by_member = [predict_tensor(member, images) for member in model.members]
     assert [member.card.temperature for member in model.members] == [1.0, 2.0, 0.5]
+    assert [member.card.bias for member in model.members] == [(0.0, 0.0), (0.5, -0.5), (-1.0, 1.0)]
     np.testing.assert_allclose(predict_tensor(model, images), np.mean(by_member, axis=0), atol=1e-6)
 
 
@@ -191,9 +194,18 @@ def test_a_saved_ensemble_is_loaded_unchanged(tmp_path: Path) -> None:
     save_model(tmp_path, model)
     loaded = load_model(tmp_path)
     assert read_json(tmp_path / "model.json")["members"] == 3
-    assert loaded.card == model.card
+    assert loaded.card == replace(model.card, weights_sha256=loaded.card.weights_sha256)
     images = torch.randn(2, 3, 64, 64)
     assert np.array_equal(predict_tensor(loaded, images), predict_tensor(model, images))
+
+
+def test_an_ensemble_of_version_0_1_has_no_biases(tmp_path: Path) -> None:
+    model = ensemble()
+    save_model(tmp_path, model)
+    state = {k: v for k, v in load_file(tmp_path / "model.safetensors").items() if k != "biases"}
+    save_file(state, tmp_path / "model.safetensors")
+    write_card(tmp_path, model.card)
+    assert [member.card.bias for member in load_model(tmp_path).members] == [(0.0, 0.0)] * 3
 
 
 def test_a_wrong_number_of_members_is_refused(tmp_path: Path) -> None:
@@ -202,7 +214,7 @@ def test_a_wrong_number_of_members_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"model\.safetensors: does not fit model\.json"):
         load_model(tmp_path)
     write_json(tmp_path / "model.json", read_json(tmp_path / "model.json") | {"members": 0})
-    with pytest.raises(RunError, match=r"model\.json: not a model description .*0 members; expected 1 or more"):
+    with pytest.raises(RunError, match=r"model\.json: not a model description .*members: "):
         load_model(tmp_path)
 
 

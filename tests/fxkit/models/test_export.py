@@ -35,7 +35,9 @@ def build_model(backbone: str, size: int, **args: object) -> Model:
     torch.manual_seed(0)
     config = ModelConfig(backbone=backbone, pretrained=False, hidden=16, args=args)
     classifier = build_classifier(config, len(CLASSES), load=False, image_size=size).eval()
-    card = ModelCard(CLASSES, config, Preprocessing(size, "pad", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)), None, 0.3, 0.05)
+    preprocessing = Preprocessing(size, "pad", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    bias = tuple(0.3 * i for i in range(len(CLASSES)))
+    card = ModelCard(CLASSES, config, preprocessing, None, threshold=0.3, temperature=0.05, bias=bias)
     return Model(classifier, card)
 
 
@@ -65,7 +67,7 @@ def test_an_export_contains_no_path_of_this_machine(exported: Path, trained: Run
         assert str(folder).encode() not in content
 
 
-def test_the_export_contains_temperature_and_normalisation(tmp_path: Path, trained: Run) -> None:
+def test_the_export_contains_temperature_bias_and_normalisation(tmp_path: Path, trained: Run) -> None:
     model = build_model("test_resnet", 64)
     card = replace(describe_export(trained.folder, model), classes=CLASSES)
     file = tmp_path / "a.onnx"
@@ -74,6 +76,9 @@ def test_the_export_contains_temperature_and_normalisation(tmp_path: Path, train
     assert measure_difference(model, file, films) < 1e-5
     other_temperature = Model(model.classifier, replace(model.card, temperature=1.0))
     assert measure_difference(other_temperature, file, films) > TOLERANCE
+    other_bias = Model(model.classifier, replace(model.card, bias=()))
+    assert measure_difference(other_bias, file, films) > TOLERANCE
+    assert load_exported(file).card.bias == card.bias
     preprocessing = replace(model.card.preprocessing, mean=(0.0, 0.0, 0.0))
     other_mean = Model(model.classifier, replace(model.card, preprocessing=preprocessing))
     assert measure_difference(other_mean, file, films) > 1e-4

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fxkit.errors import RunError
+from fxkit.evaluation.temperature import move_threshold
 from fxkit.models.model_json import read_card, read_run_settings
 from fxkit.models.run_folder import Run, read_json, write_json
 
@@ -13,7 +14,22 @@ def test_the_model_card_contains_what_prediction_needs(trained: Run) -> None:
     card = read_card(trained.folder)
     assert card.classes == ("not_fractured", "fractured")
     assert card.preprocessing.image_size == 64
-    assert (card.cleaning, card.threshold, card.temperature) == (None, 0.5, 1.0)
+    assert (card.cleaning, card.temperature, len(card.bias)) == (None, 1.0, 2)
+    assert card.threshold == move_threshold(0.5, 1.0, card.bias)
+
+
+def test_a_model_json_of_version_0_1_has_no_bias(run_folder: Path) -> None:
+    values = read_json(run_folder / "model.json")
+    del values["bias"]
+    write_json(run_folder / "model.json", values)
+    assert read_card(run_folder).bias == ()
+
+
+@pytest.mark.parametrize("bias", [[1.0], [0.0, 0.0, 0.0]])
+def test_a_bias_of_another_number_of_classes_is_refused(run_folder: Path, bias: list[float]) -> None:
+    write_json(run_folder / "model.json", read_json(run_folder / "model.json") | {"bias": bias})
+    with pytest.raises(RunError, match=rf"bias: {len(bias)} numbers; expected 2, one for each class"):
+        read_card(run_folder)
 
 
 def test_a_model_json_of_other_content_is_refused(run_folder: Path) -> None:
@@ -28,6 +44,8 @@ def test_a_model_json_of_other_content_is_refused(run_folder: Path) -> None:
         ("temperature", 0),
         ("temperature", -1),
         ("temperature", "warm"),
+        ("bias", 1),
+        ("bias", [0, "a"]),
         ("threshold", 5),
         ("threshold", None),
         ("members", 0),

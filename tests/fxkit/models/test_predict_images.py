@@ -93,7 +93,7 @@ def test_the_threshold_applies_to_the_positive_class(model: Model, threshold: fl
 
 
 def test_the_most_probable_of_many_classes_is_predicted(model: Model) -> None:
-    assert decide(with_card(model, classes=("a", "b", "c")), np.array([0.2, 0.5, 0.3])) == "b"
+    assert decide(with_card(model, classes=("a", "b", "c"), bias=()), np.array([0.2, 0.5, 0.3])) == "b"
 
 
 def test_a_model_trained_on_raw_films_has_no_cleaner(model: Model) -> None:

@@ -11,6 +11,7 @@ from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
+from fxkit.evaluation.fold_predictions import hold_out_fold, stamp_of_folds
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.predict_records import predict_records
@@ -18,7 +19,7 @@ from fxkit.models.run_folder import open_run, read_json
 from fxkit.models.saved import load_model
 from fxkit.synth.dataset import Synthetic
 from fxkit.training import folds as module
-from fxkit.training.folds import FoldsResult, add_folds, check_folds, hold_out_fold, stamp_of_folds, train_folds
+from fxkit.training.folds import FoldsResult, add_folds, check_folds, train_folds
 from fxkit.training.train import TrainOptions, train
 
 Source = tuple[Path, list[Record]]
