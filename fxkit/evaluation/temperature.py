@@ -27,7 +27,7 @@ MIN_GROUPS = 10  # groups to fit on
 MIN_GROUPS_OF_CLASS = 3  # groups with a film of the class
 
 # Standard deviations of the normal priors around temperature 1 and around the bias of the class weights. They keep fits
-# on few groups near what is known (benchmarks/class_weights.py --simulate).
+# on few groups near what is known (benchmarks/class_weights.py).
 SD_LOG_TEMPERATURE = 1.0
 SD_BIAS = 0.35  # of each class; 0.5 for the log-odds of two classes
 
