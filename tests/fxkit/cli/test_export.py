@@ -74,7 +74,7 @@ def test_a_failed_export_is_a_warning(run_folder: Path, capsys: pytest.CaptureFi
     export_trained(run_folder, "onnx")
     warning = capsys.readouterr().err
     assert warning.startswith("warning: no onnx export, so `fxkit predict` will use torch: ")
-    assert "does not fit model.json" in warning
+    assert "does not have the SHA-256 in model.json" in warning
 
 
 def test_every_option_has_a_help_text() -> None:
