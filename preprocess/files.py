@@ -1,16 +1,20 @@
-"""Atomic writes and hashes of files."""
+"""Atomic writes, hashes and states of files."""
 
 import errno
 import hashlib
 import os
 import platform
 import threading
+import time
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from preprocess.errors import OutputError
+
+SETTLED_S = 2.0  # file systems keep times in steps of up to two seconds (FAT, some network drives)
 
 
 def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
@@ -42,6 +46,43 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What the file system says about a file. A file that has changed has another state.
+
+    The modification time alone is not enough: copying programs, cameras and `touch` set it back. `changed_ns` is
+    the time at which the inode changed, which no program sets; on Windows it is the time of creation.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last change; below SETTLED_S, another change may not be seen in the times."""
+        return (time.time_ns() - max(self.modified_ns, self.changed_ns)) / 1e9
+
+
+def file_state(path: str | Path) -> FileState:
+    """Return the state of a file.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    stat = os.stat(path)
+    return FileState(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+def has_hash(path: Path, sha256: str) -> bool:
+    """Return whether a file can be read and has this SHA-256."""
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def sha256_of(path: Path) -> str:

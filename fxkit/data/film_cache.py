@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.errors import OutputError
-from preprocess.files import write_atomic
+from preprocess.files import SETTLED_S, FileState, file_state, write_atomic
 
 FORMAT = 3  # increase it whenever films are decoded or reduced differently
-
-SETTLED_S = 2.0  # a file changed more recently could change again without a visible change of its time stamp
 
 SHAPE = np.dtype("<u4")  # type of the height and the width, which precede the pixels
 
@@ -44,7 +41,7 @@ class FilmCache:
             variant: name of what decode returns, such as its size; entries of different variants are kept apart.
         """
         try:
-            state = path.stat()
+            state = file_state(path)
         except OSError:
             return decode(path)  # its error says what is wrong with the file
         entry = self.folder / f"{_key(path, state, variant)}.film"
@@ -52,7 +49,7 @@ class FilmCache:
         if cached is not None:
             return cached
         film = decode(path)
-        if time.time() - max(state.st_mtime, state.st_ctime) >= SETTLED_S:
+        if state.age_s >= SETTLED_S:
             self._add(entry, film)
         return film
 
@@ -100,8 +97,9 @@ def _halve_if_full(folder: Path, limit_bytes: int) -> int:
     return total
 
 
-def _key(path: Path, state: os.stat_result, variant: str) -> str:
-    facts = (FORMAT, os.path.abspath(path), state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, variant)
+def _key(path: Path, state: FileState, variant: str) -> str:
+    times = (state.modified_ns, state.changed_ns)
+    facts = (FORMAT, os.path.abspath(path), state.size_bytes, state.inode, *times, variant)
     return hashlib.blake2b(os.fsencode(repr(facts)), digest_size=16).hexdigest()
 
 

@@ -118,6 +118,10 @@ class Store:
                 (reading.sha256, picture, *packed, features.enlarged),
             )
 
+    def set_state(self, path: str, state: str) -> None:
+        """Keep another state of a file whose content is unchanged."""
+        self._database.execute("UPDATE files SET state = ? WHERE path = ?", (state, _bytes(path)))
+
     def commit(self) -> None:
         """Write all additions to disk."""
         self._database.commit()

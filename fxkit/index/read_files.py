@@ -14,12 +14,15 @@ from fxkit.index.copies.features import Features, features_of
 from fxkit.index.dicom import read_ids
 from fxkit.index.facts import facts_of
 from preprocess.errors import ImageError, WorkerError
+from preprocess.files import SETTLED_S, file_state, has_hash
 from preprocess.image_files import read_bytes
 from preprocess.images import decode_image, to_grey8
 
 COMMIT_EVERY = 256  # files
 
 READING_VERSION = 2  # Raise this when files are read or refused differently: caches then read them again.
+
+MISSING_EXTRA = "needs the extra"  # in the status of a file that can be read once a package is installed
 
 
 def read_files(
@@ -45,7 +48,7 @@ def read_files(
         WorkerError: a machine of a cluster does not see the folder.
     """
     states = {path: _state(root / path, max_pixels) for path in paths}
-    readings = _known_readings(store, states, features)
+    readings = _known_readings(store, root, states, jobs, features=features)
     new = [path for path in paths if path not in readings]
     done = len(paths) - len(new)
     if progress and done:
@@ -64,22 +67,52 @@ def read_files(
     return [readings[path] for path in paths]
 
 
-def _known_readings(store: Store, states: Mapping[str, str], features: bool) -> dict[str, Reading]:
-    """Return the readings of the files that need not be read again."""
-    known, with_features = store.readings(), store.known()
-    unchanged = {path: known[path][1] for path, state in states.items() if path in known and known[path][0] == state}
-    if not features:
-        return unchanged
-    return {path: r for path, r in unchanged.items() if r.status != OK or r.sha256 in with_features}
+def _known_readings(
+    store: Store, root: Path, states: Mapping[str, str], jobs: int, *, features: bool
+) -> dict[str, Reading]:
+    """Return the readings of the files that need not be read again.
+
+    A file with another state may have the same content: it was copied, or an older version wrote the cache. Its hash
+    decides, which takes less time than to decode it.
+    """
+    with_features = store.known() if features else frozenset()
+    known = {
+        path: (state, reading)
+        for path, (state, reading) in store.readings().items()
+        if path in states and MISSING_EXTRA not in reading.status
+        if reading.status != OK or not features or reading.sha256 in with_features
+    }
+    readings = {
+        path: reading
+        for path, (state, reading) in known.items()
+        if state == states[path] and (" c" in state or reading.status != OK)
+    }
+    unsure = [path for path, (state, _) in known.items() if path not in readings and _may_be_same(state, states[path])]
+    hashed = Parallel(n_jobs=jobs)(delayed(has_hash)(root.absolute() / path, known[path][1].sha256) for path in unsure)
+    for path in (path for path, is_same in zip(unsure, hashed, strict=True) if is_same):
+        readings[path] = known[path][1]
+        store.set_state(path, states[path])
+    return readings
 
 
 def _state(path: Path, max_pixels: int) -> str:
-    """Return a text that changes when the file, the limit or the way of reading changes; "?" for a missing file."""
+    """Return a text that changes when the file, the limit or the way of reading changes; "?" for a missing file.
+
+    The time of the last change of the inode comes last, after a letter, because older caches have none. It is left out
+    for a file that changed a moment ago, which could change again within the same time.
+    """
     try:
-        stat = path.stat()
+        state = file_state(path)
     except OSError:
         return "?"
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {max_pixels} {READING_VERSION}"
+    text = f"{state.size_bytes} {state.modified_ns} {state.inode} {max_pixels} {READING_VERSION}"
+    return f"{text} c{state.changed_ns}" if state.age_s >= SETTLED_S else text
+
+
+def _may_be_same(state: str, other: str) -> bool:
+    """Return whether two states have the same size of the file, limit and way of reading."""
+    one, two = ([part for part in text.split() if part[0] != "c"] for text in (state, other))
+    return one[:1] + one[3:] == two[:1] + two[3:]
 
 
 def read_file(root: Path, path: str, max_pixels: int, features: bool = True) -> tuple[Reading, Features | None]:

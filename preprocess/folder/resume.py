@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from preprocess.errors import DetectorError, OutputError
-from preprocess.files import sha256_of, write_atomic
+from preprocess.files import has_hash, sha256_of, write_atomic
 from preprocess.json_files import parse_json
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
 from preprocess.settings import NETWORK, SETTINGS_FILE, CleanSettings
@@ -150,14 +150,7 @@ def _is_valid(row: LedgerRow, out: Path, root: Path, is_in_run: bool) -> bool:
     output = _output_path(out, row.output)
     if not is_in_run:
         return os.path.exists(root / row.path)
-    return _has_hash(root / row.path, row.sha256) and _has_hash(output, row.output_sha256)
-
-
-def _has_hash(file: Path, sha256: str) -> bool:
-    try:
-        return sha256_of(file) == sha256
-    except OSError:
-        return False
+    return has_hash(root / row.path, row.sha256) and has_hash(output, row.output_sha256)
 
 
 def _remove_outdated(out: Path, old: Ledger, kept: Ledger) -> None:

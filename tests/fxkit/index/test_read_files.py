@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import shutil
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from fxkit.index import read_files as module
 from fxkit.index.cache import open_store
 from fxkit.index.read_files import read_file, read_files
 from preprocess.errors import WorkerError
+from preprocess.files import SETTLED_S, file_state
 from preprocess.images import write_image
 
 LIMIT = 10_000
@@ -53,6 +57,67 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
             == first[::-1]
         )
     assert seen == [(4, 4)]
+
+
+def age(*files: Path) -> None:
+    """Wait until the last change of the files is old enough to be seen in their times."""
+    while not all(file_state(file).age_s >= SETTLED_S for file in files):
+        time.sleep(0.1)
+
+
+def test_a_file_that_is_changed_in_place_with_its_time_restored_is_read_again(tmp_path: Path) -> None:
+    paths = folder(tmp_path)[:3]
+    age(*(tmp_path / path for path in paths))
+    with open_store(None) as store:
+        first = read_files(store, tmp_path, paths, LIMIT)
+        old, data = (tmp_path / "1.png").stat(), (tmp_path / "1.png").read_bytes()
+        (tmp_path / "1.png").write_bytes(data.replace(b"IEND", b"IENE"))
+        os.utime(tmp_path / "1.png", ns=(old.st_atime_ns, old.st_mtime_ns))
+        assert read_files(store, tmp_path, paths, LIMIT)[1] != first[1]
+        (tmp_path / "1.png").write_bytes(data)  # at once, so that its times may not show it
+        os.utime(tmp_path / "1.png", ns=(old.st_atime_ns, old.st_mtime_ns))
+        assert read_files(store, tmp_path, paths, LIMIT) == first
+
+
+def test_files_that_were_copied_with_their_cache_are_hashed_but_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = folder(tmp_path / "films")[:3]
+    with open_store(tmp_path / "m.cache") as store:
+        first = read_files(store, tmp_path / "films", paths, LIMIT)
+    shutil.copytree(tmp_path / "films", tmp_path / "copy")
+    age(*(tmp_path / "copy" / path for path in paths))
+    monkeypatch.setattr(module, "decode_image", no_reading)
+    with open_store(tmp_path / "m.cache") as store:
+        assert read_files(store, tmp_path / "copy", paths, LIMIT) == first
+    monkeypatch.setattr(module, "has_hash", no_reading)
+    with open_store(tmp_path / "m.cache") as store:
+        assert read_files(store, tmp_path / "copy", paths, LIMIT) == first
+
+
+def test_a_state_without_the_time_of_the_inode_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = folder(tmp_path)[:1]
+    with open_store(None) as store:
+        first = read_files(store, tmp_path, paths, LIMIT)
+        stat = (tmp_path / paths[0]).stat()
+        store.set_state(paths[0], f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {LIMIT} {module.READING_VERSION}")
+        monkeypatch.setattr(module, "decode_image", no_reading)
+        assert read_files(store, tmp_path, paths, LIMIT) == first
+
+
+def test_a_dicom_file_is_read_again_once_the_extra_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pydicom")
+    (tmp_path / "a.dcm").write_bytes(b"no DICOM")
+    age(tmp_path / "a.dcm")
+    with open_store(None) as store:
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "pydicom", None)
+            (reading,) = read_files(store, tmp_path, ["a.dcm"], LIMIT)
+            assert "needs the extra" in reading.status
+        (reading,) = read_files(store, tmp_path, ["a.dcm"], LIMIT)
+    assert "needs the extra" not in reading.status
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
