@@ -48,6 +48,24 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
             part.unlink(missing_ok=True)
 
 
+def real_path(path: Path) -> Path:
+    """Return an absolute path without symbolic links; the file need not exist.
+
+    Raises:
+        OutputError: the path leads through a symbolic link to itself. Since Python 3.13, Path.resolve accepts these.
+    """
+    try:
+        path.stat()
+        return path.resolve()
+    except RuntimeError as error:  # of Path.resolve before Python 3.13
+        loop: Exception | None = error
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            return path.resolve()  # missing, or not readable: the command that opens it says more
+        loop = error
+    raise OutputError(f"{path}: is a symbolic link to itself; choose another folder") from loop
+
+
 @dataclass(frozen=True)
 class FileState:
     """What the file system says about a file. A file that has changed has another state.

@@ -218,11 +218,12 @@ def refuse_inside(out: Path, data: Path | None) -> None:
     Args:
         data: folder that is indexed; None when a manifest lists the films.
     Raises:
-        OutputError: `out` lies in `data`.
+        OutputError: `out` lies in `data`, or is a symbolic link to itself.
     """
     from preprocess.errors import OutputError
+    from preprocess.files import real_path
 
-    if data is not None and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+    if data is not None and data.is_dir() and real_path(out).is_relative_to(real_path(data)):
         raise OutputError(f"{out}: lies inside the data folder {data}; choose a folder outside it")
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from preprocess.errors import KnownError, OutputError
+from preprocess.files import real_path
 from preprocess.image_files import EXPECTED_FILES, drop_extension
 from preprocess.listing import is_folder, list_images
 from preprocess.tables.films import CLASS_COLUMNS, read_film_table
@@ -77,7 +78,7 @@ def default_out(root: Path) -> Path:
     Raises:
         OutputError: the root is a symbolic link to itself.
     """
-    real = _resolve(root)
+    real = real_path(root)
     return real.parent / f"{real.name}-clean"
 
 
@@ -87,9 +88,9 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
     Raises:
         OutputError: the output folder is the root, lies inside it, or contains it; or it is a file.
     """
-    real_root = _resolve(root)
+    real_root = real_path(root)
     chosen = Path(out) if out else default_out(root)
-    real = _resolve(chosen)
+    real = real_path(chosen)
     if real == real_root or real_root in real.parents or real in real_root.parents:
         raise OutputError(
             f"{chosen}: the output folder overlaps the input folder {root}, which is never changed; "
@@ -98,13 +99,6 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
     if real.exists() and not real.is_dir():
         raise OutputError(f"{chosen}: is a file; choose a folder with --out")
     return chosen
-
-
-def _resolve(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
-        raise OutputError(f"{path}: is a symbolic link to itself; choose another folder") from error
 
 
 class PngNames:

@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,16 @@ def test_a_light_install_requires_all_but_the_optional_packages() -> None:
 def test_a_full_install_requires_every_optional_package() -> None:
     assert set(OPTIONAL.values()) <= {line.split()[0] for line in required_lines()}
     assert {name for names in NEEDED_BY.values() for name in names} == set(OPTIONAL.values())
+
+
+def test_all_files_name_the_same_versions_of_python() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    first, last = map(int, re.findall(r"3\.(\d+)", settings["options"]["python_requires"]))
+    versions = [f"3.{minor}" for minor in range(first, last)]
+    for page in ("README.md", "docs/install.md"):
+        assert f"Python {versions[0]} to {versions[-1]}" in (ROOT / page).read_text(encoding="utf-8")
+    assert f"env_list = {json.dumps(versions)}" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_requirements_are_read_from_the_installed_metadata() -> None:

@@ -1,11 +1,14 @@
 """The options that several commands share, and the settings that they change."""
 
+from pathlib import Path
+
 import pytest
 
 from fxkit.ablation.settings import AblationOptions
-from fxkit.cli.options import SETTINGS, build_config, take_config, take_options
+from fxkit.cli.options import SETTINGS, build_config, refuse_inside, take_config, take_options
 from fxkit.cli.train import train
 from fxkit.config import Config
+from preprocess.errors import OutputError
 
 
 def test_options_replace_the_preset_and_set_replaces_both() -> None:
@@ -25,6 +28,12 @@ def test_each_option_of_train_changes_a_setting(option: str, key: str) -> None:
         assert isinstance(value, dict)
         value = value[part]
     assert option.replace("_", "-") in {o.removeprefix("--") for p in train.params for o in p.opts}
+
+
+def test_an_output_folder_that_is_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to("self")
+    with pytest.raises(OutputError, match="self: is a symbolic link to itself; choose another folder"):
+        refuse_inside(tmp_path / "self", tmp_path)
 
 
 def test_options_are_taken_by_their_names() -> None:
