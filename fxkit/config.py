@@ -29,13 +29,13 @@ LOADING_ARGS = frozenset(
 class Settings(BaseModel):
     """Base of all settings: immutable, and unknown keys are an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Settings):
     """How films are read and batched."""
 
-    image_size: int | None = Field(None, ge=32)  # side of the square input, px; None: the backbone's default
+    image_size: int | None = Field(None, ge=32, le=8192)  # side of the square input, px; None: the backbone's default
     resize: Literal["stretch", "pad"] = "stretch"  # pad: keep the aspect ratio, fill with black
     batch_size: int = Field(32, ge=1)
     workers: int = Field(2, ge=0)  # data loader processes
@@ -58,7 +58,7 @@ class ModelConfig(Settings):
     args: dict[str, Any] = {}  # further arguments of timm.create_model
     mean: float | None = None  # of the normalisation, all channels; None: the backbone's default
     std: float | None = Field(None, gt=0)
-    hidden: int = Field(512, ge=0)  # units of the head's hidden layer; 0: linear head
+    hidden: int = Field(512, ge=0, le=65_536)  # units of the head's hidden layer; 0: linear head
     dropout: tuple[float, float] = (0.5, 0.3)  # before the two linear layers; a linear head uses the first
     finetune_from: str | None = None  # first backbone stage to fine-tune, such as layer3; None: by architecture
 

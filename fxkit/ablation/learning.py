@@ -19,7 +19,7 @@ from fxkit.evaluation.fold_predictions import hold_out_fold, pool
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_backbone, build_preprocessing
-from fxkit.models.classifier import image_size_args
+from fxkit.models.image_sizes import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
 from fxkit.models.saved import load_model
 from fxkit.report.ablation import RESULT

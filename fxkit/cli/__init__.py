@@ -4,6 +4,7 @@ Heavy packages are imported inside the commands, so that `fxkit --help` starts f
 """
 
 import errno
+import io
 import os
 import sys
 
@@ -71,6 +72,9 @@ def log_bug(error: Exception) -> int:
 def main(args: list[str] | None = None) -> None:
     """Run a command and exit with 0 (done), 1 (known error), 2 (wrong usage), 3 (bug) or 130 (interrupted)."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    for stream in (sys.stdout, sys.stderr):  # a code page may lack a character such as the tick; it is printed as ?
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         code = fxkit.main(args, prog_name="fxkit", standalone_mode=False) or 0
     except click.exceptions.Abort:
@@ -88,6 +92,9 @@ def main(args: list[str] | None = None) -> None:
     except OSError as error:
         hint = "; free some space, then start again or continue with --resume" if error.errno == errno.ENOSPC else ""
         code = fail(f"{error}{hint}", 1)
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        code = fail(f"the memory is full{reason}; use smaller films, a smaller batch or fewer --jobs", 1)
     except Exception as error:  # noqa: BLE001  anything else is a bug
         code = log_bug(error)
     sys.exit(code)

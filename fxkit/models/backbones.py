@@ -22,6 +22,10 @@ CHOICES = (
 )
 
 
+# Where checkpoints keep their weights, in order of preference: timm's training script evaluates the moving average.
+STATE_KEYS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "net")
+
+
 def build_backbone(
     name: str,
     *,
@@ -57,8 +61,8 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
         WeightsError: the file cannot be read, holds anything but tensors, lacks a weight, or has a weight of
             another shape.
     """
-    state = _strip_prefixes(read_state(path))
     expected = backbone.state_dict()
+    state = _match_names(read_state(path), expected)
     missing = [key for key in expected if key not in state]
     if missing:
         raise WeightsError(
@@ -106,7 +110,7 @@ def _model_file(run: Path) -> Path:
 
 
 def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
-    for key in ("state_dict", "model"):
+    for key in STATE_KEYS:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -114,14 +118,18 @@ def _only_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
     return cast(dict[str, Tensor], state)
 
 
-def _strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Remove the prefixes that wrappers such as DataParallel put before weight names."""
-    stripped = {}
-    for key, tensor in state.items():
-        for prefix in ("module.", "model.", "backbone."):
-            key = key.removeprefix(prefix)
-        stripped[key] = tensor
-    return stripped
+def _match_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights under the backbone's own names, and add counters of batch norms that older files lack.
+
+    Wrappers put prefixes before the names, also several: DataParallel `module.`, torch.compile `_orig_mod.`, Lightning
+    the attribute's name. The prefix is taken from the file: the one that most of the backbone's weights have there.
+    """
+    prefixes = {
+        key.removesuffix(name) for name in list(expected)[:9] for key in state if f".{key}".endswith(f".{name}")
+    }
+    prefix = max(sorted(prefixes), key=lambda p: sum(p + name in state for name in expected), default="")
+    counters = {name: tensor for name, tensor in expected.items() if name.endswith(".num_batches_tracked")}
+    return counters | {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
 
 
 def check_backbone(name: str) -> None:

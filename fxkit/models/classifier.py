@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fxkit.config import ModelConfig
 from fxkit.errors import ConfigError
 from fxkit.models.backbones import build_backbone
+from fxkit.models.image_sizes import image_size_args
 
 FILMS_PER_THREAD = 4  # with more, a network's activations leave the core's cache (benchmarks/inference.py)
 
@@ -82,16 +83,6 @@ def build_head(features: int, n_classes: int, hidden: int, dropout: Sequence[flo
 def count_features(backbone: nn.Module) -> int:
     """Return D, the length of a backbone's pooled features."""
     return int(getattr(backbone, "head_hidden_size", None) or cast(Any, backbone).num_features)
-
-
-def image_size_args(name: str, image_size: int | None) -> dict[str, Any]:
-    """Return the arguments of timm.create_model that set the image size; empty for backbones of any size."""
-    import timm
-
-    default = timm.get_pretrained_cfg(name)
-    if image_size is None or not default.fixed_input_size or image_size == default.input_size[-1]:
-        return {}
-    return {"img_size": image_size}
 
 
 def stage_names(backbone: nn.Module) -> list[tuple[str, int]]:

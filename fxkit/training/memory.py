@@ -65,6 +65,26 @@ def check_memory(step: Callable[[int], None], config: Config) -> None:
     )
 
 
+@torch.no_grad()
+def check_batch_of_one(classifier: Classifier, config: Config, image_size: int) -> None:
+    """Refuse batches of one film if the backbone's batch normalisation would see a single value for each channel.
+
+    Raises:
+        ConfigError: the settings ask for such batches.
+    """
+    if config.data.batch_size > 1:
+        return
+    model = copy.deepcopy(classifier)
+    set_train_mode(model)
+    try:
+        model(torch.zeros(1, 3, image_size, image_size))
+    except ValueError as error:
+        raise ConfigError(
+            f"data.batch_size = 1: batch normalisation needs two films or more at data.image_size = {image_size}; use "
+            "--batch-size 2, or a larger --image-size"
+        ) from error
+
+
 def build_step(classifier: Classifier, config: Config, trainer: L.Trainer, image_size: int) -> Callable[[int], None]:
     """Return a function that takes a training step with noise images, given their number.
 

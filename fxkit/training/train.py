@@ -18,6 +18,7 @@ from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.summary import evaluate_predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
 from fxkit.models.classifier import Classifier, build_classifier
+from fxkit.models.image_sizes import check_image_size
 from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import check_resumable, create_run, open_run, write_json
@@ -26,7 +27,7 @@ from fxkit.models.training_films import check_pretraining_overlap, write_pretrai
 from fxkit.training.dry_run import DryRun, measure_plan
 from fxkit.training.films import PHASES, Films, Phase, check_records, read_cleaning
 from fxkit.training.lr_find import RateSearch, draw_rates, find_rate
-from fxkit.training.memory import build_step, check_memory
+from fxkit.training.memory import build_step, check_batch_of_one, check_memory
 from fxkit.training.phases import (
     TrainResult,
     check_trainer,
@@ -116,11 +117,13 @@ def _prepare(
     check_pretraining_overlap(config, root, records)
     L.seed_everything(config.seed, workers=True, verbose=False)
     preprocessing = build_preprocessing(config.model, config.data)
+    check_image_size(config.model.backbone, preprocessing.image_size, config.model.args)
     with quiet_lightning():
         trainer = check_trainer(config)
     classifier = build_classifier(config.model, len(classes), load=load, image_size=preprocessing.image_size)
     largest: Phase = "finetune" if config.optim.epochs[1] else "head"
     prepare(largest, classifier, config)  # raises if the stage to fine-tune is unknown
+    check_batch_of_one(classifier, config, preprocessing.image_size)
     check_memory(build_step(classifier, config, trainer, preprocessing.image_size), config)
     return classifier, Films(config, open_image_root(root), tuple(records), classes, preprocessing)
 

@@ -1,5 +1,6 @@
 """The command line as a whole: exit codes, one line per error, and a log file for bugs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,21 @@ def test_the_console_script_runs() -> None:
     text = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
     for name in cli.fxkit.commands:
         assert f"\n  {name} " in text
+
+
+def test_a_full_memory_is_explained(command: dict[str, click.Command], capsys: pytest.CaptureFixture[str]) -> None:
+    command["fail"] = failing_with(MemoryError("Unable to allocate 3. TiB"))
+    assert run("fail") == 1
+    assert "error: the memory is full (Unable to allocate 3. TiB); use smaller films" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "iso8859-15"])
+def test_characters_that_a_code_page_lacks_are_replaced(encoding: str) -> None:
+    code = (
+        "import click; from fxkit import cli\n"
+        "cli.fxkit.add_command(click.Command('tick', callback=lambda: click.echo('\u2713 passed')))\n"
+        "cli.main(['tick'])"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert done.stdout.decode(encoding).splitlines() == ["? passed"]

@@ -20,7 +20,20 @@ def state() -> dict[str, torch.Tensor]:
     return dict(timm.create_model("test_resnet", num_classes=7).state_dict())
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "module.model."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "module.",
+        "backbone.",
+        "module.model.",
+        "_orig_mod.",
+        "module.module.",
+        "model._orig_mod.module.",
+        "net.",
+        "x.",
+    ],
+)
 def test_safetensors_weights_load_with_and_without_wrapper_prefixes(
     tmp_path: Path, state: dict[str, torch.Tensor], prefix: str
 ) -> None:
@@ -29,7 +42,29 @@ def test_safetensors_weights_load_with_and_without_wrapper_prefixes(
     assert all(torch.equal(tensor, state[key]) for key, tensor in backbone.state_dict().items())
 
 
-@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+def test_counters_of_batch_norms_may_be_missing(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    kept = {key: tensor for key, tensor in state.items() if "num_batches_tracked" not in key}
+    save_file(kept, tmp_path / "w.safetensors")
+    loaded = build_backbone("test_resnet", weights=tmp_path / "w.safetensors").state_dict()
+    assert all(torch.equal(loaded[key], kept[key]) for key in loaded if key in kept)
+
+
+def test_other_weights_in_the_file_are_ignored(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    averaged = {"n_averaged": torch.tensor(7)} | {f"module.{key}": tensor for key, tensor in state.items()}
+    both = averaged | {f"teacher.{key}": tensor + 1 for key, tensor in list(state.items())[:5]}
+    save_file(both, tmp_path / "w.safetensors")
+    loaded = build_backbone("test_resnet", weights=tmp_path / "w.safetensors").state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in loaded)
+
+
+def test_the_moving_average_in_a_checkpoint_is_preferred(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    average = {key: tensor + 1 for key, tensor in state.items()}
+    torch.save({"epoch": 3, "state_dict": state, "state_dict_ema": average}, tmp_path / "w.pt")
+    backbone = build_backbone("test_resnet", weights=tmp_path / "w.pt")
+    assert torch.equal(backbone.state_dict()["conv1.0.weight"], average["conv1.0.weight"])
+
+
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model", "model_state_dict"])
 def test_weights_load_from_a_state_dict_of_tensors(
     tmp_path: Path, state: dict[str, torch.Tensor], wrapper: str | None
 ) -> None:

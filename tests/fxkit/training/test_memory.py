@@ -5,8 +5,8 @@ import torch
 
 from fxkit.config import Config, DataConfig, ModelConfig, OptimConfig, TrainerConfig
 from fxkit.errors import ConfigError
-from fxkit.models.classifier import build_classifier
-from fxkit.training.memory import build_step, check_memory, fits, fitting_batch_size, out_of_memory
+from fxkit.models.classifier import build_classifier, set_trainable
+from fxkit.training.memory import build_step, check_batch_of_one, check_memory, fits, fitting_batch_size, out_of_memory
 from fxkit.training.phases import check_trainer
 
 CPU = Config(trainer=TrainerConfig(accelerator="cpu", loggers=()))
@@ -58,3 +58,14 @@ def test_the_step_changes_neither_weights_nor_the_random_state() -> None:
     build_step(model, CPU, check_trainer(CPU), 64)(3)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+def test_a_batch_of_one_film_is_refused_where_batch_norms_would_see_one_value() -> None:
+    config = Config(model=ModelConfig(backbone="test_resnet", pretrained=False), data=DataConfig(batch_size=1))
+    classifier = build_classifier(config.model, 2)
+    set_trainable(classifier, "conv1")
+    with pytest.raises(ConfigError, match=r"data\.batch_size = 1: .+ at data\.image_size = 32; use --batch-size 2"):
+        check_batch_of_one(classifier, config, 32)
+    before = {key: tensor.clone() for key, tensor in classifier.state_dict().items()}
+    check_batch_of_one(classifier, config, 128)
+    assert all(torch.equal(before[key], tensor) for key, tensor in classifier.state_dict().items())
