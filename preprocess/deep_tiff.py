@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import OPEN_INFO
 
 from preprocess.errors import ImageError
 
@@ -14,6 +15,9 @@ Array = NDArray[Any]
 
 BITS, COMPRESSION, PHOTOMETRIC, OFFSETS, SAMPLES = 258, 259, 262, 273, 277  # tags: TIFF 6.0, section 8
 COUNTS, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = 279, 284, 338, 339
+
+# Pillow knows 16-bit grey with 0 as white in little-endian files only; `to_min_is_black` inverts it.
+OPEN_INFO.setdefault((b"MM", 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))
 
 MIN_IS_WHITE, RGB, SEPARATE, UNCOMPRESSED, PREMULTIPLIED = 0, 2, 2, 1, 1
 

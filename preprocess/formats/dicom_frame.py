@@ -39,11 +39,11 @@ def decode_frame(dataset: Any) -> NDArray[Any]:
 
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_length(dataset)
-        return np.asarray(pixel_array(dataset, index=0, correct_unused_bits=False))
+        return _native(pixel_array(dataset, index=0, correct_unused_bits=False))
     frame = _first_frame(dataset)
     marker = _check_frame(dataset, frame)
     try:
-        stored = np.asarray(pixel_array(dataset, index=0, correct_unused_bits=False))
+        stored = _native(pixel_array(dataset, index=0, correct_unused_bits=False))
     except Exception as error:
         if "NoneType" in str(error):  # all that gdcm says
             raise ValueError("the compressed data is damaged or ends early") from error
@@ -51,6 +51,11 @@ def decode_frame(dataset: Any) -> NDArray[Any]:
     if marker in LOSSLESS:
         _check_lossless(dataset, frame, stored)
     return stored
+
+
+def _native(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values in this machine's order of bytes; big-endian files have another one."""
+    return np.asarray(values, values.dtype.newbyteorder("="))
 
 
 def _frames(dataset: Any) -> int:
