@@ -32,7 +32,7 @@ def test_a_patient_in_another_spelling_and_a_repeated_path_are_leaks() -> None:
     spelled = [record(path, name, path, split, patient=name) for path, name, split in names]
     (leak,) = find_leaks(spelled)
     assert (leak.record.path, leak.training_record.path, leak.evidence) == ("2.png", "1.png", "group")
-    with pytest.raises(DataError, match="the split leaks: of 1 test files, 1"):
+    with pytest.raises(DataError, match="the split leaks: of 1 test file, 1"):
         refuse_leaks(spelled)
     twice = [record("1.png", "g1", "f1", "train"), record("1.png", "g2", "f2", "test")]
     assert [leak.evidence for leak in find_leaks(twice)] == ["name"]
