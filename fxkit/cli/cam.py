@@ -1,12 +1,17 @@
 """fxkit cam"""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import cloup
 
 from fxkit.cli.options import PATH, check_positive, device_option, list_image_files, print_notes, take_options
+
+if TYPE_CHECKING:
+    from fxkit.explain.films import Film
 
 
 @cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
@@ -51,7 +56,7 @@ def cam(
     """
     from fxkit.data.positive import positive_line
     from fxkit.explain.explain import ExplainOptions, describe_summary, explain
-    from fxkit.explain.films import films_from_images, films_from_run
+    from fxkit.explain.films import films_from_run
     from fxkit.models.predict_images import build_cleaner
     from fxkit.models.run_folder import open_run
     from fxkit.models.saved import load_model
@@ -61,12 +66,8 @@ def cam(
     check_positive(None, run)
     if images and boxes:
         raise click.UsageError("--boxes describes the run's test films, so it cannot be combined with IMAGES")
-    if images:
-        paths, unlisted = list_image_files(images)
-        print_notes(error for _, error in unlisted)
-        films = films_from_images(paths, markers)
-    else:
-        films = films_from_run(opened, root=root, markers=markers, boxes=boxes, limit=limit)
+    from_run = partial(films_from_run, opened, root=root, markers=markers, boxes=boxes, limit=limit)
+    films = _list_films(images, markers) if images else from_run()
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
     max_pixels, folder = opened.config.data.max_pixels, out or run / "cam"
     settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
@@ -76,3 +77,11 @@ def cam(
     if settings.sanity and summary.sanity is None:
         click.echo("sanity check undefined: the maps of the network, or of its shuffled weights, are constant")
     click.echo(f"pictures: {folder / 'sheet.png'}")
+
+
+def _list_films(images: tuple[Path, ...], markers: Path | None) -> "Iterator[Film]":
+    from fxkit.explain.films import films_from_images
+
+    paths, unlisted = list_image_files(images)
+    print_notes(error for _, error in unlisted)
+    return films_from_images(paths, markers)

@@ -147,12 +147,10 @@ def index_command(
     write_index(out, index, overwrite=overwrite)
     remove_old_leaks(out.parent)
     headline, page_files = write_pages(out, index, settings) if pages else ([], [])
-    for line in [*headline, *describe_index(index), *(f"{page.stem}: {page}" for page in page_files)]:
-        click.echo(one_line(line))
     n_left_out = sum(record.status != "ok" for record in index.records)
-    click.echo(
-        one_line(f"{out}: {amount(len(index.records), 'row')}, {n_left_out} of them left out; root {index.root}")
-    )
+    total = f"{out}: {amount(len(index.records), 'row')}, {n_left_out} of them left out; root {index.root}"
+    for line in [*headline, *describe_index(index), *(f"{page.stem}: {page}" for page in page_files), total]:
+        click.echo(one_line(line))
 
 
 def build_options(folds: int | None, markers: Path | None, **options: Any) -> "IndexOptions":

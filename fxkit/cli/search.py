@@ -16,10 +16,10 @@ from fxkit.cli.options import (
     refuse_inside,
     refuse_resume_and_overwrite,
     source_options,
-    take_config,
     take_options,
     warn_of_guess,
 )
+from fxkit.cli.training_settings import take_config
 from preprocess.words import amount
 
 if TYPE_CHECKING:

@@ -117,10 +117,9 @@ def compare_predictions(
     sides = [Side(scored(p, t), np.ones(len(p), bool)) for p, t in both]
     between = differences(metrics, sides[0], sides[1], films[0].groups, seed=seed, resamples=resamples)
     rows = []
-    for metric in metrics:
-        p, test = p_value(metric, sides[0].scored, sides[1].scored, films[0].groups, seed=seed)
-        name = metric.name
-        rows.append(MetricComparison(name, by_side[0][name], by_side[1][name], between[name], p, test))
+    for name, metric in ((metric.name, metric) for metric in metrics):
+        p = p_value(metric, sides[0].scored, sides[1].scored, films[0].groups, seed=seed)
+        rows.append(MetricComparison(name, by_side[0][name], by_side[1][name], between[name], *p))
     return Comparison(
         rows=tuple(rows),
         thresholds=thresholds,

@@ -98,12 +98,22 @@ def evaluate_folds(
         DataError: no row has a known class, or see `analyse`.
         ConfigError: a target would have to be chosen.
     """
+    pooled, analyses = pool(parts), Analyses()
+    if records:
+        by_path = {record.path: record for record in records}
+        ordered = [by_path[path] for path in pooled.paths]
+        analyses = analyse(pooled, ordered, options, threshold=threshold, predict_validation=_refuse_to_choose)
+    evaluation = evaluate_predictions(pooled, threshold=threshold)
+    return OutOfFold(evaluation, _score_folds(parts, threshold), stamp, analyses)
+
+
+def _score_folds(parts: Sequence[Predictions], threshold: float) -> FoldScores:
     films = [part.known().by_film() for part in parts]
     metric = ranking_metric(parts[0].classes)
     scores = [intervals([metric], part, threshold=threshold)[metric.name] for part in films]
     folds = np.repeat(np.arange(len(films)), [len(part) for part in films])
     mean = mean_over_folds(metric, folds)
-    fold_scores = FoldScores(
+    return FoldScores(
         metric=metric.name,
         mean=intervals([mean], pool(films), threshold=threshold)[mean.name],
         spread=float(np.nanstd([score.value for score in scores], ddof=1)),
@@ -112,12 +122,6 @@ def evaluate_folds(
             for i, (score, part) in enumerate(zip(scores, parts, strict=True))
         ),
     )
-    pooled, analyses = pool(parts), Analyses()
-    if records:
-        by_path = {record.path: record for record in records}
-        ordered = [by_path[path] for path in pooled.paths]
-        analyses = analyse(pooled, ordered, options, threshold=threshold, predict_validation=_refuse_to_choose)
-    return OutOfFold(evaluate_predictions(pooled, threshold=threshold), fold_scores, stamp, analyses)
 
 
 def _refuse_to_choose() -> Predictions:

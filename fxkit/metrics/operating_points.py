@@ -203,13 +203,7 @@ def operating_points(
         DataError: the model does not have two classes, or a threshold cannot be chosen.
         ConfigError: the prevalence is not above 0 and below 1.
     """
-    if len(predictions.classes) != 2:
-        raise DataError(
-            f"predictions: {len(predictions.classes)} classes; operating points and prevalence need a model of two "
-            "classes; leave out --target and --prevalence"
-        )
-    if prevalence is not None and not 0 < prevalence < 1:
-        raise ConfigError(f"prevalence {prevalence:g}: expected a share above 0 and below 1, such as 0.1")
+    _check(predictions, prevalence)
     known = predictions.known()
     parts = {"file": known, "film": known.by_film(), "group": known.by_group().known()}
     choosing = None if validation is None else validation.known().by_film()
@@ -224,6 +218,16 @@ def operating_points(
         point = OperatingPoint(target=target.text, threshold=threshold, prevalence=prevalence, levels=levels)
         points.append(point if target.is_given or choosing is None else _with_origin(point, choosing, chosen_on))
     return tuple(point.model_copy(update={"positive": predictions.classes[1]}) for point in points)
+
+
+def _check(predictions: Predictions, prevalence: float | None) -> None:
+    if len(predictions.classes) != 2:
+        raise DataError(
+            f"predictions: {len(predictions.classes)} classes; operating points and prevalence need a model of two "
+            "classes; leave out --target and --prevalence"
+        )
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise ConfigError(f"prevalence {prevalence:g}: expected a share above 0 and below 1, such as 0.1")
 
 
 def _with_origin(point: OperatingPoint, films: Predictions, chosen_on: str) -> OperatingPoint:

@@ -165,7 +165,6 @@ def build_card(
     """Build the data card of a data set.
 
     Args:
-        name: name of the data set.
         records: all records, readable or not.
         facts: facts of the readable files.
         markings: path -> markers, for the files whose markers are known.
@@ -175,9 +174,7 @@ def build_card(
     """
     by_path, readable = {fact.path: fact for fact in facts}, usable(records)
     order = order or choose_order(record.label for record in readable)
-    classes = order.classes
-    identical = _identical_paths(readable)
-    label = {record.path: record.label for record in readable}
+    classes, identical = order.classes, _identical_paths(readable)
     return DataCard(
         name=name,
         classes=classes,
@@ -189,12 +186,17 @@ def build_card(
         tallies=_tallies(readable, by_path, markings or {}, classes),
         spreads=_spreads(readable, by_path, classes),
         identical=identical,
-        conflicting=tuple(paths for paths in identical if len({label[path] for path in paths}) > 1),
+        conflicting=_find_conflicting(identical, readable),
         copies=_count_copies(readable, classes),
         unreadable=_list_unreadable(records),
         files=tuple(sorted(facts, key=lambda fact: fact.path)),
         markings=tuple(marking for _, marking in sorted((markings or {}).items())),
     )
+
+
+def _find_conflicting(identical: Sequence[tuple[str, ...]], records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
+    label = {record.path: record.label for record in records}
+    return tuple(paths for paths in identical if len({label[path] for path in paths}) > 1)
 
 
 def _list_unreadable(records: Sequence[Record]) -> tuple[UnreadableFile, ...]:
