@@ -7,7 +7,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from fxkit.index.facts import FileFacts
 from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, to_grey8
 from preprocess.json_files import parse_json
+from preprocess.locks import lock
 
 MAGIC, APPLICATION_ID = b"SQLite format 3\0", b"fxki"  # in the header of a cache
 
@@ -230,11 +231,13 @@ def open_store(path: Path | None) -> Iterator[Store]:
 
     Raises:
         DataError: the file cannot be opened, was not made by fxkit, or fails while it is used.
+        OutputError: another process uses the file.
     """
     if path is not None:
         _prepare(path)
     try:
-        with closing(sqlite3.connect(path or ":memory:")) as database:
+        held = nullcontext() if path is None else lock(path)
+        with held, closing(sqlite3.connect(path or ":memory:")) as database:
             header = f"PRAGMA application_id = {int.from_bytes(APPLICATION_ID, 'big')}; PRAGMA user_version = {FORMAT};"
             database.executescript(f"BEGIN; {TABLES} {header} COMMIT;")
             _empty_outdated(database)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from preprocess.folder.resume import RunIdentity, open_output_folder, remove_par
 from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources
 from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
+from preprocess.locks import lock
 from preprocess.markers import MarkedImage
 from preprocess.review.association import ClassLookup, associate, build_class_lookup, write_association
 from preprocess.review.page import ReviewInputs, write_review
@@ -114,23 +116,24 @@ def clean_folder(
         options: how to clean, and on how many processes. Default: `FolderOptions()`.
         progress: called as progress(done, total) after each file.
     Raises:
-        KnownError: `data`, `out` or the marker file cannot be used, the detector is missing, the disk is full, or
-            the workers are unavailable or were lost.
+        KnownError: `data`, `out` or the marker file cannot be used, another process is writing into `out`, the
+            detector is missing, the disk is full, or the workers are unavailable or were lost.
     """
     options = options or FolderOptions()
     sources = _list_chosen(data, options)
     classes = build_class_lookup(data, sources.root)
     listed = {} if options.markers is None else _read_markers(options.markers, sources)
     plan = _make_plan(sources.root, choose_out(sources.root, out), options)
-    with open_backend(options.backend, options.jobs, options.scheduler) as clean_files:
+    workers = open_backend(options.backend, options.jobs, options.scheduler)
+    with nullcontext() if plan.dry_run else lock(plan.out), workers as clean_files:
         ledger, pending = _open_ledger(plan, sources, options)
         n_resumed = len(sources.paths) - len(pending)
         for n_done, row in enumerate(clean_files(plan, _tasks(plan, pending, listed)), n_resumed + 1):
             ledger.append(row)
             if progress:
                 progress(n_done, len(sources.paths))
-    if not plan.dry_run:
-        ledger = _finish(plan, ledger, classes)
+        if not plan.dry_run:
+            ledger = _finish(plan, ledger, classes)
     paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
     return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, (*sources.notes, *classes.notes))
 

@@ -1,6 +1,8 @@
 """The cache file returns what was stored, also in later runs and after a stop."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +19,7 @@ from fxkit.index.copies.compare import Evidence
 from fxkit.index.copies.features import Features, features_of
 from fxkit.index.dicom import DicomIds
 from fxkit.index.facts import facts_of
+from preprocess.errors import OutputError
 from preprocess.images import encode_image
 
 Films = Callable[[int], NDArray[np.uint8]]
@@ -211,3 +214,19 @@ def test_an_empty_file_becomes_a_cache(tmp_path: Path) -> None:
         store.add_file("a.png", "1", READ, None)
     with open_store(tmp_path / "m.cache") as store:
         assert set(store.readings()) == {"a.png"}
+
+
+def test_a_cache_that_another_process_uses_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from preprocess.locks import lock\n"
+        "with lock(Path(sys.argv[1])):\n    print(flush=True); input()"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "m.cache")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(OutputError, match="another process of fxkit"), open_store(tmp_path / "m.cache"):
+            pass
+        other.communicate("\n")
+    with open_store(tmp_path / "m.cache"):
+        pass
