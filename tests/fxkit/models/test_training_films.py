@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fxkit.cli.options import build_config
+from fxkit.cli.training_settings import build_config
 from fxkit.config import load_config
 from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
