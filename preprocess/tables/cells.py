@@ -86,7 +86,7 @@ def patient_key(text: str) -> str:
     name = whole[1] if whole else folded
     spaced = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in name)
     joined = re.sub(r"(?<=[^\W\d_]) +(?=\d)|(?<=\d) +(?=[^\W\d_])", "", " ".join(spaced.split()))
-    return re.sub(r"\d+", lambda run: _digits(run[0]).lstrip("0") or "0", joined) or text
+    return re.sub(r"\d+", lambda run: _digits(run[0]).lstrip("0") or "0", joined) or folded
 
 
 def label_key(text: str) -> str:
@@ -95,11 +95,12 @@ def label_key(text: str) -> str:
     Case, Unicode forms (NFKC) and outer space do not count; spaces, _ and - between letters or digits are equal; a
     number is equal to the same number with .0 or leading zeros.
     """
-    folded = _fold(clean_cell(text)).strip("_ ")
+    whole_text = _fold(clean_cell(text))
+    folded = whole_text.strip("_ ")
     whole = re.fullmatch(r"(-?)0*(\d+)([.,]0*)?", folded)
     if whole:
         return whole[1] + _digits(whole[2])
-    return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", " ", folded) or text
+    return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", " ", folded) or whole_text
 
 
 def _fold(text: str) -> str:

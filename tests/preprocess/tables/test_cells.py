@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from preprocess.tables.cells import clean_cell, is_empty, is_no_patient, is_unknown, label_key, patient_key, read_number
@@ -99,6 +99,8 @@ def test_different_classes_have_different_keys(first: str, second: str) -> None:
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 
 
+@example("_", " ")
+@example("\uff01", "")
 @given(NAMES, st.sampled_from(["", " ", "\u00a0", "\u200b", "\ufeff"]))
 def test_keys_do_not_depend_on_case_space_and_unicode_form(text: str, around: str) -> None:
     assume(clean_cell(text))
