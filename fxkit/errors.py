@@ -11,3 +11,7 @@ class WeightsError(KnownError):
 
 class RunError(KnownError):
     """A run folder is missing, incomplete or would be overwritten."""
+
+
+class Terminated(BaseException):
+    """The process received SIGTERM."""

@@ -6,7 +6,10 @@ Heavy packages are imported inside the commands, so that `fxkit --help` starts f
 import errno
 import io
 import os
+import signal
 import sys
+import threading
+from typing import NoReturn
 
 import click
 import cloup
@@ -30,7 +33,17 @@ from fxkit.cli.report import report
 from fxkit.cli.search import search
 from fxkit.cli.synth import synth_command
 from fxkit.cli.train import train
+from fxkit.errors import Terminated
 from preprocess.errors import KnownError, one_line
+
+# What to say of a command that was stopped.
+CONTINUED = {
+    "train": "continue with --resume",
+    "search": "continue with --resume",
+    "ablate": "continue with --resume",
+    "clean-labels": "start it again to continue",
+    "index": "start it again to continue",
+}
 
 BUG_TEXT = "this is a bug in fxkit: {error}. The traceback is in {log}; please report it with the command that you ran."
 
@@ -69,8 +82,20 @@ def log_bug(error: Exception) -> int:
     return fail(BUG_TEXT.format(error=repr(error), log=log.name), 3)
 
 
+def _terminate(signum: int, frame: object) -> NoReturn:
+    signal.signal(signum, signal.SIG_DFL)  # a second signal ends the process at once
+    raise Terminated
+
+
+def _how_to_continue(args: list[str] | None) -> str:
+    command = next(iter(sys.argv[1:] if args is None else args), "")
+    return f"; {CONTINUED[command]}" if command in CONTINUED else ""
+
+
 def main(args: list[str] | None = None) -> None:
-    """Run a command and exit with 0 (done), 1 (known error), 2 (wrong usage), 3 (bug) or 130 (interrupted)."""
+    """Run a command and exit with 0 (done), 1 (known error), 2 (usage), 3 (bug), 130 (Ctrl-C) or 143 (SIGTERM)."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     for stream in (sys.stdout, sys.stderr):  # a code page may lack a character such as the tick; it is printed as ?
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
@@ -78,7 +103,9 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = fxkit.main(args, prog_name="fxkit", standalone_mode=False) or 0
     except click.exceptions.Abort:
-        code = fail("interrupted", 130)
+        code = fail(f"interrupted{_how_to_continue(args)}", 130)
+    except Terminated:
+        code = fail(f"stopped by SIGTERM{_how_to_continue(args)}", 143)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
