@@ -17,7 +17,7 @@ from preprocess.errors import OutputError
 SETTLED_S = 2.0  # file systems keep times in steps of up to two seconds (FAT, some network drives)
 
 
-def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
+def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes], *, durable: bool = False) -> None:
     """Write a file completely or not at all. Missing parent folders are created.
 
     Args:
@@ -28,16 +28,17 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
     """
     path = Path(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    chunks = [content] if isinstance(content, bytes) else content
     # the temporary name differs by machine, process and thread, because the machines of a cluster may share the folder
     prefix = zlib.crc32(os.fsencode(platform.node() + path.name))
     part = path.with_name(f".{prefix:08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            part.write_bytes(content)
-        else:
-            with part.open("wb") as file:
-                file.writelines(content)
+        with part.open("wb") as file:
+            file.writelines(chunks)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         raise OutputError(

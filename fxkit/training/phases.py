@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMon
 from torch import Tensor
 
 from fxkit.config import Config
-from fxkit.errors import ConfigError, Terminated
+from fxkit.errors import ConfigError, RunError, Terminated
 from fxkit.models.classifier import Classifier, default_finetune_stage, set_trainable, unfreezing_order
 from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import read_json, write_json
@@ -27,6 +27,18 @@ from fxkit.training.history import HISTORY, MONITOR, History, build_loggers, che
 from fxkit.training.learner import Learner
 from fxkit.training.optimizer import build_averaging
 from fxkit.training.probe import check_probe, fit_probe
+from preprocess.markernet.checkpoints import (
+    BEST,
+    SafeCheckpoints,
+    find_checkpoint,
+    has_checkpoint,
+    is_whole,
+    remove_leftovers,
+)
+
+PHASES_FILE = "phases.json"
+
+CONTINUE = "continue with --resume"
 
 
 @dataclass(frozen=True)
@@ -62,28 +74,21 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     if is_probe(phase, films.config):
         _run_probe(classifier, films, epochs, folder)
         return
-    checkpoint = ModelCheckpoint(
-        folder / "checkpoints" / phase,
-        filename="best",
-        monitor=MONITOR,
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    trainer = _trainer(films.config, phase, epochs, folder, checkpoint, progress)
-    last = folder / "checkpoints" / phase / "last.ckpt"
-    features = folder / "checkpoints" / phase / "features"
+    checkpoints = folder / "checkpoints" / phase
+    trainer = _trainer(films.config, phase, epochs, folder, _keep_best(checkpoints), progress)
+    features = checkpoints / "features"
     if phase == "head" and can_cache(films.config, trainer.world_size):
         films = as_features(films, classifier.backbone, features)
+    if trainer.is_global_zero:
+        remove_leftovers(checkpoints)
     with _stopped_by_lightning(trainer):
         trainer.fit(
-            Learner(classifier, films, phase, stages),
-            ckpt_path=str(last) if last.is_file() else None,
-            weights_only=True,
+            Learner(classifier, films, phase, stages), ckpt_path=find_checkpoint(checkpoints), weights_only=True
         )
     if trainer.is_global_zero:
-        write_json(folder / "phases.json", done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
+        write_json(folder / PHASES_FILE, done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
         delete_features(features)
+        remove_leftovers(checkpoints, finished=True)
     trainer.strategy.barrier()
 
 
@@ -116,17 +121,18 @@ def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) 
     fit_probe(classifier, films, passes)
     trainer = L.Trainer(
         **films.config.trainer.arguments(),
+        plugins=[SafeCheckpoints(CONTINUE)],
         use_distributed_sampler=False,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
     trainer.validate(Learner(classifier, films, "head"), verbose=False)
-    trainer.save_checkpoint(folder / "checkpoints" / "head" / "best.ckpt", weights_only=True)
+    trainer.save_checkpoint(folder / "checkpoints" / "head" / BEST, weights_only=True)
     if trainer.is_global_zero:
         scores = {k: f"{float(v):.6g}" for k, v in trainer.callback_metrics.items() if k in HISTORY}
         write_history(folder / "history.csv", [{"phase": "head", "epoch": "0"} | scores])
-        write_json(folder / "phases.json", {"head": _phase_summary(folder, "head", "")})
+        write_json(folder / PHASES_FILE, {"head": _phase_summary(folder, "head", "")})
     trainer.strategy.barrier()
 
 
@@ -150,6 +156,17 @@ def prepare(phase: Phase, classifier: Classifier, config: Config) -> tuple[str, 
     return tuple(unfreezing_order(classifier.backbone, stage))
 
 
+def _keep_best(checkpoints: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        checkpoints,
+        filename=Path(BEST).stem,
+        monitor=MONITOR,
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
 def _trainer(
     config: Config, phase: Phase, epochs: int, folder: Path, checkpoint: ModelCheckpoint, progress: bool
 ) -> L.Trainer:
@@ -167,6 +184,7 @@ def _trainer(
         callbacks.append(TQDMProgressBar())
     return L.Trainer(
         **config.trainer.arguments(),
+        plugins=[SafeCheckpoints(CONTINUE)],
         max_epochs=epochs,
         gradient_clip_val=config.optim.gradient_clip,
         accumulate_grad_batches=config.optim.accumulate,
@@ -203,9 +221,10 @@ def check_trainer(config: Config) -> L.Trainer:
     return trainer
 
 
-def has_started(folder: Path) -> bool:
-    """Return whether the run has a checkpoint to resume from."""
-    return any((folder / "checkpoints").glob("*/last.ckpt"))
+def has_started(folder: Path, config: Config) -> bool:
+    """Return whether the next phase of the run starts from its own weights rather than from those of the settings."""
+    first = PHASES[0] if config.optim.epochs[0] else PHASES[1]
+    return bool(_read_phases(folder)) or has_checkpoint(folder / "checkpoints" / first)
 
 
 def load_best(folder: Path, classifier: Classifier) -> TrainResult:
@@ -219,7 +238,7 @@ def load_best(folder: Path, classifier: Classifier) -> TrainResult:
 
 
 def _read_phases(folder: Path) -> dict[str, Any]:
-    path = folder / "phases.json"
+    path = folder / PHASES_FILE
     return read_json(path) if path.is_file() else {}
 
 
@@ -235,7 +254,13 @@ def _phase_summary(folder: Path, phase: Phase, stage: str) -> dict[str, Any]:
 
 
 def _best_state(folder: Path, phase: str) -> dict[str, Tensor]:
-    checkpoint = torch.load(folder / "checkpoints" / phase / "best.ckpt", map_location="cpu", weights_only=True)
+    path = folder / "checkpoints" / phase / BEST
+    if not is_whole(path):
+        raise RunError(
+            f"{path}: is missing or damaged; delete {path.parent} and {folder / PHASES_FILE}, then {CONTINUE}: this "
+            "phase is trained again"
+        )
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     prefix = "classifier."
     return {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
 

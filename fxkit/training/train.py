@@ -89,7 +89,7 @@ def train(
     resumes = options.resume and (folder / "config.yaml").is_file()
     if resumes and options.find_lr:
         config = _with_rate(config, open_run(folder).config.optim.head_lr)
-    load = not (resumes and has_started(folder))
+    load = not (resumes and has_started(folder, config))
     classifier, films = _prepare(config, root, records, load=load, allow_leaks=options.allow_leaks)
     if resumes:  # an older version may have begun the run with the classes in another order
         films = replace(films, classes=open_run(folder).classes)

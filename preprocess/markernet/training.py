@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from preprocess.detectors.markernet import film_scale, pad_film, resize_film, sigmoid
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
+from preprocess.markernet.checkpoints import SafeCheckpoints, find_checkpoint
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 
@@ -234,7 +235,7 @@ def train(
         warnings.simplefilter("ignore")  # hints of Lightning
         try:
             torch.set_num_threads(plan.threads)
-            trainer.fit(training, ckpt_path=_find_checkpoint(folder))
+            trainer.fit(training, ckpt_path=find_checkpoint(folder / "checkpoints"), weights_only=True)
             if start:
                 _average_weights(training.network, start)
             update_batch_norm(training.network, films, plan)
@@ -243,16 +244,12 @@ def train(
     return training.network.eval()
 
 
-def _find_checkpoint(folder: Path) -> str | None:
-    file = folder / "checkpoints" / "last.ckpt"
-    return str(file) if file.exists() else None
-
-
 def _make_trainer(plan: TrainingPlan, folder: Path) -> lightning.Trainer:
     return lightning.Trainer(
         max_epochs=plan.rounds,
         accelerator="cpu",
         precision="bf16-mixed",
+        plugins=[SafeCheckpoints("start it again to continue")],
         reload_dataloaders_every_n_epochs=1,
         callbacks=[
             EMAWeightAveraging(decay=max(0.0, 1 - 10 / (plan.rounds * plan.steps))),
