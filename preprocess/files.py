@@ -23,21 +23,25 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes], *, durab
     Args:
         data: content; text is encoded as UTF-8. Chunks of an iterable are written one by one, so that large files need
             little memory.
+        durable: wait until the disk holds the data before the file takes its place, so that a power cut leaves the
+            old file or the new one.
     Raises:
         OutputError: the disk is full, or the path cannot be written.
     """
     path = Path(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    chunks = [content] if isinstance(content, bytes) else content
     # the temporary name differs by machine, process and thread, because the machines of a cluster may share the folder
     prefix = zlib.crc32(os.fsencode(platform.node() + path.name))
     part = path.with_name(f".{prefix:08x}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.writelines(chunks)
-            if durable:
-                file.flush()
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+        else:
+            with part.open("wb") as file:
+                file.writelines(content)
+        if durable:
+            with part.open("rb+") as file:
                 os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:

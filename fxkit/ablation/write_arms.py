@@ -29,6 +29,7 @@ from preprocess.images import read_image, to_grey8, write_image
 from preprocess.inpainting.jpeg_blocks import whole_blocks
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.mask import Mask
+from preprocess.workers import delayed
 
 PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # with markers of other films
 
@@ -118,12 +119,12 @@ def write_arms(
         OutputError: out cannot be written.
     """
     source = _open_source(raw_root, cleaned_root, records, out, options)
-    unpasted = [joblib.delayed(_write_unpasted)(source, r.path) for r in usable(records)]
+    unpasted = [delayed(_write_unpasted)(source, r.path) for r in usable(records)]
     pasted = []
     for seed in options.seeds if options.pasted else ():
         parts = name_parts(records, options.folds, seed)
         donors = choose_donors(records, source.known, seed, parts)
-        pasted += [joblib.delayed(_write_pasted)(source, film, seed) for film in donors]
+        pasted += [delayed(_write_pasted)(source, film, seed) for film in donors]
     done = 0
     for step in (unpasted, pasted):  # in this order, because pasting reads the films of the arm control
         for _ in joblib.Parallel(n_jobs=options.jobs, return_as="generator")(step):

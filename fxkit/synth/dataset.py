@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel
 
 from fxkit.synth.synthetic_film import (
     FilmPlan,
@@ -27,6 +27,7 @@ from preprocess.files import write_atomic
 from preprocess.images import write_image
 from preprocess.markers import MarkedImage
 from preprocess.tables.read import read_table
+from preprocess.workers import delayed
 
 __all__ = ["MARKERS", "TRUTH", "SynthOptions", "Synthetic", "copy_suffix", "synth"]
 
