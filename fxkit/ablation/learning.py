@@ -114,7 +114,7 @@ def _to_predictions(
 def build_full_fit(config: Config, seed: int, folder: Path, options: AblationOptions) -> Fit:
     """Return a function that trains both phases; each model gets its own run folder inside `folder`."""
     config = config.on_one_device().model_copy(update={"seed": seed})
-    training = TrainOptions(options.resume, options.overwrite, options.allow_leaks)
+    training = TrainOptions(options.resume, options.overwrite, options.allow_leaks, fingerprints=False)
 
     def fit(part: Sequence[Record], root: Path, name: str) -> Predict:
         train(config, root, part, folder / name, training)

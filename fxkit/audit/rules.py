@@ -92,9 +92,10 @@ RULES: dict[str, Rule] = {
         "positive, where eight should be.",
     ),
     "external": Rule(
-        f"On unseen data the interval lies above chance and rules out a drop of {2 * DROP}.",
+        "On data that are unseen by bytes, pixels and patients, the interval lies above chance and rules out a drop of "
+        f"{2 * DROP}.",
         f"All other results, or fewer than {FEW} groups of the rarest class. The audit cannot tell whether the films "
-        "come from elsewhere.",
+        "come from elsewhere. Copies of the run's own test films are not other data.",
         f"The interval does not lie above chance, or all of it lies more than {DROP} below the score on the run's own "
         "films.",
         f"{DROP} is also the margin of an ablation. Of several data sets, the worst one counts.",

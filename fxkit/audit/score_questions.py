@@ -137,12 +137,15 @@ def ask_external(evidence: Evidence) -> Answer:
     """Ask how the model performs on data that training has not seen."""
     command = f"fxkit evaluate {evidence.quoted_folder} --data OTHER"
     answer = Answer("external", "Does the score hold on other data?", "grey", "", command=command)
-    others = [scores for scores in evidence.report.others if not scores.was_seen]
+    all_others = evidence.report.others
+    others = [scores for scores in all_others if not scores.was_seen and not scores.metrics.overlap.is_own_test]
     if not others:
-        seen = ", ".join(scores.name for scores in evidence.report.others)
-        reason = f"Training has seen films of {seen}." if seen else "The run was evaluated on no other data."
-        return replace(answer, reason=reason)
-    judged = [(judge_external(evidence.scores, other), other) for other in others]
+        seen = ", ".join(scores.name for scores in all_others if scores.was_seen)
+        own = ", ".join(scores.name for scores in all_others if not scores.was_seen)
+        reasons = [f"Training has seen films or patients of {seen}."] if seen else []
+        reasons += [f"The films of {own} are the run's own test films, so they are not other data."] if own else []
+        return replace(answer, reason=" ".join(reasons) or "The run was evaluated on no other data.")
+    judged = [(_judge_unseen(evidence.scores, other), other) for other in others]
     severity: Sequence[Colour] = ("red", "amber", "green")
     (colour, judgement), worst = min(
         judged, key=lambda pair: (severity.index(pair[0][0]), pair[1].metrics.film.headline.value)
@@ -153,6 +156,18 @@ def ask_external(evidence: Evidence) -> Answer:
     level = worst.metrics.film
     reason = f"On {worst.name}, the {metric_name(level.headline_metric)} is {level.headline.text}: {judgement}."
     return replace(answer, colour=colour, reason=reason, facts=tuple(facts), files=files)
+
+
+def _judge_unseen(own: Scores | None, other: Scores) -> tuple[Colour, str]:
+    """Judge the score on other data; without a comparison of the pixels, films that training has seen may be in it."""
+    colour, judgement = judge_external(own, other)
+    if other.metrics.overlap.pixels_compared:
+        return colour, judgement
+    unknown = (
+        "whether training films were saved again among them is unknown, because their pixels were not compared: run "
+        "`fxkit evaluate` on them again, if need be with --trained-on FOLDER"
+    )
+    return ("amber" if colour == "green" else colour), f"{judgement}; {unknown}"
 
 
 def _describe_scores(other: Scores) -> str:

@@ -44,6 +44,9 @@ def compare(run_a: Path, run_b: Path, part: str, positive: str | None, as_json_t
     )
     if result.positive:
         click.echo(f"positive class: {one_line(result.positive)}")
+    for letter, stamp in zip("ab", result.stamps, strict=True):
+        if stamp:
+            click.echo(f"{letter}: {one_line(stamp)}")
     if result.only_a or result.only_b:
         click.echo(
             f"left out: {amount(result.only_a, 'file')} that only a predicted, and {result.only_b} that "

@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     ),
     cloup.option("--raw", is_flag=True, help="Allow uncleaned films although the model was trained on cleaned films."),
     cloup.option("--allow-leaks", is_flag=True, help="Allow films that training has seen. Every figure will say so."),
+    cloup.option(
+        "--trained-on",
+        type=PATH,
+        help="Folder of the training films, to find copies of them in other films. Needed only if the run has no "
+        "fingerprints.npz and its films were moved.",
+    ),
 )
 @cloup.option_group(
     "Figures",
@@ -101,6 +107,8 @@ def evaluate(
     if options["raw"] and root is None and data is None and manifest is None:
         raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
     check_positive(options.pop("positive"), run)
+    if options["trained_on"] is not None and data is None and manifest is None:
+        raise click.UsageError("--trained-on needs --data or --manifest, the other films to compare with")
     analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
     settings = take_options(EvaluationOptions, options, analyses=analyses)
     if split == "out-of-fold":
@@ -127,9 +135,7 @@ def print_result(result: "EvaluationResult") -> None:
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
-    if result.note:
-        click.echo(f"note: {result.note}", err=True)
-    for note in result.analyses.notes:
+    for note in (*result.notes, *result.analyses.notes):
         click.echo(f"note: {one_line(note)}", err=True)
     click.echo(
         f"{amount(evaluation.n_files, 'file')}, {amount(evaluation.n_films, 'film')}, "

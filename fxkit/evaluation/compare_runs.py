@@ -1,7 +1,7 @@
 """Compare two models on the same films: paired differences of their metrics with intervals and p values, by film."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from fxkit.metrics.scores import (
 )
 from fxkit.metrics.significance import p_value
 from fxkit.models.model_json import read_card
+from fxkit.report.results import read_scores
 
 BINARY = (AUROC, AVERAGE_PRECISION, SENSITIVITY, SPECIFICITY, BRIER, LOG_LOSS)
 
@@ -54,6 +55,7 @@ class Comparison:
         thresholds: decision thresholds of a and b.
         only_a, only_b: number of files that only one of the runs predicted; they are left out.
         positive: the positive class of both; "" unless there are two classes.
+        stamps: the warnings shown with the figures of a and b; "" if nothing leaks.
     """
 
     rows: tuple[MetricComparison, ...]
@@ -63,6 +65,7 @@ class Comparison:
     only_a: int
     only_b: int
     positive: str = ""
+    stamps: tuple[str, str] = ("", "")
 
 
 def compare_runs(
@@ -79,7 +82,13 @@ def compare_runs(
     folders = Path(a), Path(b)
     predictions = [_read_predictions(folder / part, folder) for folder in folders]
     thresholds = read_card(folders[0]).threshold, read_card(folders[1]).threshold
-    return compare_predictions(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
+    result = compare_predictions(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
+    return replace(result, stamps=(_read_stamp(folders[0] / part), _read_stamp(folders[1] / part)))
+
+
+def _read_stamp(folder: Path) -> str:
+    scores = read_scores(folder)
+    return scores.stamp if scores else ""
 
 
 def _read_predictions(folder: Path, run: Path) -> Predictions:

@@ -7,10 +7,11 @@ from typing import Any
 
 from fxkit.data.leaks import TRAINING_SPLITS, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
-from fxkit.data.positive import order_classes
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.evaluation.checks import check_classes, check_cleaning
 from fxkit.evaluation.fold_predictions import SOURCE, find_fold_predictions, pool, predict_folds
+from fxkit.evaluation.overlap import SEEN_FILES, compare_with_run, write_seen_files
 from fxkit.evaluation.temperature import calibrated
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
@@ -22,9 +23,7 @@ from fxkit.models.predict_records import TorchNetwork, choose_device, predict_re
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views
-from fxkit.models.training_films import overlap_with_training
 from preprocess.files import write_atomic
-from preprocess.settings import read_clean_settings
 from preprocess.tables.cells import label_key
 
 
@@ -41,6 +40,7 @@ class EvaluationOptions:
         exported: exported file of the run's model that predicts instead of its weights; metrics.json names the file.
         tta: average over "flips", "turns" or "both" of each film (`fxkit.models.test_time`); metrics.json names the
             views.
+        trained_on: folder of the training films, to compare other data with, for a run without their fingerprints.
     """
 
     raw: bool = False
@@ -49,6 +49,7 @@ class EvaluationOptions:
     analyses: AnalysisOptions = field(default_factory=AnalysisOptions)
     exported: Path | None = None
     tta: str | None = None
+    trained_on: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class EvaluationResult:
     Attributes:
         folder: holds predictions.csv, metrics.json and figures/.
         stamp: the warning shown with all figures; "" if no film leaks.
-        note: a limit of the figures that the user should know; "" if there is none.
+        notes: limits of the figures that the user should know.
     """
 
     folder: Path
     evaluation: Evaluation
     analyses: Analyses
     stamp: str
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def evaluate_run(
     run, model = open_run(run_folder), load_model(run_folder)
     records = _read_split(run, split, allow_leaks=options.allow_leaks)
     subject = _Subject(run, model, Path(root) if root is not None else run.root)
-    _check_cleaning(model, subject.root, options.raw)
+    check_cleaning(model, subject.root, options.raw)
     folder = run.folder if split == "test" else run.folder / "splits" / split
     validation_root = run.root if options.raw else subject.root
     evaluation, analyses = _evaluate(subject, records, folder, validation_root, options, run.stamp)
@@ -116,8 +117,8 @@ def evaluate_other(
     """Evaluate a run on all usable files of other data; the files go into evaluations/<name>/.
 
     Raises:
-        DataError: there is no usable file, the model does not know a class, training has seen some of the films, or
-            the images are not cleaned as the model's training images were.
+        DataError: there is no usable file, the model does not know a class, training has seen some of the films or
+            patients, or the images are not cleaned as the model's training images were.
         RunError: the name is not a folder name, evaluations/<name>/ holds figures of films in another root, or the
             exported file was made from another model.
     """
@@ -126,17 +127,20 @@ def evaluate_other(
     records, spelling_note = _spell_as_model(model, usable(records))
     folder = _evaluation_folder(run, name, subject.root)
     check_classes(model, records, name)
-    _check_cleaning(model, subject.root, options.raw)
-    overlap = overlap_with_training(run, records, subject.root)
-    if overlap.text and not options.allow_leaks:
+    check_cleaning(model, subject.root, options.raw)
+    comparison = compare_with_run(run, records, subject.root, trained_on=options.trained_on)
+    overlap = comparison.overlap
+    write_seen_files(folder, comparison.seen)
+    if overlap.leaks and not options.allow_leaks:
+        sites = " (if the data sets have different people of the same id, give both a column site)"
         raise DataError(
-            f"{name}: {overlap.text}; expected films that training has not seen; leave them out, or give "
-            "--allow-leaks, which stamps all figures"
+            f"{name}: {overlap.text}{sites if overlap.patient_files else ''}; expected films that training has not "
+            f"seen; leave them out ({folder / SEEN_FILES} lists them), or give --allow-leaks, which stamps all figures"
         )
     stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
     source = {"root": str(subject.root.resolve()), "overlap": asdict(overlap)}
     evaluation, analyses = _evaluate(subject, records, folder, run.root, options, stamp, source)
-    return EvaluationResult(folder, evaluation, analyses, stamp, "; ".join(filter(None, [spelling_note, overlap.note])))
+    return EvaluationResult(folder, evaluation, analyses, stamp, (*filter(None, [spelling_note]), *overlap.notes))
 
 
 def _read_split(run: Run, split: str, *, allow_leaks: bool) -> list[Record]:
@@ -277,32 +281,3 @@ def _spell_as_model(model: Model, records: Sequence[Record]) -> tuple[list[Recor
     listed = ", ".join(f"{label} as {name}" for label, name in sorted(renamed.items()))
     note = f"classes are read in the model's spelling: {listed}" if renamed else ""
     return [replace(r, label=renamed.get(r.label, r.label)) for r in records], note
-
-
-def check_classes(model: Model, records: Sequence[Record], where: str) -> None:
-    """Raise DataError if there is no record, or if a record's class is not one of the model's."""
-    if not records:
-        raise DataError(f"{where}: no usable file; expected images in folders named after their class")
-    unknown = [name for name in order_classes(r.label for r in records) if name not in model.card.classes]
-    if unknown:
-        expected = ", ".join(model.card.classes)
-        raise DataError(
-            f"{where}: class {unknown[0]!r} is not one of the model's classes ({expected}); rename the folder"
-        )
-
-
-def _check_cleaning(model: Model, root: Path, raw: bool) -> None:
-    if model.card.cleaning is None or raw:
-        return
-    settings = read_clean_settings(root)
-    if settings is None:
-        raise DataError(
-            f"{root}: is not cleaned, but the model was trained on cleaned images; run `fxkit clean-labels {root}` and "
-            "give its output, or give --raw to evaluate on uncleaned images"
-        )
-    differing = [key for key, value in settings.model_dump().items() if value != model.card.cleaning.get(key)]
-    if differing:
-        raise DataError(
-            f"{root}: was cleaned with a different {differing[0]!r} from the model's films; clean it with the settings "
-            "in the clean.json of the training images, or give --raw to evaluate on these images"
-        )

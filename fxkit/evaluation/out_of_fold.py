@@ -154,7 +154,7 @@ def evaluate_out_of_fold(
 
     result = rewrite_figures(run, model, find_fold_predictions(run, model, predict), options.analyses)
     note = f"each film is predicted by the one of {run.folds} models that did not train on it"
-    return EvaluationResult(run.folder, result.pooled, result.analyses, result.stamp, note)
+    return EvaluationResult(run.folder, result.pooled, result.analyses, result.stamp, (note,))
 
 
 def rewrite_figures(

@@ -74,7 +74,7 @@ class Scores:
     @property
     def was_seen(self) -> bool:
         """Whether training has seen some of these films."""
-        return bool(self.metrics.overlap.files or self.metrics.overlap.films)
+        return self.metrics.overlap.leaks
 
     @property
     def rows(self) -> list[tuple[str, Interval, Interval]]:

@@ -15,6 +15,7 @@ from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
 from fxkit.evaluation.fold_predictions import FILE, LEARNED, hold_out_fold, pool
 from fxkit.evaluation.out_of_fold import OutOfFold, rewrite_figures
+from fxkit.evaluation.overlap import write_run_fingerprints
 from fxkit.index.splits.divide import Divided, assign_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
@@ -151,13 +152,14 @@ def train_folds(
     for note in notes:
         on_step(note)
     _open_folder(config, root, records, folder, folds, classes, options)
-    parts, member_options = [], replace(options, overwrite=False, find_lr=False)
+    parts, member_options = [], replace(options, overwrite=False, find_lr=False, fingerprints=False)
     for fold in range(folds):
         on_step(f"training model {fold + 1} of {folds}, without fold {fold}")
         member_folder = folder / f"fold-{fold}"
         train(config, root, hold_out_fold(records, fold, folds), member_folder, member_options)
         evaluate_run(member_folder, options=EvaluationOptions(allow_leaks=True, device=device))
         parts.append(Predictions.read_csv(member_folder / "predictions.csv"))
+    write_run_fingerprints(folder, root, records, config)
     return _save(folder, records, parts)
 
 

@@ -13,6 +13,7 @@ from fxkit.data.dataset import open_image_root
 from fxkit.data.leaks import leak_stamp, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.evaluation.calibrate import calibrate_model
+from fxkit.evaluation.overlap import check_pretraining_overlap, write_run_fingerprints
 from fxkit.evaluation.temperature import fit_as_json, prior_bias
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.summary import evaluate_predictions
@@ -23,7 +24,7 @@ from fxkit.models.model_json import ModelCard
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import check_resumable, create_run, open_run, write_json
 from fxkit.models.saved import Model, save_model
-from fxkit.models.training_films import check_pretraining_overlap, write_pretraining_films
+from fxkit.models.training_films import write_pretraining_films
 from fxkit.training.dry_run import DryRun, measure_plan
 from fxkit.training.films import PHASES, Films, Phase, check_records, read_cleaning
 from fxkit.training.lr_find import RateSearch, draw_rates, find_rate
@@ -51,6 +52,7 @@ class TrainOptions:
         progress: show a progress bar.
         find_lr: search for optim.head_lr before training, and train with the suggested rate. A resumed run keeps the
             rate it started with.
+        fingerprints: keep the fingerprints of the films in the run folder. The models of folds and ablations need none.
     """
 
     resume: bool = False
@@ -58,6 +60,7 @@ class TrainOptions:
     allow_leaks: bool = False
     progress: bool = False
     find_lr: bool = False
+    fingerprints: bool = True
 
 
 DEFAULTS = TrainOptions()
@@ -103,6 +106,8 @@ def train(
             run_phase(phase, classifier, films, folder, options.progress)
     best = load_best(folder, classifier)
     if _rank() == 0:
+        if options.fingerprints:
+            write_run_fingerprints(folder, root, films.records, films.config)
         _save(folder, root, classifier, films)
     return best
 

@@ -48,17 +48,28 @@ def features_of(image: Picture) -> Features:
     Source: Lowe 2004, "Distinctive image features from scale-invariant keypoints"; Arandjelovic and Zisserman 2012,
     "Three things everyone should know to improve object retrieval" (square roots).
     """
-    picture, enlarged = picture_of(image), _enlargement(image)
+    picture = picture_of(image)
+    keypoints, descriptors = detect(picture)
+    return Features(picture, keypoints[:, :2], descriptors, _enlargement(image))
+
+
+def detect(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return the POINTS strongest keypoints of a picture and their descriptors, the strongest first.
+
+    Returns:
+        (n, 4) float32: x, y and diameter in pixels of the picture, and the direction in degrees; and (n, 128) uint8,
+        see `Features`.
+    """
     equalised = cv2.createCLAHE(CLIP, TILES).apply(picture)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=LEAST_CONTRAST, edgeThreshold=12)
     keypoints, raw = sift.detectAndCompute(equalised, None)
     if raw is None:
-        return Features(picture, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8), enlarged)
+        return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
     order = np.argsort([-point.response for point in keypoints], kind="stable")[:POINTS]
-    points = np.array([keypoints[index].pt for index in order], np.float32)
+    places = [(*keypoints[index].pt, keypoints[index].size, keypoints[index].angle) for index in order]
     raw = raw[order]
     rooted = np.sqrt(raw / np.maximum(raw.sum(1, keepdims=True), 1e-9))
-    return Features(picture, points, np.round(255 * canonical(rooted)).astype(np.uint8), enlarged)
+    return np.array(places, np.float32), np.round(255 * canonical(rooted)).astype(np.uint8)
 
 
 def picture_of(image: Picture) -> Picture:

@@ -2,8 +2,8 @@
 
 They contain no images, no paths of this machine, and no names of films, patients or sites: numbers replace the names of
 films and groups. Numbers also replace the SHA-256 of each file, because anyone who has a film could otherwise find out
-that it, and so its patient, was in the training set. For public films the SHA-256 may be kept; `fxkit evaluate` then
-recognises training films among other data.
+that it, and so its patient, was in the training set. For the same reason the fingerprints of the films stay behind. For
+public films both may be kept; `fxkit evaluate` then recognises training films among other data.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import yaml
 from fxkit.data.manifest import Record, manifest_hash, usable, write_manifest
 from fxkit.errors import RunError
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
+from fxkit.models.training_films import FINGERPRINTS_FILE
 from preprocess.files import sha256_of, write_atomic
 from preprocess.ledger import read_ledger_if_any
 
@@ -25,7 +26,7 @@ DETECTOR = "markers.onnx"  # the tuned marker network, if the films were cleaned
 
 FILES = ("model.safetensors", "model.json", "config.yaml", "manifest.csv", "manifest.json", "environment.json")
 
-OPTIONAL_FILES = ("metrics.json", "README.md", DETECTOR)
+OPTIONAL_FILES = ("metrics.json", "README.md", FINGERPRINTS_FILE, DETECTOR)
 
 FIGURES = (
     "classes",
@@ -46,7 +47,7 @@ def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
     """Write the shareable files of a finished run into a folder, without a README.
 
     Args:
-        hashes: keep the SHA-256 of each film's file.
+        hashes: keep the SHA-256 of each film's file, and the fingerprints.
     Raises:
         RunError: the run is not finished, its marker network is missing, or a file would contain a path of this
             machine or the name of a film.
@@ -60,6 +61,8 @@ def write_shareable(run: Run, out: Path, *, hashes: bool = False) -> None:
         write_atomic(out / DETECTOR, _read(Path(values["cleaning"]["weights"])))
     _write_config(run, out)
     _write_manifest(run, cleaning, out, hashes)
+    if hashes and (run.folder / FINGERPRINTS_FILE).is_file():
+        write_atomic(out / FINGERPRINTS_FILE, _read(run.folder / FINGERPRINTS_FILE))
     _write_environment(run, out)
     _write_figures(run, out)
     refuse_private(run, sorted(out.glob("*.*")))

@@ -215,7 +215,7 @@ def _run_trial(study: optuna.Study, trial: optuna.Trial, task: _Task, on_step: R
 def _score_fold(config: Config, task: _Task, fold: int, folder: Path) -> float:
     """Train without a fold, in a run folder of its own, and return the objective on the fold."""
     member = hold_out_fold(task.records, fold, task.options.folds)
-    train(config, task.root, member, folder, TrainOptions(resume=True))
+    train(config, task.root, member, folder, TrainOptions(resume=True, fingerprints=False))
     films, device = usable(member, "test"), task.options.device
     predictions = predict_records(load_model(folder), task.root, films, config.data, device=device)
     return score(predictions, task.options.objective)

@@ -7,6 +7,8 @@ import pytest
 from fxkit.data.manifest import films_hash, read_manifest
 from fxkit.errors import RunError
 
+UNSEEN = {"files": 0, "films": 0, "pixels_compared": True, "n_files": 60}
+
 PROBE = ("optim.epochs=[2,0]", "optim.head=probe")
 
 
@@ -170,7 +172,7 @@ def test_the_score_on_other_data_is_compared_with_the_score_on_own_films(
     scored, ask, write, metrics, auroc, fewest, colour
 ):
     run = scored()
-    write(run / "evaluations" / "east" / "metrics.json", metrics(auroc, fewest))
+    write(run / "evaluations" / "east" / "metrics.json", metrics(auroc, fewest, overlap=UNSEEN))
     answer = ask("external", run)
     assert answer.colour == colour
     assert answer.reason.startswith("On east, the AUROC is ")
@@ -188,7 +190,25 @@ def test_data_that_training_has_seen_do_not_count(scored, ask, write, metrics):
     run = scored()
     write(run / "evaluations" / "twin" / "metrics.json", metrics(overlap={"files": 3, "films": 3}))
     answer = ask("external", run)
-    assert (answer.colour, answer.reason) == ("grey", "Training has seen films of twin.")
+    assert (answer.colour, answer.reason) == ("grey", "Training has seen films or patients of twin.")
+
+
+@pytest.mark.parametrize(
+    ("overlap", "colour", "reason"),
+    [
+        ({"copies": 2, "copied_films": 1}, "grey", "Training has seen films or patients of twin."),
+        ({"patient_files": 2, "patients": 1}, "grey", "Training has seen films or patients of twin."),
+        ({"test_files": 50}, "grey", "The films of twin are the run's own test films, so they are not other data."),
+        ({"test_files": 5}, "green", "ruled out."),
+        ({"pixels_compared": False}, "amber", "if need be with --trained-on FOLDER."),
+    ],
+)
+def test_other_data_must_be_new_by_pixels_and_patients(scored, ask, write, metrics, overlap, colour, reason):
+    run = scored()
+    write(run / "evaluations" / "twin" / "metrics.json", metrics(overlap=UNSEEN | overlap))
+    answer = ask("external", run)
+    assert answer.colour == colour
+    assert answer.reason.endswith(reason)
 
 
 def make_part(value, gap, few=False):

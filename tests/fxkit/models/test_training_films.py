@@ -10,14 +10,13 @@ from fxkit.config import load_config
 from fxkit.data.manifest import usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other
+from fxkit.evaluation.overlap import compare_with_run
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.models.training_films import (
-    Overlap,
     find_pretraining_run,
     has_hashes,
     list_training_films,
-    overlap_with_training,
     write_pretraining_films,
 )
 from fxkit.synth.dataset import Synthetic, SynthOptions, synth
@@ -28,11 +27,12 @@ from preprocess.folder.clean_folder import FolderOptions, clean_folder
 def test_training_films_among_other_data_are_counted(trained: Run, run_folder: Path, tmp_path: Path) -> None:
     seen = [r for r in usable(trained.records) if r.split != "test"]
     fresh = [replace(r, sha256="") for r in usable(trained.records, "test")]
-    overlap = overlap_with_training(trained, [*seen[:3], *fresh], trained.root)
-    assert overlap == Overlap(3, len({r.film for r in seen[:3]}))
+    overlap = compare_with_run(trained, [*seen[:3], *fresh], trained.root).overlap
+    assert (overlap.files, overlap.films, overlap.copies) == (3, len({r.film for r in seen[:3]}), 0)
+    assert (overlap.test_files, overlap.n_files, overlap.pixels_compared) == (len(fresh), 3 + len(fresh), True)
     with pytest.raises(
         DataError,
-        match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out, or",
+        match=rf"^again: {len(seen)} files .*; expected films that training has not seen; leave them out \(.*seen",
     ):
         evaluate_other(run_folder, trained.records, trained.root, "again")
     result = evaluate_other(run_folder, trained.records, trained.root, "again", EvaluationOptions(allow_leaks=True))
@@ -42,17 +42,19 @@ def test_training_films_among_other_data_are_counted(trained: Run, run_folder: P
 def test_cleaned_training_films_are_recognised(trained: Run, made: Synthetic, tmp_path: Path) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     other = index_data(tmp_path / "clean", IndexOptions(split="none"))
-    assert overlap_with_training(trained, other.records, tmp_path / "clean").files == sum(
+    assert compare_with_run(trained, other.records, tmp_path / "clean").overlap.files == sum(
         r.split in ("train", "val") for r in trained.records
     )
 
 
 def test_without_hashes_the_overlap_is_unknown(trained: Run) -> None:
     bare = replace(trained, records=tuple(replace(r, sha256=f"{i}") for i, r in enumerate(trained.records)))
-    overlap = overlap_with_training(bare, trained.records, trained.root)
-    assert overlap == Overlap(0, 0, known=False)
-    assert overlap.note.startswith("unknown whether the training has seen these films: the model was shared without")
-    assert overlap_with_training(trained, bare.records, trained.root).note == ""
+    overlap = compare_with_run(bare, trained.records, trained.root).overlap
+    assert (overlap.files, overlap.known) == (0, False)
+    assert overlap.notes[-1].startswith(
+        "unknown whether the training has seen these films: the model was shared without"
+    )
+    assert compare_with_run(trained, bare.records, trained.root).overlap.known
     assert (has_hashes(trained.records), has_hashes(bare.records)) == (True, False)
 
 
@@ -75,7 +77,7 @@ def test_weights_trained_on_test_films_are_refused(trained: Run, tmp_path: Path)
     config = load_config("tiny", ["data.image_size=64", f"model.weights={trained.folder}"])
     files = sum(r.split == "val" for r in trained.records)
     with pytest.raises(
-        DataError, match=rf"^--weights .*: {files} files \(.* films\) of val and test were in its training set"
+        DataError, match=rf"^--weights .*: \d+ files of val and test were in its training set \({files} by their bytes"
     ):
         train(config, trained.root, trained.records, tmp_path / "run", TrainOptions(allow_leaks=True))
     assert not (tmp_path / "run").exists()
@@ -98,5 +100,5 @@ def test_a_run_records_the_films_of_earlier_pretraining_runs(trained: Run, tmp_p
         config = load_config("tiny", [f"model.weights={source}"])
         create_run(tmp_path / name, config, tmp_path, [replace(trained.records[0], split="test")])
         write_pretraining_films(tmp_path / name, config)
-    overlap = overlap_with_training(open_run(tmp_path / "c"), trained.records, trained.root)
+    overlap = compare_with_run(open_run(tmp_path / "c"), trained.records, trained.root).overlap
     assert overlap.files == sum(r.split in ("train", "val") for r in trained.records)

@@ -55,8 +55,14 @@ def test_a_model_shared_without_hashes_cannot_recognise_training_films(trained: 
     result = evaluate_other(
         pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", EvaluationOptions(device="cpu")
     )
-    assert result.note.startswith("unknown whether the training has seen these films")
-    assert read_json(result.folder / "metrics.json")["overlap"] == {"files": 0, "films": 0, "known": False}
+    assert result.notes[0].startswith("unknown whether the training has seen these films")
+    assert result.notes[1].startswith("unknown whether training films were saved again among these films")
+    overlap = read_json(result.folder / "metrics.json")["overlap"]
+    assert (overlap["files"], overlap["known"], overlap["pixels_compared"]) == (0, False, False)
+    assert not (pulled / "fingerprints.npz").exists()
+    options = EvaluationOptions(device="cpu", trained_on=trained.root)
+    with pytest.raises(DataError, match=r"again: \d files \(\d films?\) are by their pixels copies of training or"):
+        evaluate_other(pulled, usable(trained.records, "train")[:4], trained.root, "again", options)
     page = " ".join((pulled / "README.md").read_text().split())
     assert "so nothing here shows whether a film was in the training" in page
 
@@ -76,7 +82,12 @@ def test_a_model_shared_with_hashes_recognises_training_films(trained: Run, eval
     result = evaluate_other(
         pulled, usable(trained.records, "test"), trained.root, "unseen", EvaluationOptions(device="cpu")
     )
-    assert (result.stamp, result.note) == ("", "")
+    assert result.stamp == ""
+    n = len(usable(trained.records, "test"))
+    assert result.notes == (f"{n} files of {n} show the run's own test films, so they are not other data",)
+    again = [replace(r, sha256="") for r in seen]
+    with pytest.raises(DataError, match=r"other: \d files \(\d films?\) are by their pixels copies of training or"):
+        evaluate_other(pulled, again, trained.root, "other", EvaluationOptions(device="cpu"))
 
 
 def test_files_with_the_same_bytes_share_a_number(trained: Run) -> None:
