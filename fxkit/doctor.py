@@ -13,6 +13,7 @@ from typing import Literal
 
 from fxkit import __version__
 from fxkit.packages import OPTIONAL, install_command, installed_version, missing_by_command, requirements
+from preprocess.words import amount
 
 State = Literal["ok", "missing", "problem"]
 
@@ -159,7 +160,7 @@ def examine_devices() -> Finding:
 
 def examine_processor() -> Finding:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("processor", "ok", f"{count} of {os.cpu_count()} cores usable")
+    return Finding("processor", "ok", f"{count} of {amount(os.cpu_count() or 1, 'core')} usable")
 
 
 def examine_memory() -> Finding:

@@ -15,7 +15,8 @@ KnownError               a problem that the user can solve; the command line pri
 Each text says where the problem is, what was found, what was expected and what to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 def one_line(text: object) -> str:
@@ -31,7 +32,27 @@ def first_few(names: Iterable[str], most: int = 3) -> str:
 
 
 class KnownError(Exception):
-    """A problem that the user can solve. Its text is one line."""
+    """A problem that the user can solve. Its text is one line.
+
+    Attributes:
+        notes: messages for the user from before the error, which may explain it.
+    """
+
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def keep_notes(notes: Sequence[str]) -> Iterator[None]:
+    """Add the notes to a KnownError that is raised in the block, because no result will bring them to the user.
+
+    Args:
+        notes: a list may grow in the block.
+    """
+    try:
+        yield
+    except KnownError as error:
+        error.notes = tuple(dict.fromkeys((*notes, *error.notes)))
+        raise
 
 
 class ConfigError(KnownError):

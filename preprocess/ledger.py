@@ -34,6 +34,7 @@ class LedgerRow:
         sha256: hash of the source file; empty if it cannot be read.
         output_sha256: hash of the output file; empty if there is none.
         error: why the file failed; empty if it did not.
+        one_value: whether all pixels of the source file have one grey value. Older ledgers do not say it.
     """
 
     path: str
@@ -46,6 +47,7 @@ class LedgerRow:
     sha256: str = ""
     output_sha256: str = ""
     error: str = ""
+    one_value: bool = False
 
 
 @dataclass(frozen=True)

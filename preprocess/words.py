@@ -9,3 +9,13 @@ def amount(n: int, one: str, many: str = "") -> str:
         many: the same for any other number ("files are"); default: `one` with an s.
     """
     return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def part_of(n: int, whole: int, one: str, many: str = "") -> str:
+    """Return a part of a number with its noun: "2 of 3 films", or "the only film" for 1 of 1.
+
+    Args:
+        one: noun.
+        many: its plural; default: `one` with an s.
+    """
+    return f"the only {one}" if n == whole == 1 else f"{n} of {amount(whole, one, many)}"

@@ -222,7 +222,7 @@ def ask_subgroups(evidence: Evidence) -> Answer:
     n_wide, n_few = sum(gap.low <= -2 * GAP for *_, gap in gaps), sum(part.few for part in parts)
     reason = (
         f"Undecided: {n_clear} of {amount(len(gaps), 'gap has', 'gaps have')} an interval that excludes "
-        f"0, {n_wide} gaps may be {-2 * GAP} "
+        f"0, {amount(n_wide, 'gap')} may be {-2 * GAP} "
         f"or lower, and {n_few} of {amount(len(parts), 'subgroup has', 'subgroups have')} few groups."
     )
     return replace(answer, colour="amber", reason=reason)

@@ -26,6 +26,7 @@ from fxkit.cli.evaluate import evaluate
 from fxkit.cli.export import export
 from fxkit.cli.index import index_command
 from fxkit.cli.markernet import markernet
+from fxkit.cli.options import print_notes
 from fxkit.cli.predict import predict
 from fxkit.cli.pull import pull
 from fxkit.cli.push import push
@@ -110,6 +111,7 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except KnownError as error:
+        print_notes(error.notes)
         code = fail(error, 1)
     except ModuleNotFoundError as error:
         from fxkit.packages import explain_missing

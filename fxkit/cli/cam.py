@@ -13,6 +13,8 @@ from fxkit.cli.options import PATH, check_positive, device_option, list_image_fi
 if TYPE_CHECKING:
     from fxkit.explain.films import Film
 
+UNDEFINED = "sanity check undefined: the maps of the network, or of its shuffled weights, are constant"
+
 
 @cloup.command(short_help="Show where a model looks, and how much of that is on markers.")
 @cloup.argument("run", type=PATH)
@@ -72,10 +74,10 @@ def cam(
     max_pixels, folder = opened.config.data.max_pixels, out or run / "cam"
     settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
     summary = explain(model, films, folder, settings).summary
-    for line in filter(None, (opened.stamp, positive_line(opened.classes), *describe_summary(summary))):
+    print_notes(summary.notes)
+    lines = [opened.stamp, positive_line(opened.classes), *describe_summary(summary)]
+    for line in filter(None, [*lines, UNDEFINED if settings.sanity and summary.sanity is None else ""]):
         click.echo(line)
-    if settings.sanity and summary.sanity is None:
-        click.echo("sanity check undefined: the maps of the network, or of its shuffled weights, are constant")
     click.echo(f"pictures: {folder / 'sheet.png'}")
 
 

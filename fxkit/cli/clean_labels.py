@@ -104,7 +104,7 @@ def clean_labels(
             bar.length = total
             bar.update(done - bar.pos, next(n_cleaned) / (time.monotonic() - start_s))
 
-        summary = clean_folder(data, out, folder_options, progress=show_progress)
+        summary = clean_folder(data, out, folder_options, progress=show_progress, on_notes=print_notes)
     print_summary(summary, dry_run=folder_options.dry_run)
 
 
@@ -123,15 +123,18 @@ def build_settings(config: str | None, chosen: dict[str, Any]) -> "CleanSettings
 
 
 def print_summary(summary: "Summary", *, dry_run: bool) -> None:
-    """Print the notes, the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
+    """Print the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
     from preprocess.errors import one_line
+    from preprocess.one_value import one_value_notes
 
-    print_notes(summary.notes)
     count: Counter[str] = Counter()
+    one_value = []
     for row in summary.rows:
+        one_value += [row.path] if row.one_value else []
         count.update({row.status: 1, "marked": int(bool(row.markers)), "markers": len(row.markers)})
         if row.status == "failed":
             click.echo(f"failed: {one_line(row.error)}", err=True)
+    print_notes(one_value_notes(one_value))
     click.echo(
         f"{amount(len(summary.rows), 'file')}: {count['marked']} with {amount(count['markers'], 'marker')}, "
         f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} from an earlier run"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import cloup
 
-from fxkit.cli.options import PATH, TTA_HELP, device_option, list_image_files
+from fxkit.cli.options import PATH, TTA_HELP, device_option, list_image_files, print_notes
 
 if TYPE_CHECKING:
     from fxkit.models.predict_images import ImagePrediction
@@ -65,6 +65,15 @@ def predict(
         print_json(predictions, network.card.classes)
     else:
         print_table(predictions, network.card.classes)
+    print_problems(predictions)
+
+
+def print_problems(predictions: "Sequence[ImagePrediction]") -> None:
+    """Print the films of one grey value and the errors. Exit with 1 if a file failed."""
+    from preprocess.errors import one_line
+    from preprocess.one_value import one_value_notes
+
+    print_notes(one_value_notes([prediction.path for prediction in predictions if prediction.one_value]))
     errors = [prediction.error for prediction in predictions if prediction.error]
     for error in errors:
         click.echo(f"error: {one_line(error)}", err=True)

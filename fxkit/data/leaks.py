@@ -9,7 +9,7 @@ from fxkit.data.groups import drop_split_folder
 from fxkit.data.manifest import Record, count_records, usable
 from fxkit.errors import DataError
 from preprocess.tables.cells import patient_key
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 LeakEvidence = Literal["bytes", "name", "film", "group"]
 
@@ -165,7 +165,7 @@ def refuse_leaks(
     """
     counts = [part for part in (count_leaks(records, name) for name in parts) if part.grouped_files]
     if counts:
-        films = " and ".join(f"{part.grouped_films} of {amount(part.films, f'{part.part} film')}" for part in counts)
+        films = " and ".join(part_of(part.grouped_films, part.films, f"{part.part} film") for part in counts)
         raise DataError(
             f"{where} leaks: {'; '.join(part.text for part in counts)}; this affects {films}; expected no leaks: make "
             "a new split with `fxkit index` (for a kept or random split, leaks.html beside the manifest shows the "

@@ -20,7 +20,7 @@ from fxkit.explain.attention import (
     summarise_shares,
     use_other_films,
 )
-from fxkit.explain.films import Film
+from fxkit.explain.films import Film, misfit_notes, misfits
 from fxkit.explain.maps import (
     METHODS,
     Heat,
@@ -116,7 +116,7 @@ def explain(
     shuffled = _add_layers(shuffle_weights(model)) if options.sanity else None
     for earlier in out.glob("[0-9]*.png"):
         earlier.unlink()
-    rows, correlations = _explain_films(network, shuffled, films, out, options)
+    rows, correlations, notes = _explain_films(network, shuffled, films, out, options)
     rows = use_other_films(rows)
     write_atomic(out / "attention.csv", _csv(rows))
     defined = [value for value in correlations if value is not None]
@@ -128,6 +128,7 @@ def explain(
         resolution=describe_resolution(layer, model.card.preprocessing.image_size),
         sanity=float(np.mean(defined)) if defined else None,
         stamp=options.stamp,
+        notes=notes,
     )
     write_json(out / "attention.json", summary.to_dict())
     return Explanation(tuple(rows), summary)
@@ -135,21 +136,24 @@ def explain(
 
 def _explain_films(
     network: _Network, shuffled: _Network | None, films: Iterable[Film], out: Path, options: ExplainOptions
-) -> tuple[list[Attention], list[float | None]]:
-    """Write the pictures and the contact sheet; return the rows and the correlations with the shuffled network."""
-    rows, panels, correlations = [], [], []
+) -> tuple[list[Attention], list[float | None], tuple[str, ...]]:
+    """Write the pictures and the contact sheet; return the rows, the correlations with the shuffled network, and notes
+    on annotations that are not used.
+    """
+    rows, panels, correlations, misfitting = [], [], [], []
     for number, film in enumerate(films):
         image = read_image(film.path, max_pixels=options.max_pixels)
         image = options.clean(image)[0] if options.clean else image
         row, panel, correlation = _explain_film(network, shuffled, film, image, number, options.method)
         rows.append(row)
+        misfitting += [(kind, film.name) for kind in misfits(film, image.shape)]
         correlations.append(correlation)
         panel = np.vstack([draw_stamp(options.stamp, panel.shape[1]), panel])
         panels += [panel] if number < SHEET_FILMS else []
         write_image(out / f"{number:04d}.png", panel)
     if panels:
         write_image(out / "sheet.png", draw_sheet(panels))
-    return rows, correlations
+    return rows, correlations, misfit_notes(misfitting)
 
 
 def _add_layers(model: Model) -> _Network:
@@ -157,7 +161,14 @@ def _add_layers(model: Model) -> _Network:
 
 
 def summarise_rows(
-    rows: Sequence[Attention], *, method: str, layer: str, resolution: str, sanity: float | None, stamp: str = ""
+    rows: Sequence[Attention],
+    *,
+    method: str,
+    layer: str,
+    resolution: str,
+    sanity: float | None,
+    stamp: str = "",
+    notes: tuple[str, ...] = (),
 ) -> AttentionSummary:
     """Summarise the rows of all films; the result is the content of attention.json."""
     marked = [row for row in rows if row.marker_area_share]
@@ -173,6 +184,7 @@ def summarise_rows(
         n_empty=sum(row.marker_attention_share is None for row in marked),
         trusted=sanity is None or sanity < MAX_CORRELATION,
         stamp=stamp,
+        notes=notes,
     )
 
 
@@ -181,7 +193,7 @@ def describe_summary(s: AttentionSummary) -> list[str]:
     lines = [f"{amount(s.n_films, 'film')}, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
     lines.append(f"{s.resolution}; attention next to a marker counts partly as attention on the marker")
     if s.n_empty:
-        lines.append(f"{s.n_empty} maps are empty: no region supports the predicted class")
+        lines.append(f"{amount(s.n_empty, 'map is', 'maps are')} empty: no region supports the predicted class")
     lines += [_describe_share(share) for share in s.shares]
     if s.pointing is not None:
         lines += describe_pointing(s.pointing)

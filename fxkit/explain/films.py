@@ -12,10 +12,12 @@ from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Run
+from preprocess.errors import MarkerFileError, first_few
 from preprocess.folder.sources import default_out
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.ledger import LEDGER
 from preprocess.mask import marker_mask
+from preprocess.words import amount
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,29 @@ class Film:
     boxes: NDArray[np.bool_] | None = None
 
 
+def misfits(film: Film, shape: tuple[int, ...]) -> list[str]:
+    """Return which of "markers" and "boxes" were annotated on an image of another size than the film's, (H, W, ...)."""
+    masks = (("markers", film.mask), ("boxes", film.boxes))
+    return [kind for kind, mask in masks if mask is not None and mask.shape != shape[:2]]
+
+
+def misfit_notes(misfitting: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Count and name the films whose markers or boxes are not used.
+
+    Args:
+        misfitting: "markers" or "boxes" with the name of a film.
+    """
+    notes = []
+    for kind in ("markers", "boxes"):
+        names = [name for other, name in misfitting if other == kind]
+        if names:
+            notes.append(
+                f"WARNING: the {kind} of {amount(len(names), 'film')} are not used, because their file states another "
+                f"image size than the film has: {first_few(names)}; annotate the films at their current size"
+            )
+    return tuple(notes)
+
+
 def films_from_run(
     run: Run,
     *,
@@ -56,7 +81,8 @@ def films_from_run(
         limit: maximum number of films; 0 for all.
     Raises:
         DataError: the run has no test film.
-        OutputError, MarkerFileError: the marker file cannot be read.
+        OutputError, MarkerFileError: the marker file or the box file cannot be read.
+        MarkerFileError: the box file lists no test film.
     """
     root = root or run.root
     known_markers = read_known_markers(markers) if markers else _find_markers(root)
@@ -64,6 +90,12 @@ def films_from_run(
     records = list({r.film: r for r in reversed(usable(run.records, "test"))}.values())
     if not records:
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
+    if known_boxes and not any(known_boxes.find(record.path) for record in records):
+        raise MarkerFileError(
+            f"{boxes}: none of its {amount(len(known_boxes.images), 'image')} (the first: "
+            f"{next(iter(known_boxes.images), 'none')}) is a test film of {run.folder}, such as {records[0].path}; "
+            "file_name must be the path of a film, or its end"
+        )
     images = open_image_root(root)
     for record in _alternate_classes(records)[: limit or None]:
         mask = known_markers.mask(record.path) if known_markers else None

@@ -19,10 +19,11 @@ from fxkit.index.read_files import read_files
 from fxkit.index.scan import Scan, ScannedFile, film_path, first_few, scan, scan_roots
 from fxkit.index.splits.assign import FRACTIONS
 from fxkit.index.splits.divide import SplitOptions, check_split_options, divide_records
-from preprocess.errors import OutputError
+from preprocess.errors import OutputError, keep_notes
 from preprocess.folder.backends import open_workers
 from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
+from preprocess.one_value import one_value_notes
 from preprocess.tables.cells import label_key
 from preprocess.tables.spellings import SITES, join_spellings
 from preprocess.words import amount
@@ -125,24 +126,37 @@ def index_data(
     """
     check_split_options(options.division)
     scanned, data_name = _scan(data, options.root, 1 if options.split == "none" else 2)
-    readings, copies = _read(scanned, options, progress)
-    records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
-    notes = [*scanned.notes, *unknown_patients(records, options.split), *group_notes]
-    choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
-    if options.split != "none":
-        _check_usable(data_name, records)
-        notes += torn_names(records)
+    notes = [*scanned.notes]
+    with keep_notes(notes):
+        readings, copies = _read(scanned, options, progress)
+        records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
+        notes += [*unknown_patients(records, options.split), *group_notes]
+        notes += one_value_notes([facts.path for facts in _facts(readings) if facts.is_blank])
+        choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
+        if options.split != "none":
+            _check_usable(data_name, records)
+            notes += torn_names(records)
+        records, split_notes = _divide(data_name, records, scanned, options)
+    return Index(scanned.root, tuple(records), (*notes, *split_notes), _facts(readings), copies, options.positive)
+
+
+def _facts(readings: Sequence[Reading]) -> tuple[FileFacts, ...]:
+    return tuple(reading.facts for reading in readings if reading.facts)
+
+
+def _divide(
+    data_name: str, records: list[Record], scanned: Scan, options: IndexOptions
+) -> tuple[list[Record], list[str]]:
+    """Return the records with their splits, and notes on these."""
+    notes = []
     if options.split == "grouped" and any(file.split for file in scanned.files):
         notes.append("the data's own split is not kept; `fxkit index --keep-split` keeps it")
     try:
-        records, split_notes = divide_records(records, scanned.files, options.division)
+        divided, split_notes = divide_records(records, scanned.files, options.division)
     except DataError as error:
         raise DataError(f"{data_name}: {error}") from error
-    notes += split_notes
-    if options.split in ("keep", "random"):
-        notes += leak_notes(records, options.split)
-    facts = tuple(reading.facts for reading in readings if reading.facts)
-    return Index(scanned.root, tuple(records), tuple(notes), facts, copies, options.positive)
+    leaks = leak_notes(divided, options.split) if options.split in ("keep", "random") else []
+    return divided, [*notes, *split_notes, *leaks]
 
 
 def _scan(data: str | Path | Sequence[Path], root: str | Path | None, fewest_classes: int) -> tuple[Scan, str]:

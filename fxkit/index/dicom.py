@@ -123,9 +123,9 @@ def select_usable_ids(files: Sequence[ScannedFile], ids: Sequence[DicomIds | Non
     patients = _without_common("PatientID", patients, films, notes)
     owners = [file.patient or patient for file, patient in zip(files, patients, strict=True)]
     studies = _without_common("StudyInstanceUID", [_uid(one.study) for one in known], films, notes)
-    studies = _without_torn("StudyInstanceUIDs", studies, owners, notes)
+    studies = _without_torn("StudyInstanceUID", studies, owners, notes)
     uids = _without_common("SOPInstanceUID", [_uid(one.film) for one in known], films, notes)
-    uids = _without_torn("SOPInstanceUIDs", uids, owners, notes)
+    uids = _without_torn("SOPInstanceUID", uids, owners, notes)
     sites = [replace_placeholder(one.institution) for one in known]
     dicom_files = [number for number, one in enumerate(ids) if one]
     patient_notes = _patient_notes([patients[n] for n in dicom_files], [films[n] for n in dicom_files], bool(given))
@@ -181,9 +181,10 @@ def _without_torn(name: str, uids: Sequence[str], patients: Sequence[str], notes
     torn = {uid: owners for uid, owners in _sets(uids, patients).items() if len(owners) > 1}
     if torn:
         listed = first_few(f"{uid} ({first_few(sorted(owners))})" for uid, owners in sorted(torn.items()))
+        are, ignored = (f"{name} is", "it is") if len(torn) == 1 else (f"{name}s are", "they are")
         notes.append(
-            f"WARNING: {len(torn)} {name} are on films of several patients: {listed}; they are ignored; find out how "
-            "these files were anonymised"
+            f"WARNING: {len(torn)} {are} on films of several patients: {listed}; {ignored} ignored; find out how these "
+            "files were anonymised"
         )
     return ["" if uid in torn else uid for uid in uids]
 
@@ -220,7 +221,8 @@ def _note_joined_films(uids: Sequence[str], films: Sequence[str]) -> list[str]:
     if not shared:
         return []
     listed = first_few(" = ".join(names) for names in shared)
-    return [f"{len(shared)} SOPInstanceUIDs are on films with different names; each counts as one film: {listed}"]
+    uids = amount(len(shared), "SOPInstanceUID is", "SOPInstanceUIDs are")
+    return [f"{uids} on films with different names; each counts as one film: {listed}"]
 
 
 def _site_notes(files: Sequence[ScannedFile], sites: Sequence[str]) -> list[str]:

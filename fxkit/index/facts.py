@@ -12,6 +12,7 @@ from PIL import Image
 from preprocess.dicom import is_dicom, open_dicom
 from preprocess.grey_levels import white_of
 from preprocess.images import open_picture, to_grey8
+from preprocess.one_value import has_one_value
 
 FRAME_FRACTION = 0.02  # width of the border, of the shorter side
 
@@ -45,6 +46,7 @@ class FileFacts:
         corner_black: black share of the four corner triangles.
         tagged: whether the file has EXIF data or names the software or device that wrote it.
         software: name of that software or device.
+        one_value: whether all pixels have one grey value; None if an older version wrote the cache.
     """
 
     path: str
@@ -66,11 +68,17 @@ class FileFacts:
     corner_black: float
     tagged: bool
     software: str
+    one_value: bool | None = None
 
     @property
     def aspect(self) -> float:
         """Width divided by height."""
         return self.width / self.height
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether all pixels have one grey value; for facts of an older version, as far as their figures show it."""
+        return self.mean == self.median == self.p1 == self.p99 if self.one_value is None else self.one_value
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,7 @@ def facts_of(path: str, data: bytes, image: NDArray[Any]) -> FileFacts:
         **_pixel_facts(to_grey8(image)),
         tagged=head.tagged,
         software=head.software,
+        one_value=has_one_value(image),
     )
 
 

@@ -8,7 +8,7 @@ from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import OK, Record, find_identical_files
 from fxkit.index.find_copies import Copies
 from fxkit.index.scan import ScannedFile, film_path, first_few
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 
 def twin_notes(records: Sequence[Record]) -> list[str]:
@@ -58,8 +58,9 @@ def torn_names(records: Sequence[Record]) -> list[str]:
     if not torn:
         return []
     return [
-        f"{len(torn)} film names belong to several patients: {first_few(torn)}; the files of each patient count as a "
-        "film of their own and may be in different splits; if they are copies, correct the column patient"
+        f"{amount(len(torn), 'film name belongs', 'film names belong')} to several patients: "
+        f"{first_few(torn)}; the files of each patient count as a film of their own and may be in different "
+        "splits; if they are copies, correct the column patient"
     ]
 
 
@@ -74,10 +75,12 @@ def leak_notes(records: Sequence[Record], way: str) -> list[str]:
         return []
     split = "the given split" if way == "keep" else "this random split of files"
     text = (
-        f"{split}: {_share(counts.leaked_files, counts.files)} test files have a copy of the same film in "
-        f"training; {_share(counts.grouped_files, counts.files)} share their group (patient or film); "
-        f"{counts.leaked_films} of {amount(counts.films, 'test film')} and {counts.leaked_groups} of "
-        f"{amount(counts.groups, 'test group')} are affected"
+        f"{split}: {_share(counts.leaked_files, counts.files)} "
+        f"{'test file has' if counts.files == 1 else 'test files have'} a copy of the same film in "
+        f"training; {_share(counts.grouped_files, counts.files)} "
+        f"{'shares its' if counts.files == 1 else 'share their'} group (patient or film); "
+        f"{part_of(counts.leaked_films, counts.films, 'test film')} and "
+        f"{part_of(counts.leaked_groups, counts.groups, 'test group')} are affected"
     )
     if not counts.grouped_files:
         return [text]

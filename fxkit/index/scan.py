@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from fxkit.data.groups import SPLIT_WORDS, drop_split_folder, split_from_path
 from fxkit.errors import DataError
 from preprocess.errors import first_few as first_few  # used by the other modules of the package
+from preprocess.errors import keep_notes
 from preprocess.listing import list_images
 from preprocess.tables.cells import label_key, patient_key
 from preprocess.tables.films import FilmTable, check_labels, read_film_table
@@ -118,11 +119,12 @@ def _warn_of_wrong_level(parts: Iterable[tuple[str, ...]]) -> list[str]:
 def _check_classes(data: Path, scanned: Scan, fewest: int) -> Scan:
     """Return the files if they have enough classes; otherwise raise DataError."""
     labels = sorted({file.label for file in scanned.files})
-    if len(labels) < fewest:
-        problem = f"only one class ({labels[0]!r})" if labels else "no class"
-        number = "one" if fewest == 1 else "two"
+    if len(labels) >= fewest:
+        return scanned
+    problem = f"only one class ({labels[0]!r})" if labels else "no class"
+    number = "one" if fewest == 1 else "two"
+    with keep_notes(scanned.notes):
         raise DataError(f"{data}: {problem}; expected {number} or more; {LAYOUTS}")
-    return scanned
 
 
 # ---- CSV
@@ -130,6 +132,13 @@ def _check_classes(data: Path, scanned: Scan, fewest: int) -> Scan:
 
 def _scan_csv(path: Path, root: Path) -> Scan:
     table = read_film_table(path, root, ("label", "patient", "site", "split"), LAYOUTS)
+    with keep_notes(table.notes):
+        files, notes = _files_of(path, table)
+    return _finish(path, Scan(root, tuple(files[name] for name in sorted(files)), (*table.notes, *notes)))
+
+
+def _files_of(path: Path, table: FilmTable) -> tuple[dict[str, ScannedFile], list[str]]:
+    """Return the files of a table by their paths, and notes on its splits and repeated rows."""
     if "label" not in table.columns:
         raise DataError(f"{path}: no column `label`; its columns are: {', '.join(table.names)}; {LAYOUTS}")
     check_labels(path, table.rows)
@@ -149,7 +158,7 @@ def _scan_csv(path: Path, root: Path) -> Scan:
         n_repeated += first is not file
     if n_repeated:
         notes.append(f"{path}: {amount(n_repeated, 'repeated row is', 'repeated rows are')} ignored")
-    return _finish(path, Scan(root, tuple(files[name] for name in sorted(files)), (*table.notes, *notes)))
+    return files, notes
 
 
 def _has_split(path: Path, table: FilmTable) -> tuple[bool, list[str]]:

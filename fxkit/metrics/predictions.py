@@ -13,6 +13,7 @@ from fxkit.errors import DataError
 from preprocess.files import write_atomic
 from preprocess.tables.cells import clean_cell, is_empty, label_key, read_number
 from preprocess.tables.read import Table, read_table
+from preprocess.words import amount
 
 FIXED_COLUMNS = ("path", "label", "film", "group", "prediction")
 
@@ -226,8 +227,8 @@ def _full_rows(table: Table) -> list[dict[str, str]]:
     for row in table.rows:
         if len(row.values) != len(table.columns):
             raise DataError(
-                f"{table.path}, row {row.line}: {len(row.values)} fields; expected {len(table.columns)} as in the "
-                "first row; the file was cut short or edited; make it again with `fxkit evaluate`"
+                f"{table.path}, row {row.line}: {amount(len(row.values), 'field')}; expected {len(table.columns)} as "
+                "in the first row; the file was cut short or edited; make it again with `fxkit evaluate`"
             )
     return [row.values for row in table.rows]
 

@@ -12,6 +12,7 @@ from fxkit.metrics.json_result import JsonResult
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import MACRO_AUROC, SENSITIVITY, SPECIFICITY, Metric, ranking_metric, scored
 from preprocess.known_markers import KnownMarkers
+from preprocess.words import amount
 
 FEW_GROUPS = 10  # a subgroup with fewer groups of a class is marked as small
 
@@ -149,8 +150,8 @@ def multiplicity(parts: Sequence[Subgroup]) -> str:
     gaps = [gap for part in distinct for gap in part.gaps.values() if gap.value == gap.value]
     clear = sum(gap.low > 0 or gap.high < 0 for gap in gaps)
     return (
-        f"the intervals of {clear} of {len(gaps)} gaps exclude 0; if no subgroup differed, about {len(gaps) / 20:.1f} "
-        "would do so by chance"
+        f"the intervals of {clear} of {amount(len(gaps), 'gap')} exclude 0; if no subgroup differed, about "
+        f"{len(gaps) / 20:.1f} would do so by chance"
     )
 
 

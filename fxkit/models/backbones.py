@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fxkit.config import DataConfig, ModelConfig
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import ConfigError, WeightsError
+from preprocess.words import amount
 
 CHOICES = (
     "give --weights FILE (safetensors, a state dict of tensors, or a run folder), or --no-pretrained to start from "
@@ -65,9 +66,10 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
     state = _match_names(read_state(path), expected)
     missing = [key for key in expected if key not in state]
     if missing:
+        are = "is" if len(missing) == 1 else "are"
         raise WeightsError(
-            f"{path}: {len(missing)} of {len(expected)} weights are missing, such as {missing[0]!r}; expected a state "
-            f"dict of this backbone; check --backbone"
+            f"{path}: {len(missing)} of {amount(len(expected), 'weight')} {are} missing, such as {missing[0]!r}; "
+            "expected a state dict of this backbone; check --backbone"
         )
     for key, tensor in expected.items():
         if state[key].shape != tensor.shape:

@@ -17,6 +17,7 @@ from fxkit.metrics.predictions import decisions
 from preprocess.errors import AreaError, ImageError
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import Array, read_image, to_grey8
+from preprocess.one_value import has_one_value
 
 BATCH = 16  # films
 
@@ -63,6 +64,7 @@ class ImagePrediction:
     decision: str = ""
     markers: int | None = None  # number of erased markers; None if the image was not cleaned
     error: str = ""
+    one_value: bool = False  # whether all pixels of the file have one grey value
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,15 @@ def _read(preprocessing: Preprocessing, clean: Cleaner | None, max_pixels: int, 
     markers = None
     try:
         image = read_image(path, max_pixels=max_pixels)
+        one_value = has_one_value(image)
         if clean is not None:
             image, markers = clean(image)
     except ImageError as error:
         return _ReadFile(ImagePrediction(str(path), error=str(error)))
     except AreaError as error:
         return _ReadFile(ImagePrediction(str(path), error=f"{path}: {error}"))
-    return _ReadFile(ImagePrediction(str(path), markers=markers), resize(to_grey8(image), preprocessing))
+    prediction = ImagePrediction(str(path), markers=markers, one_value=one_value)
+    return _ReadFile(prediction, resize(to_grey8(image), preprocessing))
 
 
 def _read_ahead(

@@ -80,6 +80,7 @@ class AttentionSummary(JsonResult):
         n_empty: of these, films with an empty map.
         trusted: the maps depend on the weights (`sanity` is low), or `sanity` is None.
         stamp: the warning shown with all figures of a leaking run.
+        notes: annotations that were not used, and why.
     """
 
     method: str
@@ -93,6 +94,7 @@ class AttentionSummary(JsonResult):
     n_empty: int
     trusted: bool
     stamp: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ any moment therefore continues with the files that have no row yet.
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
@@ -103,6 +103,7 @@ def clean_folder(
     options: FolderOptions | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
+    on_notes: Callable[[Sequence[str]], None] | None = None,
 ) -> Summary:
     """Clean the images of a folder, or those listed in a CSV file, into another folder.
 
@@ -115,6 +116,7 @@ def clean_folder(
         out: output folder. Default: ROOT-clean, next to the folder of the images.
         options: how to clean, and on how many processes. Default: `FolderOptions()`.
         progress: called as progress(done, total) after each file.
+        on_notes: called with the notes on `data` before the first file is read.
     Raises:
         KnownError: `data`, `out` or the marker file cannot be used, another process is writing into `out`, the
             detector is missing, the disk is full, or the workers are unavailable or were lost.
@@ -122,8 +124,24 @@ def clean_folder(
     options = options or FolderOptions()
     sources = _list_chosen(data, options)
     classes = build_class_lookup(data, sources.root)
-    listed = {} if options.markers is None else _read_markers(options.markers, sources)
+    notes = (*sources.notes, *classes.notes)
+    if on_notes:
+        on_notes(notes)
     plan = _make_plan(sources.root, choose_out(sources.root, out), options)
+    ledger, n_resumed = _clean_sources(plan, sources, classes, options, progress)
+    paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
+    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, notes)
+
+
+def _clean_sources(
+    plan: CleaningPlan,
+    sources: Sources,
+    classes: ClassLookup,
+    options: FolderOptions,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Ledger, int]:
+    """Clean the files that remain; return the ledger, and the number of files that an earlier run had finished."""
+    listed = {} if options.markers is None else _read_markers(options.markers, sources)
     workers = open_backend(options.backend, options.jobs, options.scheduler)
     with nullcontext() if plan.dry_run else lock(plan.out), workers as clean_files:
         ledger, pending = _open_ledger(plan, sources, options)
@@ -134,15 +152,14 @@ def clean_folder(
                 progress(n_done, len(sources.paths))
         if not plan.dry_run:
             ledger = _finish(plan, ledger, classes)
-    paths_of_run = {*sources.paths, *(path for path, _ in sources.unlisted)}
-    return Summary(plan.out, Rows(ledger, tuple(sorted(paths_of_run))), n_resumed, (*sources.notes, *classes.notes))
+    return ledger, n_resumed
 
 
 def _list_chosen(data: str | Path, options: FolderOptions) -> Sources:
     sources = list_sources(data, options.root)
     if options.paths is None:
         return sources
-    return Sources(sources.root, check_paths(options.paths, sources.root, str(data)))
+    return replace(sources, paths=check_paths(options.paths, sources.root, str(data)), unlisted=())
 
 
 def _make_plan(root: Path, out: Path, options: FolderOptions) -> CleaningPlan:

@@ -18,6 +18,7 @@ from preprocess.image_files import read_bytes
 from preprocess.images import Array, decode_image, encode_image
 from preprocess.ledger import LedgerRow, Status
 from preprocess.markers import MarkedImage
+from preprocess.one_value import has_one_value
 from preprocess.settings import CleanSettings
 
 BAD_NAME_ERRORS = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # the file system refuses the name of one file
@@ -121,6 +122,7 @@ def _clean_and_write(plan: CleaningPlan, task: FileTask) -> LedgerRow:
         height=image.shape[0],
         sha256=hashlib.sha256(data).hexdigest(),
         output_sha256=hashlib.sha256(content).hexdigest() if content else "",
+        one_value=has_one_value(image),
     )
 
 

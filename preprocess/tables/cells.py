@@ -39,6 +39,22 @@ def clean_cell(cell: str) -> str:
     return formula[1].strip(OUTER) if formula else text
 
 
+def is_undecoded(text: str) -> bool:
+    """Tell whether a text holds bytes that are not UTF-8, as surrogates."""
+    return any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def decode_legacy(text: str) -> str:
+    """Return a text with bytes that are not UTF-8 as the Windows-1252 text that a spreadsheet may have written.
+
+    It is returned unchanged if it is not Windows-1252 either.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("cp1252") if is_undecoded(text) else text
+    except UnicodeError:
+        return text
+
+
 def is_empty(text: str) -> bool:
     """Tell whether a cleaned cell is what a program writes for a missing value, such as nan, NA, null or #N/A."""
     return not text or text.lower() in EMPTY

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocess.errors import DataError
+from preprocess.errors import DataError, keep_notes
 from preprocess.tables.cells import ROUNDED, is_empty, is_no_patient, is_unknown
 from preprocess.tables.columns import find_columns, find_named, unread_note
 from preprocess.tables.paths import FilmPaths
@@ -70,6 +70,12 @@ def read_film_table(file: Path, root: Path, meanings: Sequence[str], remedy: str
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the folder that the paths in {file} are relative to")
     table = read_table(file, remedy)
+    with keep_notes([table.note] if table.note else []):
+        return _film_table(table, root, meanings, remedy)
+
+
+def _film_table(table: Table, root: Path, meanings: Sequence[str], remedy: str) -> FilmTable:
+    file = table.path
     columns, notes = find_columns(table, ["path", *(meaning for meaning in meanings if meaning != "group")])
     if "group" in meanings and (group := find_named(table.columns, "group")):
         columns["group"] = group  # of a manifest; no other name is read as it
@@ -78,7 +84,8 @@ def read_film_table(file: Path, root: Path, meanings: Sequence[str], remedy: str
     if not table.rows:
         raise DataError(f"{file}: no rows; {remedy}")
     paths, cells = FilmPaths(root), CellReader(table)
-    rows = tuple(_film_row(row, table, columns, paths, cells) for row in table.rows)
+    with keep_notes(notes):
+        rows = tuple(_film_row(row, table, columns, paths, cells) for row in table.rows)
     notes = [table.note, *notes, *unread_note(table, columns.values()), *cells.notes(), *paths.notes(file)]
     return FilmTable(
         table.columns, columns, rows, tuple(note for note in notes + _rounded_patients(file, rows) if note)

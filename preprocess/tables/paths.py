@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from preprocess.errors import DataError
 from preprocess.image_files import drop_extension
-from preprocess.tables.cells import clean_cell
+from preprocess.tables.cells import clean_cell, decode_legacy
 
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # C:\films\1.png or \\server\films\1.png
 
@@ -43,13 +43,13 @@ class FilmPaths:
             path = self._relative(name)
             if path and os.path.lexists(self.root / path):
                 return path
-        path = self._relative(written[-1])
-        if not path or (os.name != "nt" and WINDOWS.match(clean_cell(cell))):
+        path, shown = self._relative(written[-1]), decode_legacy(clean_cell(cell))
+        if not path or (os.name != "nt" and WINDOWS.match(shown)):
             raise DataError(
-                f"{where}: {clean_cell(cell)} is outside of {self.root}; give the folder that contains all files with "
+                f"{where}: {shown} is outside of {self.root}; give the folder that contains all files with "
                 "--root, and paths below it"
             )
-        similar = self._find_similar(path) or self._find_similar(_decode_legacy(path))
+        similar = self._find_similar(path) or self._find_similar(decode_legacy(path))
         if similar:
             self.renamed[path] = similar
         return similar or path
@@ -58,7 +58,7 @@ class FilmPaths:
         """Name the paths that differ from their files."""
         if not self.renamed:
             return []
-        first, *more = (f"{written} is {file}" for written, file in self.renamed.items())
+        first, *more = (f"{decode_legacy(written)} is {file}" for written, file in self.renamed.items())
         n = len(self.renamed)
         what, file = "1 path differs from its file", "is read as that file"
         if n > 1:
@@ -127,11 +127,3 @@ def _spellings(cell: str) -> list[str]:
     if text.lower().startswith("file://"):
         text = unquote(re.sub(r"^file://(localhost)?", "", text, flags=re.IGNORECASE))
     return list(dict.fromkeys([cell, text, text.replace("\\", "/")]))
-
-
-def _decode_legacy(path: str) -> str:
-    """Return a path whose bytes are not UTF-8 as the Windows-1252 text that a spreadsheet may have written."""
-    try:
-        return path.encode("utf-8", "surrogateescape").decode("cp1252")
-    except UnicodeError:
-        return path

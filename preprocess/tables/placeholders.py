@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from preprocess.errors import DataError
-from preprocess.tables.cells import clean_cell
+from preprocess.tables.cells import clean_cell, decode_legacy, is_undecoded
 from preprocess.tables.read import Row, Table
 
 MOST_NAMED = 5  # placeholders that a note lists
@@ -38,15 +38,14 @@ class CellReader:
         return text
 
     def _decode(self, row: Row, column: str, cell: str) -> str:
-        if not any("\udc80" <= letter <= "\udcff" for letter in cell):
+        if not is_undecoded(cell):
             return cell
-        try:
-            text = cell.encode("utf-8", "surrogateescape").decode("cp1252")
-        except UnicodeDecodeError as error:
+        text = decode_legacy(cell)
+        if is_undecoded(text):
             raise DataError(
                 f"{self._table.path}, row {row.line}: column `{clean_cell(column)}` is neither UTF-8 nor Windows-1252; "
                 "save the file in UTF-8"
-            ) from error
+            )
         self._legacy = self._legacy or f"{text} in row {row.line}"
         return text
 

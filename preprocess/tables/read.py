@@ -7,13 +7,15 @@ them again.
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from preprocess.errors import DataError
-from preprocess.tables.cells import clean_cell
+from preprocess.tables.cells import clean_cell, decode_legacy
 from preprocess.tables.names import meaning_of
+from preprocess.words import amount
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -32,6 +34,14 @@ OTHER_FORMATS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"SQLite format 3", "an SQLite file"),
     (b"%PDF", "a PDF file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+)
+
+OTHER_TEXTS = (  # texts in another format, by how they begin
+    (re.compile(rb"\s*<(!doctype|html|head|body)\b", re.IGNORECASE), "a web page"),
+    (re.compile(rb"\s*<\?xml\b"), "an XML file"),
+    (re.compile(rb"""\s*[\[{]\s*["{\[\]}]"""), "a JSON file"),
 )
 
 
@@ -56,7 +66,7 @@ class Table:
         path: the file.
         columns: names as written, in order. A column without a name is called "(column N)", and is left out if empty.
         rows: the rows that are not blank.
-        note: how the file was read, if it is not UTF-8 with commas; else "".
+        note: how the file was read, if it is not UTF-8 with commas, and repeated headings that are left out; else "".
     """
 
     path: Path
@@ -68,7 +78,8 @@ class Table:
 def read_table(path: str | Path, remedy: str) -> Table:
     """Read a CSV file: UTF-8, UTF-16 or UTF-32 text, with or without byte order mark, separated by , ; tab or |.
 
-    Bytes that are not UTF-8 are kept as surrogates, because file names may hold any bytes.
+    Bytes that are not UTF-8 are kept as surrogates, because file names may hold any bytes; in the heading they are
+    read as Windows-1252.
 
     Args:
         remedy: end of the error texts: what was expected and what to do.
@@ -84,16 +95,20 @@ def read_table(path: str | Path, remedy: str) -> Table:
     first = next((n for n, (_, values) in enumerate(lines) if any(map(clean_cell, values))), None)
     if first is None:
         raise DataError(f"{path}: no rows and no heading; {remedy}")
-    heading, rows = lines[first][1], lines[first + 1 :]
+    written, rows = lines[first][1], lines[first + 1 :]
+    heading = [decode_legacy(name) for name in written]
+    encoding = encoding if heading == written else "Windows-1252"
     names = [name if clean_cell(name) else f"(column {n})" for n, name in enumerate(heading, start=1)]
     _check_names(path, names)
     kept = [n for n, name in enumerate(heading) if clean_cell(name) or any(n < len(v) and v[n] for _, v in rows)]
+    filled = [(line, values) for line, values in rows if _has_values(path, line, values, len(names))]
     records = [
         Row(line, {names[n]: values[n] for n in kept if n < len(values)})
-        for line, values in rows
-        if _has_values(path, line, values, len(names))
+        for line, values in filled
+        if values != written
     ]
-    return Table(path, tuple(names[n] for n in kept), tuple(records), _note(path, encoding, separator))
+    note = _note(path, encoding, separator, n_repeated=len(filled) - len(records))
+    return Table(path, tuple(names[n] for n in kept), tuple(records), note)
 
 
 def _read(path: Path, remedy: str) -> bytes:
@@ -104,6 +119,9 @@ def _read(path: Path, remedy: str) -> bytes:
     for start, kind in OTHER_FORMATS:
         if data.startswith(start):
             raise DataError(f"{path}: is {kind}, not a CSV file; save the table as CSV in UTF-8")
+    for pattern, kind in OTHER_TEXTS:
+        if pattern.match(data.removeprefix(codecs.BOM_UTF8)):
+            raise DataError(f"{path}: is {kind}, not a CSV file; {remedy}")
     return data
 
 
@@ -159,7 +177,11 @@ def _parse(path: Path, text: str, separator: str, n_skipped: int, remedy: str) -
             lines.append((line, values))
     except csv.Error as error:
         row = n_skipped + len(lines) + 1
-        hint = "a double quote is opened and not closed" if "end of data" in str(error) else str(error)
+        hint = str(error)
+        if "end of data" in hint:
+            hint = "a double quote is opened and not closed"
+        elif "field limit" in hint:
+            hint = f"a cell has more than {csv.field_size_limit()} characters; is a double quote not closed?"
         raise DataError(f"{path}, row {row}: not a CSV file ({hint}); {remedy}") from error
     return lines
 
@@ -174,13 +196,19 @@ def _has_values(path: Path, line: int, values: list[str], n_columns: int) -> boo
     """Tell whether a row is not blank; raise DataError if it has more values than there are columns."""
     if any(map(clean_cell, values[n_columns:])):
         raise DataError(
-            f"{path}, row {line}: {len(values)} values for {n_columns} columns; put a value that contains the "
-            "separator in double quotes"
+            f"{path}, row {line}: {amount(len(values), 'value')} for {amount(n_columns, 'column')}; put a value that "
+            "contains the separator in double quotes"
         )
     return any(map(clean_cell, values))
 
 
-def _note(path: Path, encoding: str, separator: str) -> str:
-    described = [encoding.upper()] if encoding != "utf-8" else []
+def _note(path: Path, encoding: str, separator: str, n_repeated: int) -> str:
+    """Say how the file was read, and how many rows are left out because they repeat the heading."""
+    described = [encoding.upper() if encoding.startswith("utf") else encoding] if encoding != "utf-8" else []
     described += [f"columns separated by {SEPARATORS[separator]}"] if separator != "," else []
-    return f"{path}: read as {' with '.join(described)}" if described else ""
+    notes = [f"read as {' with '.join(described)}"] if described else []
+    if n_repeated:
+        notes.append(
+            f"{amount(n_repeated, 'row repeats the heading and is', 'rows repeat the heading and are')} left out"
+        )
+    return f"{path}: {'; '.join(notes)}" if notes else ""

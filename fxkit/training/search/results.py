@@ -15,6 +15,7 @@ from fxkit.config import Config
 from fxkit.metrics.figures.style import COLOURS, FAINT, png, style
 from fxkit.training.search.space import Range, Space
 from preprocess.files import write_atomic
+from preprocess.words import amount
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def write_results(result: SearchResult, space: Space, best: Config) -> None:
     """Write best.yaml (a preset with the best settings), trials.csv (a row per trial) and search.png."""
     score = f"{result.objective} {result.best.score:.4f} out of fold"
     head = (
-        f"# The best of {len(result.trials)} trials of fxkit search: {score}.\n"
+        f"# The best of {amount(len(result.trials), 'trial')} of fxkit search: {score}.\n"
         "# This figure is optimistic, because it was used to choose these settings. Evaluate on test films instead.\n"
     )
     text = yaml.safe_dump(best.model_dump(mode="json"), sort_keys=False)

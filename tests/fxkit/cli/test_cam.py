@@ -1,5 +1,6 @@
 """`fxkit cam`: its options reach the library, and it writes the pictures."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 from fxkit.cli.cam import cam
 from fxkit.models.run_folder import Run
 from fxkit.synth.dataset import Synthetic
+from preprocess.errors import KnownError
 
 
 def test_the_test_films_are_explained(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
@@ -40,6 +42,27 @@ def test_the_pointing_game_is_printed(run_folder: Path, made: Synthetic, invoke:
     refused = CliRunner().invoke(cam, [str(run_folder), "film.png", "--boxes", str(boxes)])
     assert refused.exit_code == 2
     assert "--boxes describes the run's test films" in refused.stderr
+
+
+def test_boxes_of_another_size_or_of_other_films_are_told(
+    run_folder: Path, made: Synthetic, tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    content = json.loads((made.root / "markers.json").read_text())
+    for image in content["images"]:
+        image["width"] += 1
+    (tmp_path / "wide.json").write_text(json.dumps(content))
+    files = ("--limit", "2", "--boxes", tmp_path / "wide.json", "--markers", tmp_path / "wide.json")
+    notes = invoke(cam, run_folder, *files).stderr.splitlines()
+    assert [note.partition(" are not used")[0] for note in notes] == [
+        "note: WARNING: the markers of 2 films", "note: WARNING: the boxes of 2 films"
+    ]  # fmt: skip
+    for image in content["images"]:
+        image["file_name"] = "other/" + image["file_name"] + ".png"
+    (tmp_path / "others.json").write_text(json.dumps(content))
+    with pytest.raises(
+        KnownError, match=r"others.json: none of its \d+ images .* is a test film of .*; file_name must"
+    ):
+        invoke(cam, run_folder, "--boxes", tmp_path / "others.json")
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,10 @@ def run(*args: object) -> Result:
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     """Two films. The file markers.json beside them lists a marker on the first."""
+    film = np.full((80, 100), 60, np.uint8)
+    film[40:60, 20:40] = 120
     for name in ("a.png", "b.png"):
-        write_image(tmp_path / "films" / name, np.full((80, 100), 60, np.uint8))
+        write_image(tmp_path / "films" / name, film)
     marked = MarkedImage(100, 80, (Marker(box_quad(60, 10, 90, 25), "R"),))
     write_coco(tmp_path / "markers.json", {"a.png": marked, "b.png": MarkedImage(100, 80)})
     return tmp_path / "films"
@@ -45,6 +47,21 @@ def test_counts_and_the_review_page_are_printed(films: Path) -> None:
     again = run(films, "--markers", films.with_name("markers.json"))
     assert "2 from an earlier run" in again.stdout
     assert result.stderr == again.stderr == ""  # no progress bar without a terminal
+
+
+def test_films_of_one_grey_value_are_told(films: Path) -> None:
+    write_image(films / "b.png", np.full((80, 100), 60, np.uint8))
+    for _ in range(2):  # the second time from the ledger
+        result = run(films, "--markers", films.with_name("markers.json"))
+        assert "WARNING: 1 file holds one grey value only, so no film is visible: b.png;" in result.stderr
+
+
+def test_notes_on_a_table_come_before_the_work_and_before_an_error(films: Path) -> None:
+    table = films.with_name("films.csv")
+    table.write_text("Image Index;age\na.png;4\n")
+    result = run(table, "--root", films, "--markers", films.with_name("missing.json"), "--out", films.with_name("out"))
+    assert "column `Image Index` is read as path" in result.stderr
+    assert isinstance(result.exception, KnownError)
 
 
 def test_unreadable_files_are_listed_and_make_the_exit_code_1(films: Path) -> None:

@@ -54,6 +54,16 @@ def test_pages_are_written_for_few_groups(tmp_path: Path) -> None:
     assert {"data.html", "data.json", "groups.html", "groups.json"} < {path.name for path in tmp_path.iterdir()}
 
 
+def test_films_of_one_grey_value_are_told(tmp_path: Path) -> None:
+    data, out = write_blank_films(tmp_path / "raw"), tmp_path / "m.csv"
+    film = np.zeros((40, 40), np.uint8)
+    film[5, 5] = 1
+    write_image(tmp_path / "raw" / "b" / "8.png", film)
+    for _ in range(2):  # the second time from the cache
+        result = CliRunner().invoke(index_command, [data, "--out", str(out), "--no-pages", "--no-copies"])
+        assert "WARNING: 7 files hold one grey value only, so no film is visible: a/1.png, " in result.output
+
+
 def test_an_accepted_pair_joins_two_groups(tmp_path: Path) -> None:
     (tmp_path / "accept.csv").write_text("first,second\na/1.png,a/4.png\n")
     arguments = [

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 
@@ -12,6 +13,7 @@ from fxkit.cli.predict import predict
 from fxkit.models.run_folder import Run
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import KnownError
+from preprocess.images import write_image
 
 
 def test_a_table_is_printed_and_unreadable_files_are_listed(
@@ -49,3 +51,10 @@ def test_views_are_averaged_and_listed_in_a_note(trained: Run, run_folder: Path,
     assert (plain.stderr, averaged.stderr) == ("", note)
     assert invoke(evaluate, run_folder, "--tta", "flips").stderr == note
     assert len(json.loads((run_folder / "metrics.json").read_text())["views"]) == 4
+
+
+def test_films_of_one_grey_value_are_told(run_folder: Path, tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    write_image(tmp_path / "blank.png", np.full((40, 50), 9, np.uint8))
+    result = invoke(predict, run_folder, tmp_path / "blank.png", "--json")
+    assert json.loads(result.stdout)[0]["one_value"] is True
+    assert f"note: WARNING: 1 file holds one grey value only, so no film is visible: {tmp_path}/blank" in result.stderr

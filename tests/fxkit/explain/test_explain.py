@@ -257,7 +257,7 @@ def test_the_text_compares_attention_with_area_and_chance() -> None:
     rows += [Attention("z", "", "a", 0.9, 0.5, None), Attention("bare", "", "a", 0.9, 0.0, 0.0)]
     lines = describe(rows)
     assert lines[0] == "4 films, 2 with known markers; grad-cam, layer layer4"
-    assert lines[2] == "1 maps are empty: no region supports the predicted class"
+    assert lines[2] == "1 map is empty: no region supports the predicted class"
     assert "markers cover 2.00% of the area and receive 6.00% of the attention; ratio 3.0 (95 %" in lines[3]
     assert lines[3].endswith("the same shapes at random positions: 1.0 to 1.0): more than by chance")
 

@@ -25,7 +25,8 @@ def films(root: Path, *paths: str) -> Path:
     """Write small films that differ in their bytes."""
     for number, path in enumerate(paths):
         image = np.full((8, 8), number, np.uint8)
-        image[0, 0] = len(path)
+        image[0, 0] = number + 1
+        image[0, 0] = 100 + len(path)
         write_image(root / path, image)
     return root
 
@@ -166,7 +167,7 @@ def test_copies_of_different_patients_give_a_note(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("\n".join(["path,label,patient", *rows]))
     note, _balance = index_data(tmp_path / "films.csv", IndexOptions(copies=False)).notes
     assert note.startswith(
-        "1 film names belong to several patients: a/a0 (P9, a/a0); the files of each patient count as"
+        "1 film name belongs to several patients: a/a0 (P9, a/a0); the files of each patient count as"
     )
 
 

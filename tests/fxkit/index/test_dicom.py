@@ -97,7 +97,7 @@ def test_uids_on_films_of_several_patients_are_dropped() -> None:
     usable = usable_ids(one, other)
     assert (usable.studies, usable.films) == (("", ""), ("", ""))
     assert (
-        f"WARNING: 1 SOPInstanceUIDs are on films of several patients: {FILM}1 (7, 8); they are ignored; find out how "
+        f"WARNING: 1 SOPInstanceUID is on films of several patients: {FILM}1 (7, 8); it is ignored; find out how "
         "these files were anonymised"
     ) in usable.notes
     blank = DicomIds(study=STUDY + "1", film=FILM + "1")
@@ -166,7 +166,7 @@ def test_films_are_grouped_by_patient_study_and_film_ids(tmp_path: Path) -> None
     assert (by_path["a/1.dcm"].patient, by_path["a/1.dcm"].site, by_path["b/2.dcm"].group) == ("7", "East", "7")
     assert by_path["b/5.dcm"].film == by_path["b/6.dcm"].film == "b/5"
     assert by_path["a/3.dcm"].film != by_path["a/4.dcm"].film
-    assert "1 SOPInstanceUIDs are on films with different names; each counts as one film: b/5 = b/6" in index.notes
+    assert "1 SOPInstanceUID is on films with different names; each counts as one film: b/5 = b/6" in index.notes
     assert "the site of 1 DICOM file is its InstitutionName (1 site): East" in index.notes
     assert len(groups(index_data(tmp_path, IndexOptions(split="none", dicom_ids=False)))) == 6
 

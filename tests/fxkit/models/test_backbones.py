@@ -101,7 +101,7 @@ def test_missing_weights_are_refused_with_their_number_and_a_name(
 ) -> None:
     del state["conv1.0.weight"]
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.raises(WeightsError, match=r"1 of \d+ weights are missing, such as 'conv1.0.weight'.*--backbone"):
+    with pytest.raises(WeightsError, match=r"1 of \d+ weights is missing, such as 'conv1.0.weight'.*--backbone"):
         build_backbone("test_resnet", weights=tmp_path / "w.safetensors")
 
 

@@ -62,6 +62,18 @@ def test_blank_rows_and_columns_are_skipped_and_rows_keep_their_numbers(tmp_path
     assert [(row.line, row.values.get("label")) for row in table.rows] == [(3, "a"), (6, None)]
 
 
+def test_a_repeated_heading_is_left_out_and_told(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, b"path;label\n1.png;a\npath;label\n2.png;b\n"), "")
+    assert [row.line for row in table.rows] == [2, 4]
+    assert table.note.endswith("read as columns separated by semicolons; 1 row repeats the heading and is left out")
+
+
+def test_a_heading_that_is_not_utf8_is_read_as_windows_1252(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, "path,größe\n1.png,3\n".encode("cp1252")), "")
+    assert (table.columns, table.rows[0].values["größe"]) == (("path", "größe"), "3")
+    assert table.note.endswith("read as Windows-1252")
+
+
 def test_bytes_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
     assert read(tmp_path, b"path,label\n\xff.png,a\n") == [{"path": "\udcff.png", "label": "a"}]
 
@@ -76,10 +88,12 @@ def test_bytes_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
         (b'path,label\n"1.png"x,a\n', r"row 2: not a CSV file \(',' expected after '\"'\); do this"),
         (b"path,label\n1.png,a,b\n", r"row 2: 3 values for 2 columns; put a value that contains the separator in"),
         (b"path,label,path\n1.png,a,b\n", r"two columns are called `path`; give each column its own name"),
-        (b"path,label\n" + b"a" * 200_000 + b",x\n", r"row 2: not a CSV file \(field larger than field limit"),
+        (b"path,label\n" + b"a" * 200_000 + b",x\n", r"row 2: not a CSV file \(a cell has more than 131072 char"),
         (b"PK\x03\x04rest", r"is an Excel workbook or zip file, not a CSV file; save the table as CSV in UTF-8"),
         (b"\xff\xfea", r"is damaged UTF-16-LE text \(truncated data\); save it in UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", r"holds a NUL character"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", r"is a PNG image, not a CSV file; save the table as CSV in UTF-8"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>", r"is a web page, not a CSV file; do this"),
+        (b'[\n {"path": "a"}]', r"is a JSON file, not a CSV file; do this"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, data: bytes, words: str) -> None:
