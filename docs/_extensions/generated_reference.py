@@ -119,12 +119,12 @@ def public_api() -> str:
 
 
 def schemas() -> str:
-    """Return the JSON schema of each file that a typed model writes."""
+    """Return the JSON schema of each file that a typed model writes, with the keys that it computes."""
     parts = []
     for title, path in SCHEMAS.items():
         module, _, name = path.rpartition(".")
         model = getattr(__import__(module, fromlist=[name]), name)
-        text = json.dumps(TypeAdapter(model).json_schema(), indent=1).replace(": NaN", ": null")
+        text = json.dumps(TypeAdapter(model).json_schema(mode="serialization"), indent=1).replace(": NaN", ": null")
         folded = f"<details><summary>Show the schema</summary>\n\n```json\n{text}\n```\n\n</details>\n"
         parts.append(f"### {title}\n\n{folded}")
     return "\n".join(parts)

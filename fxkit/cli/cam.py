@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import PATH, check_positive, device_option, list_image_files, print_notes, take_options
+from fxkit.cli.options import (
+    CHECKED_POSITIVE,
+    PATH,
+    check_positive,
+    device_option,
+    list_image_files,
+    positive_option,
+    print_notes,
+    take_options,
+)
 
 if TYPE_CHECKING:
     from fxkit.explain.films import Film
@@ -38,6 +47,7 @@ UNDEFINED = "sanity check undefined: the maps of the network, or of its shuffled
 @cloup.option("--boxes", type=PATH, help="COCO file of fracture boxes on the test films, for the pointing game.")
 @cloup.option("--sanity", is_flag=True, help="Compare the maps with those of the same network with shuffled weights.")
 @cloup.option("--out", type=PATH, help="Output folder.  [default: RUN/cam]")
+@positive_option(CHECKED_POSITIVE)
 @device_option()
 def cam(
     run: Path,
@@ -65,7 +75,7 @@ def cam(
     from preprocess.settings import read_clean_settings
 
     model, opened = load_model(run), open_run(run)
-    check_positive(None, run)
+    check_positive(options.pop("positive"), run)
     if images and boxes:
         raise click.UsageError("--boxes describes the run's test films, so it cannot be combined with IMAGES")
     from_run = partial(films_from_run, opened, root=root, markers=markers, boxes=boxes, limit=limit)

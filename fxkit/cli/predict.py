@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 import click
 import cloup
 
-from fxkit.cli.options import PATH, TTA_HELP, device_option, list_image_files, print_notes
+from fxkit.cli.options import (
+    CHECKED_POSITIVE,
+    PATH,
+    TTA_HELP,
+    device_option,
+    list_image_files,
+    positive_option,
+    print_notes,
+)
 
 if TYPE_CHECKING:
-    from fxkit.models.predict_images import ImagePrediction
+    from fxkit.models.predict_images import Card, ImagePrediction
 
 
 @cloup.command(short_help="Predict single images or folders.")
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     help="Software that runs the network. auto: torch on a GPU, else the exported file of the run, else torch.",
 )
 @cloup.option("--tta", type=click.Choice(["flips", "turns", "both"]), help=TTA_HELP)
+@positive_option(CHECKED_POSITIVE)
 @device_option()
 @cloup.option("--max-pixels", type=int, help="Refuse images with more pixels.  [default: 100000000]")
 def predict(
@@ -37,6 +46,7 @@ def predict(
     raw: bool,
     engine: str,
     tta: str | None,
+    positive: str | None,
     device: str,
     max_pixels: int | None,
 ) -> None:
@@ -47,6 +57,7 @@ def predict(
 
     Example: fxkit predict runs/resnet50-seed0 film.png
     """
+    from fxkit.data.positive import check_order
     from fxkit.models.engines import open_network
     from fxkit.models.predict_images import ImagePrediction, predict_images
     from fxkit.models.test_time import AveragedNetwork, View, describe_views, select_views_of_run
@@ -56,15 +67,14 @@ def predict(
     paths, unlisted = list_image_files(images)
     views = select_views_of_run(model, tta) if tta else (View(),)
     opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
+    if positive is not None:
+        check_order(opened.network.card.classes, positive, str(model))
     for note in filter(None, (opened.note, describe_views(views) if tta else "")):
         click.echo(f"note: {one_line(note)}", err=True)
     network = AveragedNetwork(opened.network, views) if tta else opened.network
     predictions = predict_images(network, paths, max_pixels=max_pixels or MAX_PIXELS, raw=raw)
     predictions += [ImagePrediction(folder, error=error) for folder, error in unlisted]
-    if as_json:
-        print_json(predictions, network.card.classes)
-    else:
-        print_table(predictions, network.card.classes)
+    (print_json if as_json else print_table)(predictions, network.card)
     print_problems(predictions)
 
 
@@ -81,20 +91,26 @@ def print_problems(predictions: "Sequence[ImagePrediction]") -> None:
         raise SystemExit(1)
 
 
-def print_json(predictions: "Sequence[ImagePrediction]", classes: Sequence[str]) -> None:
+def print_json(predictions: "Sequence[ImagePrediction]", card: "Card") -> None:
     """Print all predictions as a JSON list, failed ones with their error."""
+    from fxkit.data.positive import positive_class
+
+    same = {"positive": positive_class(card.classes), "threshold": card.threshold if len(card.classes) == 2 else None}
     rows = [
-        asdict(prediction) | {"probabilities": dict(zip(classes, prediction.probabilities, strict=False))}
+        asdict(prediction) | {"probabilities": dict(zip(card.classes, prediction.probabilities, strict=False))} | same
         for prediction in predictions
     ]
     click.echo(json.dumps(rows, indent=1))
 
 
-def print_table(predictions: "Sequence[ImagePrediction]", classes: Sequence[str]) -> None:
-    """Print the predictions that did not fail as a table with tabs between its columns."""
+def print_table(predictions: "Sequence[ImagePrediction]", card: "Card") -> None:
+    """Print the predictions that did not fail as a table with tabs between its columns; a note says how it decides."""
+    from fxkit.data.positive import positive_line
     from preprocess.errors import one_line
 
-    click.echo("\t".join(("decision", *(f"p({name})" for name in classes), "image")))
+    if len(card.classes) == 2:
+        click.echo(f"note: {positive_line(card.classes)}, from a probability of {card.threshold:.4g} on", err=True)
+    click.echo("\t".join(("decision", *(f"p({name})" for name in card.classes), "image")))
     for prediction in predictions:
         if not prediction.error:
             probabilities = (f"{p:.4f}" for p in prediction.probabilities)

@@ -5,16 +5,18 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import PATH
+from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_option
 
 
 @cloup.command(short_help="Write the report of a run again.")
 @cloup.argument("run", type=PATH)
-def report(run: Path) -> None:
+@positive_option(CHECKED_POSITIVE)
+def report(run: Path, positive: str | None) -> None:
     """Write RUN/report.html again from the files in the run folder, and print its path.
 
     Example: fxkit report runs/resnet50-seed0
     """
     from fxkit.report.build import build_report
 
+    check_positive(positive, run)
     click.echo(build_report(run))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from fxkit.data.dataset import mix_seed
+from fxkit.data.positive import positive_class
 from fxkit.data.preprocessing import resize
 from fxkit.data.transforms import to_tensor
 from fxkit.explain.attention import (
@@ -129,6 +130,7 @@ def explain(
         sanity=float(np.mean(defined)) if defined else None,
         stamp=options.stamp,
         notes=notes,
+        positive=positive_class(model.card.classes),
     )
     write_json(out / "attention.json", summary.to_dict())
     return Explanation(tuple(rows), summary)
@@ -169,6 +171,7 @@ def summarise_rows(
     sanity: float | None,
     stamp: str = "",
     notes: tuple[str, ...] = (),
+    positive: str = "",
 ) -> AttentionSummary:
     """Summarise the rows of all films; the result is the content of attention.json."""
     marked = [row for row in rows if row.marker_area_share]
@@ -185,6 +188,7 @@ def summarise_rows(
         trusted=sanity is None or sanity < MAX_CORRELATION,
         stamp=stamp,
         notes=notes,
+        positive=positive,
     )
 
 

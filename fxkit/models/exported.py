@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from fxkit.data.positive import positive_class
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import RunError
 from fxkit.models.model_json import Bias, Classes, Probability, Temperature
@@ -69,7 +70,8 @@ class ExportedModel:
 
 def format_card(card: ExportedCard) -> str:
     """Return the card and the usage rules as JSON, for the file's metadata."""
-    return json.dumps(dataclasses.asdict(card) | {"rules": USAGE_RULES}, indent=1)
+    values = dataclasses.asdict(card) | {"positive": positive_class(card.classes), "rules": USAGE_RULES}
+    return json.dumps(values, indent=1)
 
 
 def parse_card(text: str, path: Path) -> ExportedCard:

@@ -81,6 +81,7 @@ class AttentionSummary(JsonResult):
         trusted: the maps depend on the weights (`sanity` is low), or `sanity` is None.
         stamp: the warning shown with all figures of a leaking run.
         notes: annotations that were not used, and why.
+        positive: the positive class; "" unless there are two classes, and in files of older versions.
     """
 
     method: str
@@ -95,6 +96,7 @@ class AttentionSummary(JsonResult):
     trusted: bool
     stamp: str = ""
     notes: tuple[str, ...] = ()
+    positive: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL
 from fxkit.config import Config
 from fxkit.data.dataset import mix_seed
 from fxkit.data.manifest import Record, usable
+from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.fold_predictions import hold_out_fold
 from fxkit.metrics.predictions import Predictions
@@ -110,7 +111,7 @@ def search(
     for note in notes:
         on_step(note)
     task = _Task(config.on_one_device(), Path(root), records, Path(folder), space, options)
-    _open_folder(task, len(classes))
+    _open_folder(task, classes)
     trials = _run_trials(task, on_step)
     shutil.rmtree(task.folder / "trials", ignore_errors=True)
     result = SearchResult(task.folder, options.objective, trials, _best(task, trials))
@@ -144,16 +145,16 @@ def _report(on_step: Report, where: str, step: str) -> None:
     on_step(f"{where}, {step}")
 
 
-def _open_folder(task: _Task, class_count: int) -> None:
+def _open_folder(task: _Task, classes: Sequence[str]) -> None:
     """Create the folder, or check that it holds the search to resume."""
     path, options = task.folder / "search.json", task.options
     space = {key: knob.model_dump(mode="json") for key, knob in task.space.items()}
     description = {"objective": options.objective, "space": space}
     films: dict[str, Any] = {"cleaning": read_cleaning(task.root), "folds": options.folds}
     if not (options.resume and path.is_file()):
-        check_settings(task.config, class_count)
+        check_settings(task.config, len(classes))
         create_run(task.folder, task.config, task.root, task.records, **films, overwrite=options.overwrite)
-        write_json(path, description)
+        write_json(path, description | {"positive": positive_class(classes)})
         return
     check_resumable(task.folder, task.config, task.root, task.records, **films)
     before = read_json(path)

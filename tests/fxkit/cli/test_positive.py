@@ -5,12 +5,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import Result
 
+from fxkit.cli.audit import audit
+from fxkit.cli.calibrate import calibrate
+from fxkit.cli.cam import cam
 from fxkit.cli.compare import compare
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.index import index_command
+from fxkit.cli.predict import predict
+from fxkit.cli.report import report
 from fxkit.cli.train import train
 from fxkit.errors import ConfigError, DataError
 from fxkit.models.model_json import read_card
@@ -63,6 +69,37 @@ def test_a_guess_in_training_is_a_warning(unclear: Path, tmp_path: Path, invoke:
     result = invoke(train, "--data", unclear, *TINY, "--runs", tmp_path / "runs", "--dry-run")
     assert "WARNING: positive class: b. This is a guess by alphabet" in result.stderr
     assert "positive class: b\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"), [(audit, ()), (calibrate, ()), (cam, ()), (evaluate, ()), (report, ()), (predict, ("x",))]
+)
+def test_no_command_takes_a_run_with_another_positive_class(
+    command: click.Command, arguments: tuple[str, ...], run_folder: Path, invoke: Invoke
+) -> None:
+    films = [run_folder / name for name in arguments]
+    with pytest.raises(ConfigError, match=r"its positive class is 'fractured', fixed by its .* or train again with"):
+        invoke(command, run_folder, *films, "--positive", "not_fractured")
+
+
+def test_predict_names_the_positive_class_and_the_threshold(
+    trained: Run, exported: Path, run_folder: Path, invoke: Invoke
+) -> None:
+    film = trained.root / trained.records[0].path
+    for model in (run_folder, exported):
+        result = invoke(predict, model, film, "--positive", "fractured")
+        assert result.stderr == "note: positive class: fractured, from a probability of 0.5 on\n"
+        (row,) = json.loads(invoke(predict, model, film, "--json").stdout)
+        assert (row["positive"], row["threshold"]) == ("fractured", 0.5)
+    with pytest.raises(ConfigError, match=r"tiny\.onnx: its positive class is 'fractured'"):
+        invoke(predict, exported, film, "--positive", "not_fractured")
+
+
+def test_cam_and_audit_write_the_positive_class(run_folder: Path, invoke: Invoke) -> None:
+    invoke(cam, run_folder, "--limit", "1", "--positive", "fractured")
+    invoke(audit, run_folder, "--positive", "fractured")
+    for file in ("cam/attention.json", "audit.json"):
+        assert read_json(run_folder / file)["positive"] == "fractured"
 
 
 def turn_old(run: Path) -> None:

@@ -25,8 +25,9 @@ def test_a_table_is_printed_and_unreadable_files_are_listed(
     heading, row = result.stdout.splitlines()
     assert heading == "decision\tp(not_fractured)\tp(fractured)\timage"
     assert row.endswith(f"\t{good}")
-    assert result.stderr.count("\n") == 1
-    assert "bad\\nname.png: zero bytes" in result.stderr
+    note, error = result.stderr.splitlines()
+    assert note == "note: positive class: fractured, from a probability of 0.5 on"
+    assert "bad\\nname.png: zero bytes" in error
 
 
 def test_a_folder_without_images_is_an_error(run_folder: Path, tmp_path: Path, invoke: Callable[..., Result]) -> None:

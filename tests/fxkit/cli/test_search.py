@@ -11,7 +11,7 @@ from fxkit.config import load_config
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import ConfigError
 from fxkit.index.build import IndexOptions, index_data
-from fxkit.models.run_folder import open_run
+from fxkit.models.run_folder import open_run, read_json
 from fxkit.synth.dataset import Synthetic
 from preprocess.errors import OutputError
 
@@ -30,6 +30,7 @@ def test_the_best_settings_can_be_used_for_training(made: Synthetic, tmp_path: P
         "2 trials: 0 stopped early, 0 failed\npositive class: fractured\n"
         "auroc by film on held-out folds, mean over folds:\n"
     )
+    assert read_json(out / "search.json")["positive"] == "fractured"
     assert "optim.head_lr=0.003  (the current settings)" in result.stdout
     assert "The best score is optimistic: it is the maximum of 2 trials" in result.stdout
     assert result.stdout.splitlines()[-1] == f"next: fxkit train --config {out / 'best.yaml'}, then fxkit evaluate"

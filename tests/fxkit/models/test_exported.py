@@ -30,7 +30,9 @@ def test_the_card_describes_how_to_use_the_file(trained: Run, exported: Path) ->
     assert (card.threshold, card.temperature, card.backbone) == (model.threshold, model.temperature, "test_resnet")
     assert card.source == model_hash(trained.folder)
     assert parse_card(format_card(card), exported) == card
-    assert "bright bone" in json.loads(format_card(card))["rules"]["input"]
+    values = json.loads(format_card(card))
+    assert "bright bone" in values["rules"]["input"]
+    assert values["positive"] == card.classes[1]
 
 
 def test_batches_of_every_size_predict_what_the_model_predicts(trained: Run, exported: Path) -> None:

@@ -136,6 +136,7 @@ def test_the_model_card_has_figures_with_intervals_and_the_training_data(pulled:
     page, metrics = (pulled / "README.md").read_text(), read_json(pulled / "metrics.json")
     auroc = metrics["film"]["figures"]["auroc"]
     assert f"| AUROC | {auroc['value']:.3f} | {auroc['low']:.3f} to {auroc['high']:.3f} |" in page
+    assert "clustered by group. Positive class: fractured.\n\n| figure |" in page
     assert "| test | 12 | 4 | 4 | fractured 2, not_fractured 2 |" in page
     assert "For research only. Do not use for diagnosis." in " ".join(page.split())
     assert "leaking" not in page
