@@ -1,15 +1,20 @@
 """Cached features: the head trains as on images and resumes exactly; some settings exclude the cache."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from fxkit.config import AugmentConfig
+from fxkit.data.dataset import DatasetOptions, FilmDataset, open_image_root
+from fxkit.data.preprocessing import Preprocessing
 from fxkit.models.backbones import build_backbone
 from fxkit.training import feature_cache as module
-from fxkit.training.feature_cache import can_cache, count_views, extract
+from fxkit.training.feature_cache import can_cache, count_views, extract, features_key, hash_weights
 from fxkit.training.history import read_history
 from fxkit.training.train import TrainOptions, train
 
@@ -58,6 +63,75 @@ def test_a_killed_phase_resumes_with_its_features_to_the_same_weights(
         assert len(seen) == (1 if epochs == 1 else 0)  # only the second view is missing
         for name in ("model.safetensors", "history.csv"):
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_features_of_weights_that_were_replaced_are_not_read(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "backbone.safetensors"
+    config = settings("optim.epochs=[2, 0]", "optim.cached_views=2", f"model.weights={weights}")
+    save_weights(weights, seed=1)
+    with monkeypatch.context() as patch:
+        stop_at_extraction(patch, 2)  # the features of the first view are kept; there is no checkpoint yet
+        with pytest.raises(SystemExit):
+            train(config, *source, tmp_path / "stopped")
+    assert len(list((tmp_path / "stopped" / "checkpoints" / "head" / "features").iterdir())) == 1
+    save_weights(weights, seed=2)
+    train(config, *source, tmp_path / "stopped", TrainOptions(resume=True))
+    train(config, *source, tmp_path / "whole")
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "whole")]
+    assert models[0] == models[1]
+
+
+def test_the_key_follows_all_that_features_depend_on(source: Source, tmp_path: Path) -> None:
+    root, records = source
+    shutil.copytree(root, tmp_path / "films")
+    images, some = open_image_root(tmp_path / "films"), records[:3]
+    size, larger = (Preprocessing(side, "pad", (0.5,) * 3, (0.5,) * 3) for side in (64, 96))
+    plain = FilmDataset(images, some, ("a", "b"), size)
+    augmented = DatasetOptions(AugmentConfig(), seed=1)
+    others = [
+        FilmDataset(images, some[::-1], ("a", "b"), size),
+        FilmDataset(images, some, ("a", "b"), larger),
+        FilmDataset(images, some, ("a", "b"), size, augmented),
+        FilmDataset(images, some, ("a", "b"), size, replace(augmented, seed=2)),
+        FilmDataset(images, some, ("a", "b"), size, replace(augmented, augmentation=AugmentConfig(rotate_deg=1))),
+    ]
+    keys = [features_key("w", dataset) for dataset in (plain, *others)] + [features_key("v", plain)]
+    assert len(set(keys)) == len(keys)
+    assert features_key("w", FilmDataset(images, some, ("b", "a"), size)) == keys[0]  # labels are not features
+    film = tmp_path / "films" / some[0].path
+    film.write_bytes(film.read_bytes())  # changed in place
+    assert features_key("w", plain) != keys[0]
+    film.unlink()
+    assert features_key("w", plain) not in keys
+
+
+def test_the_hash_of_weights_follows_values_and_not_their_layout() -> None:
+    network = build_backbone("test_resnet", pretrained=False)
+    before = hash_weights(network)
+    assert hash_weights(network.to(memory_format=torch.channels_last)) == before
+    next(network.buffers()).add_(1)
+    assert hash_weights(network) != before
+
+
+def save_weights(path: Path, *, seed: int) -> None:
+    """Write random weights of the tiny backbone."""
+    torch.manual_seed(seed)
+    save_file(build_backbone("test_resnet", pretrained=False).state_dict(), path)
+
+
+def stop_at_extraction(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Stop the training with SystemExit before so many extractions of features."""
+    seen: list[int] = []
+
+    def extract_or_stop(*arguments: object) -> np.ndarray:
+        seen.append(1)
+        if len(seen) == number:
+            raise SystemExit("killed")
+        return extract(*arguments)  # type: ignore[arg-type]
+
+    patch.setattr(module, "extract", extract_or_stop)
 
 
 def count_films(patch: pytest.MonkeyPatch) -> list[int]:
