@@ -24,6 +24,10 @@ HALO_PX = 6  # pixels this near to a plateau do not count: smoothed edges of let
 
 IGNORED = 0.005  # share of the pixels that may be brighter than white
 
+INK = 0.05  # this share may be, if it is ink: letters with blurred edges, which have no plateau
+
+INK_TIMES, INK_CORE = 3, 0.15  # ink: this share of these pixels is more than so many times as bright as white
+
 FEW = 0.05  # if fewer pixels than this share are left to decide, all of them decide
 
 
@@ -66,16 +70,24 @@ def find_white(image: NDArray[Any]) -> int:
 
     It belongs to the smallest depth of `DEPTHS` that holds the film. These pixels do not count: lines and spots
     narrower than THIN_PX; the brightest value, if it covers at least the share PLATEAU, and the pixels up to HALO_PX
-    beside it; the share IGNORED of the others.
+    beside it; the share IGNORED of the others; up to the share INK, if many of these pixels are so much brighter than
+    white that they are no film.
     """
     grey = np.asarray(image if image.ndim == 2 else cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2GRAY))
     if grey.max() <= 255:
         return 255
     calm, counted = _without_thin_lines(grey), _away_from_plateau(grey)
     film = calm[counted] if counted.mean() >= FEW else calm.ravel()
-    ignored = int(IGNORED * film.size)
-    limit = int(np.partition(film, -1 - ignored)[-1 - ignored])
-    return next((1 << bits) - 1 for bits in DEPTHS if limit < 1 << bits)
+    whites = ((1 << bits) - 1 for bits in DEPTHS)
+    return next(white for white in whites if _holds(white, film))
+
+
+def _holds(white: int, film: NDArray[Any]) -> bool:
+    """Return whether a depth holds the film: whether so few pixels are brighter than its white, or they are ink."""
+    brighter = film[film > white]
+    if len(brighter) <= INK * film.size and (brighter > INK_TIMES * white).sum() >= INK_CORE * len(brighter):
+        return True
+    return len(brighter) <= IGNORED * film.size
 
 
 def _without_thin_lines(grey: NDArray[Any]) -> NDArray[Any]:

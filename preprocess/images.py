@@ -25,7 +25,7 @@ from preprocess.files import write_atomic
 from preprocess.formats.whole import load_whole
 from preprocess.grey_levels import find_white, to_8_bits, white_of, with_white
 from preprocess.image_files import MAX_PIXELS, check_size, read_bytes
-from preprocess.png_white import add_white, read_white
+from preprocess.stored_white import add_white, read_white
 
 Array = NDArray[Any]
 
@@ -100,7 +100,7 @@ def to_grey8(image: Array) -> NDArray[np.uint8]:
 def write_image(path: str | Path, image: Array) -> None:
     """Write an image atomically, in the format of the path's extension. PNG and TIFF are lossless.
 
-    A 16-bit PNG also holds the image's white, so that it is read with the same grey scale.
+    A 16-bit PNG or TIFF also holds the image's white, so that it is read with the same grey scale.
 
     Raises:
         OutputError: the file cannot be written, or its extension is not an image format.
@@ -123,8 +123,9 @@ def encode_image(path: str | Path, image: Array) -> bytes:
         raise OutputError(
             f"{path}: {path.suffix!r} is not an image format that can be written; use one of {', '.join(WRITTEN)}"
         )
-    is_png = path.suffix.lower() == ".png"
-    return add_white(bytes(data), white_of(image)) if is_png and image.dtype == np.uint16 else bytes(data)
+    if image.dtype != np.uint16:
+        return bytes(data)
+    return add_white(bytes(data), path.suffix.lower(), white_of(image))
 
 
 def encode_jpeg(image: Array, quality: int) -> bytes:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preprocess.errors import OutputError
 from preprocess.files import SETTLED_S, FileState, file_state, write_atomic
 
-FORMAT = 3  # increase it whenever films are decoded or reduced differently
+FORMAT = 4  # increase it whenever films are decoded or reduced differently
 
 SHAPE = np.dtype("<u4")  # type of the height and the width, which precede the pixels
 

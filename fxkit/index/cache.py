@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS versions (filled TEXT PRIMARY KEY, versions TEXT);
 """
 
 # Versions of the algorithms that fill each table. A cache that names no versions was filled by version 1.
-GREY_VERSION = 2  # of the grey levels of films that are DICOM or have more than 8 bits
+GREY_VERSION = 3  # of the grey levels of films that are DICOM or have more than 8 bits
 
 VERSIONS = {
     "features": (FEATURES_VERSION,),

@@ -1,3 +1,4 @@
+import io
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -5,12 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from preprocess.clean_image import erase
 from preprocess.grey_levels import find_white, from_full_scale, to_full_scale, white_of, with_white
 from preprocess.images import decode_image, encode_image, read_image, to_grey8, write_image
 from preprocess.markers import Marker
 from preprocess.settings import CleanSettings
+from preprocess.stored_white import add_white
 
 DEPTHS = (8, 10, 12, 14, 16)
 
@@ -107,42 +110,58 @@ def test_views_know_their_white_and_calculated_values_do_not() -> None:
     assert white_of(film(8).astype(np.uint8)) == 255
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "A.TIFF"])
 @pytest.mark.parametrize("white", [1, 300, 4095, 65535])
-def test_a_png_file_keeps_the_white(tmp_path: Path, white: int) -> None:
-    write_image(tmp_path / "a.png", with_white(film(16), white))
-    back = read_image(tmp_path / "a.png")
-    assert np.array_equal(back, film(16))
+@pytest.mark.parametrize("shape", [(300, 200), (31, 21), (301, 201, 3)])
+def test_a_png_or_tiff_file_keeps_the_white(tmp_path: Path, name: str, white: int, shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(1).integers(0, 4096, shape).astype(np.uint16)
+    write_image(tmp_path / name, with_white(image, white))
+    back = read_image(tmp_path / name)
+    assert np.array_equal(back, image)
     assert white_of(back) == white
-    assert np.array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED), film(16))
+    stored = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(stored if stored.ndim == 2 else stored[..., ::-1], image)
 
 
+@pytest.mark.parametrize("ending", [".png", ".tif"])
 @pytest.mark.parametrize("white", ["0", "65536", "-5", "4095.0", "", "9" * 6000, "٤"])
-def test_a_white_that_cannot_be_is_ignored(white: str) -> None:
-    from preprocess.png_white import add_white
-
-    data = encode_image("a.png", film(12).astype(np.uint8))  # to have a file without a white
-    wide = cv2.imencode(".png", film(12))[1].tobytes()
+def test_a_white_that_cannot_be_is_ignored(ending: str, white: str) -> None:
+    data = encode_image(f"a{ending}", film(12).astype(np.uint8))  # to have a file without a white
+    wide = cv2.imencode(ending, film(12))[1].tobytes()
     assert b"fxkit:white" not in data + wide
-    assert white_of(decode_image("a.png", add_white(wide, white))) == 4095  # type: ignore[arg-type]
+    assert white_of(decode_image(f"a{ending}", add_white(wide, ending, white))) == 4095  # type: ignore[arg-type]
+
+
+def test_the_description_of_another_program_is_no_white() -> None:
+    saved = io.BytesIO()
+    Image.fromarray(film(12)).save(saved, "TIFF", description="12 bits, white=300")
+    assert white_of(decode_image("a.tif", saved.getvalue())) == 4095
+
+
+def test_formats_without_16_bits_hold_no_white() -> None:
+    big_endian = b"MM\0*" + bytes(20)
+    assert add_white(b"BM", ".bmp", 300) == b"BM"
+    assert add_white(big_endian, ".tif", 300) == big_endian
 
 
 @pytest.mark.parametrize("bits", DEPTHS)
 @pytest.mark.parametrize("mode", ["inpaint", "fill", "noise", "box"])
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+@pytest.mark.parametrize("ending", [".png", ".tif"])
 def test_cleaning_changes_nothing_outside_the_mask_after_conversion(
-    tmp_path: Path, bits: int, mode: str, colour: bool
+    tmp_path: Path, bits: int, mode: str, colour: bool, ending: str
 ) -> None:
     ink = letters((150, 100), 24, 1, True)
     raw = np.round(film(bits, (150, 100), 0.7) * (1 - ink) + 65535 * ink).astype(np.uint16)
     raw = np.dstack([raw, raw, raw // 2]) if colour else raw
-    cv2.imwrite(str(tmp_path / "raw.png"), raw[..., ::-1] if colour else raw)
+    cv2.imwrite(str(tmp_path / f"raw{ending}"), raw[..., ::-1] if colour else raw)
     rows, columns = np.nonzero(ink)
     low, high = (int(columns.min()), int(rows.min())), (int(columns.max()) + 1, int(rows.max()) + 1)
     marker = Marker(((low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])))
-    before = read_image(tmp_path / "raw.png")
+    before = read_image(tmp_path / f"raw{ending}")
     cleaned = erase(before, [marker], CleanSettings(mode=mode, max_fraction=1))
-    write_image(tmp_path / "clean.png", cleaned.image)
-    after = read_image(tmp_path / "clean.png")
+    write_image(tmp_path / f"clean{ending}", cleaned.image)
+    after = read_image(tmp_path / f"clean{ending}")
     assert np.array_equal(before[~cleaned.mask], after[~cleaned.mask])
     assert np.array_equal(to_grey8(before)[~cleaned.mask], to_grey8(after)[~cleaned.mask])
     assert after.max() < 65535 or bits == 16
@@ -156,3 +175,25 @@ def test_an_array_of_another_program_keeps_its_scale_when_it_is_cleaned() -> Non
     cleaned = erase(image, [marker], CleanSettings(mode="fill", max_fraction=1))
     assert find_white(np.asarray(cleaned.image)) < white_of(image) == 4095
     assert np.array_equal(to_grey8(cleaned.image)[~cleaned.mask], to_grey8(image)[~cleaned.mask])
+
+
+def blurred_letters(bits: int, height_px: int, sd_px: float) -> np.ndarray:
+    """Return a film on which a label was burned in at 65535 before it was blurred or resized."""
+    clean = film(bits, (600, 450), 0.8)
+    ink = cv2.GaussianBlur(letters(clean.shape, height_px, 1, True), (0, 0), sd_px)
+    return np.round(clean * (1 - ink) + 65535 * ink).astype(np.uint16)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("height_px", [20, 40, 80])
+@pytest.mark.parametrize("sd_px", [0.7, 1, 2, 3])
+def test_letters_with_soft_edges_do_not_decide(bits: int, height_px: int, sd_px: float) -> None:
+    assert find_white(blurred_letters(bits, height_px, sd_px)) == 2**bits - 1
+
+
+def test_bright_values_are_ink_only_if_many_are_three_times_as_bright_as_white() -> None:
+    image = film(12, (600, 450), 0.2)  # up to 819
+    image[200:300, 100:200] = np.linspace(1100, 4000, 10_000).reshape(100, 100)  # 4 % of the film; up to 4 times 1023
+    assert find_white(image) == 1023  # read as ink: more than 15 % of the patch is above 3069
+    image[200:300, 100:200] = np.linspace(1100, 3000, 10_000).reshape(100, 100)
+    assert find_white(image) == 4095
