@@ -20,7 +20,7 @@ from fxkit.cli.options import (
 from preprocess.words import amount
 
 if TYPE_CHECKING:
-    from fxkit.evaluation.evaluate import EvaluationResult
+    from fxkit.evaluation.evaluate import EvaluationOptions, EvaluationResult
     from fxkit.metrics.analyses import Analyses
     from fxkit.metrics.calibration import Calibration
     from fxkit.metrics.intervals import Interval
@@ -82,10 +82,7 @@ if TYPE_CHECKING:
 )
 def evaluate(
     run: Path,
-    data: Path | None,
-    manifest: Path | None,
     root: Path | None,
-    name: str | None,
     split: str,
     targets: tuple[str, ...],
     **options: Any,
@@ -97,14 +94,15 @@ def evaluate(
     Example: fxkit evaluate runs/resnet50-seed0
     """
     from fxkit.evaluation.analyses import AnalysisOptions
-    from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other, evaluate_run
+    from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
     from fxkit.evaluation.out_of_fold import evaluate_out_of_fold
     from fxkit.metrics.operating_points import parse_target
     from fxkit.report.build import build_report
 
     if options["columns"] and options["table"] is None:
         raise click.UsageError("--by needs --subgroups, the CSV file with that column")
-    if options["raw"] and root is None and data is None and manifest is None:
+    own_films = options["data"] is None and options["manifest"] is None
+    if options["raw"] and root is None and own_films:
         raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
     check_positive(options.pop("positive"), run)
     if options["trained_on"] is not None and data is None and manifest is None:
@@ -113,11 +111,10 @@ def evaluate(
     settings = take_options(EvaluationOptions, options, analyses=analyses)
     if split == "out-of-fold":
         result = evaluate_out_of_fold(run, settings, root=root)
-    elif data is None and manifest is None:
+    elif own_films:
         result = evaluate_run(run, root=root, split=split, options=settings)
     else:
-        image_root, records = load_source(data, manifest, root, split="none")
-        result = evaluate_other(run, records, image_root, name or Path(str(data or manifest)).resolve().stem, settings)
+        result = evaluate_other_films(run, root, settings, **options)
     if settings.tta:
         from fxkit.models.test_time import describe_views, select_views_of_run
 
@@ -125,6 +122,22 @@ def evaluate(
     print_result(result)
     name = "metrics_out_of_fold.json" if split == "out-of-fold" else "metrics.json"
     click.echo(f"figures: {result.folder / name}\nreport: {build_report(run)}")
+
+
+def evaluate_other_films(
+    run: Path,
+    root: Path | None,
+    settings: "EvaluationOptions",
+    *,
+    data: Path | None,
+    manifest: Path | None,
+    name: str | None,
+) -> "EvaluationResult":
+    """Evaluate a run on other films; the results are named like the data unless a name is given."""
+    from fxkit.evaluation.evaluate import evaluate_other
+
+    image_root, records = load_source(data, manifest, root, split="none")
+    return evaluate_other(run, records, image_root, name or Path(str(data or manifest)).resolve().stem, settings)
 
 
 def print_result(result: "EvaluationResult") -> None:

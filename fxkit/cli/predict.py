@@ -44,11 +44,10 @@ def predict(
     images: tuple[Path, ...],
     as_json: bool,
     raw: bool,
-    engine: str,
     tta: str | None,
     positive: str | None,
-    device: str,
     max_pixels: int | None,
+    **network_options: str,
 ) -> None:
     """Print the probability of each class and the decision, for single images or whole folders.
 
@@ -66,7 +65,7 @@ def predict(
 
     paths, unlisted = list_image_files(images)
     views = select_views_of_run(model, tta) if tta else (View(),)
-    opened = open_network(model, engine=engine, device=device, films=len(paths) * len(views))
+    opened = open_network(model, films=len(paths) * len(views), **network_options)
     if positive is not None:
         check_order(opened.network.card.classes, positive, str(model))
     for note in filter(None, (opened.note, describe_views(views) if tta else "")):

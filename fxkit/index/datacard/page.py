@@ -12,7 +12,8 @@ from fxkit.index.build import Index
 from fxkit.index.cache import open_store
 from fxkit.index.datacard import verdicts
 from fxkit.index.datacard.baseline import FOLDS, REPEATS
-from fxkit.index.datacard.card import QUANTILES, DataCard, Spread, build_card
+from fxkit.index.datacard.build import build_card
+from fxkit.index.datacard.card import QUANTILES, DataCard, Spread
 from fxkit.index.datacard.metadata import markings_of
 from fxkit.index.datacard.verdicts import ABOVE, EXCLUDED, FAR_ABOVE, NONE, Baseline, KindScore
 from preprocess.files import write_atomic
