@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fxkit.synth.dataset import Synthetic, SynthOptions, synth
+
+if TYPE_CHECKING:
+    from fxkit.index.build import Index
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -23,6 +26,14 @@ def shared_data() -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
     """24 small synthetic films with two copies each. Tests must not change them."""
     return synth(tmp_path_factory.mktemp("made") / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96))
+
+
+@pytest.fixture(scope="session")
+def indexed(made: Synthetic) -> "Index":
+    """The made films with their groups and splits. Their copies are compared only once, which takes some seconds."""
+    from fxkit.index.build import index_data
+
+    return index_data(made.root)
 
 
 @pytest.fixture

@@ -6,19 +6,17 @@ from pathlib import Path
 import pytest
 
 from fxkit.config import load_config
-from fxkit.index.build import index_data
+from fxkit.index.build import Index
 from fxkit.models.export import export_model
 from fxkit.models.run_folder import Run, open_run
-from fxkit.synth.dataset import Synthetic
 from fxkit.training.train import train
 
 
 @pytest.fixture(scope="session")
-def trained(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def trained(indexed: Index, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of a tiny model that was trained on the synthetic films. Tests must not change it."""
-    index = index_data(made.root)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(load_config("tiny", ["data.image_size=64"]), index.root, index.records, folder)
+    train(load_config("tiny", ["data.image_size=64"]), indexed.root, indexed.records, folder)
     return open_run(folder)
 
 

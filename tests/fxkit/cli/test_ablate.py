@@ -11,7 +11,7 @@ from fxkit.cli.cam import cam
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import write_manifest
 from fxkit.errors import DataError
-from fxkit.index.build import IndexOptions, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
@@ -27,12 +27,13 @@ def test_without_a_name_the_ablations_are_listed(invoke: Callable[..., Result]) 
 
 
 def test_table_differences_and_verdict_are_printed(
-    made: Synthetic, tmp_path: Path, invoke: Callable[..., Result]
+    made: Synthetic, indexed: Index, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
+    write_manifest(tmp_path / "m.csv", indexed.records)
     options = ["--config", "tiny", "--set", "data.image_size=64", "--seeds", "0", "--folds", "3"]
-    folders = ["--data", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
-    result = invoke(ablate, "masked-vs-raw", *folders, *options)
+    folders = ["--root", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
+    result = invoke(ablate, "masked-vs-raw", "--manifest", tmp_path / "m.csv", *folders, *options)
     lines = result.stdout.splitlines()
     assert lines[0] == "positive class: fractured"
     assert lines[1].split()[:6] == ["auroc", "by", "film", "tested", "on", "raw"]
@@ -47,7 +48,7 @@ def test_table_differences_and_verdict_are_printed(
 def test_a_leaking_split_is_refused_before_films_are_cleaned(
     made: Synthetic, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
-    write_manifest(tmp_path / "m.csv", index_data(made.root, IndexOptions(split="random")).records)
+    write_manifest(tmp_path / "m.csv", index_data(made.root, IndexOptions(split="random", copies=False)).records)
     folders = ["--manifest", tmp_path / "m.csv", "--root", made.root, "--cleaned", tmp_path / "clean"]
     with pytest.raises(DataError, match=r"^the split leaks: .*or give --allow-leaks, which stamps all figures$"):
         invoke(ablate, "masked-vs-raw", *folders, "--out", tmp_path / "out", "--folds", "0")
@@ -57,7 +58,7 @@ def test_a_leaking_split_is_refused_before_films_are_cleaned(
 def test_ablate_and_cam_print_the_stamp_of_a_leaking_split_first(
     made: Synthetic, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
-    index = index_data(made.root, IndexOptions(split="random"))
+    index = index_data(made.root, IndexOptions(split="random", copies=False))
     write_manifest(tmp_path / "m.csv", index.records)
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     options = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--seeds", "0", "--allow-leaks"]

@@ -36,6 +36,12 @@ def unclear(made: Synthetic, tmp_path: Path) -> Path:
     return tmp_path / "films"
 
 
+def films_of(folder: Path, out: Path, invoke: Invoke) -> tuple[object, ...]:
+    """Return the options that name the films of a folder; their copies are not searched, which takes some seconds."""
+    invoke(index_command, folder, "--out", out / "films.csv", "--no-copies", "--no-pages")
+    return ("--manifest", out / "films.csv", "--root", folder)
+
+
 def test_index_warns_of_a_guess_and_takes_the_option(unclear: Path, tmp_path: Path, invoke: Invoke) -> None:
     arguments = (unclear, "--out", tmp_path / "m.csv", "--no-copies")
     assert "WARNING: positive class: b. This is a guess by alphabet" in invoke(index_command, *arguments).stdout
@@ -50,7 +56,7 @@ def test_index_warns_of_a_guess_and_takes_the_option(unclear: Path, tmp_path: Pa
 
 
 def test_train_stores_the_positive_class_and_evaluate_keeps_it(unclear: Path, tmp_path: Path, invoke: Invoke) -> None:
-    options = ("--data", unclear, *TINY, "--runs", tmp_path / "runs", "--name", "r")
+    options = (*films_of(unclear, tmp_path, invoke), *TINY, "--runs", tmp_path / "runs", "--name", "r")
     result = invoke(train, *options, "--positive", "a")
     assert "positive class: a\n" in result.stdout
     assert "guess" not in result.stderr
@@ -66,7 +72,8 @@ def test_train_stores_the_positive_class_and_evaluate_keeps_it(unclear: Path, tm
 
 
 def test_a_guess_in_training_is_a_warning(unclear: Path, tmp_path: Path, invoke: Invoke) -> None:
-    result = invoke(train, "--data", unclear, *TINY, "--runs", tmp_path / "runs", "--dry-run")
+    films = films_of(unclear, tmp_path, invoke)
+    result = invoke(train, *films, *TINY, "--runs", tmp_path / "runs", "--dry-run")
     assert "WARNING: positive class: b. This is a guess by alphabet" in result.stderr
     assert "positive class: b\n" in result.stdout
 
@@ -134,7 +141,8 @@ def test_other_data_of_one_class_are_evaluated(
     made: Synthetic, run_folder: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     shutil.copytree(made.root / "fractured", tmp_path / "new" / "fractured")
-    result = invoke(evaluate, run_folder, "--data", tmp_path / "new", "--allow-leaks", "--target", "0.5")
+    films = films_of(tmp_path / "new", tmp_path, invoke)
+    result = invoke(evaluate, run_folder, *films, "--name", "new", "--allow-leaks", "--target", "0.5")
     assert "all films are of one class, fractured\n" in result.stdout
     lines = [line.split() for line in result.stdout.splitlines()]
     figures = {line[0]: line[1:] for line in reversed(lines) if line}

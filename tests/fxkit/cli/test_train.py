@@ -11,7 +11,7 @@ from fxkit.cli.train import train
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import DataError
-from fxkit.index.build import IndexOptions, index_data
+from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.models.engines import load_current_export
 from fxkit.models.run_folder import open_run
 from fxkit.synth.dataset import Synthetic
@@ -32,7 +32,7 @@ def test_a_data_folder_is_indexed_and_a_run_folder_is_written(made: Synthetic, t
 
 
 def test_a_leaking_manifest_is_refused_or_stamped(made: Synthetic, tmp_path: Path) -> None:
-    leaking = index_data(made.root, IndexOptions(split="random"))
+    leaking = index_data(made.root, IndexOptions(split="random", copies=False))
     write_manifest(tmp_path / "manifest.csv", leaking.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made.root), *TINY]
     arguments += ["--runs", str(tmp_path)]
@@ -65,17 +65,19 @@ def test_wrong_usage_exits_with_2(arguments: list[str], text: str) -> None:
     assert text in result.stderr
 
 
-def test_a_missing_root_is_named_before_the_films(made: Synthetic, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "manifest.csv", index_data(made.root).records)
+def test_a_missing_root_is_named_before_the_films(indexed: Index, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", indexed.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", "nowhere"]
     result = CliRunner().invoke(train, arguments)
     assert isinstance(result.exception, DataError)
     assert "nowhere: no such folder" in str(result.exception)
 
 
-def test_resume_without_a_run_prints_a_note(made: Synthetic, tmp_path: Path) -> None:
-    arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
-    result = CliRunner().invoke(train, arguments, catch_exceptions=False)
+def test_resume_without_a_run_prints_a_note(indexed: Index, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", indexed.records)
+    films = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(indexed.root)]
+    arguments = [*TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
+    result = CliRunner().invoke(train, [*films, *arguments], catch_exceptions=False)
     assert "to resume; training starts from the beginning" in result.stderr
 
 

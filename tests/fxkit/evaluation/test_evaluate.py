@@ -57,7 +57,7 @@ def test_moved_films_are_read_below_the_new_root(trained: Run, run_folder: Path,
 
 
 def test_all_usable_files_of_other_data_are_evaluated(made: Synthetic, run_folder: Path) -> None:
-    other = index_data(made.root, IndexOptions(split="none"))
+    other = index_data(made.root, IndexOptions(split="none", copies=False))
     result = evaluate_other(run_folder, other.records, other.root, "elsewhere", EvaluationOptions(allow_leaks=True))
     assert result.folder == run_folder / "evaluations" / "elsewhere"
     assert result.evaluation.n_files == len(usable(other.records))

@@ -12,7 +12,7 @@ from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import count_splits, read_manifest, usable
 from fxkit.errors import ConfigError, DataError
 from fxkit.index import read_files
-from fxkit.index.build import IndexOptions, index_data, write_index
+from fxkit.index.build import Index, IndexOptions, index_data, write_index
 from fxkit.index.datacard.page import write_data_card
 from fxkit.index.find_copies import NO_COPIES
 from fxkit.index.pages.groups_page import write_groups
@@ -57,12 +57,12 @@ def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     )
 
 
-def test_two_processes_give_the_same_index(made: Synthetic) -> None:
+def test_two_processes_give_the_same_index(made: Synthetic, indexed: Index) -> None:
     seen: list[tuple[str, int, int]] = []
     index = index_data(
         made.root, IndexOptions(jobs=2), progress=lambda what, done, total: seen.append((what, done, total))
     )
-    assert index.records == index_data(made.root).records
+    assert index.records == indexed.records
     assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
     assert {what for what, *_ in seen[made.files :]} == {"copies"}
 

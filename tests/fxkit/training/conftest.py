@@ -6,18 +6,16 @@ import pytest
 
 from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record
-from fxkit.index.build import index_data
-from fxkit.synth.dataset import Synthetic
+from fxkit.index.build import Index
 from fxkit.training.history import History
 
 Source = tuple[Path, tuple[Record, ...]]
 
 
 @pytest.fixture(scope="session")
-def source(made: Synthetic) -> Source:
+def source(indexed: Index) -> Source:
     """Root and records of the synthetic films."""
-    index = index_data(made.root)
-    return index.root, index.records
+    return indexed.root, indexed.records
 
 
 def settings(*texts: str) -> Config:

@@ -10,9 +10,8 @@ import pytest
 from fxkit.config import Config, load_config
 from fxkit.data.dataset import FilmDataset, open_image_root
 from fxkit.data.manifest import Record
-from fxkit.index.build import index_data
+from fxkit.index.build import Index
 from fxkit.models.backbones import build_backbone, build_preprocessing
-from fxkit.synth.dataset import Synthetic
 from fxkit.training.feature_cache import as_features
 from fxkit.training.films import Films
 from fxkit.training.history import read_history
@@ -23,14 +22,13 @@ COPIES = 40
 
 
 @pytest.fixture(scope="module")
-def source(made: Synthetic) -> tuple[Path, list[Record]]:
+def source(indexed: Index) -> tuple[Path, list[Record]]:
     """Synthetic films, with many more files of the first fractured film of train and of val."""
-    index = index_data(made.root)
-    records = list(index.records)
+    records = list(indexed.records)
     for split in ("train", "val"):
         first = next(r for r in records if (r.split, r.label) == (split, "fractured"))
         records += [first] * COPIES
-    return index.root, records
+    return indexed.root, records
 
 
 def settings(*texts: str) -> Config:
