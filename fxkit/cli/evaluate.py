@@ -99,14 +99,9 @@ def evaluate(
     from fxkit.metrics.operating_points import parse_target
     from fxkit.report.build import build_report
 
-    if options["columns"] and options["table"] is None:
-        raise click.UsageError("--by needs --subgroups, the CSV file with that column")
     own_films = options["data"] is None and options["manifest"] is None
-    if options["raw"] and root is None and own_films:
-        raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
+    refuse_combinations(root, options, own_films=own_films)
     check_positive(options.pop("positive"), run)
-    if options["trained_on"] is not None and data is None and manifest is None:
-        raise click.UsageError("--trained-on needs --data or --manifest, the other films to compare with")
     analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
     settings = take_options(EvaluationOptions, options, analyses=analyses)
     if split == "out-of-fold":
@@ -122,6 +117,16 @@ def evaluate(
     print_result(result)
     name = "metrics_out_of_fold.json" if split == "out-of-fold" else "metrics.json"
     click.echo(f"figures: {result.folder / name}\nreport: {build_report(run)}")
+
+
+def refuse_combinations(root: Path | None, options: dict[str, Any], *, own_films: bool) -> None:
+    """Refuse options that need another one."""
+    if options["columns"] and options["table"] is None:
+        raise click.UsageError("--by needs --subgroups, the CSV file with that column")
+    if options["raw"] and root is None and own_films:
+        raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
+    if options["trained_on"] is not None and own_films:
+        raise click.UsageError("--trained-on needs --data or --manifest, the other films to compare with")
 
 
 def evaluate_other_films(

@@ -155,12 +155,19 @@ def train_folds(
     parts, member_options = [], replace(options, overwrite=False, find_lr=False, fingerprints=False)
     for fold in range(folds):
         on_step(f"training model {fold + 1} of {folds}, without fold {fold}")
-        member_folder = folder / f"fold-{fold}"
-        train(config, root, hold_out_fold(records, fold, folds), member_folder, member_options)
-        evaluate_run(member_folder, options=EvaluationOptions(allow_leaks=True, device=device))
-        parts.append(Predictions.read_csv(member_folder / "predictions.csv"))
+        member = hold_out_fold(records, fold, folds)
+        parts.append(_train_member(config, root, member, folder / f"fold-{fold}", member_options, device))
     write_run_fingerprints(folder, root, records, config)
     return _save(folder, records, parts)
+
+
+def _train_member(
+    config: Config, root: Path, records: Sequence[Record], folder: Path, options: TrainOptions, device: str
+) -> Predictions:
+    """Train the model of a fold, and return its predictions of that fold."""
+    train(config, root, records, folder, options)
+    evaluate_run(folder, options=EvaluationOptions(allow_leaks=True, device=device))
+    return Predictions.read_csv(folder / "predictions.csv")
 
 
 def _open_folder(

@@ -101,14 +101,14 @@ def train(
         films, search = _search_rate(classifier, films)
     _open_folder(folder, root, films, search, resumes=resumes, overwrite=options.overwrite)
     films = replace(films, cache_folder=folder.parent / ".films")
-    return _run_phases(folder, root, classifier, films, progress=options.progress)
+    return _run_phases(folder, root, classifier, films, options)
 
 
-def _run_phases(folder: Path, root: Path, classifier: Classifier, films: Films, *, progress: bool) -> TrainResult:
+def _run_phases(folder: Path, root: Path, classifier: Classifier, films: Films, options: TrainOptions) -> TrainResult:
     """Train what is left of both phases, and save the model of the best epoch."""
     with quiet_lightning():
         for phase in PHASES:
-            run_phase(phase, classifier, films, folder, progress)
+            run_phase(phase, classifier, films, folder, options.progress)
     best = load_best(folder, classifier)
     if _rank() == 0:
         if options.fingerprints:

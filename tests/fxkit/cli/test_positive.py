@@ -141,8 +141,7 @@ def test_other_data_of_one_class_are_evaluated(
     made: Synthetic, run_folder: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     shutil.copytree(made.root / "fractured", tmp_path / "new" / "fractured")
-    films = films_of(tmp_path / "new", tmp_path, invoke)
-    result = invoke(evaluate, run_folder, *films, "--name", "new", "--allow-leaks", "--target", "0.5")
+    result = invoke(evaluate, run_folder, "--data", tmp_path / "new", "--allow-leaks", "--target", "0.5")
     assert "all films are of one class, fractured\n" in result.stdout
     lines = [line.split() for line in result.stdout.splitlines()]
     figures = {line[0]: line[1:] for line in reversed(lines) if line}
