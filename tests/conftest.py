@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
 
 
 @pytest.fixture(scope="session")
-def indexed(made: Synthetic) -> "Index":
+def made_index(made: Synthetic) -> "Index":
     """The made films with their groups and splits. Their copies are compared only once, which takes some seconds."""
     from fxkit.index.build import index_data
 

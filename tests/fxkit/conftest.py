@@ -13,10 +13,10 @@ from fxkit.training.train import train
 
 
 @pytest.fixture(scope="session")
-def trained(indexed: Index, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def trained(made_index: Index, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of a tiny model that was trained on the synthetic films. Tests must not change it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(load_config("tiny", ["data.image_size=64"]), indexed.root, indexed.records, folder)
+    train(load_config("tiny", ["data.image_size=64"]), made_index.root, made_index.records, folder)
     return open_run(folder)
 
 

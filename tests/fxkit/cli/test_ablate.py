@@ -27,10 +27,10 @@ def test_without_a_name_the_ablations_are_listed(invoke: Callable[..., Result]) 
 
 
 def test_table_differences_and_verdict_are_printed(
-    made: Synthetic, indexed: Index, tmp_path: Path, invoke: Callable[..., Result]
+    made: Synthetic, made_index: Index, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
-    write_manifest(tmp_path / "m.csv", indexed.records)
+    write_manifest(tmp_path / "m.csv", made_index.records)
     options = ["--config", "tiny", "--set", "data.image_size=64", "--seeds", "0", "--folds", "3"]
     folders = ["--root", made.root, "--cleaned", tmp_path / "clean", "--out", tmp_path / "out"]
     result = invoke(ablate, "masked-vs-raw", "--manifest", tmp_path / "m.csv", *folders, *options)

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from fxkit.cli.evaluate import evaluate
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, write_manifest
 from fxkit.errors import DataError
+from fxkit.index.build import Index
 from fxkit.models.run_folder import Run, read_json, write_json
-from fxkit.synth.dataset import Synthetic
 
 
 def set_records(folder: Path, records: list[Record]) -> None:
@@ -30,8 +30,12 @@ def test_intervals_are_printed_and_the_report_is_written(run_folder: Path, invok
     assert (run_folder / "report.html").is_file()
 
 
-def test_other_data_are_evaluated(run_folder: Path, made: Synthetic, invoke: Callable[..., Result]) -> None:
-    arguments = [evaluate, run_folder, "--data", made.root, "--name", "other"]
+def test_other_data_are_evaluated(
+    run_folder: Path, made_index: Index, tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    write_manifest(tmp_path / "m.csv", made_index.records)
+    films = ("--manifest", tmp_path / "m.csv", "--root", made_index.root)
+    arguments = [evaluate, run_folder, *films, "--name", "other"]
     with pytest.raises(
         DataError, match=r"other: 60 files \(20 films\) are, apart from cleaning, training or validation"
     ):

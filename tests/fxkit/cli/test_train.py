@@ -65,17 +65,17 @@ def test_wrong_usage_exits_with_2(arguments: list[str], text: str) -> None:
     assert text in result.stderr
 
 
-def test_a_missing_root_is_named_before_the_films(indexed: Index, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "manifest.csv", indexed.records)
+def test_a_missing_root_is_named_before_the_films(made_index: Index, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", made_index.records)
     arguments = ["--manifest", str(tmp_path / "manifest.csv"), "--root", "nowhere"]
     result = CliRunner().invoke(train, arguments)
     assert isinstance(result.exception, DataError)
     assert "nowhere: no such folder" in str(result.exception)
 
 
-def test_resume_without_a_run_prints_a_note(indexed: Index, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "manifest.csv", indexed.records)
-    films = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(indexed.root)]
+def test_resume_without_a_run_prints_a_note(made_index: Index, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", made_index.records)
+    films = ["--manifest", str(tmp_path / "manifest.csv"), "--root", str(made_index.root)]
     arguments = [*TINY, "--runs", str(tmp_path), "--name", "new", "--resume"]
     result = CliRunner().invoke(train, [*films, *arguments], catch_exceptions=False)
     assert "to resume; training starts from the beginning" in result.stderr

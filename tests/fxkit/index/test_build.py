@@ -57,12 +57,12 @@ def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     )
 
 
-def test_two_processes_give_the_same_index(made: Synthetic, indexed: Index) -> None:
+def test_two_processes_give_the_same_index(made: Synthetic, made_index: Index) -> None:
     seen: list[tuple[str, int, int]] = []
     index = index_data(
         made.root, IndexOptions(jobs=2), progress=lambda what, done, total: seen.append((what, done, total))
     )
-    assert index.records == indexed.records
+    assert index.records == made_index.records
     assert seen[: made.files] == [("files", n, made.files) for n in range(1, made.files + 1)]
     assert {what for what, *_ in seen[made.files :]} == {"copies"}
 

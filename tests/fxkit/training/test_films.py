@@ -22,13 +22,13 @@ COPIES = 40
 
 
 @pytest.fixture(scope="module")
-def source(indexed: Index) -> tuple[Path, list[Record]]:
+def source(made_index: Index) -> tuple[Path, list[Record]]:
     """Synthetic films, with many more files of the first fractured film of train and of val."""
-    records = list(indexed.records)
+    records = list(made_index.records)
     for split in ("train", "val"):
         first = next(r for r in records if (r.split, r.label) == (split, "fractured"))
         records += [first] * COPIES
-    return indexed.root, records
+    return made_index.root, records
 
 
 def settings(*texts: str) -> Config:

@@ -73,25 +73,25 @@ def test_the_penalty_does_not_depend_on_the_number_of_films() -> None:
     assert np.allclose(once[0], twice[0], atol=1e-3)
 
 
-def test_a_hidden_layer_is_refused_before_anything_is_written(indexed: Index, tmp_path: Path) -> None:
+def test_a_hidden_layer_is_refused_before_anything_is_written(made_index: Index, tmp_path: Path) -> None:
     config = load_config("tiny", ["optim.head=probe", "model.hidden=8"])
     with pytest.raises(ConfigError, match=r"probe: model\.hidden = 8; expected a linear head: set model\.hidden=0"):
-        train(config, indexed.root, indexed.records, tmp_path / "run")
+        train(config, made_index.root, made_index.records, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_each_fold_trains_a_probe_and_the_run_averages_them(indexed: Index, tmp_path: Path) -> None:
+def test_each_fold_trains_a_probe_and_the_run_averages_them(made_index: Index, tmp_path: Path) -> None:
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[1,0]"])
-    train_folds(config, indexed.root, indexed.records, tmp_path / "run", 3)
+    train_folds(config, made_index.root, made_index.records, tmp_path / "run", 3)
     model = load_model(tmp_path / "run")
     assert model.card.members == 3
     assert all(isinstance(member.classifier, Classifier) for member in model.members)
     assert [len(cast(Classifier, member.classifier).head) for member in model.members] == [2, 2, 2]
 
 
-def test_training_saves_the_probe_and_repeats_exactly(indexed: Index, tmp_path: Path) -> None:
+def test_training_saves_the_probe_and_repeats_exactly(made_index: Index, tmp_path: Path) -> None:
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[2,0]", "optim.film_weights=true"])
-    result = train(config, indexed.root, indexed.records, tmp_path / "probe")
+    result = train(config, made_index.root, made_index.records, tmp_path / "probe")
     assert (result.phase, result.epoch) == ("head", 0)
     row = read_history(tmp_path / "probe" / "history.csv")[0]
     assert float(row["val_loss"]) == pytest.approx(result.val_loss, abs=1e-4)
@@ -99,18 +99,18 @@ def test_training_saves_the_probe_and_repeats_exactly(indexed: Index, tmp_path: 
     assert row["val_auroc"] != ""
     assert read_json(tmp_path / "probe" / "phases.json")["head"]["finetuned_from"] == ""
     model = load_model(tmp_path / "probe")
-    train(config, indexed.root, indexed.records, tmp_path / "again")
+    train(config, made_index.root, made_index.records, tmp_path / "again")
     again = load_model(tmp_path / "again")
     for a, b in zip(model.classifier.parameters(), again.classifier.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_fine_tuning_starts_from_the_probe(indexed: Index, tmp_path: Path) -> None:
+def test_fine_tuning_starts_from_the_probe(made_index: Index, tmp_path: Path) -> None:
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[1,1]"])
-    train(config, indexed.root, indexed.records, tmp_path / "run")
+    train(config, made_index.root, made_index.records, tmp_path / "run")
     rows = read_history(tmp_path / "run" / "history.csv")
     assert [row["phase"] for row in rows] == ["head", "finetune"]
-    train(config, indexed.root, indexed.records, tmp_path / "run", TrainOptions(resume=True))
+    train(config, made_index.root, made_index.records, tmp_path / "run", TrainOptions(resume=True))
     assert read_history(tmp_path / "run" / "history.csv") == rows
 
 
