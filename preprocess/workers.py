@@ -1,19 +1,49 @@
-"""Worker processes that end with the process that started them."""
+"""Worker processes that leave Ctrl-C to the process that started them, and end with it."""
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
+from multiprocessing import resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 import joblib
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CHECK_EVERY_S = 0.5
+
+
+def run_tasks(jobs: int, tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]:
+    """Run tasks of `delayed` in processes, or in this one if it is the only one, and yield their results.
+
+    Args:
+        ordered: yield the results in the order of the tasks, not as they are ready.
+    """
+    with nullcontext() if jobs == 1 else _interrupts_held():
+        results = joblib.Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered")(tasks)
+    return iter(results)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold back Ctrl-C; processes that are started inside never receive it, and so print no traceback."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    for tracker in (loky_tracker, resource_tracker):
+        tracker.ensure_running()  # starting one allows Ctrl-C again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def delayed(function: Callable[P, T]) -> Callable[P, Any]:

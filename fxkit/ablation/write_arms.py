@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from fxkit.ablation.arms import (
@@ -29,7 +28,7 @@ from preprocess.images import read_image, to_grey8, write_image
 from preprocess.inpainting.jpeg_blocks import whole_blocks
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.mask import Mask
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
 PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # with markers of other films
 
@@ -127,7 +126,7 @@ def write_arms(
         pasted += [delayed(_write_pasted)(source, film, seed) for film in donors]
     done = 0
     for step in (unpasted, pasted):  # in this order, because pasting reads the films of the arm control
-        for _ in joblib.Parallel(n_jobs=options.jobs, return_as="generator")(step):
+        for _ in run_tasks(options.jobs, step):
             done += 1
             on_film(done, len(unpasted) + len(pasted))
     shared = {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in UNPASTED}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import faiss
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from fxkit.errors import DataError
@@ -21,7 +21,7 @@ from preprocess.tables.cells import clean_cell
 from preprocess.tables.columns import find_named
 from preprocess.tables.paths import FilmPaths
 from preprocess.tables.read import read_table
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
 COLUMNS = ("first", "second")
 
@@ -214,7 +214,8 @@ def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[
     known = store.evidence(pairs)
     new = [pair for pair in pairs if pair not in known]
     # the matrix products are small, so threads within a process only cost time
-    with threadpool_limits(1), Parallel(n_jobs=jobs if len(new) > BATCH_PAIRS else 1) as parallel:
+    processes = jobs if len(new) > BATCH_PAIRS else 1
+    with threadpool_limits(1):
         for first in range(0, len(new), BATCH_PAIRS * jobs):
             last = min(first + BATCH_PAIRS * jobs, len(new))
             batches = [new[start : start + BATCH_PAIRS] for start in range(first, last, BATCH_PAIRS)]
@@ -222,7 +223,7 @@ def compare_pairs(store: Store, pairs: Sequence[Hashes], jobs: int = 1) -> list[
                 delayed(_compare)({name: store.features(name) for pair in batch for name in pair}, batch)
                 for batch in batches
             )
-            for batch, results in zip(batches, parallel(tasks), strict=True):
+            for batch, results in zip(batches, run_tasks(processes, tasks), strict=True):
                 evidence = dict(zip(batch, results, strict=True))
                 store.add_evidence(evidence)
                 known |= evidence

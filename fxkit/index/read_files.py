@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
-from joblib import Parallel
 
 from fxkit.data.manifest import OK
 from fxkit.index.cache import Reading, Store
@@ -17,7 +16,7 @@ from preprocess.errors import ImageError, WorkerError
 from preprocess.files import SETTLED_S, file_state, has_hash
 from preprocess.image_files import read_bytes
 from preprocess.images import decode_image, to_grey8
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
 COMMIT_EVERY = 256  # files
 
@@ -55,7 +54,7 @@ def read_files(
     if progress and done:
         progress(done, len(paths))
     tasks = (delayed(read_file)(root.absolute(), path, max_pixels, features) for path in new)
-    results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+    results = run_tasks(jobs, tasks)
     for path, (reading, film_features) in zip(new, results, strict=True):
         store.add_file(path, states[path], reading, film_features)
         readings[path] = reading
@@ -89,7 +88,7 @@ def _known_readings(
         if state == states[path] and (" c" in state or reading.status != OK)
     }
     unsure = [path for path, (state, _) in known.items() if path not in readings and _may_be_same(state, states[path])]
-    hashed = Parallel(n_jobs=jobs)(delayed(has_hash)(root.absolute() / path, known[path][1].sha256) for path in unsure)
+    hashed = run_tasks(jobs, (delayed(has_hash)(root.absolute() / path, known[path][1].sha256) for path in unsure))
     for path in (path for path, is_same in zip(unsure, hashed, strict=True) if is_same):
         readings[path] = known[path][1]
         store.set_state(path, states[path])

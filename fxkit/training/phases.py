@@ -1,8 +1,6 @@
 """Run the two phases with Lightning, write their results into the run folder, and load the best epoch of both."""
 
 import logging
-import signal
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMon
 from torch import Tensor
 
 from fxkit.config import Config
-from fxkit.errors import ConfigError, RunError, Terminated
+from fxkit.errors import ConfigError, RunError
 from fxkit.models.classifier import Classifier, default_finetune_stage, set_trainable, unfreezing_order
 from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import read_json, write_json
@@ -81,38 +79,12 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
         films = as_features(films, classifier.backbone, features)
     if trainer.is_global_zero:
         remove_leftovers(checkpoints)
-    with _stopped_by_lightning(trainer):
-        trainer.fit(
-            Learner(classifier, films, phase, stages), ckpt_path=find_checkpoint(checkpoints), weights_only=True
-        )
+    trainer.fit(Learner(classifier, films, phase, stages), ckpt_path=find_checkpoint(checkpoints), weights_only=True)
     if trainer.is_global_zero:
         write_json(folder / PHASES_FILE, done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
         delete_features(features)
         remove_leftovers(checkpoints, finished=True)
     trainer.strategy.barrier()
-
-
-@contextmanager
-def _stopped_by_lightning(trainer: L.Trainer) -> Iterator[None]:
-    """Leave SIGTERM to Lightning, which stops after a batch, and raise what Lightning turns into a silent exit.
-
-    Raises:
-        Terminated: the process received SIGTERM.
-        KeyboardInterrupt: the process received Ctrl-C.
-    """
-    main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL) if main_thread else None
-    try:
-        yield
-    except SystemExit as stop:
-        if trainer.received_sigterm:
-            raise Terminated from stop
-        if trainer.interrupted and stop.code == 1:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from stop
-        raise
-    finally:
-        if main_thread:
-            signal.signal(signal.SIGTERM, handler)
 
 
 def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:

@@ -1,23 +1,21 @@
 """Worker processes return results, and end soon after the process that started them was killed."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 
-import joblib
 import pytest
 
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
 SLEEPERS = """
-import joblib
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
-for pid in joblib.Parallel(n_jobs=2, return_as="generator_unordered")(
-    delayed(eval)("(__import__('time').sleep(n and 60), __import__('os').getpid())[1]", {"n": n}) for n in (0, 0, 1, 1)
-):
+code = "(__import__('time').sleep(n and 60), __import__('os').getpid())[1]"
+for pid in run_tasks(2, (delayed(eval)(code, {"n": n}) for n in (0, 0, 1, 1)), ordered=False):
     print(pid, flush=True)
 """
 
@@ -30,14 +28,24 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def test_tasks_return_their_results() -> None:
-    assert joblib.Parallel(n_jobs=2)(delayed(divmod)(n, 3) for n in range(4)) == [(0, 0), (0, 1), (0, 2), (1, 0)]
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_tasks_return_their_results(jobs: int) -> None:
+    expected = [(0, 0), (0, 1), (0, 2), (1, 0)]
+    assert list(run_tasks(jobs, (delayed(divmod)(n, 3) for n in range(4)))) == expected
+    assert sorted(run_tasks(jobs, (delayed(divmod)(n, 3) for n in range(4)), ordered=False)) == expected
 
 
 def test_the_main_process_does_not_depend_on_its_parent() -> None:
     before = threading.active_count()
-    assert joblib.Parallel(n_jobs=1)([delayed(pow)(2, exp=3)]) == [8]
+    assert list(run_tasks(1, [delayed(pow)(2, exp=3)])) == [8]
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals")
+def test_ctrl_c_reaches_the_main_process_alone() -> None:
+    in_workers = run_tasks(2, [delayed(signal.pthread_sigmask)(signal.SIG_BLOCK, []) for _ in range(4)])
+    assert all(signal.SIGINT in blocked for blocked in in_workers)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
