@@ -1,17 +1,53 @@
 """Let only one process at a time write a folder or file."""
 
+import inspect
 import os
 import platform
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from preprocess.errors import OutputError
 from preprocess.files import real_path
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ATTEMPTS = 10  # to make a lock file whose folder another process removes
+
 _held: Counter[Path] = Counter()  # locks of this process, which may take one of them again
+
+_command = ["another process of fxkit"]  # what this process calls itself in its locks
+
+
+def name_command(name: str) -> None:
+    """Set what the locks of this process say about it, such as "fxkit train"."""
+    _command[0] = name
+
+
+def locked(parameter: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Make a function hold the lock of a folder or file while it runs.
+
+    Args:
+        parameter: name of the function's parameter that gives the folder or file.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            with lock(Path(signature.bind(*args, **kwargs).arguments[parameter])):
+                return function(*args, **kwargs)
+
+        return run
+
+    return decorate
 
 
 @contextmanager
@@ -19,13 +55,14 @@ def lock(path: Path) -> Iterator[None]:
     """Hold the lock of a folder or file: the file .NAME.lock beside it, which is removed at the end.
 
     The system frees the lock when the process ends, however it ends. Where the folder cannot be written, or the drive
-    knows no locks, none is taken.
+    knows no locks, none is taken. Folders that had to be made for the lock file are removed if they are still empty.
 
     Raises:
         OutputError: another process holds the lock.
     """
     file = real_path(path)
-    file = file.with_name(f".{file.name}.lock")
+    file = file.parent / f".{file.name}.lock"
+    missing = [folder for folder in file.parents if not folder.exists()]
     handle = None if _held[file] else _acquire(file, path)
     if handle is None and not _held[file]:
         yield
@@ -39,29 +76,48 @@ def lock(path: Path) -> Iterator[None]:
             with suppress(OSError):
                 file.unlink()
             os.close(handle)
+            with suppress(OSError):
+                for folder in missing:
+                    folder.rmdir()
 
 
 def _acquire(file: Path, path: Path) -> int | None:
     """Return the open and locked file; None if it cannot be locked."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT)
-            if not _try_lock(handle):
-                holder = os.read(handle, 200).decode(errors="replace").strip()
-                os.close(handle)
-                raise OutputError(
-                    f"{path}: another process of fxkit is writing here ({holder or 'unknown'}); wait until it ends, "
-                    "or give another output"
-                )
-            if _is_same_file(handle, file):
-                break
-            os.close(handle)  # its last holder removed it in between
-    except OSError:
-        return None
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
-    return handle
+    for _ in range(ATTEMPTS):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # its last holder removed the folder in between
+            continue
+        except OSError:
+            return None
+        try:
+            is_free = _try_lock(handle)
+        except OSError:  # the drive knows no locks
+            os.close(handle)
+            return None
+        if is_free and _is_same_file(handle, file):
+            with suppress(OSError):  # a full disk
+                os.ftruncate(handle, 0)
+                os.write(handle, _describe_holder().encode())
+            return handle
+        holder = "" if is_free else os.read(handle, 300).decode(errors="replace").strip()
+        os.close(handle)
+        if not is_free:
+            raise _refusal(path, holder)
+    return None
+
+
+def _describe_holder() -> str:
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{_command[0]} (process {os.getpid()} on {platform.node()}, since {since})"
+
+
+def _refusal(path: Path, holder: str) -> OutputError:
+    return OutputError(
+        f"{path}: {holder or 'another process of fxkit'} is writing here; wait until it ends, or give another output; "
+        "the lock is released when that process ends, even if it is killed"
+    )
 
 
 def _is_same_file(handle: int, file: Path) -> bool:

@@ -27,6 +27,7 @@ from fxkit.report.ablation import Ablation
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
 from preprocess.ledger import read_ledger, read_ledger_if_any
+from preprocess.locks import locked
 from preprocess.settings import CleanSettings, read_clean_settings
 
 MATRIX = ("raw", "cleaned", "control", "clipped", "markers")  # models are trained on each arm and tested on all of them
@@ -113,6 +114,7 @@ def select_cleaned(cleaned: Path, records: Sequence[Record]) -> list[Record]:
     return selected
 
 
+@locked("folder")
 def masked_vs_raw(
     config: Config,
     roots: Roots,

@@ -11,9 +11,11 @@ from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.config import Config
 from fxkit.data.manifest import Record
 from fxkit.report.ablation import Ablation
+from preprocess.locks import locked
 from preprocess.words import amount
 
 
+@locked("folder")
 def run_ablation(
     name: str,
     config: Config,

@@ -23,6 +23,7 @@ from fxkit.errors import ConfigError
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
 from fxkit.report.ablation import Ablation, Contrast
+from preprocess.locks import locked
 
 ALPHA = 0.05
 
@@ -33,6 +34,7 @@ SPLIT_ARMS = ("by file", "by group")
 Report = Callable[[str], None]
 
 
+@locked("folder")
 def compare_variants(
     name: str,
     config: Config,

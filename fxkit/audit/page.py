@@ -17,6 +17,7 @@ from fxkit.data.positive import positive_class
 from fxkit.html import data_uri, load_template
 from fxkit.models.sharing.model_card import render_model_card
 from preprocess.files import write_atomic
+from preprocess.locks import locked
 
 PAGE, TEXT, FACTS = "audit.html", "audit.md", "audit.json"
 
@@ -56,6 +57,7 @@ class Audit:
     claim: tuple[Item, ...]
 
 
+@locked("run_dir")
 def build_audit(
     run_dir: str | Path, *, data_card: str | Path | None = None, ablation: str | Path | None = None
 ) -> Audit:

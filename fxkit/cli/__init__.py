@@ -48,11 +48,15 @@ BUG_TEXT = "this is a bug in fxkit: {error}. The traceback is in {log}; please r
     ),
 )
 @click.version_option(__version__, prog_name="fxkit")
-def fxkit() -> None:
+@click.pass_context
+def fxkit(context: click.Context) -> None:
     """Classify bone fractures on X-rays, and find out whether the score is honest.
 
     For research only. Do not use for diagnosis.
     """
+    from preprocess.locks import name_command
+
+    name_command(f"fxkit {context.invoked_subcommand}")
 
 
 def fail(text: object, code: int) -> int:

@@ -5,7 +5,15 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, device_option, positive_option, print_positive
+from fxkit.cli.options import (
+    CHECKED_POSITIVE,
+    PATH,
+    check_positive,
+    device_option,
+    hold,
+    positive_option,
+    print_positive,
+)
 
 
 @cloup.command(short_help="Calibrate the probabilities of a finished run.")
@@ -24,6 +32,7 @@ def calibrate(run: Path, root: Path | None, positive: str | None, device: str) -
     """
     from fxkit.evaluation.calibrate import calibrate_run
 
+    hold(run)
     check_positive(positive, run)
     fit = calibrate_run(run, root=root, device=device)
     print_positive(run)

@@ -13,6 +13,7 @@ from fxkit.cli.options import (
     PATH,
     check_positive,
     device_option,
+    hold,
     list_image_files,
     positive_option,
     print_notes,
@@ -74,6 +75,7 @@ def cam(
     from fxkit.models.saved import load_model
     from preprocess.settings import read_clean_settings
 
+    hold(out or run)
     model, opened = load_model(run), open_run(run)
     check_positive(options.pop("positive"), run)
     if images and boxes:

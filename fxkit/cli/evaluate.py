@@ -13,6 +13,7 @@ from fxkit.cli.options import (
     TTA_HELP,
     check_positive,
     device_option,
+    hold,
     load_source,
     positive_option,
     take_options,
@@ -97,10 +98,12 @@ def evaluate(
     from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
     from fxkit.evaluation.out_of_fold import evaluate_out_of_fold
     from fxkit.metrics.operating_points import parse_target
+    from fxkit.models.test_time import describe_views, select_views_of_run
     from fxkit.report.build import build_report
 
     own_films = options["data"] is None and options["manifest"] is None
     refuse_combinations(root, options, own_films=own_films)
+    hold(run)
     check_positive(options.pop("positive"), run)
     analyses = take_options(AnalysisOptions, options, targets=tuple(map(parse_target, targets)))
     settings = take_options(EvaluationOptions, options, analyses=analyses)
@@ -111,8 +114,6 @@ def evaluate(
     else:
         result = evaluate_other_films(run, root, settings, **options)
     if settings.tta:
-        from fxkit.models.test_time import describe_views, select_views_of_run
-
         click.echo(f"note: {describe_views(select_views_of_run(run, settings.tta))}", err=True)
     print_result(result)
     name = "metrics_out_of_fold.json" if split == "out-of-fold" else "metrics.json"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options, positive_option
+from fxkit.cli.options import MAX_PIXELS, PATH, cluster_options, hold, positive_option
 from preprocess.words import amount
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def index_command(
         options["split"] = "keep"
     options["cache"] = options["cache"] or out.with_suffix(".cache")
     settings = build_options(**options)
+    hold(out)
     index = index_with_progress(data, settings)
     write_index(out, index, overwrite=overwrite)
     remove_old_leaks(out.parent)

@@ -210,6 +210,17 @@ def check_positive(positive: str | None, *runs: Path) -> None:
             click.echo(f"note: {run.order_note}", err=True)
 
 
+def hold(folder: Path) -> None:
+    """Hold the lock of a folder or file until the command ends.
+
+    Raises:
+        OutputError: another process holds it.
+    """
+    from preprocess.locks import lock
+
+    click.get_current_context().with_resource(lock(folder))
+
+
 def refuse_inside(out: Path, data: Path | None) -> None:
     """Refuse an output folder inside the data folder, because the next run would mistake its files for films.
 

@@ -117,7 +117,7 @@ def train(
     refuse_inside(runs, data)
     image_root, records = load_source(data, manifest, root, config.seed)
     warn_of_guess(records, config)
-    from fxkit.training.train import TrainOptions
+    from fxkit.training.train import TrainOptions, hold_run
     from fxkit.training.train import dry_run as measure
 
     if dry_run:
@@ -126,6 +126,7 @@ def train(
         return
     training = take_options(TrainOptions, options, progress=not options["quiet"], find_lr=options["lr_find"])
     folder = runs / (name or f"{config.model.backbone}-seed{config.seed}")
+    click.get_current_context().with_resource(hold_run(folder))
     if training.resume and not (folder / "config.yaml").is_file():
         click.echo(f"note: no run {folder} to resume; training starts from the beginning", err=True)
     if folds is None:

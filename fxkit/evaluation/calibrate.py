@@ -24,6 +24,7 @@ from fxkit.models.model_json import write_card
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, write_json
 from fxkit.models.saved import Model, load_model
+from preprocess.locks import locked
 
 
 def calibrate_model(
@@ -52,6 +53,7 @@ def reset_calibration(model: Model) -> Model:
     return Model(model.classifier, replace(model.card, temperature=1.0, bias=(), threshold=threshold))
 
 
+@locked("run_folder")
 def calibrate_run(run_folder: str | Path, *, root: str | Path | None = None, device: str = "auto") -> CalibrationFit:
     """Calibrate a finished run, and rewrite its model.json and its figures of the films that calibrated it.
 

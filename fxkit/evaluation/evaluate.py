@@ -24,6 +24,7 @@ from fxkit.models.run_folder import Run, open_run, read_json, write_json
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views
 from preprocess.files import write_atomic
+from preprocess.locks import locked
 from preprocess.tables.cells import label_key
 
 
@@ -78,6 +79,7 @@ class _Subject:
     root: Path
 
 
+@locked("run_folder")
 def evaluate_run(
     run_folder: str | Path,
     *,
@@ -107,6 +109,7 @@ def evaluate_run(
     return EvaluationResult(folder, evaluation, analyses, run.stamp)
 
 
+@locked("run_folder")
 def evaluate_other(
     run_folder: str | Path,
     records: Sequence[Record],

@@ -28,6 +28,7 @@ from fxkit.metrics.summary import Evaluation, FoldScore, FoldScores, evaluate_pr
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, write_json
 from fxkit.models.saved import Model, load_model
+from preprocess.locks import locked
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def _refuse_to_choose() -> Predictions:
     )
 
 
+@locked("run_folder")
 def evaluate_out_of_fold(
     run_folder: str | Path, options: EvaluationOptions, *, root: str | Path | None = None
 ) -> EvaluationResult:

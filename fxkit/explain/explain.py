@@ -42,6 +42,7 @@ from fxkit.report.attention import AttentionSummary, Share
 from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import Array, read_image, to_grey8, write_image
+from preprocess.locks import locked
 from preprocess.words import amount
 
 SHEET_FILMS = 24  # films on the contact sheet
@@ -99,6 +100,7 @@ class _Network:
     layers: tuple[TargetLayer, ...]
 
 
+@locked("out")
 def explain(
     model: Model, films: Iterable[Film], out: str | Path, options: ExplainOptions = ExplainOptions()
 ) -> Explanation:

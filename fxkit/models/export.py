@@ -36,6 +36,7 @@ from fxkit.models.saved import Model, load_model
 from fxkit.synth.synthetic_film import make_film, plan_films
 from preprocess.errors import ImageError, OutputError
 from preprocess.images import read_image, to_grey8
+from preprocess.locks import lock
 
 TOLERANCE = 1e-3  # largest accepted difference in probability
 
@@ -96,6 +97,11 @@ def export_model(run_folder: str | Path, file_format: str = "onnx", out: str | P
         raise RunError(
             f"{target}: expected a name that ends in {FORMATS[file_format]} for {file_format}; correct --out"
         )
+    with lock(folder if out is None else target):
+        return _export(folder, file_format, target)
+
+
+def _export(folder: Path, file_format: str, target: Path) -> Export:
     model = load_model(folder)
     films, from_run = select_check_films(folder, model)
     try:

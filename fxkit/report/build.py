@@ -13,6 +13,7 @@ from fxkit.report.attention import AttentionMaps, read_attention
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
 from fxkit.report.results import OutOfFoldScores, Scores, read_folds, read_scores, read_scores_below
 from preprocess.files import write_atomic
+from preprocess.locks import locked
 
 FEW_GROUPS = 30  # with fewer groups of the rarest class, the interval of an AUROC is wider than about 0.2
 
@@ -65,6 +66,7 @@ class Report:
         return list(dict.fromkeys(filter(None, parts)))
 
 
+@locked("run_dir")
 def build_report(run_dir: str | Path) -> Path:
     """Write RUN/report.html, a single page without external files, and return its path.
 

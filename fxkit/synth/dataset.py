@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from joblib import Parallel
 
 from fxkit.synth.synthetic_film import (
     FilmPlan,
@@ -25,9 +24,10 @@ from preprocess.coco import write_coco
 from preprocess.errors import DataError, OutputError
 from preprocess.files import write_atomic
 from preprocess.images import write_image
+from preprocess.locks import locked
 from preprocess.markers import MarkedImage
 from preprocess.tables.read import read_table
-from preprocess.workers import delayed
+from preprocess.workers import delayed, run_tasks
 
 __all__ = ["MARKERS", "TRUTH", "SynthOptions", "Synthetic", "copy_suffix", "synth"]
 
@@ -59,6 +59,7 @@ class Synthetic:
     markers: int
 
 
+@locked("out")
 def synth(
     out: str | Path,
     options: SynthOptions | None = None,
@@ -87,11 +88,11 @@ def synth(
     check_options(options)
     root = Path(out)
     _prepare_folder(root, overwrite)
-    written = Parallel(n_jobs=jobs, return_as="generator")(
+    tasks = (
         delayed(write_film)(root, plan, options)
         for plan in plan_films(options.films, options.seed, options.fractured_fraction)
     )
-    rows, marked = _gather(written, progress)
+    rows, marked = _gather(run_tasks(jobs, tasks), progress)
     _write_truth(root, rows, marked)
     n_markers = sum(len(image.markers) for image in marked.values())
     return Synthetic(root, len({row["patient"] for row in rows}), options.films, len(rows), n_markers)

@@ -26,6 +26,7 @@ from fxkit.models.training_films import write_pretraining_films
 from fxkit.training.films import check_records, read_cleaning
 from fxkit.training.phases import check_trainer, quiet_lightning
 from fxkit.training.train import DEFAULTS, TrainOptions, train
+from preprocess.locks import locked
 
 FEWEST = 3  # one fold to predict, one that selects the epoch, one to train on
 
@@ -120,6 +121,7 @@ def average_models(models: Sequence[Model]) -> Model:
     return Model(ensemble.eval(), card)
 
 
+@locked("folder")
 def train_folds(
     config: Config,
     root: str | Path,

@@ -1,6 +1,7 @@
 """Train a classifier in two phases: first the head on a frozen backbone, then the head and the last stages together."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +40,7 @@ from fxkit.training.phases import (
     run_phase,
 )
 from preprocess.files import write_atomic
+from preprocess.locks import lock
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,18 @@ def train(
         ConfigError: the backbone or Lightning does not accept a setting on this machine, or a batch does not fit in
             memory.
         WeightsError: see `build_classifier`.
+        OutputError: another process is writing into the folder.
     """
-    root, folder = Path(root), Path(folder)
+    with hold_run(Path(folder)):
+        return _train(config, Path(root), records, Path(folder), options)
+
+
+def hold_run(folder: Path) -> AbstractContextManager[None]:
+    """Return the lock of a run folder, which the first of several training processes holds for all of them."""
+    return lock(folder) if _rank() == 0 else nullcontext()
+
+
+def _train(config: Config, root: Path, records: Sequence[Record], folder: Path, options: TrainOptions) -> TrainResult:
     resumes = options.resume and (folder / "config.yaml").is_file()
     if resumes and options.find_lr:
         config = _with_rate(config, open_run(folder).config.optim.head_lr)

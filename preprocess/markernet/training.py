@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from preprocess.detectors.markernet import film_scale, pad_film, resize_film, sigmoid
 from preprocess.detectors.regions import STRIDE
 from preprocess.errors import ImageError
+from preprocess.locks import locked
 from preprocess.markernet.checkpoints import SafeCheckpoints, find_checkpoint
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
@@ -202,6 +203,7 @@ def _average_weights(network: MarkerNet, other: Mapping[str, Tensor]) -> None:
     network.load_state_dict({name: (trained[name] + value) / 2 for name, value in other.items()})
 
 
+@locked("folder")
 def train(
     films: Sequence[Film],
     plan: TrainingPlan,

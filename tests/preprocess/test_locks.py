@@ -11,12 +11,13 @@ import pytest
 
 from preprocess.errors import OutputError
 from preprocess.folder.clean_folder import clean_folder
-from preprocess.locks import lock
+from preprocess.locks import lock, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from preprocess.locks import lock
+from preprocess.locks import lock, name_command
+name_command("fxkit train")
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -37,7 +38,11 @@ def holder(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 def test_a_second_process_is_refused_with_the_number_of_the_first(
     holder: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
-    words = rf"out: another process of fxkit is writing here \(process {holder.pid} on .+\); wait until it ends"
+    now = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    words = (
+        rf"out: fxkit train \(process {holder.pid} on .+, {now}\) is writing here; wait until it ends, or give another "
+        "output; the lock is released when that process ends, even if it is killed"
+    )
     with pytest.raises(OutputError, match=words), lock(tmp_path / "out"):
         pass
     with lock(tmp_path / "other"):
@@ -51,8 +56,31 @@ def test_the_lock_of_a_killed_process_is_free(
     holder.send_signal(how)
     holder.wait()
     with lock(tmp_path / "out"):
-        assert (tmp_path / ".out.lock").read_text().startswith(f"process {os.getpid()} on ")
+        assert (tmp_path / ".out.lock").read_text().startswith(f"another process of fxkit (process {os.getpid()} on ")
     assert not (tmp_path / ".out.lock").exists()
+
+
+def test_a_function_can_hold_the_lock_of_the_folder_it_is_given(
+    holder: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    @locked("folder")
+    def write(text: str, folder: str | Path = tmp_path / "other") -> bool:
+        return Path(folder).with_name(f".{Path(folder).name}.lock").exists()
+
+    assert write("a", tmp_path / "new")
+    assert write("a", folder=str(tmp_path / "new"))
+    with pytest.raises(OutputError, match="is writing here"):
+        write("a", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == [".out.lock"]
+
+
+def test_a_lock_leaves_no_folders_behind(tmp_path: Path) -> None:
+    with lock(tmp_path / "a" / "b" / "run"):
+        assert (tmp_path / "a" / "b" / ".run.lock").exists()
+    assert not (tmp_path / "a").exists()
+    with lock(tmp_path / "a" / "run"):
+        (tmp_path / "a" / "run").mkdir()
+    assert (tmp_path / "a" / "run").exists()
 
 
 def test_a_process_may_take_its_own_lock_again(tmp_path: Path) -> None:
@@ -79,6 +107,6 @@ def test_where_no_file_can_be_made_no_lock_is_taken(tmp_path: Path) -> None:
 def test_two_runs_into_one_cleaned_folder_are_refused(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "a.png").write_bytes(b"no film")
-    with pytest.raises(OutputError, match="another process of fxkit is writing here"):
+    with pytest.raises(OutputError, match="is writing here"):
         clean_folder(tmp_path / "films", tmp_path / "out")
     assert not (tmp_path / "out").exists()

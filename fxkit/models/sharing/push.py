@@ -22,6 +22,7 @@ from fxkit.models.sharing.contents import (
 )
 from fxkit.models.sharing.model_card import render_model_card
 from preprocess.files import write_atomic
+from preprocess.locks import locked
 
 HUB = "hf://"
 
@@ -56,6 +57,7 @@ def push(
     return destination
 
 
+@locked("destination")
 def pull(source: str, destination: str | Path) -> Path:
     """Copy or download a shared model into a folder that predict, export and evaluate --data accept as a run.
 
@@ -76,6 +78,7 @@ def pull(source: str, destination: str | Path) -> Path:
     return out
 
 
+@locked("out")
 def _copy_files(shared: Path, out: Path, overwrite: bool) -> None:
     """Copy the files of a shared model, and no others."""
     if out.exists() and not out.is_dir():

@@ -33,6 +33,7 @@ from fxkit.training.folds import add_folds, check_folds, check_settings
 from fxkit.training.search.results import SearchResult, Trial, write_results
 from fxkit.training.search.space import Space, apply, encode_current
 from fxkit.training.train import TrainOptions, train
+from preprocess.locks import locked
 from preprocess.words import amount
 
 OBJECTIVES = {"auroc": "maximize", "log_loss": "minimize"}
@@ -77,6 +78,7 @@ class _Task:
     options: SearchOptions
 
 
+@locked("folder")
 def search(
     config: Config,
     root: str | Path,

@@ -225,7 +225,7 @@ def test_a_cache_that_another_process_uses_is_refused(tmp_path: Path) -> None:
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(OutputError, match="another process of fxkit"), open_store(tmp_path / "m.cache"):
+        with pytest.raises(OutputError, match="is writing here"), open_store(tmp_path / "m.cache"):
             pass
         other.communicate("\n")
     with open_store(tmp_path / "m.cache"):
