@@ -161,6 +161,8 @@ def ask_external(evidence: Evidence) -> Answer:
 def _judge_unseen(own: Scores | None, other: Scores) -> tuple[Colour, str]:
     """Judge the score on other data; without a comparison of the pixels, films that training has seen may be in it."""
     colour, judgement = judge_external(own, other)
+    if patients := other.metrics.overlap.patients_note:
+        judgement = f"{judgement}; {patients}"
     if other.metrics.overlap.pixels_compared:
         return colour, judgement
     unknown = (

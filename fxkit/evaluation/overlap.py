@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,19 @@ from fxkit.index.fingerprints import (
 )
 from fxkit.models.run_folder import Run
 from fxkit.models.training_films import (
-    PRETRAINING_FILE,
     Overlap,
     SeenFile,
     count_overlap,
     find_pretraining_run,
     find_seen_files,
+    has_hashes,
+    list_pretraining_films,
+    list_training_films,
     source_hashes,
 )
 from preprocess.errors import ImageError, OutputError
-from preprocess.files import write_atomic
+from preprocess.files import sha256_of, write_atomic
+from preprocess.ledger import read_ledger_if_any
 from preprocess.listing import image_paths
 from preprocess.words import amount
 
@@ -139,22 +142,37 @@ def _choose_films(root: Path, records: Sequence[Record]) -> dict[str, str]:
 
 
 def _find_known_films(run: Run, trained_on: Path | None) -> _KnownFilms:
-    films = _choose_films(run.root, run.records)
-    files = _list_files(run.root, run.records)
-    stored = read_fingerprints(run.folder)
-    if stored is not None:
-        return _KnownFilms(stored, files, is_complete=True)
+    files, known = _list_files(run.root, run.records), read_fingerprints(run.folder) or {}
+    if _covers_training(run, known):
+        return _KnownFilms(known, files, is_complete=True)
     if trained_on is not None:
-        given = {path: trained_on / path for path in image_paths(trained_on)}
-        fingerprints = compute_fingerprints(given, run.config.data.max_pixels)
-        return _KnownFilms(fingerprints, given, is_complete=bool(fingerprints))
-    is_complete = bool(films) and len(files) == len(films) and not (run.folder / PRETRAINING_FILE).is_file()
-    if not is_complete:
-        return _KnownFilms({}, files, is_complete=False)
-    fingerprints = compute_fingerprints(files, run.config.data.max_pixels)
-    with suppress(OutputError):  # the run folder may be read-only
-        write_fingerprints(run.folder, fingerprints)
-    return _KnownFilms(fingerprints, files, is_complete=True)
+        files |= _hash_films(trained_on)
+    missing = {digest: file for digest, file in files.items() if digest not in known}
+    known |= compute_fingerprints(missing, run.config.data.max_pixels)
+    is_complete = _covers_training(run, known)
+    if is_complete and has_hashes(run.records):
+        with suppress(OutputError):  # the run folder may be read-only
+            write_fingerprints(run.folder, known)
+    return _KnownFilms(known, files, is_complete)
+
+
+def _hash_films(folder: Path) -> dict[str, Path]:
+    """Return the images in a folder by the SHA-256 of their sources: the file itself, if the folder is not cleaned."""
+    sources = {row.output_sha256: row.sha256 for row in read_ledger_if_any(folder).values()}
+    digests = {path: sha256_of(folder / path) for path in image_paths(folder)}
+    return {sources.get(digest, digest): folder / path for path, digest in digests.items()}
+
+
+def _covers_training(run: Run, fingerprints: Mapping[str, Fingerprint]) -> bool:
+    """Whether there is a fingerprint of each training film, also of those that the backbone weights were trained on.
+
+    Without the SHA-256 of the films, as in a shared model, only their number is known.
+    """
+    training, pretraining = list_training_films(run), list_pretraining_films(run)
+    if not has_hashes(training):
+        return 0 < len({r.film for r in training}) <= len(fingerprints)
+    parts = training[: len(training) - len(pretraining)], pretraining
+    return all({r.film for r in part} == {r.film for r in part if r.sha256 in fingerprints} for part in parts)
 
 
 def _find_copies(known: _KnownFilms, other: Sequence[Record], root: Path, max_pixels: int) -> dict[str, str]:

@@ -21,12 +21,13 @@ from fxkit.index.copies.candidates import find_candidates
 from fxkit.index.copies.compare import compare_films
 from fxkit.index.copies.features import features_of
 from fxkit.index.copies.fingerprint import (
+    CERTAIN,
     CODE_BYTES,
-    COPIES,
     DOUBTFUL,
     FINGERPRINT_VERSION,
+    Agreement,
     Fingerprint,
-    count_common,
+    compare_fingerprints,
     fingerprint_of,
 )
 from fxkit.index.copies.grow import STRONG, score
@@ -137,19 +138,22 @@ def match_fingerprints(
         for number, candidates in likeliest.items():
             other = paths[number - len(names)]
             chosen = [low for _, low in sorted(candidates, reverse=True)[:COMPARED]]
-            common, film = max((count_common(prints[number], prints[low]), names[low]) for low in chosen)
-            if common >= COPIES or (common >= DOUBTFUL and _are_copies(other_files.get(other), known_files.get(film))):
+            results = [(compare_fingerprints(prints[number], prints[low]), names[low]) for low in chosen]
+            agreement, film = max(results, key=lambda result: (result[0].points, result[1]))
+            if _are_copies(agreement, other_files.get(other), known_files.get(film)):
                 matches[other] = film
     return matches
 
 
-def _are_copies(first: Path | None, second: Path | None) -> bool:
-    """Whether the pixels of two files show one film; False if a file is not there any more."""
-    if first is None or second is None:
-        return False
+def _are_copies(agreement: Agreement, first: Path | None, second: Path | None) -> bool:
+    """Whether two files show one film: by the pixels of both files if they are there, else by the fingerprints."""
+    if agreement.points < DOUBTFUL or agreement.points >= CERTAIN:
+        return agreement.is_sure
+    if first is None or second is None or not (first.is_file() and second.is_file()):
+        return agreement.is_sure
     try:
         features = [features_of(to_grey8(decode_image(file, read_bytes(file)))) for file in (first, second)]
     except ImageError:
-        return False
+        return agreement.is_sure
     evidence = compare_films(*features)
     return evidence is not None and score(evidence) >= STRONG

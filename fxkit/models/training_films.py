@@ -55,6 +55,8 @@ class Overlap:
             not other data.
         pixels_compared: whether all training films were compared by their pixels.
         n_files: all files of the other data; 0 in figures of older versions.
+        nameless_files: files of the other data without a patient, whose patients could not be compared.
+        nameless_training_files: training files without a patient.
     """
 
     files: int
@@ -67,6 +69,8 @@ class Overlap:
     test_files: int = 0
     pixels_compared: bool = False
     n_files: int = 0
+    nameless_files: int = 0
+    nameless_training_files: int = 0
 
     @property
     def leaks(self) -> bool:
@@ -83,7 +87,7 @@ class Overlap:
         """The overlap in words; "" if there is none."""
         run = "of this run or of a run that its backbone weights come from"
         clauses = []
-        if self.files:
+        if self.files or self.films:
             files = amount(self.files, "file"), amount(self.films, "film")
             kind = "is, apart from cleaning, a training or validation file"
             kinds = "are, apart from cleaning, training or validation files"
@@ -114,11 +118,24 @@ class Overlap:
             )
         if not self.pixels_compared:
             notes.append(
-                "unknown whether training films were saved again among these films: the run folder has no "
-                "fingerprints.npz, and not all training films are in their folder any more; give it with --trained-on "
-                "FOLDER to compare the pixels"
+                "unknown whether training films were saved again among these films: the run has no fingerprints of "
+                "some of its training films, and they are not in their folder any more; to compare the pixels, give "
+                "the folder with --trained-on FOLDER"
             )
-        return tuple(notes)
+        return (*notes, *filter(None, [self.patients_note]))
+
+    @property
+    def patients_note(self) -> str:
+        """Whose patients could not be compared; "" if each file of both data sets names its patient."""
+        clauses = []
+        if self.nameless_files:
+            verb = "names" if self.nameless_files == 1 else "name"
+            clauses.append(f"{self.nameless_files} of {amount(self.n_files, 'file')} {verb} no patient")
+        if self.nameless_training_files:
+            verb = "names" if self.nameless_training_files == 1 else "name"
+            clauses.append(f"{amount(self.nameless_training_files, 'training file')} {verb} no patient")
+        text = "whether other films of training patients are among these films is unknown: "
+        return text + " and ".join(clauses) if clauses else ""
 
 
 def find_seen_files(
@@ -189,6 +206,8 @@ def count_overlap(run: Run, other: Sequence[Record], seen: Sequence[SeenFile], *
         test_files=sum(s.part == "test" for s in seen),
         pixels_compared=pixels_compared,
         n_files=len(other),
+        nameless_files=sum(not patient_key(r.patient) for r in other),
+        nameless_training_files=sum(not patient_key(r.patient) for r in training),
     )
 
 
@@ -199,10 +218,14 @@ def list_training_films(run: Run) -> list[Record]:
     """
     records = [r for r in usable(run.records) if r.split in ("train", "val")]
     hashes = source_hashes(run.root, records)
+    own = [replace(r, sha256=digest) for r, digest in zip(records, hashes, strict=True)]
+    return own + list_pretraining_films(run)
+
+
+def list_pretraining_films(run: Run) -> list[Record]:
+    """Return the records that the backbone weights of a run were trained on."""
     pretraining = run.folder / PRETRAINING_FILE
-    return [replace(r, sha256=digest) for r, digest in zip(records, hashes, strict=True)] + (
-        list(read_manifest(pretraining)) if pretraining.is_file() else []
-    )
+    return list(read_manifest(pretraining)) if pretraining.is_file() else []
 
 
 def has_hashes(records: Iterable[Record]) -> bool:

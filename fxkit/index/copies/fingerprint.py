@@ -37,10 +37,19 @@ NEAR_ANGLE, NEAR_SIZE = 0.35, 0.4  # radians; natural logarithm of the ratio of 
 
 NARROWEST = 0.4  # least ratio of the two scales of the map
 
-# Common keypoints from which two films are copies. Between different films of a hospital there are at most 17.
-COPIES = 18
+# Common keypoints from which two films are copies in any case. Of 769 x 769 films of one hospital, those that are not
+# copies have at most 40: two exposures of one hand.
+CERTAIN = 41
 
 DOUBTFUL = 8  # common keypoints from which the films themselves are compared, if they are still there
+
+# Common keypoints, and their root mean squared distance from the map, from which two films are copies if one of them is
+# not there any more.
+COPIES, EXACT_PX = 20, 1.0
+
+# The same if the map is upright, to this tolerance. Scratches, dust and the rim of an imaging plate lie at the same
+# places on all its films: up to 22 keypoints.
+UPRIGHT_COPIES, UPRIGHT = 28, 0.01
 
 
 Values = NDArray[np.float64]
@@ -129,15 +138,37 @@ class _Matches:
     ratios: Values
 
 
-def count_common(first: Fingerprint, second: Fingerprint) -> int:
-    """Count the keypoints that two films have in common: they match, and agree with one affine map of the films.
+@dataclass(frozen=True)
+class Agreement:
+    """How well the fingerprints of two films agree with one affine map of the films.
 
-    Turned, mirrored, inverted, cropped and squeezed copies have many; films of the same anatomy have few. Directions
-    and diameters of the keypoints must agree with the map, too.
+    Attributes:
+        points: common keypoints: they match, and their places, directions and diameters agree with the map.
+        error_px: root of the mean squared distance of the common keypoints from the map.
+        is_upright: whether the map keeps the scale and turns by a multiple of 90 degrees at most, perhaps with a mirror
+            image, as between two films of one imaging plate.
+    """
+
+    points: int
+    error_px: float = 0.0
+    is_upright: bool = False
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the films are copies, without a look at the films."""
+        least = UPRIGHT_COPIES if self.is_upright else COPIES
+        return self.points >= CERTAIN or (self.points >= least and self.error_px < EXACT_PX)
+
+
+def compare_fingerprints(first: Fingerprint, second: Fingerprint) -> Agreement:
+    """Find the affine map of two films that most of their keypoints agree with.
+
+    Turned, mirrored, inverted, cropped and squeezed copies have many common keypoints; films of the same anatomy have
+    few.
     """
     matches = _match(first, second)
     if matches is None:
-        return 0
+        return Agreement(0)
     starts = (_agreeing_with_one(matches, mirrored, half) for mirrored in (False, True) for half in (0.0, np.pi))
     common, half = max(starts, key=lambda start: int(start[0].sum()))
     return _refine(matches, common, half)
@@ -183,24 +214,29 @@ def _agreeing_with_one(matches: _Matches, mirrored: bool, half: float) -> tuple[
     return agree[agree.sum(1).argmax()], half
 
 
-def _refine(matches: _Matches, common: NDArray[np.bool_], half: float) -> int:
-    """Fit an affine map to the common matches, again and again, and return how many agree with it in the end."""
+def _refine(matches: _Matches, common: NDArray[np.bool_], half: float) -> Agreement:
+    """Fit an affine map to the common matches, again and again, and count those that agree with it in the end."""
     source = np.column_stack([matches.first.real, matches.first.imag, np.ones(len(matches.first))])
     target = np.column_stack([matches.second.real, matches.second.imag])
     ways = np.column_stack([np.cos(matches.first_angles), np.sin(matches.first_angles)])
     for near in NEAR_PX:
         if common.sum() < LEAST_POINTS:
-            return int(common.sum())
+            return Agreement(int(common.sum()))
         matrix = np.linalg.lstsq(source[common], target[common], rcond=None)[0]
         large, small = np.linalg.svd(matrix[:2], compute_uv=False)
         if small < NARROWEST * large or small < 1e-6:
-            return 0
+            return Agreement(0)
         turned = ways @ matrix[:2]
         angles = np.arctan2(turned[:, 1], turned[:, 0]) - matches.second_angles + half
-        common = np.linalg.norm(source @ matrix - target, axis=1) < near
+        errors = np.linalg.norm(source @ matrix - target, axis=1)
+        common = errors < near
         common &= np.abs(_wrap(angles)) < NEAR_ANGLE
         common &= np.abs(matches.ratios - np.log(large * small) / 2) < NEAR_SIZE
-    return int(common.sum())
+    if not common.any():
+        return Agreement(0)
+    parts = np.sort(np.abs(matrix[:2]), axis=1)
+    is_upright = bool(np.all(np.abs(parts - (0, 1)) < UPRIGHT))
+    return Agreement(int(common.sum()), float(np.sqrt(np.mean(errors[common] ** 2))), is_upright)
 
 
 def _wrap(angles: Values) -> Values:

@@ -201,6 +201,7 @@ def test_data_that_training_has_seen_do_not_count(scored, ask, write, metrics):
         ({"test_files": 50}, "grey", "The films of twin are the run's own test films, so they are not other data."),
         ({"test_files": 5}, "green", "ruled out."),
         ({"pixels_compared": False}, "amber", "if need be with --trained-on FOLDER."),
+        ({"nameless_files": 60}, "green", "among these films is unknown: 60 of 60 files name no patient."),
     ],
 )
 def test_other_data_must_be_new_by_pixels_and_patients(scored, ask, write, metrics, overlap, colour, reason):

@@ -1,5 +1,6 @@
 """Films of other data that a run was trained on: recognised by their bytes, also if they were cleaned."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fxkit.errors import DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_other
 from fxkit.evaluation.overlap import compare_with_run
 from fxkit.index.build import IndexOptions, index_data
+from fxkit.index.fingerprints import read_fingerprints, write_fingerprints
 from fxkit.models.run_folder import Run, create_run, open_run
 from fxkit.models.training_films import (
     find_pretraining_run,
@@ -51,7 +53,7 @@ def test_without_hashes_the_overlap_is_unknown(trained: Run) -> None:
     bare = replace(trained, records=tuple(replace(r, sha256=f"{i}") for i, r in enumerate(trained.records)))
     overlap = compare_with_run(bare, trained.records, trained.root).overlap
     assert (overlap.files, overlap.known) == (0, False)
-    assert overlap.notes[-1].startswith(
+    assert overlap.notes[-2].startswith(
         "unknown whether the training has seen these films: the model was shared without"
     )
     assert compare_with_run(trained, bare.records, trained.root).overlap.known
@@ -102,3 +104,18 @@ def test_a_run_records_the_films_of_earlier_pretraining_runs(trained: Run, tmp_p
         write_pretraining_films(tmp_path / name, config)
     overlap = compare_with_run(open_run(tmp_path / "c"), trained.records, trained.root).overlap
     assert overlap.files == sum(r.split in ("train", "val") for r in trained.records)
+
+
+def test_fingerprints_of_some_training_films_are_not_enough(trained: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained.folder, folder)
+    stored = read_fingerprints(folder)
+    assert stored is not None
+    run = replace(open_run(folder), root=tmp_path / "moved")
+    first = next(r.sha256 for r in usable(trained.records, "train") if r.sha256 in stored)
+    write_fingerprints(folder, {digest: film for digest, film in stored.items() if digest != first})
+    overlap = compare_with_run(run, trained.records, trained.root).overlap
+    assert not overlap.pixels_compared
+    assert any("no fingerprints of some of its training films" in note for note in overlap.notes)
+    assert compare_with_run(run, trained.records, trained.root, trained_on=trained.root).overlap.pixels_compared
+    assert (read_fingerprints(folder) or {}).keys() >= stored.keys()

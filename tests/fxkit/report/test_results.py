@@ -38,11 +38,30 @@ def test_other_data_seen_in_training_do_not_count_as_a_test(tmp_path, files, fil
     write_scores(run / "evaluations" / "twin", predictions(), **more)
     text = Page(build_report(run)).text
     warning = (
-        f"Seen in training: {files} files ({films} films) of twin are training or validation files of this run, "
-        "apart from cleaning."
+        f"Seen in training: in twin, {files} files ({films} films) are, apart from cleaning, training or validation "
+        "files of this run or of a run that its backbone weights come from. This is not a test on external data."
     )
     assert (warning in text) == limit
     assert ("Not tested on external data" in text) == limit
+
+
+def test_copies_and_patients_of_the_training_are_named(tmp_path):
+    run = write_run(tmp_path / "run")
+    seen = {"files": 0, "films": 0, "copies": 3, "copied_films": 2, "patient_files": 1, "patients": 1}
+    write_scores(run / "evaluations" / "twin", predictions(), overlap=seen)
+    text = Page(build_report(run)).text
+    assert "Seen in training: in twin, 3 files (2 films) are by their pixels copies of training or valid" in text
+    assert "1 file belongs to 1 patient with training or validation films" in text
+    assert "Not tested on external data" in text
+
+
+def test_what_could_not_be_compared_is_said(tmp_path):
+    run = write_run(tmp_path / "run")
+    overlap = {"files": 0, "films": 0, "n_files": 9, "nameless_files": 9, "nameless_training_files": 1}
+    write_scores(run / "evaluations" / "east", predictions(), overlap=overlap)
+    text = Page(build_report(run)).text
+    assert "east: unknown whether training films were saved again among these films" in text
+    assert "is unknown: 9 of 9 files name no patient and 1 training file names no patient." in text
 
 
 def test_one_evaluation_without_overlap_counts_as_external_test(tmp_path):

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from fxkit.index.copies.features import Picture
-from fxkit.index.copies.fingerprint import COPIES, KEPT, TRANSFORM, count_common, fingerprint_of
+from fxkit.index.copies.fingerprint import (
+    CERTAIN,
+    COPIES,
+    EXACT_PX,
+    KEPT,
+    TRANSFORM,
+    UPRIGHT_COPIES,
+    Agreement,
+    compare_fingerprints,
+    fingerprint_of,
+)
+from fxkit.index.fingerprints import match_fingerprints
 from fxkit.synth.dataset import Synthetic
 from preprocess.images import read_grey8
 
@@ -48,20 +59,48 @@ CHANGES: dict[str, Callable[[Picture], Picture]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_changed_copy_is_recognised(films: list[Picture], change: Callable[[Picture], Picture]) -> None:
     changed = [np.ascontiguousarray(change(film)) for film in films[:6]]
-    common = [count_common(fingerprint_of(a), fingerprint_of(b)) for a, b in zip(films, changed, strict=False)]
-    assert min(common) >= COPIES
+    pairs = zip(films, changed, strict=False)
+    assert all(compare_fingerprints(fingerprint_of(a), fingerprint_of(b)).is_sure for a, b in pairs)
 
 
 def test_other_films_have_few_points_in_common(films: list[Picture]) -> None:
     prints = [fingerprint_of(film) for film in films[:12]]
-    common = [count_common(a, b) for i, a in enumerate(prints) for b in prints[:i]]
-    assert max(common) < COPIES
+    agreements = [compare_fingerprints(a, b) for i, a in enumerate(prints) for b in prints[:i]]
+    assert max(agreement.points for agreement in agreements) < COPIES
+    assert not any(agreement.is_sure for agreement in agreements)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "is_sure"),
+    [
+        (Agreement(COPIES, 0.7), True),
+        (Agreement(COPIES - 1, 0.7), False),
+        (Agreement(COPIES, EXACT_PX), False),
+        (Agreement(UPRIGHT_COPIES - 1, 0.7, is_upright=True), False),
+        (Agreement(UPRIGHT_COPIES, 0.7, is_upright=True), True),
+        (Agreement(CERTAIN, 1.5, is_upright=True), True),
+    ],
+)
+def test_copies_have_enough_exact_points(agreement: Agreement, is_sure: bool) -> None:
+    assert agreement.is_sure == is_sure
+
+
+@pytest.mark.parametrize(("first", "second"), [("2867", "2670"), ("3638", "3597"), ("2951", "3390"), ("1042", "1086")])
+def test_other_hands_on_the_same_imaging_plate_are_not_copies(shared_data: Path, first: str, second: str) -> None:
+    hands = shared_data / "fracatlas_hand"
+    paths = [next(hands.glob(f"*/IMG000{number}.jpg")) for number in (first, second)]
+    agreement = compare_fingerprints(*[fingerprint_of(read_grey8(path)) for path in paths])
+    assert agreement.points >= 18
+    assert not agreement.is_sure
+    prints = [{str(path): fingerprint_of(read_grey8(path))} for path in paths]
+    assert not match_fingerprints(*prints, {}, {})
+    assert not match_fingerprints(*prints, *({str(path): path} for path in paths))
 
 
 def test_a_film_without_structure_has_an_empty_fingerprint() -> None:
     empty = fingerprint_of(np.full((64, 48), 90, np.uint8))
     assert len(empty.codes) == 0
-    assert count_common(empty, empty) == 0
+    assert compare_fingerprints(empty, empty).points == 0
 
 
 def test_a_fingerprint_takes_under_3_kb_and_keeps_the_descriptors_nearly(films: list[Picture]) -> None:

@@ -84,7 +84,7 @@ def test_a_model_shared_with_hashes_recognises_training_films(trained: Run, eval
     )
     assert result.stamp == ""
     n = len(usable(trained.records, "test"))
-    assert result.notes == (f"{n} files of {n} show the run's own test films, so they are not other data",)
+    assert result.notes[0] == f"{n} files of {n} show the run's own test films, so they are not other data"
     again = [replace(r, sha256="") for r in seen]
     with pytest.raises(DataError, match=r"other: \d files \(\d films?\) are by their pixels copies of training or"):
         evaluate_other(pulled, again, trained.root, "other", EvaluationOptions(device="cpu"))
