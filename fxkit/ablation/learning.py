@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +19,13 @@ from fxkit.errors import RunError
 from fxkit.evaluation.fold_predictions import hold_out_fold, pool
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.models.backbones import build_backbone, build_preprocessing
+from fxkit.models.backbones import build_backbone, build_preprocessing, pretrained_tag
 from fxkit.models.image_sizes import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
+from fxkit.models.run_folder import hash_weights
 from fxkit.models.saved import load_model
 from fxkit.report.ablation import RESULT
+from fxkit.report.made_with import describe_training
 from fxkit.training.feature_cache import extract
 from fxkit.training.films import check_records
 from fxkit.training.probe import fit_logistic
@@ -52,6 +55,12 @@ def check_start(
         refuse_leaks(records)
     if (folder / RESULT).exists() and not (options.resume or options.overwrite):
         raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+
+
+def describe_models(config: Config, mode: str) -> dict[str, Any]:
+    """Return what the models of an ablation are made with, for an audit; see `describe_training`."""
+    source = {"pretrained_tag": pretrained_tag(config.model), "weights_sha256": hash_weights(config.model.weights)}
+    return describe_training(config, mode, build_preprocessing(config.model, config.data), source)
 
 
 def extract_features(config: Config, root: Path, records: Sequence[Record], device: str = "auto") -> Features:

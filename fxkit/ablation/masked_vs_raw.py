@@ -1,19 +1,21 @@
 """The ablation masked-vs-raw: does the model rely on text markers?"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from fxkit.ablation.coverage import check_same_files, measure_coverage, score_unmarked
 from fxkit.ablation.learning import (
     Features,
     Fit,
     build_full_fit,
     build_quick_fit,
     check_start,
+    describe_models,
     divide_records,
     extract_features,
     predict_arms,
 )
-from fxkit.ablation.marker_tests import TESTS, Erased, count_flips, judge, measure_lost_log_odds
+from fxkit.ablation.marker_tests import TESTS, count_flips, measure_lost_log_odds
 from fxkit.ablation.result import Tested, compare_scores, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config
@@ -22,8 +24,10 @@ from fxkit.data.manifest import Record, films_hash, usable
 from fxkit.data.positive import order_classes, positive_class
 from fxkit.errors import DataError
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import ranking_metric
-from fxkit.report.ablation import Ablation
+from fxkit.metrics.scores import Metric, ranking_metric
+from fxkit.report.ablation import Ablation, Contrast
+from fxkit.report.coverage import ENOUGH, Coverage
+from fxkit.report.marker_verdict import MARKERS, judge
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.folder.sources import default_out
 from preprocess.ledger import read_ledger, read_ledger_if_any
@@ -140,15 +144,19 @@ def masked_vs_raw(
     matrix = tuple(arm for arm in MATRIX if arm in first)
     further = {seed: {arm: first[arm] for arm in matrix} for seed in list_divisions(settings, options)}
     roots = {**roots, **{seed: arms for seed, arms in further.items() if seed not in roots}}
+    check_same_files(first["raw"], first["cleaned"], good)
     tested = _test_arms(config, roots, good, folder, settings, options, on_step)
-    n_erased = count_erased(first["cleaned"], [r for r in good if settings.folds or r.split == "test"])
+    on_step("looking for markers on the cleaned films")
+    films, max_pixels = [r for r in good if settings.folds or r.split == "test"], config.data.max_pixels
+    coverage, unmarked = measure_coverage(first["cleaned"], films, jobs=options.jobs, max_pixels=max_pixels)
     origin = {
         "seeds": tuple(further),
         "stamp": "" if settings.folds else leak_stamp(records),
         "backbone": config.model.backbone,
         "manifest": films_hash(good, split=not settings.folds),
+        "made_with": describe_models(config, options.mode),
     }
-    result = conclude(tested, settings, options.mode, n_erased).model_copy(update=origin)
+    result = conclude(tested, settings, options.mode, coverage, unmarked).model_copy(update=origin)
     write_result(folder, result)
     return result
 
@@ -199,28 +207,25 @@ def _quick_fit(
     return build_quick_fit(order_classes((r.label for r in records), config.data.positive), records, features)
 
 
-def conclude(tested: Tested, settings: AblationSettings, mode: str, erased: Erased) -> Ablation:
+def conclude(
+    tested: Tested, settings: AblationSettings, mode: str, coverage: Coverage, unmarked: Collection[str] = ()
+) -> Ablation:
     """Compute the scores of each (trained, tested) pair of arms, their differences and the verdict.
 
     Args:
         tested: (trained, tested) -> predictions by film, one for each seed.
+        unmarked: names of the tested films without any marker that was found.
     """
     first = tested["raw", "raw"][0]
     metric = ranking_metric(first.classes)
     cells = score_cells(metric, {key: runs for key, runs in tested.items() if key[1] in MATRIX})
-    contrasts = (
-        *(
-            compare_scores(metric, key, text, tested[a], tested[b])
-            for key, text, a, b in CONTRASTS
-            if a in tested and b in tested
-        ),
-        measure_lost_log_odds("log_odds", LOG_ODDS, tested["raw", "control"], tested["raw", "cleaned"]),
-    )
+    contrasts = _compare_arms(metric, tested)
     raw = next(cell for cell in cells if (cell.trained, cell.tested) == ("raw", "raw"))
-    verdict, reason = judge(raw, contrasts, erased, settings.margin)
+    rest = score_unmarked(tested["raw", "raw"], unmarked) if coverage.lowest_share < ENOUGH else None
+    judged = judge(raw, contrasts, coverage, settings.margin, rest)
     by_raw = {other: runs for (arm, other), runs in tested.items() if arm == "raw"}
     return Ablation(
-        name="masked-vs-raw",
+        name=MARKERS,
         question=settings.question,
         mode=mode,
         seeds=settings.seeds,
@@ -230,18 +235,23 @@ def conclude(tested: Tested, settings: AblationSettings, mode: str, erased: Eras
         cells=cells,
         contrasts=contrasts,
         flips=tuple(count_flips(name, by_raw) for name, arms in TESTS.items() if {*arms} <= {*by_raw}),
-        verdict=verdict,
-        reason=reason,
+        **vars(judged),
         limits=LIMITS,
         n_groups=len(set(first.groups)),
         n_films=len(first),
-        n_files=erased.n_files,
-        n_erased=erased.n_erased,
+        n_files=coverage.n_files,
+        n_erased=coverage.n_erased,
+        coverage=dict(coverage.by_class),
+        kept=coverage.kept,
+        unmarked=rest,
         positive=positive_class(first.classes),
     )
 
 
-def count_erased(cleaned: Path, records: Sequence[Record]) -> Erased:
-    """Count the records on whose films markers were erased."""
-    ledger = read_ledger(cleaned)
-    return Erased(sum(ledger[r.path].status == "cleaned" for r in records), len(records))
+def _compare_arms(metric: Metric, tested: Tested) -> tuple[Contrast, ...]:
+    scores = (
+        compare_scores(metric, key, text, tested[a], tested[b])
+        for key, text, a, b in CONTRASTS
+        if a in tested and b in tested
+    )
+    return (*scores, measure_lost_log_odds("log_odds", LOG_ODDS, tested["raw", "control"], tested["raw", "cleaned"]))

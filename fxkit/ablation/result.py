@@ -6,7 +6,7 @@ from pathlib import Path
 from fxkit.metrics.bootstrap import intervals, paired_difference
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Metric, p_text, scored
+from fxkit.metrics.scores import Metric, scored
 from fxkit.metrics.significance import permutation_p
 from fxkit.models.run_folder import write_json
 from fxkit.report.ablation import RESULT, Ablation, Cell, Contrast
@@ -34,16 +34,6 @@ def build_contrast(key: str, text: str, interval: Interval, p: float) -> Contras
     return Contrast(key=key, text=text, value=interval.value, low=interval.low, high=interval.high, p=p)
 
 
-def describe(contrast: Contrast, number_format: str = ".3f", *, sides: str = "") -> str:
-    """Return the value of a contrast as text with its interval and p.
-
-    Args:
-        sides: follows p, such as " one-sided".
-    """
-    value, low, high = (format(number, number_format) for number in (contrast.value, contrast.low, contrast.high))
-    return f"{value} (95 % interval {low} to {high}, {p_text(contrast.p)}{sides})"
-
-
 def write_result(folder: Path, result: Ablation) -> None:
     """Write ablation.json."""
     write_json(folder / RESULT, result.to_dict())
@@ -64,7 +54,7 @@ def format_table(result: Ablation) -> list[tuple[str, ...]]:
 
 def format_lines(result: Ablation) -> list[str]:
     """Return the contrasts and the effects of pasting as lines of text."""
-    lines = [f"{c.text}: {describe(c, '+.3f')}" for c in result.contrasts]
+    lines = [f"{c.text}: {c.describe('+.3f')}" for c in result.contrasts]
     for flip in result.flips:
         lines.append(
             f"markers of another class {flip.name}: {flip.by_marker:.1%} of predictions change from correct to wrong; "

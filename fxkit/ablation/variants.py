@@ -13,7 +13,7 @@ from fxkit.ablation.learning import (
     extract_features,
     predict_arms,
 )
-from fxkit.ablation.result import Tested, compare_scores, describe, score_cells, write_result
+from fxkit.ablation.result import Tested, compare_scores, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config, update_config
 from fxkit.data.leaks import leak_stamp
@@ -169,7 +169,7 @@ def judge(contrasts: Sequence[Contrast], margin: float) -> tuple[str, str]:
 
     With several contrasts the p values are Bonferroni-corrected.
     """
-    texts = "; ".join(f"{c.text} {describe(c, '+.3f')}" for c in contrasts)
+    texts = "; ".join(f"{c.text} {c.describe('+.3f')}" for c in contrasts)
     if any(c.p * len(contrasts) <= ALPHA and c.low * c.high > 0 for c in contrasts):
         return "difference", texts
     if all(-margin < c.low and c.high < margin for c in contrasts):

@@ -4,10 +4,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from fxkit.audit.evidence import Evidence
+from fxkit.audit.evidence import Evidence, MetadataBaseline
 from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
 from fxkit.data.manifest import count_records, usable
+from fxkit.data.site_classes import find_site_classes
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
 from fxkit.models.run_folder import read_json
 from fxkit.report.results import headline_text
@@ -81,6 +82,9 @@ def ask_metadata(evidence: Evidence) -> Answer:
     """Ask whether metadata and markers predict the class without the image."""
     answer = Answer("metadata", "Do metadata alone predict the class?", "grey", "")
     baseline, n_files = evidence.metadata, len(usable(evidence.run.records))
+    by_site = find_site_classes(evidence.run.records)
+    if by_site:
+        return replace(answer, colour="red", reason=f"Yes: {by_site}.", files=(evidence.run.folder / "manifest.csv",))
     if baseline is None or not baseline.verdict:
         missing = "No data card was given, and there is none in the run folder."
         reason = "The data card has no metadata baseline." if baseline else missing
@@ -93,12 +97,9 @@ def ask_metadata(evidence: Evidence) -> Answer:
         facts.append(("the model's", headline_text(evidence.scores)))
     facts.append(("files of this run that the card describes", f"{baseline.n_described} of {n_files}"))
     answer = replace(answer, facts=tuple(facts), files=(baseline.file,))
-    if baseline.n_described < n_files:
-        reason = (
-            f"The data card describes {baseline.n_described} of this run's {amount(n_files, 'file')}; a card of the "
-            "same films is needed."
-        )
-        return replace(answer, colour="amber", reason=reason, command=INDEX)
+    other = _describe_other_films(baseline, n_files)
+    if other:
+        return replace(answer, colour="amber", reason=f"{other}; a card of the same films is needed.", command=INDEX)
     colours: dict[str, Colour] = {FAR_ABOVE: "red", ABOVE: "amber", NONE: "green"}
     conclusions = {FAR_ABOVE: "Yes, far above chance", ABOVE: "Yes, above chance", NONE: "No evidence that they do"}
     auroc = "no AUROC is defined"
@@ -106,6 +107,24 @@ def ask_metadata(evidence: Evidence) -> Answer:
         auroc = f"the highest AUROC without the image is {strongest.text}, from {baseline.kind}"
     reason = f"{conclusions.get(baseline.verdict, 'Undecided')}: {auroc}."
     return replace(answer, colour=colours.get(baseline.verdict, "amber"), reason=reason)
+
+
+def _describe_other_films(baseline: MetadataBaseline, n_files: int) -> str:
+    """Return how the films of a data card differ from those of the run; "" if they are the same."""
+    differences = []
+    if baseline.n_described < n_files:
+        differences.append(f"describes {baseline.n_described} of this run's {amount(n_files, 'file')}")
+    if baseline.n_further:
+        differences.append(f"describes {amount(baseline.n_further, 'file')} that this run does not have")
+    if baseline.n_changed:
+        differences.append(f"was made when {amount(baseline.n_changed, 'file')} had other bytes")
+    if baseline.n_relabelled:
+        differences.append(f"was made when {amount(baseline.n_relabelled, 'file')} had another class")
+    if not (differences or baseline.is_bound):
+        differences.append(
+            "or the manifest does not record the hashes of the films, so they may be others of the same names"
+        )
+    return f"The data card {', and '.join(differences)}" if differences else ""
 
 
 def ask_selection(evidence: Evidence) -> Answer:

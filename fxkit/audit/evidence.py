@@ -2,25 +2,28 @@
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from fxkit.audit.integrity import Integrity, check_figures
 from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.errors import RunError
 from fxkit.index.datacard.verdicts import ALL
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import read_optional_json
-from fxkit.models.run_folder import Run, open_run
-from fxkit.report.ablation import Ablation, read_ablation
+from fxkit.models.model_json import read_card
+from fxkit.models.run_folder import Run, open_run, read_json
+from fxkit.report.ablation import Ablation
 from fxkit.report.build import Report, read_report
+from fxkit.report.made_with import describe_training
+from fxkit.report.marker_verdict import MARKERS, read_ablation
 from fxkit.report.results import Scores
-
-MARKERS = "masked-vs-raw"
+from preprocess.tables.cells import label_key
 
 INTERVAL = TypeAdapter(Interval)
 
@@ -33,7 +36,11 @@ class MetadataBaseline:
         verdict: "" if the card has no baseline.
         kind: the set of metadata whose AUROC has the highest lower limit.
         strongest: that AUROC; None if no AUROC has an interval.
-        n_described: number of this run's files that the card describes.
+        n_described: number of this run's files that the card describes, by their names.
+        n_changed: those of them that had other bytes.
+        n_relabelled: those of them that had another class.
+        n_further: files of the card that this run does not have.
+        is_bound: whether the card records the bytes and classes of its files, and the run's manifest the bytes.
     """
 
     file: Path
@@ -41,6 +48,10 @@ class MetadataBaseline:
     kind: str
     strongest: Interval | None
     n_described: int
+    n_changed: int = 0
+    n_relabelled: int = 0
+    n_further: int = 0
+    is_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,9 @@ class Evidence:
         metadata: None without a data card.
         ablation: the marker ablation; None if there is none.
         ablation_file: the file that the ablation was read from.
+        made_with: what the run's model was made with, as far as the ablation has to have it in common.
         siblings: names of other runs in the same folder that were evaluated on the same manifest.
+        integrity: whether the run's own figures still belong to its files.
         epoch_is_recorded: whether the training recorded which epoch it kept.
     """
 
@@ -65,7 +78,9 @@ class Evidence:
     metadata: MetadataBaseline | None
     ablation: Ablation | None
     ablation_file: Path | None
+    made_with: Mapping[str, Any]
     siblings: tuple[str, ...]
+    integrity: Integrity
     epoch_is_recorded: bool
 
     @property
@@ -133,7 +148,9 @@ def read_evidence(
         metadata=metadata,
         ablation=marker_ablation,
         ablation_file=ablation_file,
+        made_with=_describe_training(run, marker_ablation) if marker_ablation else {},
         siblings=_find_siblings(run),
+        integrity=_check_integrity(run.folder, report),
         epoch_is_recorded=bool(report.training and report.training.best),
     )
 
@@ -170,17 +187,41 @@ def _tested_records(run: Run, report: Report) -> Sequence[Record]:
 
 def _metadata_baseline(file: Path, values: dict[str, Any], records: Sequence[Record]) -> MetadataBaseline:
     described = {str(row["path"]) for row in values["files"]}
+    bound = {str(row["path"]): row for row in values.get("described", ())}
     baseline = values["baseline"]
     figures = [(str(f["kind"]), INTERVAL.validate_python(f["found"])) for f in baseline["figures"]] if baseline else []
     with_interval = [(kind, auroc) for kind, auroc in figures if not math.isnan(auroc.low)]
     kind, strongest = max(with_interval, key=lambda pair: (pair[1].low, pair[0] == ALL), default=("", None))
+    pairs = [(record, bound[record.path]) for record in records if record.path in bound]
     return MetadataBaseline(
         file=file,
         verdict=str(baseline["verdict"]) if baseline else "",
         kind=kind,
         strongest=strongest,
         n_described=sum(record.path in described for record in records),
+        n_changed=sum(bool(r.sha256 and row["sha256"]) and r.sha256 != row["sha256"] for r, row in pairs),
+        n_relabelled=sum(label_key(r.label) != label_key(str(row["label"])) for r, row in pairs),
+        n_further=len(described - {record.path for record in records}),
+        is_bound=described == set(bound) and all(r.sha256 and row["sha256"] for r, row in pairs),
     )
+
+
+def _describe_training(run: Run, ablation: Ablation) -> dict[str, Any]:
+    """Return what the run's model was made with; an unfinished run does not say how it reads films."""
+    preprocessing = read_card(run.folder).preprocessing if (run.folder / "model.json").is_file() else None
+    environment = run.folder / "environment.json"
+    source = read_json(environment) if environment.is_file() else {}
+    return describe_training(run.config, ablation.mode, preprocessing, source)
+
+
+def _check_integrity(run: Path, report: Report) -> Integrity:
+    """Check the run's own figures: those of its test films, or else those out of fold."""
+    if report.scores:
+        return check_figures(run, run / "metrics.json", run / "predictions.csv", report.scores.metrics)
+    if report.folds:
+        figures, predictions = run / "metrics_out_of_fold.json", run / "out_of_fold.csv"
+        return check_figures(run, figures, predictions, report.folds.pooled.metrics)
+    return Integrity()
 
 
 def _find_siblings(run: Run) -> tuple[str, ...]:

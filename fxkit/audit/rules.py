@@ -69,18 +69,22 @@ RULES: dict[str, Rule] = {
         f"least {ENOUGH} of each class for a validation study.",
     ),
     "markers": Rule(
-        "The verdict of the ablation is 'no evidence', for models of this kind trained on this manifest, with raw "
-        "films as in this run.",
-        "The verdict is 'undecided', or the ablation differs from this run in the kind of model, the backbone, the "
-        "manifest or the cleaning, or its split leaks.",
+        "The verdict of the ablation is 'no evidence', which takes cleaned films of every class, for models of this "
+        "kind with the same backbone, weights, image size and settings, trained on this manifest, with raw films as in "
+        "this run.",
+        "The verdict is 'undecided'; or markers were erased on the films of one class mostly; or the ablation differs "
+        "from this run in the kind of model, the backbone, the weights, the image size, a setting, the manifest or the "
+        f"cleaning; or it allows a loss above {DROP}; or its split leaks.",
         "The verdict is 'reliance', for models trained on raw films as in this run.",
         "The limits of the ablation's verdict apply here too. A linear head on frozen features is a different model "
         "from one trained in full.",
     ),
     "metadata": Rule(
-        "The verdict of the data card is 'no evidence', and the card describes every file of the run.",
-        "The verdict is 'above chance' or 'undecided', or the card does not describe every file of the run.",
-        "The verdict is 'far above chance'.",
+        "The verdict of the data card is 'no evidence', and the card describes the files of the run and no others: the "
+        "names, bytes and classes are the same.",
+        "The verdict is 'above chance' or 'undecided', or the card describes other files, or does not record their "
+        "bytes and classes.",
+        "The verdict is 'far above chance', or the site of a film tells its class.",
         "If metadata predict the class without the bone, a network can use the same information.",
     ),
     "calibration": Rule(

@@ -1,18 +1,16 @@
-"""Questions about the score: chance, markers, calibration, other data, subgroups."""
+"""Questions about the score: chance, calibration, other data, subgroups."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fxkit.audit.evidence import MARKERS, Evidence
+from fxkit.audit.evidence import Evidence
+from fxkit.audit.integrity import check_figures
 from fxkit.audit.rules import CHANCE, DROP, FEW, GAP, MAX_CALIBRATION_ERROR, WIDE, Answer, Colour
-from fxkit.data.manifest import films_hash
 from fxkit.metrics.names import metric_name
-from fxkit.metrics.scores import p_text
 from fxkit.metrics.subgroups import Subgroup
-from fxkit.report.ablation import Ablation
+from fxkit.metrics.summary import Level
 from fxkit.report.build import CALIBRATION_LINES
 from fxkit.report.results import Scores, headline_text
 from preprocess.words import amount
@@ -29,74 +27,35 @@ def ask_score(evidence: Evidence) -> Answer:
     film = evidence.scores.metrics.film
     facts = tuple((metric_name(key), figure.text) for key, figure in film.figures.items())
     answer = replace(answer, facts=facts, files=_metrics_files(evidence))
+    integrity, again = evidence.integrity, evidence.evaluate_command
+    if integrity.broken:
+        reason = f"Not shown: {integrity.broken}, so the figures are not those of this model and of these predictions."
+        return replace(answer, colour="red", reason=reason, command=again)
+    colour, reason = _judge_headline(film)
+    if integrity.outdated:
+        colour = "amber" if colour == "green" else colour
+        reason = f"{reason} But {integrity.outdated}; evaluate again."
+        return replace(answer, colour=colour, reason=reason, command=again)
+    unknown = f" {integrity.unknown[:1].upper()}{integrity.unknown[1:]}." if integrity.unknown else ""
+    return replace(answer, colour=colour, reason=reason + unknown, command=again if unknown else "")
+
+
+def _judge_headline(film: Level) -> tuple[Colour, str]:
     headline = film.headline
     score = f"the {metric_name(film.headline_metric)} by film is {headline.text}"
     if math.isnan(headline.low):
-        return replace(answer, colour="amber", reason=f"Not shown: {score}; its interval is undefined.")
+        return "amber", f"Not shown: {score}; its interval is undefined."
     if headline.low <= CHANCE:
-        return replace(answer, colour="red", reason=f"Not shown: {score}, which is not clearly above {CHANCE}.")
+        return "red", f"Not shown: {score}, which is not clearly above {CHANCE}."
     if headline.high - headline.low > WIDE:
-        return replace(answer, colour="amber", reason=f"Yes, but the interval is wide: {score}.")
-    return replace(answer, colour="green", reason=f"Yes: {score}.")
+        return "amber", f"Yes, but the interval is wide: {score}."
+    return "green", f"Yes: {score}."
 
 
 def _metrics_files(evidence: Evidence) -> tuple[Path, ...]:
     names = ("metrics.json", "metrics_out_of_fold.json", "predictions.csv")
     files = (evidence.run.folder / name for name in names)
     return tuple(file for file in files if file.is_file())
-
-
-def ask_markers(evidence: Evidence) -> Answer:
-    """Ask whether the model relies on text markers."""
-    answer = Answer("markers", "Does the model rely on markers?", "grey", "")
-    folder = evidence.quoted_folder
-    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
-    training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
-    command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
-    ablation = evidence.ablation
-    if ablation is None:
-        return replace(answer, reason="There is no marker ablation in the run folder.", command=command)
-    if ablation.n_erased == 0:
-        reason = "The ablation erased no marker on any test film, so it compared nothing."
-        return replace(answer, reason=reason, command=command)
-    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(map(str, ablation.seeds)))]
-    facts += [
-        (
-            "test films",
-            f"{ablation.n_films} of {amount(ablation.n_groups, 'group')}, {amount(ablation.n_files, 'file')}",
-        )
-    ]
-    facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
-    files = (evidence.ablation_file,) if evidence.ablation_file else ()
-    answer = replace(answer, facts=tuple(facts), files=files)
-    colours: dict[str, Colour] = {"reliance": "red", "no evidence": "green"}
-    reason = ablation.reason[:1].upper() + ablation.reason[1:].rstrip(".")
-    doubts = find_doubts(evidence, ablation)
-    if doubts:
-        reason = f"{reason}. This may not apply to this run: {'; '.join(doubts)}."
-        return replace(answer, colour="amber", reason=reason, command=command)
-    return replace(answer, colour=colours.get(ablation.verdict, "amber"), reason=f"{reason}.")
-
-
-def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
-    """Return the reasons why the result of an ablation may not apply to this run."""
-    run, is_full = evidence.run, ablation.mode == "full"
-    doubts = []
-    if not is_full and not evidence.is_probe:
-        doubts.append("the ablation tested linear heads on frozen features, and this model is not one")
-    if is_full and evidence.is_probe:
-        doubts.append("the ablation tested models trained in full, and this model is a linear probe")
-    if ablation.backbone != run.config.model.backbone:
-        backbone = f"the backbone {ablation.backbone}" if ablation.backbone else "a backbone that it does not name"
-        doubts.append(f"the ablation tested {backbone}")
-    if run.cleaning is not None:
-        doubts.append("the ablation's models were trained on raw films, and this model on cleaned films")
-    if ablation.manifest != films_hash(run.records, split=not ablation.folds):
-        manifest = "another manifest" if ablation.manifest else "a manifest that it does not name"
-        doubts.append(f"the ablation used {manifest}, so its films or its split differ")
-    if ablation.stamp:
-        doubts.append(f"the ablation's split leaks ({ablation.stamp})")
-    return doubts
 
 
 def ask_calibration(evidence: Evidence) -> Answer:
@@ -145,7 +104,7 @@ def ask_external(evidence: Evidence) -> Answer:
         reasons = [f"Training has seen films or patients of {seen}."] if seen else []
         reasons += [f"The films of {own} are the run's own test films, so they are not other data."] if own else []
         return replace(answer, reason=" ".join(reasons) or "The run was evaluated on no other data.")
-    judged = [(_judge_unseen(evidence.scores, other), other) for other in others]
+    judged = [(_judge_unseen(evidence, other), other) for other in others]
     severity: Sequence[Colour] = ("red", "amber", "green")
     (colour, judgement), worst = min(
         judged, key=lambda pair: (severity.index(pair[0][0]), pair[1].metrics.film.headline.value)
@@ -158,9 +117,15 @@ def ask_external(evidence: Evidence) -> Answer:
     return replace(answer, colour=colour, reason=reason, facts=tuple(facts), files=files)
 
 
-def _judge_unseen(own: Scores | None, other: Scores) -> tuple[Colour, str]:
+def _judge_unseen(evidence: Evidence, other: Scores) -> tuple[Colour, str]:
     """Judge the score on other data; without a comparison of the pixels, films that training has seen may be in it."""
-    colour, judgement = judge_external(own, other)
+    run, folder = evidence.run.folder, evidence.run.folder / "evaluations" / other.name
+    integrity = check_figures(run, folder / "metrics.json", folder / "predictions.csv", other.metrics)
+    if integrity.broken:
+        return "red", f"{integrity.broken}; evaluate again"
+    colour, judgement = judge_external(evidence.scores, other)
+    if integrity.outdated:
+        colour, judgement = ("amber" if colour == "green" else colour), f"{judgement}; {integrity.outdated}"
     if patients := other.metrics.overlap.patients_note:
         judgement = f"{judgement}; {patients}"
     if other.metrics.overlap.pixels_compared:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from fxkit.audit.data_questions import ask_initialisation, ask_leak, ask_metadata, ask_selection, ask_size
 from fxkit.audit.evidence import Evidence
+from fxkit.audit.marker_question import ask_markers
 from fxkit.audit.rules import Answer, Colour
-from fxkit.audit.score_questions import ask_calibration, ask_external, ask_markers, ask_score, ask_subgroups
+from fxkit.audit.score_questions import ask_calibration, ask_external, ask_score, ask_subgroups
 
 QUESTIONS = (
     ask_score,

@@ -115,7 +115,9 @@ def print_result(result: "Ablation") -> None:
         f"{', '.join(map(str, result.seeds))}"
     )
     click.echo(MODE_TEXTS[result.mode])
-    click.echo(f"verdict: {result.verdict}\nreason: {result.reason}\nlimits: {result.limits}")
+    for finding in result.findings:
+        click.echo(f"finding: {one_line(finding)}")
+    click.echo(f"verdict: {result.verdict}\nreason: {one_line(result.reason)}\nlimits: {result.limits}")
 
 
 def read_seeds(text: str) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, 
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions
 from fxkit.models.exported import ExportedModel, load_exported, model_hash
+from fxkit.models.made_from import KEY, hash_made_from
 from fxkit.models.predict_images import Network
 from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records, predict_records_with
 from fxkit.models.run_folder import Run, open_run, read_json, write_json
@@ -195,6 +196,7 @@ def _evaluate(
     write_pictures(folder / "figures", evaluation, predictions, stamp)
     write_analysis_pictures(folder / "figures", analyses, stamp)
     entries = (source or {}) | leaks_as_json(run.records, stamp) | _predictor_entries(run, options)
+    entries[KEY] = hash_made_from(run.folder, folder / "predictions.csv").to_dict()
     write_json(folder / "metrics.json", evaluation.to_dict() | analyses.to_dict() | entries)
     return evaluation, analyses
 

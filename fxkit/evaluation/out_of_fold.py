@@ -12,6 +12,7 @@ from fxkit.errors import ConfigError, DataError
 from fxkit.evaluation.analyses import DEFAULTS, AnalysisOptions, analyse, write_analysis_pictures
 from fxkit.evaluation.evaluate import EvaluationOptions, EvaluationResult, write_pictures
 from fxkit.evaluation.fold_predictions import (
+    FILE,
     cross_fit,
     find_fold_predictions,
     fold_records,
@@ -25,6 +26,7 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Metric, Scored, ranking_metric
 from fxkit.metrics.summary import Evaluation, FoldScore, FoldScores, evaluate_predictions
+from fxkit.models.made_from import KEY, hash_made_from
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, open_run, write_json
 from fxkit.models.saved import Model, load_model
@@ -183,5 +185,6 @@ def write_out_of_fold(folder: Path, predictions: Predictions, result: OutOfFold)
     if result.analyses.calibration:
         write_analysis_pictures(pictures, result.analyses, result.stamp)
     leaks = {"leaks": {"stamp": result.stamp}} if result.stamp else {}
-    entries = result.analyses.to_dict() | {"folds": result.folds.to_dict()} | leaks
+    made_from = {KEY: hash_made_from(folder, folder / FILE, with_model=False).to_dict()}
+    entries = result.analyses.to_dict() | {"folds": result.folds.to_dict()} | leaks | made_from
     write_json(folder / "metrics_out_of_fold.json", result.pooled.to_dict() | entries)

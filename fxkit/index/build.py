@@ -9,6 +9,7 @@ from fxkit.data.film_names import film_keys
 from fxkit.data.groups import assign_groups, join_all
 from fxkit.data.manifest import Record, manifest_text, usable, write_manifest
 from fxkit.data.positive import ClassOrder, choose_order
+from fxkit.data.site_classes import find_site_classes
 from fxkit.errors import DataError
 from fxkit.index.cache import Reading, open_store
 from fxkit.index.dicom import select_usable_ids
@@ -156,7 +157,8 @@ def _divide(
     except DataError as error:
         raise DataError(f"{data_name}: {error}") from error
     leaks = leak_notes(divided, options.split) if options.split in ("keep", "random") else []
-    return divided, [*notes, *split_notes, *leaks]
+    sites = [f"WARNING: {text}" for text in [find_site_classes(divided)] if text]
+    return divided, [*notes, *split_notes, *sites, *leaks]
 
 
 def _scan(data: str | Path | Sequence[Path], root: str | Path | None, fewest_classes: int) -> tuple[Scan, str]:

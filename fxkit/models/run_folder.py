@@ -25,7 +25,7 @@ from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, usable, write_manifest
 from fxkit.data.positive import order_classes, order_classes_as_before, positive_class
 from fxkit.errors import RunError
-from preprocess.files import write_atomic
+from preprocess.files import sha256_of, write_atomic
 from preprocess.json_files import describe_error, parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
@@ -118,7 +118,17 @@ def create_run(
         "stamp": leak_stamp(records),
     }
     write_json(folder / "manifest.json", manifest)
-    write_json(folder / "environment.json", describe_environment() | {"pretrained_tag": pretrained_tag})
+    source = {"pretrained_tag": pretrained_tag, "weights_sha256": hash_weights(config.model.weights)}
+    write_json(folder / "environment.json", describe_environment() | source)
+
+
+def hash_weights(weights: str | None) -> str:
+    """Return the SHA-256 of a file of initial weights, or of the weights in a run folder; "" if there is none."""
+    if not weights:
+        return ""
+    path = Path(weights)
+    file = path / "model.safetensors" if path.is_dir() else path
+    return sha256_of(file) if file.is_file() else ""
 
 
 def open_run(folder: str | Path) -> Run:

@@ -1,11 +1,15 @@
 """What `fxkit ablate` writes to ablation.json: scores of each pair of arms, paired differences, and a verdict."""
 
 import math
-import re
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
 
 from fxkit.metrics.intervals import Interval
-from fxkit.metrics.json_result import JsonResult, Number, read_optional_json
+from fxkit.metrics.json_result import JsonResult, Number
+from fxkit.metrics.scores import p_text
+from fxkit.report.coverage import ClassCoverage, Coverage
 
 RESULT = "ablation.json"
 
@@ -47,6 +51,15 @@ class Contrast(JsonResult):
         """The difference with its interval."""
         return Interval(self.value, self.low, self.high)
 
+    def describe(self, number_format: str = ".3f", *, sides: str = "") -> str:
+        """Return the value as text with its interval and p.
+
+        Args:
+            sides: follows p, such as " one-sided".
+        """
+        value, low, high = (format(number, number_format) for number in (self.value, self.low, self.high))
+        return f"{value} (95 % interval {low} to {high}, {p_text(self.p)}{sides})"
+
 
 class Flips(JsonResult):
     """What pasting does to the decisions of the models trained on raw films; means over seeds.
@@ -73,9 +86,16 @@ class Ablation(JsonResult):
         folds: 0 if the manifest's own split was used.
         contrasts: the verdict is about the first one.
         n_erased: tested files on which markers were erased; None if nothing was erased.
+        coverage: class -> how many of its test films were cleaned; empty in files of version 0.1.0.
+        kept: settings of clean-labels that leave some markers, such as "--keep 'R'".
+        unmarked: the score of models trained on raw films, on the raw test films without any marker that was erased or
+            seen; None if most films were cleaned.
+        findings: what a reader must know besides the verdict.
         stamp: the warning shown with the figures if the split leaks.
         backbone: backbone of all models; "" if the arms use different ones.
         manifest: `films_hash` of the manifest, so that an audit can tell whether a run has the same films.
+        made_with: `describe_training` of the models, so that an audit can tell whether a run has the same settings;
+            empty in files of version 0.1.0.
         positive: the positive class; "" unless there are two classes.
     """
 
@@ -96,10 +116,20 @@ class Ablation(JsonResult):
     n_films: int
     n_files: int
     n_erased: int | None = None
+    coverage: Mapping[str, ClassCoverage] = Field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    unmarked: Interval | None = None
+    findings: tuple[str, ...] = ()
     stamp: str = ""
     backbone: str = ""
     manifest: str = ""
+    made_with: dict[str, Any] = Field(default_factory=dict)
     positive: str = ""
+
+    @property
+    def cleaned(self) -> Coverage:
+        """Which of the tested films were cleaned."""
+        return Coverage(self.n_erased or 0, self.n_files, self.coverage, self.kept)
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -114,15 +144,3 @@ class Ablation(JsonResult):
     def cell(self, trained: str, tested: str) -> Cell | None:
         """Return the cell of two arms; None if that pair was not tested."""
         return next((cell for cell in self.cells if (cell.trained, cell.tested) == (trained, tested)), None)
-
-
-def read_ablation(run: Path) -> Ablation | None:
-    """Read RUN/ablation.json, or the ablation's file one folder up if the run is its raw arm.
-
-    The verdict is about the models trained on raw films. It does not hold for the other arms, or for other runs in the
-    same folder.
-    """
-    ablation = read_optional_json(run / RESULT, Ablation.model_validate)
-    if ablation is not None or not re.fullmatch(r"raw-seed\d+(-fold\d+)?", run.resolve().name):
-        return ablation
-    return read_optional_json(run.resolve().parent / RESULT, Ablation.model_validate)

@@ -8,9 +8,10 @@ from fxkit.errors import RunError
 from fxkit.html import load_template
 from fxkit.metrics.names import metric_name
 from fxkit.metrics.scores import p_text
-from fxkit.report.ablation import Ablation, read_ablation
+from fxkit.report.ablation import Ablation
 from fxkit.report.attention import AttentionMaps, read_attention
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
+from fxkit.report.marker_verdict import read_ablation
 from fxkit.report.results import OutOfFoldScores, Scores, read_folds, read_scores, read_scores_below
 from preprocess.files import write_atomic
 from preprocess.locks import locked

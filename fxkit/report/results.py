@@ -12,6 +12,7 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult, read_optional_json
 from fxkit.metrics.names import metric_name
 from fxkit.metrics.summary import HEADLINES, ClassScores, Evaluation, FoldScores
+from fxkit.models.made_from import MadeFrom
 from fxkit.models.training_films import Overlap
 
 PICTURES = ("roc", "precision_recall", "confusion", "reliability", "decision_curve")
@@ -28,10 +29,12 @@ class Metrics(Evaluation, Analyses):
 
     Attributes:
         leaks: the stamp shown with the figures.
+        made_from: hashes of the files that the figures were made from; None in figures of version 0.1.0.
         overlap: for other data, how much of it was in the training set.
     """
 
     leaks: LeakStamp = LeakStamp()
+    made_from: MadeFrom | None = None
     overlap: Overlap = Overlap(0, 0)
 
     @model_validator(mode="after")

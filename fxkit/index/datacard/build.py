@@ -12,7 +12,7 @@ from fxkit.data.manifest import OK, SPLITS, Count, Record, count_records, find_i
 from fxkit.data.positive import ClassOrder, choose_order
 from fxkit.index.cache import Store
 from fxkit.index.datacard.baseline import metadata_baseline
-from fxkit.index.datacard.card import QUANTILES, DataCard, Spread, Tally, UnreadableFile
+from fxkit.index.datacard.card import QUANTILES, DataCard, DescribedFile, Spread, Tally, UnreadableFile
 from fxkit.index.datacard.metadata import Marking, film_of
 from fxkit.index.facts import FileFacts
 from fxkit.metrics.scores import Floats, weighted_auroc
@@ -77,24 +77,24 @@ def build_card(
         order: order of the classes; default: that of `choose_order`.
     """
     by_path, readable = {fact.path: fact for fact in facts}, usable(records)
-    order = order or choose_order(record.label for record in readable)
-    classes, identical = order.classes, _identical_paths(readable)
+    order, identical = order or choose_order(r.label for r in readable), _identical_paths(readable)
     return DataCard(
         name=name,
-        classes=classes,
+        classes=order.classes,
         baseline=metadata_baseline(readable, by_path, markings, store=store),
         notes=(*notes, *filter(None, [order.warning])),
         total=count_records(readable),
-        counts=_count_splits(readable, classes),
+        counts=_count_splits(readable, order.classes),
         leaks=count_leaks(readable),
-        tallies=_tallies(readable, by_path, markings or {}, classes),
-        spreads=_spreads(readable, by_path, classes),
+        tallies=_tallies(readable, by_path, markings or {}, order.classes),
+        spreads=_spreads(readable, by_path, order.classes),
         identical=identical,
         conflicting=_find_conflicting(identical, readable),
-        copies=_count_copies(readable, classes),
+        copies=_count_copies(readable, order.classes),
         unreadable=_list_unreadable(records),
         files=tuple(sorted(facts, key=lambda fact: fact.path)),
         markings=tuple(marking for _, marking in sorted((markings or {}).items())),
+        described=_describe_files(readable),
     )
 
 
@@ -106,6 +106,11 @@ def _find_conflicting(identical: Sequence[tuple[str, ...]], records: Sequence[Re
 def _list_unreadable(records: Sequence[Record]) -> tuple[UnreadableFile, ...]:
     unreadable = sorted((r for r in records if r.status != OK), key=lambda r: r.path)
     return tuple(UnreadableFile(path=r.path, reason=r.status) for r in unreadable)
+
+
+def _describe_files(records: Sequence[Record]) -> tuple[DescribedFile, ...]:
+    ordered = sorted(records, key=lambda r: r.path)
+    return tuple(DescribedFile(path=r.path, label=r.label, sha256=r.sha256) for r in ordered)
 
 
 def _count_classes(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Count]:

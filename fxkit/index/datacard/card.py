@@ -63,6 +63,14 @@ class UnreadableFile(JsonResult):
     reason: Text
 
 
+class DescribedFile(JsonResult):
+    """A file that the card describes, with its class and the SHA-256 of its bytes, for an audit."""
+
+    path: Text
+    label: Text
+    sha256: str
+
+
 class DataCard(JsonResult):
     """Contents of the data card, as written to data.json.
 
@@ -80,6 +88,7 @@ class DataCard(JsonResult):
         copies: number of files of a film -> class -> number of films.
         files: facts of every readable file.
         markings: markers of the files whose markers are known.
+        described: class and hash of every readable file; empty in cards of version 0.1.0.
     """
 
     name: Text
@@ -97,6 +106,7 @@ class DataCard(JsonResult):
     unreadable: tuple[UnreadableFile, ...]
     files: tuple[Annotated[FileFacts, _from_dict(FileFacts)], ...]
     markings: tuple[Annotated[Marking, _from_dict(Marking)], ...]
+    described: tuple[DescribedFile, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property

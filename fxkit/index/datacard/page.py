@@ -30,7 +30,7 @@ MAX_FIGURES = 3  # figures in the headline
 
 SCALE = "(AUROC, 0.5 is chance)"
 
-ONE_FILE_A_LINE = ("files", "markings")  # keys of data.json
+ONE_FILE_A_LINE = ("files", "markings", "described")  # keys of data.json
 
 
 def write_data_card(

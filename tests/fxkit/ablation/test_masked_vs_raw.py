@@ -1,13 +1,14 @@
 """masked-vs-raw: predictions with a known verdict, and complete runs on synthetic films."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from fxkit.ablation.marker_tests import Erased
 from fxkit.ablation.masked_vs_raw import MATRIX, clean_films, conclude, list_divisions, masked_vs_raw, select_cleaned
 from fxkit.ablation.result import format_lines, format_table
 from fxkit.ablation.settings import QUICK, AblationOptions, read_ablation_settings
@@ -17,10 +18,17 @@ from fxkit.data.manifest import films_hash
 from fxkit.errors import DataError, RunError
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
+from fxkit.report.coverage import ClassCoverage, Coverage
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 
-ERASED = Erased(30, 40)
+
+def cover(n: int = 60, cleaned: int = 60) -> Coverage:
+    part = ClassCoverage(n_films=n, n_erased=cleaned, n_left=0, cleaned=cleaned)
+    return Coverage(2 * cleaned, 2 * n, {"no": part, "yes": part})
+
+
+ERASED = cover()
 PRESET = read_ablation_settings("masked-vs-raw")
 
 
@@ -45,7 +53,7 @@ def arms(without_markers: float, seed: int = 0) -> dict[tuple[str, str], list[Pr
 
 
 def test_a_score_that_falls_without_the_markers_is_reliance() -> None:
-    result = conclude(arms(0.0), PRESET, "quick", Erased(120, 120))
+    result = conclude(arms(0.0), PRESET, "quick", ERASED)
     contrasts = {c.key: c for c in result.contrasts}
     assert result.verdict == "reliance"
     assert contrasts["markers"].value > 0.3
@@ -64,18 +72,29 @@ def test_a_drop_from_pasting_any_marker_is_no_reliance() -> None:
     tested = arms(1.0)
     covered = arms(0.0)["raw", "swapped"]  # as if any pasted marker hid the fracture
     tested |= {("raw", arm): covered for arm in ("swapped", "swapped-same")}
-    result = conclude(tested, PRESET, "quick", Erased(120, 120))
+    result = conclude(tested, PRESET, "quick", ERASED)
     assert {c.key: c.value for c in result.contrasts}["swapped"] == 0
     assert next(flip for flip in result.flips if flip.name == "swapped").difference.low > 0
     assert result.verdict != "reliance"
 
 
 def test_an_unchanged_score_is_no_evidence() -> None:
-    assert conclude(arms(1.02), PRESET, "quick", Erased(120, 120)).verdict == "no evidence"
+    assert conclude(arms(1.02), PRESET, "quick", ERASED).verdict == "no evidence"
+
+
+def test_few_cleaned_films_are_undecided_and_the_others_score_is_told() -> None:
+    unmarked = {f"film{i}" for i in range(6, 120)}
+    result = conclude(arms(1.02), PRESET, "quick", cover(cleaned=3), unmarked)
+    assert result.verdict == "undecided"
+    assert result.unmarked is not None
+    assert (result.unmarked.n, result.coverage["no"].n_films) == (114, 60)
+    assert "only 6 of 120 test films (3 of 60 no, 3 of 60 yes) were cleaned" in result.reason
+    assert "on the 114 raw test films without a marker that was found" in result.reason
+    assert conclude(arms(1.02), PRESET, "quick", cover(cleaned=3), {"film1", "film3"}).unmarked is None  # of one class
 
 
 def test_reliance_below_the_margin_is_reported_as_small() -> None:
-    result = conclude(arms(0.98), PRESET, "quick", Erased(120, 120))
+    result = conclude(arms(0.98), PRESET, "quick", ERASED)
     assert result.verdict == "reliance"
     assert result.reason.endswith("but by less than 0.05")
 
@@ -144,6 +163,8 @@ def test_quick_mode_tests_every_arm_on_every_film(
     assert (result.backbone, result.manifest) == (config.model.backbone, films_hash(index.records, split=False))
     assert result.n_erased is not None
     assert 0 < result.n_erased <= result.n_files == len(index.records)
+    assert {label: part.n_films for label, part in result.coverage.items()} == {"fractured": 12, "not_fractured": 12}
+    assert result.made_with["preprocessing.image_size"] == 64
     with pytest.raises(RunError, match="holds an ablation already"):
         masked_vs_raw(config, roots, index.records, tmp_path, preset)
     again = masked_vs_raw(config, roots, index.records, tmp_path, preset, AblationOptions(overwrite=True))
@@ -190,6 +211,19 @@ def test_films_cleaned_from_other_files_are_refused(index: Index, cleaned: Path)
     record = replace(index.records[0], sha256="0" * 64)
     with pytest.raises(DataError, match=r"was cleaned from a different file than the one in the manifest"):
         select_cleaned(cleaned, [record])
+
+
+def test_raw_films_that_were_not_cleaned_are_refused(
+    config: Config, index: Index, roots: dict[int, Roots], made: Synthetic, tmp_path: Path
+) -> None:
+    copy = tmp_path / "films"
+    shutil.copytree(made.root, copy)
+    first = index.records[0].path
+    cv2.imwrite(str(copy / first), np.zeros((64, 64), np.uint8))
+    changed = {0: {**roots[0], "raw": copy}}
+    preset = read_ablation_settings("masked-vs-raw", seeds=[0], folds=3)
+    with pytest.raises(DataError, match=rf"{first}: is not the file that was cleaned into .*; expected the same films"):
+        masked_vs_raw(config, changed, index.records, tmp_path / "out", preset)
 
 
 def test_a_test_split_without_films_of_a_class_is_refused(

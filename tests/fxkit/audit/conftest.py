@@ -12,8 +12,12 @@ from fxkit.audit.rules import Answer
 from fxkit.audit.verdict import answer_questions
 from fxkit.config import load_config
 from fxkit.data.manifest import Record, films_hash, read_manifest
+from fxkit.data.preprocessing import Preprocessing
+from fxkit.models.model_json import ModelCard, write_card
 from fxkit.models.run_folder import create_run
+from fxkit.report.made_with import describe_training
 
+PREPROCESSING = Preprocessing(96, "stretch", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLASSES = ("intact", "fractured")
 PARTS = {"train": 8, "val": 4}
 
@@ -57,6 +61,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         patient: bool = True,
         extra: tuple[Record, ...] = (),
         settings: tuple[str, ...] = (),
+        finished: bool = False,
         **folder_options: Any,
     ) -> Path:
         folder = tmp_path / "runs" / "run"
@@ -66,6 +71,8 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         create_run(folder, config, tmp_path / "films", [*rows, *extra], overwrite=True, **folder_options)
         phases = {"head": {"epoch": 0, "val_loss": 0.6}}
         (folder / "phases.json").write_text(json.dumps(phases))
+        if finished:
+            write_card(folder, ModelCard(CLASSES, config.model, PREPROCESSING, folder_options.get("cleaning")))
         return folder
 
     return make
@@ -101,7 +108,10 @@ def ablation() -> Callable[..., dict[str, Any]]:
         contrast = {"key": "markers", "text": "elsewhere minus markers", "p": 0.2, **interval(0.01, -0.02, 0.04)}
         counts = {"n_groups": 200, "n_films": 200, "n_files": 200, "n_erased": 180}
         values = {"name": "masked-vs-raw", "metric": "auroc", "seeds": [0], "mode": "full", "flips": [], "cells": []}
+        config = load_config(run / "config.yaml")
+        source = json.loads((run / "environment.json").read_text())
         values |= {
+            "made_with": describe_training(config, changes.get("mode", "full"), PREPROCESSING, source),
             "backbone": "test_resnet",
             "manifest": films_hash(read_manifest(run / "manifest.csv"), split=not changes.get("folds")),
         }

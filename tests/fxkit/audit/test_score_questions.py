@@ -1,15 +1,8 @@
 """Questions about the score: which evidence gives which colour."""
 
-from dataclasses import replace
-
 import pytest
 
-from fxkit.data.manifest import films_hash, read_manifest
-from fxkit.errors import RunError
-
 UNSEEN = {"files": 0, "films": 0, "pixels_compared": True, "n_files": 60}
-
-PROBE = ("optim.epochs=[2,0]", "optim.head=probe")
 
 
 @pytest.fixture
@@ -42,89 +35,6 @@ def test_a_question_without_evidence_is_grey_and_names_a_command(make_run, ask, 
 )
 def test_the_interval_of_the_score_gives_the_colour(scored, ask, auroc, colour):
     assert ask("score", scored(auroc)).colour == colour
-
-
-@pytest.mark.parametrize(("verdict", "colour"), [("reliance", "red"), ("undecided", "amber"), ("no evidence", "green")])
-def test_the_ablation_verdict_gives_the_colour(make_run, ask, write, ablation, verdict, colour):
-    run = make_run()
-    write(run / "ablation.json", ablation(run, verdict))
-    answer = ask("markers", run)
-    assert (answer.colour, answer.reason) == (colour, "The ablation gave this result.")
-    assert answer.files == (run / "ablation.json",)
-
-
-@pytest.mark.parametrize("verdict", ["reliance", "no evidence"])
-@pytest.mark.parametrize(
-    ("changes", "options", "doubt"),
-    [
-        ({"mode": "quick"}, {}, "linear heads on frozen features"),
-        ({}, {"cleaning": {"detector": "rapidocr"}}, "this model on cleaned films"),
-        ({"manifest": "of other films"}, {}, "used another manifest, so its films or its split differ"),
-        ({"manifest": ""}, {}, "used a manifest that it does not name"),
-        ({"backbone": "resnet50"}, {}, "tested the backbone resnet50"),
-        ({"backbone": ""}, {}, "tested a backbone that it does not name"),
-        ({}, {"settings": PROBE}, "tested models trained in full, and this model is a linear probe"),
-        ({"stamp": "leaking split: x"}, {}, "the ablation's split leaks (leaking split: x)"),
-    ],
-)
-def test_an_ablation_of_another_model_or_manifest_is_a_caution(
-    make_run, ask, write, ablation, changes, options, doubt, verdict
-):
-    run = make_run(**options)
-    write(run / "ablation.json", ablation(run, verdict, **changes))
-    answer = ask("markers", run)
-    assert answer.colour == "amber"
-    assert doubt in answer.reason
-
-
-def test_an_ablation_of_linear_heads_applies_to_a_probe(make_run, ask, write, ablation):
-    run = make_run(settings=PROBE)
-    write(run / "ablation.json", ablation(run, "no evidence", mode="quick"))
-    answer = ask("markers", run)
-    assert (answer.colour, answer.command) == ("green", "")
-    write(run / "ablation.json", ablation(run, "undecided", mode="quick", manifest="of other films"))
-    answer = ask("markers", run)
-    assert "its films or its split differ" in answer.reason
-    assert answer.command.endswith(f"--config {run}/config.yaml --out {run}")
-    assert ask("markers", make_run()).command.endswith(f"--config {run}/config.yaml --full --folds 0 --out {run}")
-
-
-def test_an_ablation_with_its_own_folds_applies_to_a_run_with_another_split(make_run, ask, write, ablation):
-    run = make_run()
-    rows = [replace(r, fold="1", split="val") for r in read_manifest(run / "manifest.csv")]
-    write(run / "ablation.json", ablation(run, "no evidence", folds=5, manifest=films_hash(rows, split=False)))
-    assert ask("markers", run).colour == "green"
-    write(run / "ablation.json", ablation(run, "no evidence", folds=0, manifest=films_hash(rows, split=True)))
-    assert "another manifest" in ask("markers", run).reason
-    others = [replace(r, group="one") for r in rows]
-    write(run / "ablation.json", ablation(run, "no evidence", folds=5, manifest=films_hash(others, split=False)))
-    assert "another manifest" in ask("markers", run).reason
-
-
-def test_an_undecided_ablation_of_this_run_asks_for_no_repetition(make_run, ask, write, ablation):
-    run = make_run()
-    write(run / "ablation.json", ablation(run, "undecided"))
-    assert ask("markers", run).command == ""
-
-
-def test_an_ablation_that_erased_no_marker_tests_nothing(make_run, ask, write, ablation):
-    run = make_run()
-    write(run / "ablation.json", ablation(run, "undecided", n_erased=0))
-    assert ask("markers", run).colour == "grey"
-
-
-def test_an_ablation_of_something_else_is_ignored_or_refused(make_run, ask, write, ablation, tmp_path):
-    run = make_run()
-    write(run / "ablation.json", ablation(run, "", name="backbones"))
-    assert ask("markers", run).colour == "grey"
-    with pytest.raises(
-        RunError, match=r"holds the ablation 'backbones'; expected 'masked-vs-raw'; give the folder of that"
-    ):
-        ask("markers", run, ablation=run)
-    with pytest.raises(RunError, match=r"no such file; expected ablation.json as `fxkit ablate masked-vs-raw` writes"):
-        ask("markers", run, ablation=tmp_path)
-    write(tmp_path / "elsewhere" / "ablation.json", ablation(run, "no evidence"))
-    assert ask("markers", run, ablation=tmp_path / "elsewhere").colour == "green"
 
 
 def make_calibration(error, slope=(1.0, 0.8, 1.2), large=(0.0, -0.2, 0.2)):

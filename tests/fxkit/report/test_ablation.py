@@ -16,7 +16,7 @@ from .conftest import Page, write_ablation, write_run
     ],
 )
 def test_an_ablation_alone_is_reported_with_its_verdict(tmp_path, verdict, words):
-    write_ablation(tmp_path, verdict=verdict)
+    write_ablation(tmp_path, verdict=verdict, n_erased=300)
     text = Page(build_report(tmp_path)).text
     assert words in text
     assert "See the ablation" in text
@@ -30,7 +30,7 @@ def test_an_ablation_alone_is_reported_with_its_verdict(tmp_path, verdict, words
     assert "mean over 2 seeds; 40 test films of 16 groups" in text
     assert "linear heads on the features of the frozen backbone" in text
     assert "but not the seed of the training" in text
-    assert "Markers were erased on" not in text
+    assert "Markers were erased on 300 of 300 test files." in text
 
 
 def test_an_ablation_shows_the_number_of_files_with_erased_markers(tmp_path):
@@ -55,3 +55,8 @@ def test_only_the_raw_arm_shows_the_verdict_of_its_ablation(tmp_path, name, told
     text = Page(build_report(run)).text
     assert ("Verdict: undecided" in text) == told
     assert ("Not tested Run fxkit ablate masked-vs-raw" in text) != told
+
+
+def test_findings_of_an_ablation_are_shown(tmp_path):
+    write_ablation(tmp_path, n_erased=100, findings=["markers were erased only on one class"])
+    assert "Markers were erased only on one class." in Page(build_report(tmp_path)).text

@@ -1,0 +1,83 @@
+"""The question about markers: does the model rely on them, as far as an ablation of the same models and films shows?"""
+
+import shlex
+from dataclasses import replace
+
+from fxkit.audit.evidence import Evidence
+from fxkit.audit.rules import DROP, Answer, Colour
+from fxkit.data.manifest import films_hash, usable
+from fxkit.metrics.scores import p_text
+from fxkit.report.ablation import Ablation
+from fxkit.report.made_with import describe_differences
+from fxkit.report.marker_verdict import MARKERS
+from preprocess.words import amount
+
+
+def ask_markers(evidence: Evidence) -> Answer:
+    """Ask whether the model relies on text markers."""
+    answer = Answer("markers", "Does the model rely on markers?", "grey", "")
+    folder = evidence.quoted_folder
+    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
+    training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
+    command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
+    ablation = evidence.ablation
+    if ablation is None:
+        return replace(answer, reason="There is no marker ablation in the run folder.", command=command)
+    if ablation.n_erased == 0:
+        reason = "The ablation erased no marker on any test film, so it compared nothing."
+        return replace(answer, reason=reason, command=command)
+    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(map(str, ablation.seeds)))]
+    films = f"{ablation.n_films} of {amount(ablation.n_groups, 'group')}, {amount(ablation.n_files, 'file')}"
+    facts += [("test films", films), ("cleaned", ablation.cleaned.text)]
+    facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
+    files = (evidence.ablation_file,) if evidence.ablation_file else ()
+    return _judge(replace(answer, facts=tuple(facts), files=files), evidence, ablation, command)
+
+
+def _judge(answer: Answer, evidence: Evidence, ablation: Ablation, command: str) -> Answer:
+    """Return the answer with the colour of the ablation's verdict, if the ablation counts for this run."""
+    colours: dict[str, Colour] = {"reliance": "red", "no evidence": "green"}
+    reason = ablation.reason[:1].upper() + ablation.reason[1:].rstrip(".")
+    doubts = find_doubts(evidence, ablation)
+    if doubts:
+        reason = f"{reason}. This does not count for this run: {'; '.join(doubts)}."
+        return replace(answer, colour="amber", reason=reason, command=command)
+    colour = colours.get(ablation.verdict, "amber")
+    if ablation.findings:
+        reason = f"{reason}. Besides, {'; '.join(ablation.findings)}"
+        colour = "amber" if colour == "green" else colour
+    return replace(answer, colour=colour, reason=f"{reason}.")
+
+
+def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
+    """Return the reasons why the result of an ablation does not count for this run."""
+    run, is_full = evidence.run, ablation.mode == "full"
+    doubts = []
+    if not is_full and not evidence.is_probe:
+        doubts.append("the ablation tested linear heads on frozen features, and this model is not one")
+    if is_full and evidence.is_probe:
+        doubts.append("the ablation tested models trained in full, and this model is a linear probe")
+    if ablation.backbone != run.config.model.backbone:
+        backbone = f"the backbone {ablation.backbone}" if ablation.backbone else "a backbone that it does not name"
+        doubts.append(f"the ablation tested {backbone}")
+    if not ablation.made_with:
+        doubts.append("the ablation does not record its image size, weights and settings, as in version 0.1.0")
+    differences = describe_differences(ablation.made_with, evidence.made_with)
+    if differences:
+        doubts.append(f"the ablation's models were made with another {' and '.join(differences)}")
+    if ablation.margin > DROP:
+        doubts.append(f"the ablation allows a loss of {ablation.margin:.2f}, where at most {DROP:.2f} is expected")
+    if run.cleaning is not None:
+        doubts.append("the ablation's models were trained on raw films, and this model on cleaned films")
+    if ablation.manifest != films_hash(run.records, split=not ablation.folds):
+        manifest = "another manifest" if ablation.manifest else "a manifest that it does not name"
+        doubts.append(f"the ablation used {manifest}, so its films or its split differ")
+    n_unhashed = sum(not r.sha256 for r in usable(run.records))
+    if n_unhashed:
+        doubts.append(
+            f"the manifest has no hash of {amount(n_unhashed, 'file')}, so the ablation may have used other films of "
+            "the same names; make the manifest with `fxkit index`"
+        )
+    if ablation.stamp:
+        doubts.append(f"the ablation's split leaks ({ablation.stamp})")
+    return doubts
