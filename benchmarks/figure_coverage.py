@@ -134,7 +134,10 @@ def calibration_results(
         result = calibration(films, seed=seed, resamples=RESAMPLES)
         even = np.linspace(lowest, highest, 20_001)[:-1]
         gaps = np.array([b.mean() for b in np.array_split(even - expit(slope * logit(even)), len(result.bins))])
-        out = {"error without chance": (result.error, float(np.sqrt((gaps**2).mean())))}
+        out = {
+            "error without chance": (result.error, float(np.sqrt((gaps**2).mean()))),
+            "ECE": (result.ece_with_limits, float(np.abs(gaps).mean())),
+        }
         if result.slope and result.intercept:
             out["slope"] = (result.slope, slope)
             if slope == 1:

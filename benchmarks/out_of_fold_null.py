@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from fxkit.ablation.learning import C, divide_records
 from fxkit.data.manifest import Record
@@ -50,19 +51,28 @@ def permute_classes(rng: np.random.Generator, films: Films) -> Films:
     return features, rng.permutation(first)[np.unique(members, return_inverse=True)[1]], members
 
 
-def predict(films: Films, seed: int) -> Predictions:
+def fit_folds(films: Films, seed: int, folds: int = FOLDS) -> list[tuple[Pipeline, np.ndarray]]:
+    """Return the head of each fold, and a mask of the fold's films, which it did not learn."""
     features, labels, members = films
     records = [
         Record(f"{i}", "ab"[label], f"{member}", "train", "", 1, 1, "ok", f"{i}")
         for i, (label, member) in enumerate(zip(labels.tolist(), members.tolist(), strict=True))
     ]
     parts = []
-    for part in divide_records(records, FOLDS, seed):
+    for part in divide_records(records, folds, seed):
         test = np.array([record.split == "test" for record in part])
-        head = fit_logistic(features[~test], labels[~test], c=C, balanced=True)
+        parts.append((fit_logistic(features[~test], labels[~test], c=C, balanced=True), test))
+    return parts
+
+
+def predict(films: Films, parts: list[tuple[Pipeline, np.ndarray]]) -> Predictions:
+    features, labels, members = films
+    predictions = []
+    for head, test in parts:
         names, groups = tuple(np.flatnonzero(test).astype(str)), tuple(members[test].astype(str))
-        parts.append(Predictions(("a", "b"), names, labels[test], head.predict_proba(features[test]), names, groups))
-    return pool(parts, [record.path for record in records])
+        p = head.predict_proba(features[test])
+        predictions.append(Predictions(("a", "b"), names, labels[test], p, names, groups))
+    return pool(predictions, [str(i) for i in range(len(labels))])
 
 
 def report(
@@ -72,7 +82,7 @@ def report(
     covered = []
     for seed in range(args.repetitions):
         films = draw_films(np.random.default_rng(seed))
-        runs = [predict(films, 1000 * seed + division) for division in range(args.divisions)]
+        runs = [predict(films, fit_folds(films, 1000 * seed + division)) for division in range(args.divisions)]
         pooled = interval(AUROC, [replace(run, folds=None) for run in runs], resamples=1)
         within = interval(AUROC, runs, seed=seed, resamples=RESAMPLES)
         values["pooled"].append(pooled.value)

@@ -218,7 +218,10 @@ def print_calibration(calibration: "Calibration") -> None:
     if math.isnan(calibration.ece):
         click.echo("calibration by film: undefined (one class)")
         return
-    click.echo(f"calibration by film: ECE {calibration.ece:.3f}, error corrected for chance {calibration.error:.3f}")
+    ece = calibration.ece_with_limits
+    click.echo(f"calibration by film: ECE {ece:.3f}, error corrected for chance {calibration.error:.3f}")
+    if not math.isnan(calibration.ece_by_chance):
+        click.echo(f"  ECE of perfect probabilities with as many films: about {calibration.ece_by_chance:.3f}")
     if calibration.slope and calibration.intercept:
         click.echo(f"  slope (ideally 1) {calibration.slope:.3f}")
         click.echo(f"  calibration in the large (ideally 0) {calibration.intercept:.3f}")

@@ -22,6 +22,7 @@ from fxkit.evaluation.fold_predictions import (
 )
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.bootstrap import intervals
+from fxkit.metrics.fold_ranks import RANKING
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Metric, Scored, ranking_metric
@@ -39,7 +40,8 @@ class OutOfFold:
 
     Attributes:
         pooled: metrics of all folds together. The AUROC compares films of the same fold only, and each pair counts as
-            much. The other metrics assume that the models of all folds are calibrated.
+            much. The average precision uses ranks within the folds. The other metrics assume that the models of all
+            folds are calibrated.
         folds: the headline metric of each fold, by film.
         stamp: the warning shown with all figures; "" if nothing leaks.
         analyses: calibration, decision curve, operating points and subgroups of all folds together.
@@ -120,6 +122,7 @@ def _score_folds(parts: Sequence[Predictions], threshold: float) -> FoldScores:
         metric=metric.name,
         mean=intervals([mean], pool(films), threshold=threshold)[mean.name],
         spread=float(np.nanstd([score.value for score in scores], ddof=1)),
+        ranking=RANKING,
         each=tuple(
             FoldScore(fold=i, score=score, n_files=len(part.known()), n_films=len(films[i]))
             for i, (score, part) in enumerate(zip(scores, parts, strict=True))

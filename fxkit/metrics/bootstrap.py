@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.errors import DataError
-from fxkit.metrics.group_means import mean_interval, mean_limits, measure_mean, share_limits
+from fxkit.metrics.group_means import loss_limits, mean_interval, measure_mean, share_limits
 from fxkit.metrics.intervals import (
     Interval,
     build_difference,
@@ -110,7 +110,7 @@ def _mean_interval(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.s
     rows = metric.support(parts[0])[0]
     mean = measure_mean(_mean_values(metric, parts)[rows], np.ones(int(rows.sum())), groups[rows])
     mean = replace(mean, variance=mean.variance * learning_inflation(parts))
-    return share_limits(mean) if metric.is_share else mean_limits(mean, metric.limits)
+    return share_limits(mean) if metric.is_share else loss_limits(mean, metric.limits, metric.fewest)
 
 
 def _mean_values(metric: Metric, parts: Sequence[Scored]) -> Floats:

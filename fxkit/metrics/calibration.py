@@ -11,6 +11,7 @@ from scipy.stats import ncx2
 
 from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.ece import ece_interval
 from fxkit.metrics.group_means import FEWEST
 from fxkit.metrics.intervals import (
     LEVEL,
@@ -56,6 +57,8 @@ class Calibration(JsonResult):
         ece: expected calibration error over bins of equal mass: mean absolute difference of observed share and
             predicted probability, weighted by rows. It is above 0 even for perfect probabilities, most of all with
             few groups.
+        ece_interval: it with its limits; None in results of fxkit 0.1.0.
+        ece_by_chance: expected calibration error that perfect probabilities would have with as many groups and bins.
         error: root mean square of these differences, corrected for the part that chance adds; ideally 0.
         slope: slope of the logistic recalibration; ideally 1, below 1 for overconfident probabilities. None for more
             than two classes.
@@ -66,10 +69,17 @@ class Calibration(JsonResult):
 
     of: str
     ece: Number
+    ece_interval: Interval | None = None
+    ece_by_chance: Number = math.nan
     error: Interval
     slope: Interval | None = None
     intercept: Interval | None = None
     bins: tuple[Bin, ...]
+
+    @property
+    def ece_with_limits(self) -> Interval:
+        """The expected calibration error, with its limits if they were computed."""
+        return self.ece_interval or Interval(self.ece)
 
 
 def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Calibration:
@@ -97,10 +107,14 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     k = int(bins.max()) + 1
     both = support_of_masks([hit, ~hit], groups, 2, False)
     lines = [build_interval(float(value[i]), spread[i], both, ANY) if binary else None for i in (k, k + 1)]
+    undefined = Interval(math.nan, math.nan, math.nan, len(set(groups)))
+    ece, by_chance, error = _errors(p, hit, bins, groups) if several else (undefined, math.nan, undefined)
     return Calibration(
         of=known.classes[1] if binary else "the predicted class",
-        ece=float(np.average(np.abs(bin_gaps(p, hit, bins)), weights=np.bincount(bins))) if several else math.nan,
-        error=_error(p, hit, bins, groups) if several else Interval(math.nan, math.nan, math.nan, len(set(groups))),
+        ece=ece.value,
+        ece_interval=ece,
+        ece_by_chance=by_chance,
+        error=error,
         slope=lines[0],
         intercept=lines[1],
         bins=tuple(_bin(p, bins == i, float(value[i]), spread[i], groups) for i in range(k)),
@@ -161,7 +175,15 @@ def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
         return np.asarray(((weights * hit) @ member / (weights @ member)).T)
 
 
-def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interval:
+def _errors(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> tuple[Interval, float, Interval]:
+    """Return the ECE, the one by chance alone, and the error corrected for chance."""
+    noise, gaps, rows = gap_covariance(p, hit, bins, groups), bin_gaps(p, hit, bins), np.bincount(bins)
+    counts = len(np.unique(groups)), effective_groups(groups)
+    ece, by_chance = ece_interval(gaps, rows, noise, counts)
+    return ece, by_chance, _error(gaps, rows, noise, counts)
+
+
+def _error(gaps: Floats, rows: Ints, noise: Floats, groups: tuple[int, float]) -> Interval:
     """Return the root mean square of the bins' gaps, corrected for the part that chance adds.
 
     The sum of squares is approximated by a scaled noncentral chi-square distribution with the same mean and variance
@@ -172,19 +194,18 @@ def _error(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Interv
     sum of squares that chance alone would give. Source: Cowan, Cranmer, Gross and Vitells 2011, "Power-constrained
     limits".
     """
-    noise = gap_covariance(p, hit, bins, groups)
-    square, mean = float(np.average(bin_gaps(p, hit, bins) ** 2, weights=np.bincount(bins))), float(np.trace(noise))
-    n_groups, effective = len(np.unique(groups)), effective_groups(groups)
+    square, mean, n = float(np.average(gaps**2, weights=rows)), float(np.trace(noise)), int(rows.sum())
+    n_groups, effective = groups
     value = math.sqrt(max(0.0, square - mean))
     if effective < FEWEST:
-        return Interval(value, math.nan, math.nan, n_groups, 0, len(p))
+        return Interval(value, math.nan, math.nan, n_groups, 0, n)
     widened = (float(stats.t.ppf((1 + LEVEL) / 2, n_groups - 1)) / Z) ** 2
     scale = widened * float((noise**2).sum()) / mean
     freedom = widened * mean / scale
     low = _noncentrality(square / scale, freedom, (1 + LEVEL) / 2)
     high = _noncentrality(max(square, widened * mean) / scale, freedom, (1 - LEVEL) / 2)
     low, high = (min(1.0, math.sqrt(scale * end)) for end in (low, high))
-    return Interval(value, min(low, value), max(value, high), n_groups, 0, len(p))
+    return Interval(value, min(low, value), max(value, high), n_groups, 0, n)
 
 
 def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Floats:

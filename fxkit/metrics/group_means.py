@@ -6,7 +6,7 @@ few films have most of the loss, intervals from resamples are too narrow (benchm
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class GroupMean:
         n_groups: number of groups.
         effective: number of equal groups that would say as much as these groups of unequal size.
         n: number of films.
+        trials: number of independent films that would say as much as these films in groups.
     """
 
     value: float
@@ -41,6 +42,7 @@ class GroupMean:
     n_groups: int
     effective: float
     n: int
+    trials: float = math.nan
 
 
 def measure_mean(above: Floats, below: Floats, groups: Names) -> GroupMean:
@@ -65,7 +67,7 @@ def measure_mean(above: Floats, below: Floats, groups: Names) -> GroupMean:
     weight = np.bincount(member, below) / below.sum()
     effective = 1 / float((weight**2).sum())
     if len(films) < 2:
-        return GroupMean(value, 0.0, 0.0, len(films), effective, len(above))
+        return GroupMean(value, 0.0, 0.0, len(films), effective, len(above), 1.0)
     means = np.bincount(member, residual) / films
     inside = float(((residual - means[member]) ** 2).sum()) / max(1, len(above) - len(films))
     between = max(0.0, float(means.var(ddof=1)) - inside * float((1 / films).mean()))
@@ -78,7 +80,9 @@ def measure_mean(above: Floats, below: Floats, groups: Names) -> GroupMean:
     scale = float((weight**2 * expected).sum()) / max(float(shrunk.sum()), UNKNOWN**2)
     n = len(films)
     skew = float((parts**3).sum()) / robust**1.5 * math.sqrt(n * (n - 1)) / max(n - 2, 1) if robust > UNKNOWN else 0.0
-    return GroupMean(value, max(model, robust * scale), skew, len(films), effective, len(above))
+    alike = between / (between + inside) if n < len(above) and between + inside > 0 else 1.0
+    trials = 1 / float((weight**2 * (alike + (1 - alike) / films)).sum())
+    return GroupMean(value, max(model, robust * scale), skew, n, effective, len(above), trials)
 
 
 def mean_limits(mean: GroupMean, limits: Limits = (-math.inf, math.inf)) -> Interval:
@@ -97,6 +101,22 @@ def mean_limits(mean: GroupMean, limits: Limits = (-math.inf, math.inf)) -> Inte
     ends = (mean.value - error * _unskewed(z, mean.skew) for z in (t, -t))
     low, high = (float(np.clip(end, *limits)) for end in ends)
     return Interval(mean.value, min(low, mean.value), max(high, mean.value), mean.n_groups, 0, mean.n)
+
+
+def loss_limits(mean: GroupMean, limits: Limits, fewest: float) -> Interval:
+    """Return the limits of a mean of losses, of which rare films may have most.
+
+    If all films together have little loss, none of the badly predicted films may be among them, and the variance is too
+    small. Below a sum of `fewest` over independent films, limits between 0 and 1 are at least as wide as Wilson's, and
+    others are NaN (benchmarks/few_groups_coverage.py).
+    """
+    usual = mean_limits(mean, limits)
+    if mean.effective < FEWEST or mean.value * mean.trials >= fewest:
+        return usual
+    if limits != (0.0, 1.0):
+        return replace(usual, low=math.nan, high=math.nan)
+    low, high = wilson(mean.value, mean.trials)
+    return replace(usual, low=min(low, usual.low), high=max(high, usual.high))
 
 
 def share_limits(mean: GroupMean) -> Interval:

@@ -122,11 +122,13 @@ class FoldScores(JsonResult):
         metric: AUROC, or its mean over classes if there are more than two.
         mean: mean over the folds, so that only films of one fold are compared with each other.
         spread: standard deviation of the folds' figures. Few films and the randomness of training both add to it.
+        ranking: how pooled figures that rank films, and their curves, treat the folds; "" in results of fxkit 0.1.0.
     """
 
     metric: str
     mean: Interval
     spread: Number
+    ranking: str = ""
     each: tuple[FoldScore, ...]
 
 

@@ -24,8 +24,9 @@ from fxkit.metrics.figures.style import (
     start_figure,
     write_undefined,
 )
+from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Floats, Mask, tied
+from fxkit.metrics.scores import Floats, Ints, Mask, tied
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,16 +69,19 @@ def draw_roc(predictions: Predictions, *, seed: int = 0, resamples: int = RESAMP
     """Draw the ROC curve; return PNG bytes.
 
     With two classes, a band contains 95 % of the curves of resampled groups, point by point. With more classes, each
-    class has a curve against the others, without a band.
+    class has a curve against the others, without a band. Curves of several folds are averaged, so that the area is the
+    out-of-fold AUROC.
     """
     known = predictions.known()
     figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    if known.folds is not None:
+        axes.set_title("mean of the folds' curves, weighted by pairs of films", color=INK, fontsize=8)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (2, 3)))
     axes.text(0.62, 0.6, "chance", color=FAINT, fontsize=8, rotation=42, va="top")
     if len(known.classes) == 2:
         _band(axes, known, seed, resamples)
     for name, positive, scores, colour, style in _curves(known):
-        down, up = roc_points(positive, scores)
+        down, up = roc_points(positive, scores, known.folds)
         axes.plot(down, up, color=colour, ls=style, lw=2, label=name)
     if not _curves(known):
         write_undefined(axes)
@@ -95,24 +99,62 @@ def _band(axes: "Axes", known: Predictions, seed: int, resamples: int) -> None:
         axes.fill_between(grid, low, high, color=COLOURS[0], alpha=0.18, lw=0, label="95 % of resampled groups")
 
 
-def roc_points(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return false and true positive rates, from (0, 0) to (1, 1), one point for each distinct score."""
-    up, down = (_rates(part)[0] for part in tied(np.ones((1, len(scores))), positive, scores))
-    return down, up
+def roc_points(positive: Mask, scores: Floats, folds: Ints | None = None) -> tuple[Floats, Floats]:
+    """Return false and true positive rates, from (0, 0) to (1, 1), one point for each distinct score.
+
+    With folds, the curves of the folds are averaged at each false positive rate, and weighted by their pairs of a
+    positive and a negative. The area is then that of `weighted_auroc`. Without any pair, both are NaN.
+
+    Args:
+        positive: (N,) bool.
+        scores: (N,); higher scores mean positive.
+        folds: (N,) fold of each film, or None.
+    """
+    parts = [np.ones(len(scores), bool)] if folds is None else [folds == fold for fold in np.unique(folds)]
+    tables = [tied(np.ones((1, int(part.sum()))), positive[part], scores[part]) for part in parts]
+    pairs = np.array([float(up.sum() * down.sum()) for up, down in tables])
+    curves = [(_rates(down)[0], _rates(up)[0]) for up, down in tables]
+    if len(curves) == 1:
+        return curves[0]
+    if not pairs.any():
+        return np.full(2, np.nan), np.full(2, np.nan)
+    grid = np.unique(np.concatenate([down for down, _ in curves]))
+    both = [_both_sides(*curve, grid) for curve, n in zip(curves, pairs, strict=True) if n]
+    return np.repeat(grid, 2), np.average(both, axis=0, weights=pairs[pairs > 0]).ravel()
+
+
+def _both_sides(down: Floats, up: Floats, grid: Floats) -> Floats:
+    """Return (G, 2): lowest and highest true positive rate of a curve at each false positive rate of the grid."""
+    rates, first = np.unique(down, return_index=True)
+    low, high = up[first], up[np.append(first[1:], len(up)) - 1]
+    i = np.searchsorted(rates, grid, side="right") - 1
+    after = np.minimum(i + 1, len(rates) - 1)
+    width = np.where(after > i, rates[after] - rates[i], 1.0)
+    between = high[i] + (low[after] - high[i]) * (grid - rates[i]) / width
+    at_point = rates[i] == grid
+    return np.stack([np.where(at_point, low[i], between), np.where(at_point, high[i], between)], axis=1)
 
 
 def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -> Floats:
-    """Return (B, len(grid)) true positive rates of resampled groups, without resamples that have one class only."""
+    """Return (B, len(grid)) true positive rates of resampled groups, without resamples that have one class only.
+
+    Curves of several folds are averaged as in `roc_points`.
+    """
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if not 0 < positive.sum() < len(positive):
         return np.zeros((0, len(grid)))
+    folds = np.zeros(len(scores), np.int64) if known.folds is None else known.folds
     curves = []
     for weights in resampled_weights(known.groups, resamples, seed):
-        up, down = tied(weights, positive, scores)
-        both = (up.sum(axis=1) > 0) & (down.sum(axis=1) > 0)
-        pairs = zip(_rates(down[both]), _rates(up[both]), strict=True)
-        curves += [np.interp(grid, x, y) for x, y in pairs]
-    return np.array(curves).reshape(-1, len(grid))
+        sums, pairs = np.zeros((len(weights), len(grid))), np.zeros(len(weights))
+        for part in (folds == fold for fold in np.unique(folds)):
+            up, down = tied(weights[:, part], positive[part], scores[part])
+            n = up.sum(axis=1) * down.sum(axis=1)
+            for b, x, y in zip(np.flatnonzero(n), _rates(down[n > 0]), _rates(up[n > 0]), strict=True):
+                sums[b] += n[b] * np.interp(grid, x, y)
+            pairs += n
+        curves.append(sums[pairs > 0] / pairs[pairs > 0, None])
+    return np.concatenate(curves)
 
 
 def _rates(weights: Floats) -> Floats:
@@ -123,9 +165,14 @@ def _rates(weights: Floats) -> Floats:
 
 
 def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes:
-    """Draw precision against recall, with the chance level for two classes; return PNG bytes."""
+    """Draw precision against recall, with the chance level for two classes; return PNG bytes.
+
+    Films of several folds are ordered by their rank within the fold.
+    """
     known = predictions.known()
     figure, axes = start_figure(4.4 if len(known.classes) <= INSIDE else 6.0, 4.2)
+    if known.folds is not None:
+        axes.set_title("all folds, films ordered by their rank within the fold", color=INK, fontsize=8)
     if not _curves(known):
         write_undefined(axes)
     elif len(known.classes) == 2:
@@ -133,7 +180,7 @@ def draw_precision_recall(predictions: Predictions, *, stamp: str = "") -> bytes
         axes.axhline(share, color=FAINT, lw=1, ls=(0, (2, 3)))
         axes.text(0.02, share + 0.01, f"chance: {100 * share:.0f} % are positive", color=FAINT, fontsize=8)
     for name, positive, scores, colour, style in _curves(known):
-        recall, precision = precision_recall_points(positive, scores)
+        recall, precision = precision_recall_points(positive, ranks_within_folds(scores, known.folds))
         axes.plot(recall, precision, color=colour, ls=style, lw=2, drawstyle="steps-pre", label=name)
     frame_square(axes, of_positive("recall (sensitivity)", known.classes), "precision (PPV)")
     draw_legend(axes, "lower left")

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from fxkit.cli.evaluate import evaluate
 from fxkit.data.manifest import usable
 from fxkit.errors import ConfigError, DataError
+from fxkit.metrics.calibration import Calibration
 from fxkit.metrics.operating_points import Target, choose_threshold
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import Run, read_json
@@ -41,8 +42,12 @@ def test_operating_points_are_chosen_on_validation_films(run_folder: Path, train
 def test_calibration_is_always_printed_and_drawn(run_folder: Path) -> None:
     result = run(run_folder)
     metrics = read_json(run_folder / "metrics.json")
-    ece = metrics["calibration"]["film"]["ece"]
-    assert f"calibration by film: ECE {ece:.3f}, error corrected for chance" in result.stdout
+    calibration = Calibration.model_validate(metrics["calibration"]["film"])
+    assert calibration.ece_interval
+    assert calibration.ece_interval.high > calibration.ece > 0
+    assert f"calibration by film: ECE {calibration.ece_interval:.3f}, error corrected for chance" in result.stdout
+    by_chance = f"  ECE of perfect probabilities with as many films: about {calibration.ece_by_chance:.3f}\n"
+    assert by_chance in result.stdout
     assert "slope (ideally 1)" in result.stdout
     assert metrics["operating_points"] == []
     assert {path.name for path in (run_folder / "figures").iterdir()} >= {"reliability.png", "decision_curve.png"}

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fxkit.metrics.bootstrap import intervals
-from fxkit.metrics.group_means import FEWEST, mean_interval, measure_mean, ratio_interval, share_limits
+from fxkit.metrics.group_means import FEWEST, loss_limits, mean_interval, measure_mean, ratio_interval, share_limits
 from fxkit.metrics.intervals import wilson
 from fxkit.metrics.scores import ACCURACY, BRIER, LOG_LOSS, SENSITIVITY
 
@@ -76,14 +76,42 @@ def test_means_with_one_large_group_are_covered(groups: int, shift: float) -> No
     x = rng.normal(size=100_000) + shift / 2  # the true class in log-odds is shift * x
     p = 1 / (1 + np.exp(-shift * x))
     truths = {"accuracy": (p >= 0.5).mean(), "brier": ((1 - p) ** 2).mean(), "log_loss": -np.log(p).mean()}
-    covered = dict.fromkeys(truths, 0)
+    missed = dict.fromkeys(truths, 0)  # too few groups is no miss
     for _ in range(300):
         for name, estimate in intervals((ACCURACY, BRIER, LOG_LOSS), draw_unequal(rng, groups, shift)).items():
-            covered[name] += estimate.low <= truths[name] <= estimate.high
-    assert min(covered.values()) >= 0.91 * 300, covered
+            missed[name] += estimate.low > truths[name] or estimate.high < truths[name]
+    assert max(missed.values()) <= 0.09 * 300, missed
 
 
 def test_recalls_need_no_resamples() -> None:
     p = draw_unequal(np.random.default_rng(2), 20, 1.0)
     first, second = (intervals([SENSITIVITY], p, seed=seed)["sensitivity"] for seed in (0, 1))
     assert first == second
+
+
+def test_few_good_films_do_not_prove_that_the_loss_is_small() -> None:
+    losses, groups = np.random.default_rng(3).uniform(0.001, 0.02, 12), [str(i) for i in range(12)]
+    mean = measure_mean(losses, np.ones(12), groups)
+    assert mean.trials == pytest.approx(12)
+    brier = loss_limits(mean, (0.0, 1.0), BRIER.fewest)
+    assert brier.high == pytest.approx(wilson(mean.value, 12)[1])  # one film of 13 may be as wrong as possible
+    log_loss = loss_limits(mean, (0.0, math.inf), LOG_LOSS.fewest)
+    assert log_loss.text == "0.01 (too few groups)"
+
+
+def test_the_usual_limits_hold_where_the_films_have_enough_loss() -> None:
+    losses, groups = np.random.default_rng(3).uniform(0, 0.5, 12), [str(i) for i in range(12)]
+    mean = measure_mean(losses, np.ones(12), groups)
+    assert loss_limits(mean, (0.0, 1.0), BRIER.fewest) == mean_interval(losses, groups, (0.0, 1.0))
+
+
+def test_films_that_are_alike_in_their_group_count_as_one() -> None:
+    values, groups = (
+        np.repeat(np.random.default_rng(4).normal(size=10), 5),
+        [str(i) for i in range(10) for _ in range(5)],
+    )
+    assert measure_mean(values, np.ones(50), groups).trials == pytest.approx(10)
+    unlike = measure_mean(
+        np.random.default_rng(5).normal(size=5000), np.ones(5000), [str(i // 50) for i in range(5000)]
+    )
+    assert unlike.trials > 2500

@@ -21,6 +21,7 @@ from fxkit.metrics.figures.curves import (
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.figures.style import write_stamp
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.scores import weighted_auroc
 
 HISTORY = "phase,epoch,train_loss,val_loss,val_auroc\nhead,0,0.7,0.69,0.5\nfinetune,0,0.6,,0.7\n"
 
@@ -173,3 +174,45 @@ def test_the_reliability_diagram_and_the_decision_curve_are_drawn():
     ]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
     assert len(set(pictures)) == 4
+
+
+def make_folds(seed: int = 0) -> Predictions:
+    """Predictions of three folds whose models have different scales."""
+    rng = np.random.default_rng(seed)
+    labels, folds = rng.integers(0, 2, 60), np.repeat([0, 1, 2], 20)
+    p = (0.3 * folds + 0.3 * np.clip(0.3 * labels + rng.random(60), 0, 1.3) / 1.3).round(2)
+    names = tuple(map(str, range(60)))
+    return Predictions(("a", "b"), names, labels, np.stack([1 - p, p], 1), names, names, folds)
+
+
+def test_the_area_under_the_mean_curve_of_the_folds_is_the_out_of_fold_auroc() -> None:
+    run = make_folds()
+    down, up = roc_points(run.labels == 1, run.probabilities[:, 1], run.folds)
+    area = weighted_auroc(np.ones((1, 60)), run.labels == 1, run.probabilities[:, 1], run.folds)[0]
+    assert reference.auc(down, up) == pytest.approx(area)
+    assert (up[0], up[-1], down[0], down[-1]) == (0, 1, 0, 1)
+    assert (np.diff(up) >= 0).all()
+    across = roc_points(run.labels == 1, run.probabilities[:, 1])
+    assert abs(reference.auc(*across) - area) > 0.02
+
+
+def test_a_fold_of_one_class_has_no_part_in_the_mean_curve() -> None:
+    positive, scores = np.array([True, False, True, True]), np.array([0.9, 0.1, 0.2, 0.3])
+    down, up = roc_points(positive, scores, np.array([0, 0, 1, 1]))
+    assert reference.auc(down, up) == 1.0
+    apart = roc_points(np.array([True, False]), np.array([0.9, 0.1]), np.array([0, 1]))
+    assert np.isnan(apart).all()  # no fold has both classes
+
+
+def test_the_band_of_folds_averages_their_curves() -> None:
+    run = make_folds()
+    grid = np.linspace(0, 1, 101)
+    curves = roc_curves(run, grid, seed=0, resamples=200)
+    value = np.interp(grid, *roc_points(run.labels == 1, run.probabilities[:, 1], run.folds))
+    low, high = np.quantile(curves, [0.01, 0.99], axis=0)
+    assert ((low <= value + 0.05) & (value - 0.05 <= high)).all()
+
+
+def test_pictures_of_folds_are_drawn() -> None:
+    for data in (draw_roc(make_folds(), resamples=20), draw_precision_recall(make_folds())):
+        open_png(data)
