@@ -1,7 +1,9 @@
 """Decode the first frame of a DICOM file, and refuse it if it is not whole or not as large as the header says.
 
 Decoders believe the size that the compressed data states, whatever Rows and Columns are, and gdcm ends the process on
-some data of another size. So the size is compared before anything is decoded. Needs the extra `dicom`.
+some data of another size. So the size is compared before anything is decoded. gdcm also ends the process where libjpeg
+gives a warning, so Pillow decodes JPEG of 8 bits, and other JPEG is refused if it has odd segments. Needs the extra
+`dicom`.
 """
 
 import struct
@@ -17,6 +19,8 @@ from preprocess.formats.packbits import unpacked_size
 LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 JPEG_FRAMES = LOSSLESS | {0xC0, 0xC1, 0xC2, 0xC5, 0xC6, 0xC9, 0xCA, 0xCD, 0xCE, 0xF7}  # 0xF7: JPEG-LS
 HUFFMAN_8_BITS = {0xC0, 0xC1, 0xC2}
+PILLOW_SYNTAXES = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}  # JPEG baseline and extended
+JFIF, ADOBE = 0xE0, 0xEE  # markers of the segments that writers describe themselves in
 
 JPEG2000_START, JPEG2000_TILE, END = b"\xff\x4f\xff\x51", b"\xff\x90", b"\xff\xd9"
 MOST_TILES = 65535  # that the standard allows
@@ -42,8 +46,12 @@ def decode_frame(dataset: Any) -> NDArray[Any]:
         return _native(pixel_array(dataset, index=0, correct_unused_bits=False))
     frame = _first_frame(dataset)
     marker = _check_frame(dataset, frame)
+    is_8_bits = marker in HUFFMAN_8_BITS and int(dataset.BitsAllocated) == 8
+    plugin = "pillow" if is_8_bits and dataset.file_meta.TransferSyntaxUID in PILLOW_SYNTAXES else ""
+    if marker and not plugin:
+        _refuse_odd_segments(frame)
     try:
-        stored = _native(pixel_array(dataset, index=0, correct_unused_bits=False))
+        stored = _native(pixel_array(dataset, index=0, correct_unused_bits=False, decoding_plugin=plugin))
     except Exception as error:
         if "NoneType" in str(error):  # all that gdcm says
             raise ValueError("the compressed data is damaged or ends early") from error
@@ -120,6 +128,23 @@ def _check_jpeg_frame(dataset: Any, frame: bytes) -> int:
         if segment.marker == SOS:
             break
     raise ValueError("the compressed data does not say its size")
+
+
+def _refuse_odd_segments(frame: bytes) -> None:
+    """Refuse JPEG data at which libjpeg would warn of its segments: gdcm makes an error of it that ends the process."""
+    at = 2
+    for segment in read_segments(frame):
+        start = segment.end - len(segment.body) - 4  # of the marker
+        gap = frame[at:start].strip(b"\xff")  # any number of bytes 0xFF may precede a marker
+        if gap:
+            raise ValueError(f"{len(gap)} bytes of the compressed data belong to no segment")
+        is_jfif = segment.marker == JFIF and segment.body[:5] == b"JFIF\0"
+        is_adobe = segment.marker == ADOBE and segment.body[:5] == b"Adobe"
+        if (is_jfif and segment.body[5:6] != b"\1") or (is_adobe and segment.body[11:12] not in (b"\0", b"\1", b"\2")):
+            raise ValueError(f"the compressed data has a damaged {'JFIF' if is_jfif else 'Adobe'} segment")
+        if segment.marker == SOS:
+            return
+        at = segment.end
 
 
 def _check_jpeg2000(dataset: Any, stream: bytes) -> None:

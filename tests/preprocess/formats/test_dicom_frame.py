@@ -1,7 +1,10 @@
 """DICOM films that are whole, cut, or larger when decoded than their headers say."""
 
 import io
+import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,33 @@ def test_compressed_data_that_is_larger_than_the_limit_is_refused(tmp_path: Path
         decode_image("a.dcm", dicom(DEEP, JPEG_LS, bytes(frame)))
     with pytest.raises(ImageError, match="20000 x 20000 = 400000000 pixels, more than the limit"):
         decode_image("a.dcm", dicom(DEEP, JPEG_LS, bytes(frame), Rows=20000, Columns=20000))
+
+
+def decoded_apart(film: bytes, folder: Path) -> str:
+    """Decode a film in another process, which may end; return what it prints."""
+    (folder / "film.dcm").write_bytes(film)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom preprocess.errors import ImageError\n"
+        "from preprocess.images import decode_image\n"
+        "try:\n    print(decode_image('film.dcm', Path(sys.argv[1]).read_bytes()).shape)\n"
+        "except ImageError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(folder / "film.dcm")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("syntax", [BASELINE, LOSSLESS])
+@pytest.mark.parametrize("odd", [b"\xff\xe0\x00\x10JFIF\0\7\1\0\0\1\0\1\0\0", b"\x65\xc4" + bytes(17)])
+def test_odd_segments_do_not_end_the_process(syntax: str, odd: bytes, tmp_path: Path) -> None:
+    """gdcm ends the process at an unknown version of JFIF and at bytes between two segments."""
+    frame = compress(image_of(syntax), syntax, tmp_path)
+    at = 4 + int.from_bytes(frame[4:6], "big")  # behind the first segment
+    frame = frame[:at] + odd + frame[at:]
+    text = decoded_apart(dicom(image_of(syntax), syntax, frame), tmp_path)
+    if syntax == BASELINE:
+        assert text == f"({HEIGHT}, {WIDTH})\n"
+    else:
+        assert re.search("damaged JFIF segment|19 bytes of the compressed data belong to no segment", text)
