@@ -1,5 +1,6 @@
 """Read YAML files, and check settings against a pydantic model."""
 
+import codecs
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -82,13 +83,15 @@ def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file of keys and values; an empty file gives an empty dictionary.
+    """Read a YAML file of keys and values, in UTF-8 or in UTF-16 with a byte order mark; an empty file gives none.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or does not hold keys and values.
     """
     try:
-        values = parse_yaml(Path(path).read_text(encoding="utf-8"))
+        data = Path(path).read_bytes()
+        marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        values = parse_yaml(data.decode("utf-16" if marked else "utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,4 +1,4 @@
-"""Write history.csv, which has one row per epoch of both phases, and build the loggers."""
+"""Write history.csv, which has one row per epoch of both phases, read phases.json, and build the loggers."""
 
 import csv
 import io
@@ -6,18 +6,24 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from fxkit.config import Config
-from fxkit.errors import ConfigError
+from fxkit.errors import ConfigError, RunError
+from fxkit.models.run_folder import read_json
 from fxkit.training.films import PHASES, Phase
 from preprocess.files import write_atomic
+from preprocess.json_files import describe_error
 from preprocess.tables.read import read_table
 
 MONITOR = "val_loss"
+
+PHASES_FILE = "phases.json"
 
 HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_auroc", "val_accuracy")
 
@@ -91,3 +97,34 @@ def _build(name: str, phase: Phase, folder: Path) -> Logger:
     logs.mkdir(parents=True, exist_ok=True)
     uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{(logs / 'mlflow.db').resolve()}")
     return MLFlowLogger("fxkit", run_name=f"{folder.name}-{phase}", tracking_uri=uri)
+
+
+class _PhaseSummary(BaseModel):
+    """The best epoch of a finished phase, as phases.json holds it."""
+
+    epoch: int
+    val_loss: float
+    val_auroc: float
+    finetuned_from: str = ""
+
+
+_PHASES = TypeAdapter(dict[Phase, _PhaseSummary])
+
+
+def read_phases(folder: Path) -> dict[str, Any]:
+    """Read phases.json of a run: the best epoch of each finished phase; empty if none is finished.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / PHASES_FILE
+    if not path.is_file():
+        return {}
+    values = read_json(path)
+    try:
+        _PHASES.validate_python(values)
+    except ValidationError as error:
+        raise RunError(
+            f"{path}: damaged ({describe_error(error)}); restore the file, or train again with --overwrite"
+        ) from error
+    return values

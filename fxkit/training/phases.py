@@ -18,10 +18,20 @@ from fxkit.config import Config
 from fxkit.errors import ConfigError, RunError
 from fxkit.models.classifier import Classifier, default_finetune_stage, set_trainable, unfreezing_order
 from fxkit.models.predict_records import choose_device
-from fxkit.models.run_folder import read_json, write_json
+from fxkit.models.run_folder import write_json
 from fxkit.training.feature_cache import as_features, can_cache, delete_features
 from fxkit.training.films import PHASES, Films, Phase
-from fxkit.training.history import HISTORY, MONITOR, History, build_loggers, check_loggers, read_history, write_history
+from fxkit.training.history import (
+    HISTORY,
+    MONITOR,
+    PHASES_FILE,
+    History,
+    build_loggers,
+    check_loggers,
+    read_history,
+    read_phases,
+    write_history,
+)
 from fxkit.training.learner import Learner
 from fxkit.training.optimizer import build_averaging
 from fxkit.training.probe import check_probe, fit_probe
@@ -33,8 +43,6 @@ from preprocess.markernet.checkpoints import (
     is_whole,
     remove_leftovers,
 )
-
-PHASES_FILE = "phases.json"
 
 CONTINUE = "continue with --resume"
 
@@ -61,7 +69,7 @@ class TrainResult:
 def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, progress: bool) -> None:
     """Train a phase of a run, or the rest of it after a stop; skip a phase that is finished."""
     epochs = films.config.optim.epochs[PHASES.index(phase)]
-    done = _read_phases(folder)
+    done = read_phases(folder)
     if epochs == 0 or phase in done:
         return
     if "head" in done:
@@ -196,22 +204,17 @@ def check_trainer(config: Config) -> L.Trainer:
 def has_started(folder: Path, config: Config) -> bool:
     """Return whether the next phase of the run starts from its own weights rather than from those of the settings."""
     first = PHASES[0] if config.optim.epochs[0] else PHASES[1]
-    return bool(_read_phases(folder)) or has_checkpoint(folder / "checkpoints" / first)
+    return bool(read_phases(folder)) or has_checkpoint(folder / "checkpoints" / first)
 
 
 def load_best(folder: Path, classifier: Classifier) -> TrainResult:
     """Load the weights of the epoch with the lowest validation loss of both phases, in place."""
-    phases = _read_phases(folder)
+    phases = read_phases(folder)
     best = min(phases, key=lambda phase: float(phases[phase][MONITOR]))
     classifier.load_state_dict(_best_state(folder, best))
     summary = phases[best]
     stage = phases.get("finetune", {}).get("finetuned_from", "")
     return TrainResult(folder, best, summary["epoch"], summary[MONITOR], summary["val_auroc"], stage)
-
-
-def _read_phases(folder: Path) -> dict[str, Any]:
-    path = folder / PHASES_FILE
-    return read_json(path) if path.is_file() else {}
 
 
 def _phase_summary(folder: Path, phase: Phase, stage: str) -> dict[str, Any]:
