@@ -135,8 +135,8 @@ def masked_vs_raw(
         roots: result of `write_arms`, with at least the arms raw, cleaned and control.
         on_step: called with a description of the next step.
     Raises:
-        DataError, RunError: see `check_start`.
-        ConfigError, WeightsError: see `train`.
+        DataError, RunError: a raw film is not the file that was cleaned, or see `check_start`.
+        ConfigError, WeightsError, DetectorError: see `train` and `measure_coverage`.
     """
     folder = Path(folder)
     check_start(config, records, folder, settings, options)
