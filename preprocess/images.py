@@ -6,6 +6,7 @@ uint16 know which value is white: see `preprocess.grey_levels.DeepImage`.
 
 import base64
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ from preprocess.image_files import MAX_PIXELS, check_size, read_bytes
 from preprocess.stored_white import add_white, read_white
 
 Array = NDArray[Any]
+
+# Damaged films are refused with a reason. Without this, the libraries also print their own lines on stderr.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 

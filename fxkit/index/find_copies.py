@@ -51,6 +51,11 @@ def read_verdicts(path: Path | None, hashes: Mapping[str, str], root: Path = Pat
         return ()
     table = read_table(path, "expected a CSV file of pairs, with the columns first and second")
     columns = [find_named(table.columns, name) for name in COLUMNS]
+    if None in columns:
+        raise DataError(
+            f"{path}: column `{COLUMNS[columns.index(None)]}` is missing; its columns are: {', '.join(table.columns)}; "
+            "expected a CSV file of pairs, with the columns first and second"
+        )
     films, pairs = FilmPaths(root), []
     for row in table.rows:
         pair = []

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import struct
 import zlib
 from pathlib import Path
@@ -228,3 +229,15 @@ def test_a_thumbnail_exceeds_neither_limit_nor_image(shape: tuple[int, ...], dty
     head, data = thumbnail_uri(image, 100).split(",")
     assert head == "data:image/jpeg;base64"
     assert decode_image("x.jpg", base64.b64decode(data)).shape == small
+
+
+def test_opencv_logs_nothing_on_damaged_films(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    film = np.random.default_rng(0).integers(0, 65535, (40, 50, 3), np.uint16)
+    data = bytearray(cv2.imencode(".tif", film)[1].tobytes())
+    start = int.from_bytes(data[4:8], "little")
+    for at in range(start, len(data), 3):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x55
+        with contextlib.suppress(ImageError):
+            decode_image("film.tif", bytes(damaged))
+    assert "grfmt_tiff" not in capfd.readouterr().err  # as in [ERROR:0@17.4] global grfmt_tiff.cpp:117 TIFF_Error

@@ -173,10 +173,6 @@ def test_a_missing_or_empty_file_gives_no_verdicts(tmp_path: Path) -> None:
     [
         ("first,second\na/1.png,a/gone.png\n", "row 2: second 'a/gone.png' is not a readable film of this data set"),
         ("first,second\na/bad.png,a/1.png\n", "row 2: first 'a/bad.png' is not a readable film of this data set"),
-        (
-            "first,other\na/1.png,a/1.png\n",
-            "row 2: second '' is not a readable film of this data set; expected the columns",
-        ),
         ("first,second\na/1.png\n", "row 2: second '' is not a readable film"),
     ],
 )
@@ -192,3 +188,11 @@ def test_a_missing_file_of_verdicts_is_refused(tmp_path: Path) -> None:
     message = r"gone\.csv: cannot be read \(No such file or directory\); expected a CSV file of pairs"
     with pytest.raises(DataError, match=message):
         read_verdicts(tmp_path / "gone.csv", HASHES)
+
+
+def test_verdicts_without_a_column_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "reject.csv").write_text("first,other\na/1.png,a/1.png\n")
+    with pytest.raises(
+        DataError, match=r"reject.csv: column `second` is missing; its columns are: first, other; expec"
+    ):
+        read_verdicts(tmp_path / "reject.csv", HASHES)
