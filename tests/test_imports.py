@@ -131,7 +131,12 @@ LIGHT_MODULES = (
     "fxkit.models.run_folder",
 )
 
-NEEDS_TORCH = ("preprocess.markernet.network", "preprocess.markernet.training", "preprocess.markernet.tuning")
+NEEDS_TORCH = (
+    "preprocess.markernet.checkpoints",
+    "preprocess.markernet.network",
+    "preprocess.markernet.training",
+    "preprocess.markernet.tuning",
+)
 
 
 def test_modules_that_only_read_files_need_no_torch() -> None:
