@@ -88,9 +88,8 @@ def cam(
     summary = explain(model, films, folder, settings).summary
     print_notes(summary.notes)
     lines = [opened.stamp, positive_line(opened.classes), *describe_summary(summary)]
-    for line in filter(None, [*lines, UNDEFINED if settings.sanity and summary.sanity is None else ""]):
-        click.echo(line)
-    click.echo(f"pictures: {folder / 'sheet.png'}")
+    lines += [UNDEFINED if settings.sanity and summary.sanity is None else "", f"pictures: {folder / 'sheet.png'}"]
+    click.echo("\n".join(filter(None, lines)))
 
 
 def _list_films(images: tuple[Path, ...], markers: Path | None) -> "Iterator[Film]":
