@@ -30,9 +30,7 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes], *, durab
     """
     path = Path(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    # the temporary name differs by machine, process and thread, because the machines of a cluster may share the folder
-    prefix = zlib.crc32(os.fsencode(platform.node() + path.name))
-    part = path.with_name(f".{prefix:08x}.{os.getpid()}.{threading.get_ident()}.part")
+    part = path.with_name(f"{_part_prefix(path.name)}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
@@ -51,6 +49,19 @@ def write_atomic(path: str | Path, data: bytes | str | Iterable[bytes], *, durab
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def remove_parts_of(path: Path) -> None:
+    """Remove what killed processes of this machine left when they wrote a file; no process may be writing it now."""
+    for part in list(path.parent.glob(f"{_part_prefix(path.name)}.*.part")):
+        with suppress(OSError):
+            part.unlink()
+
+
+def _part_prefix(name: str) -> str:
+    """Return how the temporary names of a file begin. They differ by machine, process and thread, because the machines
+    of a cluster may share the folder."""
+    return f".{zlib.crc32(os.fsencode(platform.node() + name)):08x}"
 
 
 def real_path(path: Path) -> Path:

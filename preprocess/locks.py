@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from preprocess.errors import OutputError
-from preprocess.files import real_path
+from preprocess.files import real_path, remove_parts_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,6 +100,7 @@ def _acquire(file: Path, path: Path) -> int | None:
             with suppress(OSError):  # a full disk
                 os.ftruncate(handle, 0)
                 os.write(handle, _describe_holder().encode())
+            remove_parts_of(path)
             return handle
         holder = "" if is_free else os.read(handle, 300).decode(errors="replace").strip()
         os.close(handle)

@@ -91,6 +91,21 @@ def test_a_process_may_take_its_own_lock_again(tmp_path: Path) -> None:
     assert not (tmp_path / ".out.lock").exists()
 
 
+def test_the_lock_removes_what_a_killed_process_left_of_the_file(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from preprocess.files import write_atomic\n"
+        "write_atomic(sys.argv[1], (os.kill(os.getpid(), 9) for _ in '1'))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.csv")], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with lock(tmp_path / "other.csv"):
+        pass
+    assert len(list(tmp_path.iterdir())) == 1
+    with lock(tmp_path / "m.csv"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_lock_is_released_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), lock(tmp_path / "out"):
         raise ZeroDivisionError
