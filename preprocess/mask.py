@@ -94,3 +94,11 @@ def _pixels(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.i
     """Round outer coordinates to pixel indices. Distant corners are clipped, because fillPoly overflows near 2**15."""
     limit = 4 * max(shape[:2]) + 16
     return np.round(np.clip(points, -limit, limit) - 0.5).astype(np.int32)
+
+
+def outline_path(mask: Mask) -> str:
+    """Return the outline of an (H, W) mask as an SVG path in its pixels."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    tolerance_px = max(mask.shape) / 500
+    shapes = (cv2.approxPolyDP(contour, tolerance_px, True)[:, 0].tolist() for contour in contours)
+    return " ".join("M" + "L".join(f"{x} {y}" for x, y in points) + "Z" for points in shapes)

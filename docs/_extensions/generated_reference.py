@@ -17,6 +17,7 @@ SCHEMAS = {
     "metrics_out_of_fold.json, key folds": "fxkit.metrics.summary.FoldScores",
     "attention.json": "fxkit.report.attention.AttentionSummary",
     "ablation.json": "fxkit.report.ablation.Ablation",
+    "labels.json": "fxkit.report.label_check.LabelCheck",
 }
 
 

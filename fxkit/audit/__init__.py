@@ -1,1 +1,1 @@
-"""Audit of a run: can its score be trusted? Ten questions, answered from the files in the run folder and beside it."""
+"""Audit of a run: can its score be trusted? Eleven questions, answered from the files in and beside the run folder."""

@@ -33,6 +33,8 @@ MAX_CALIBRATION_ERROR = 0.1  # as a probability
 
 DROP = 0.05  # fall of the AUROC on other data
 
+FEW_WRONG, MANY_WRONG = 0.03, 0.06  # of the films
+
 GAP = 0.1  # between a subgroup and the other films, for metrics between 0 and 1
 
 
@@ -126,6 +128,16 @@ RULES: dict[str, Rule] = {
         "known whether the pretraining included test films.",
         "Never.",
         "Pretraining on test films is a leak that no manifest shows.",
+    ),
+    "labels": Rule(
+        f"At most {FEW_WRONG:.0%} of the films are suspected to have a wrong label, or a person judged all suspected "
+        f"films and called at most {FEW_WRONG:.0%} of all labels wrong.",
+        f"More are suspected and not all were judged, or a person called {FEW_WRONG:.0%} to {MANY_WRONG:.0%} of the "
+        "labels wrong and they were not replaced.",
+        f"A person called more than {MANY_WRONG:.0%} of the labels wrong, and they were not replaced.",
+        "Northcutt, Athalye and Mueller 2021 found at least 3.3 % wrong labels on average in the test sets of ten "
+        "benchmarks; on ImageNet, 6 % more of them reverse the order of two models. The search misses a third of the "
+        "wrong labels or more, and a model suspects hard films, too: only a person decides.",
     ),
 }
 

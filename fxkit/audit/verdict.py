@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fxkit.audit.data_questions import ask_initialisation, ask_leak, ask_metadata, ask_selection, ask_size
 from fxkit.audit.evidence import Evidence
+from fxkit.audit.label_question import ask_labels
 from fxkit.audit.marker_question import ask_markers
 from fxkit.audit.rules import Answer, Colour
 from fxkit.audit.score_questions import ask_calibration, ask_external, ask_score, ask_subgroups
@@ -20,6 +21,7 @@ QUESTIONS = (
     ask_subgroups,
     ask_selection,
     ask_initialisation,
+    ask_labels,
 )
 
 CORE = ("score", "leak", "size", "markers", "metadata", "selection", "initialisation")  # the verdict depends on these
@@ -35,6 +37,7 @@ TOPICS = {
     "subgroups": "subgroups",
     "selection": "choice of the model",
     "initialisation": "initial weights",
+    "labels": "labels",
 }
 
 DISCLAIMER = "For research only. Do not use for diagnosis."

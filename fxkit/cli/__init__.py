@@ -19,9 +19,11 @@ from fxkit.cli.cam import cam
 from fxkit.cli.clean_labels import clean_labels
 from fxkit.cli.compare import compare
 from fxkit.cli.doctor import doctor
+from fxkit.cli.errors import errors
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.export import export
 from fxkit.cli.index import index_command
+from fxkit.cli.label_errors import label_errors
 from fxkit.cli.markernet import markernet
 from fxkit.cli.options import print_notes
 from fxkit.cli.predict import predict
@@ -40,9 +42,9 @@ BUG_TEXT = "this is a bug in fxkit: {error}. The traceback is in {log}; please r
 @cloup.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     sections=(
-        cloup.Section("Data", (index_command, clean_labels, markernet, synth_command)),
+        cloup.Section("Data", (index_command, clean_labels, label_errors, markernet, synth_command)),
         cloup.Section("Train", (train, search, calibrate, predict)),
-        cloup.Section("Trust", (evaluate, compare, ablate, cam, report, audit)),
+        cloup.Section("Trust", (evaluate, compare, errors, ablate, cam, report, audit)),
         cloup.Section("Share", (export, push, pull)),
         cloup.Section("Install", (doctor,)),
     ),

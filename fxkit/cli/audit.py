@@ -16,7 +16,7 @@ from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_o
 @cloup.option("--ablation", type=PATH, help="Output folder of `fxkit ablate masked-vs-raw`.  [default: RUN]")
 @positive_option(CHECKED_POSITIVE)
 def audit(run: Path, data_card: Path | None, ablation: Path | None, positive: str | None) -> None:
-    """Write RUN/audit.html, audit.md and audit.json: ten questions about the score, each with its evidence.
+    """Write RUN/audit.html, audit.md and audit.json: eleven questions about the score, each with its evidence.
 
     The audit reads the run folder and trains nothing. For every question that was not tested it names the command that
     tests it. The page also holds a draft of the CLAIM 2024 checklist and a model card.

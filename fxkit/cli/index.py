@@ -71,6 +71,17 @@ def parse_strata(_context: click.Context, _option: click.Parameter, texts: tuple
     cloup.option("--reject", type=PATH, metavar="CSV", help="Pairs that are not copies, as groups.html saves them."),
 )
 @cloup.option_group(
+    "Labels",
+    cloup.option(
+        "--labels",
+        type=PATH,
+        metavar="CSV",
+        multiple=True,
+        help="Verdicts on labels, as labels.html of `fxkit label-errors` saves them: accepted labels replace those of "
+        "the data. Repeatable; applied in this order.",
+    ),
+)
+@cloup.option_group(
     "Split",
     cloup.option(
         "--split",

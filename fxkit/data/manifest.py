@@ -40,6 +40,7 @@ class Record:
         patient: "" if unknown.
         site: hospital or source; "" if unknown.
         fold: "0" to "K-1"; "" for a file in no fold, such as a test file.
+        given_label: class that the data gave, if a verdict on its label changed it; else "".
     """
 
     path: str
@@ -54,6 +55,7 @@ class Record:
     patient: str = ""
     site: str = ""
     fold: str = ""
+    given_label: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -96,10 +98,12 @@ def find_identical_files(records: Iterable[Record]) -> list[list[Record]]:
 def manifest_text(records: Sequence[Record]) -> str:
     """Return the manifest as CSV text; equal records give equal text."""
     out = io.StringIO(newline="")
+    # Written only if a label was changed: other manifests keep the hash that older runs have stored.
+    columns = [name for name in COLUMNS if name != "given_label" or any(record.given_label for record in records)]
     # QUOTE_MINIMAL would leave a lone carriage return unquoted, and the row could not be read back.
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(record, name) for name in COLUMNS] for record in records)
+    writer.writerow(columns)
+    writer.writerows([getattr(record, name) for name in columns] for record in records)
     return out.getvalue()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fxkit.data.film_names import film_keys
 from fxkit.data.groups import assign_groups, join_all
+from fxkit.data.label_verdicts import apply_label_verdicts, read_label_verdicts
 from fxkit.data.manifest import Record, manifest_text, usable, write_manifest
 from fxkit.data.positive import ClassOrder, choose_order
 from fxkit.data.site_classes import find_site_classes
@@ -26,6 +27,7 @@ from preprocess.image_files import MAX_PIXELS
 from preprocess.known_markers import KnownMarkers
 from preprocess.one_value import one_value_notes
 from preprocess.tables.cells import label_key
+from preprocess.tables.paths import FilmPaths
 from preprocess.tables.spellings import SITES, join_spellings
 from preprocess.words import amount
 
@@ -56,6 +58,7 @@ class IndexOptions:
         accept: CSV file of pairs that are copies, whatever their pixels show; see `read_verdicts`.
         reject: CSV file of pairs that are not copies; see `read_verdicts`.
         positive: the positive class of two; None for the one whose name means a finding.
+        labels: CSV files of verdicts on labels, applied in this order; see `apply_label_verdicts`.
     """
 
     root: str | Path | None = None
@@ -77,6 +80,7 @@ class IndexOptions:
     accept: Path | None = None
     reject: Path | None = None
     positive: str | None = None
+    labels: tuple[Path, ...] = ()
 
     @property
     def division(self) -> SplitOptions:
@@ -87,6 +91,8 @@ class IndexOptions:
 
 
 DEFAULTS = IndexOptions()
+
+Grouped = tuple[list[Record], list[str]]  # a record for each file, and notes
 
 Progress = Callable[[str, int, int], None]  # "files" or "copies", the number done, the number of all
 
@@ -130,7 +136,8 @@ def index_data(
     notes = [*scanned.notes]
     with keep_notes(notes):
         readings, copies = _read(scanned, options, progress)
-        records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids)
+        correct = partial(_correct_labels, options.labels, scanned.root)
+        records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids, correct)
         notes += [*unknown_patients(records, options.split), *group_notes]
         notes += one_value_notes([facts.path for facts in _facts(readings) if facts.is_blank])
         choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
@@ -196,9 +203,17 @@ def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tu
 
 
 def _group(
-    files: Sequence[ScannedFile], readings: Sequence[Reading], copies: Copies, dicom_ids: bool
-) -> tuple[list[Record], list[str]]:
-    """Return a record with film and group for every file, and notes on copies and DICOM ids."""
+    files: Sequence[ScannedFile],
+    readings: Sequence[Reading],
+    copies: Copies,
+    dicom_ids: bool,
+    correct: Callable[[list[Record]], Grouped] = lambda records: (records, []),
+) -> Grouped:
+    """Return a record with film and group for every file, and notes on copies and DICOM ids.
+
+    Args:
+        correct: corrects the labels of the records, and returns notes.
+    """
     names = film_keys([film_path(file) for file in files])
     same_film = [[r.sha256 for r in readings], [copies.groups.get(r.sha256, "") for r in readings]]
     ids = select_usable_ids(files, [r.ids if dicom_ids else None for r in readings], join_all(names, same_film))
@@ -223,7 +238,18 @@ def _group(
         )
         for n, (file, reading) in enumerate(zip(files, readings, strict=True))
     ]
-    return records, [*twin_notes(records), *copy_notes(records, files, copies, ids.patients), *ids.notes, *site_notes]
+    records, label_notes = correct(records)
+    notes = [*label_notes, *twin_notes(records), *copy_notes(records, files, copies, ids.patients)]
+    return records, [*notes, *ids.notes, *site_notes]
+
+
+def _correct_labels(files: Sequence[Path], root: Path, records: list[Record]) -> Grouped:
+    """Apply the verdicts on labels, one file after the other."""
+    paths, notes = FilmPaths(root), list[str]()
+    for file in files:
+        records, more = apply_label_verdicts(records, read_label_verdicts(file), paths.find)
+        notes += [f"{file}: {note}" for note in more]
+    return records, notes
 
 
 def _check_usable(data_name: str, records: Sequence[Record]) -> None:

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import cv2
 import jinja2
-import numpy as np
 
 from preprocess.clean_image import build_mask
 from preprocess.errors import KnownError, one_line
@@ -25,7 +23,7 @@ from preprocess.files import write_atomic
 from preprocess.images import Array, read_image, thumbnail_uri
 from preprocess.ledger import LedgerRow
 from preprocess.markers import Marker, describe_style, quad_box
-from preprocess.mask import Mask
+from preprocess.mask import outline_path
 from preprocess.review.association import Association, ClassLookup, format_p
 from preprocess.review.ranking import REASONS, Census, list_reasons, min_confidence, sort_key, take_census
 from preprocess.settings import CleanSettings
@@ -151,7 +149,7 @@ def _make_pictures(rows: Iterable[LedgerRow], out: Path, inputs: ReviewInputs) -
             continue  # the source was removed after it was cleaned
         pictures[row.path] = {
             "size": before.shape[1::-1],
-            "outline": _outline(build_mask(before.shape, row.markers, inputs.settings)),
+            "outline": outline_path(build_mask(before.shape, row.markers, inputs.settings)),
             "before": _views(before, row.markers),
             "after": _views(after, row.markers) if row.status == "cleaned" else [],
         }
@@ -169,11 +167,3 @@ def _views(image: Array, markers: Sequence[Marker]) -> list[str]:
     left, top, right, bottom = (max(0, round(edge)) for edge in edges)
     detail = image[top:bottom, left:right]
     return [*whole, thumbnail_uri(detail, DETAIL_PX)] if detail.size else whole
-
-
-def _outline(mask: Mask) -> str:
-    """Return the outline of a mask as an SVG path in pixels of the film."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    tolerance_px = max(mask.shape) / 500
-    shapes = (cv2.approxPolyDP(contour, tolerance_px, True)[:, 0].tolist() for contour in contours)
-    return " ".join("M" + "L".join(f"{x} {y}" for x, y in points) + "Z" for points in shapes)

@@ -309,3 +309,20 @@ def test_real_truncated_files_are_left_out(shared_data: Path, tmp_path: Path) ->
     bad = [r for r in index.records if r.status != "ok"]
     assert [r.path for r in bad] == names[:3]
     assert all("truncated" in r.status for r in bad)
+
+
+def test_accepted_verdicts_on_labels_replace_them_before_copies_are_compared(tmp_path: Path) -> None:
+    root = films(tmp_path / "raw", *(f"{label}/{n}.png" for label in "ab" for n in range(4)))
+    shutil.copy(root / "a" / "0.png", root / "b" / "twin.png")
+    file = tmp_path / "verdicts.csv"
+    file.write_text("film,path,label,new_label,verdict\nx,b/twin.png,b,a,accept\nx,b/1.png,b,b,reject\n")
+    before = index_data(root, IndexOptions(copies=False, split="none"))
+    index = index_data(root, IndexOptions(copies=False, split="none", labels=(file,)))
+    changed = [(r.path, r.label, r.given_label) for r in index.records if r.given_label]
+    assert changed == [("b/twin.png", "a", "b")]
+    assert any("byte-identical files have different classes" in note for note in before.notes)
+    assert not any("byte-identical files have different classes" in note for note in index.notes)
+    assert any(
+        note.startswith(f"{file}: the labels of 1 film (1 file) were replaced by accepted verdicts: b to a 1;")
+        for note in index.notes
+    )
