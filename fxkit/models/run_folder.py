@@ -26,6 +26,7 @@ from fxkit.data.manifest import Record, manifest_hash, read_manifest, usable, wr
 from fxkit.data.positive import order_classes, order_classes_as_before, positive_class
 from fxkit.errors import RunError
 from preprocess.files import sha256_of, write_atomic
+from preprocess.folder.resume import PARTIAL_WRITE, remove_partial_writes
 from preprocess.json_files import describe_error, parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
@@ -101,14 +102,12 @@ def create_run(
     Raises:
         RunError: the folder exists and `overwrite` is not given, or it is not a run folder.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not _is_unfinished(folder):
         if not overwrite:
             raise RunError(f"{folder}: already exists; choose another --name, or give --resume or --overwrite")
         if not (folder / "config.yaml").is_file():
             raise RunError(f"{folder}: is not a run folder, so it is not overwritten; choose another --name")
         shutil.rmtree(folder)
-    write_config(folder / "config.yaml", config)
-    write_manifest(folder / "manifest.csv", records)
     manifest = {
         "root": str(root.resolve()),
         "sha256": manifest_hash(records),
@@ -118,8 +117,19 @@ def create_run(
         "stamp": leak_stamp(records),
     }
     write_json(folder / "manifest.json", manifest)
+    write_manifest(folder / "manifest.csv", records)
     source = {"pretrained_tag": pretrained_tag, "weights_sha256": hash_weights(config.model.weights)}
     write_json(folder / "environment.json", describe_environment() | source)
+    write_config(folder / "config.yaml", config)  # the last file, because it makes the folder a run
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder is empty, or holds no more than a process that was killed in `create_run` left."""
+    names = {path.name for path in folder.iterdir() if not PARTIAL_WRITE.fullmatch(path.name)}
+    unfinished = not names or "manifest.json" in names <= {"manifest.json", "manifest.csv", "environment.json"}
+    if unfinished:
+        remove_partial_writes(folder)
+    return unfinished
 
 
 def hash_weights(weights: str | None) -> str:

@@ -250,7 +250,10 @@ def find_pretraining_run(config: Config) -> Run | None:
 
 
 def write_pretraining_films(folder: Path, config: Config) -> None:
-    """Write the films that a run's backbone weights were trained on into its folder, for `overlap_with_training`."""
+    """Write the films that a run's backbone weights were trained on into its folder, for `overlap_with_training`.
+
+    A file that is there already is kept.
+    """
     pretraining = find_pretraining_run(config)
-    if pretraining is not None:
+    if pretraining is not None and not (folder / PRETRAINING_FILE).exists():
         write_manifest(folder / PRETRAINING_FILE, list_training_films(pretraining))

@@ -186,6 +186,7 @@ def _open_folder(
     if options.resume and (folder / "config.yaml").is_file():
         check_resumable(folder, config, root, records, cleaning=cleaning, folds=folds)
         _check_order(folder, classes)
+        write_pretraining_films(folder, config)
         return
     check_settings(config, len(classes))
     tag, overwrite = pretrained_tag(config.model), options.overwrite

@@ -70,6 +70,9 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     """Train a phase of a run, or the rest of it after a stop; skip a phase that is finished."""
     epochs = films.config.optim.epochs[PHASES.index(phase)]
     done = read_phases(folder)
+    checkpoints = folder / "checkpoints" / phase
+    if phase in done:
+        _remove_unneeded(checkpoints)  # unless a kill came between
     if epochs == 0 or phase in done:
         return
     if "head" in done:
@@ -80,7 +83,6 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     if is_probe(phase, films.config):
         _run_probe(classifier, films, epochs, folder)
         return
-    checkpoints = folder / "checkpoints" / phase
     trainer = _trainer(films.config, phase, epochs, folder, _keep_best(checkpoints), progress)
     features = checkpoints / "features"
     if phase == "head" and can_cache(films.config, trainer.world_size):
@@ -90,9 +92,14 @@ def run_phase(phase: Phase, classifier: Classifier, films: Films, folder: Path, 
     trainer.fit(Learner(classifier, films, phase, stages), ckpt_path=find_checkpoint(checkpoints), weights_only=True)
     if trainer.is_global_zero:
         write_json(folder / PHASES_FILE, done | {phase: _phase_summary(folder, phase, stages[-1] if stages else "")})
-        delete_features(features)
-        remove_leftovers(checkpoints, finished=True)
+        _remove_unneeded(checkpoints)
     trainer.strategy.barrier()
+
+
+def _remove_unneeded(checkpoints: Path) -> None:
+    """Remove what a finished phase no longer needs."""
+    delete_features(checkpoints / "features")
+    remove_leftovers(checkpoints, finished=True)
 
 
 def _run_probe(classifier: Classifier, films: Films, passes: int, folder: Path) -> None:

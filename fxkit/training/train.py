@@ -172,6 +172,7 @@ def _open_folder(
     elif _rank() == 0:  # the first process creates the folder for all
         tag = pretrained_tag(config.model)
         create_run(folder, config, root, films.records, cleaning=cleaning, pretrained_tag=tag, overwrite=overwrite)
+    if _rank() == 0:
         write_pretraining_films(folder, config)
     if search is not None and _rank() == 0:
         write_atomic(folder / "figures" / "lr_find.png", draw_rates(search))

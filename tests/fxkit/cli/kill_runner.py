@@ -21,7 +21,7 @@ WATCHED = ("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect", "shu
 
 OTHER_FILE_SYSTEM = Path("/dev/shm")
 
-LEFT_ALONE = ("logs", ".lock", "cache.db")
+LEFT_ALONE = ("logs", ".lock", "cache.db", ".films", "environment.json")
 
 
 def count_accesses(below: tuple[str, ...], kill_at: int, counter: int) -> None:

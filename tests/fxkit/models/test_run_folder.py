@@ -59,6 +59,24 @@ def test_an_existing_run_is_only_overwritten_on_request(trained: Run, run_folder
     assert not (run_folder / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("killed_before", ["manifest.csv", "environment.json", "config.yaml"])
+def test_a_run_folder_whose_creation_was_killed_is_created_again(
+    trained: Run, tmp_path: Path, killed_before: str
+) -> None:
+    create_run(tmp_path, trained.config, trained.root, trained.records)
+    written = ["manifest.json", "manifest.csv", "environment.json", "config.yaml"]
+    for name in written[written.index(killed_before) :]:
+        (tmp_path / name).unlink()
+    create_run(tmp_path, trained.config, trained.root, trained.records)
+    assert open_run(tmp_path).records == trained.records
+
+
+def test_a_folder_with_a_manifest_alone_is_not_taken_for_a_run(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("of the user")
+    with pytest.raises(RunError, match="already exists"):
+        create_run(tmp_path, trained.config, trained.root, trained.records)
+
+
 def test_a_folder_that_is_not_a_run_is_never_overwritten(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(RunError, match="is not a run folder, so it is not overwritten"):
