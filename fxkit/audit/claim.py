@@ -96,7 +96,9 @@ def _text(number: int, evidence: Evidence, answers: dict[str, Answer]) -> str:
 
 
 def _describe_preprocessing(evidence: Evidence) -> str:
-    data, cleaned = evidence.run.config.data, evidence.report.cleaning
+    if evidence.trained_run is None:
+        return ""
+    data, cleaned = evidence.trained_run.config.data, evidence.report.cleaning
     size = f"{data.image_size} px" if data.image_size else "the backbone's input size"
     markers = f"text markers were erased (detector {cleaned.detector})" if cleaned else "text markers were not erased"
     return f"Films are converted to grey, resized to {size} ({data.resize}) and normalised; {markers}."
@@ -123,7 +125,9 @@ def _describe_disjoint(evidence: Evidence) -> str:
 
 
 def _describe_model(evidence: Evidence) -> str:
-    model = evidence.run.config.model
+    if evidence.trained_run is None:
+        return ""
+    model = evidence.trained_run.config.model
     head = f"a head of {model.hidden} hidden units" if model.hidden else "a linear head"
     positive = f"; {positive_line(evidence.run.classes)}" if positive_line(evidence.run.classes) else ""
     classes = f"{len(evidence.classes)} classes: {', '.join(evidence.classes)}"
@@ -136,7 +140,9 @@ def _describe_software(evidence: Evidence) -> str:
 
 
 def _describe_training(evidence: Evidence) -> str:
-    config = evidence.run.config
+    if evidence.trained_run is None:
+        return ""
+    config = evidence.trained_run.config
     optim, augment = config.optim, config.augment
     head = f"{_at_most_epochs(optim.epochs[0])} of AdamW, learning rate {optim.head_lr:g}"
     if optim.head == "probe":

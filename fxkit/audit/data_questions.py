@@ -37,6 +37,9 @@ def ask_leak(evidence: Evidence) -> Answer:
         ("files with a named patient", f"{sum(bool(r.patient) for r in files)} of {len(files)}"),
     )
     answer = replace(answer, facts=facts)
+    if evidence.source and not evidence.source.n_trained:
+        reason = "The films that the model was trained on are not known, so they could not be compared."
+        return replace(answer, reason=reason, command=f"{evidence.evaluate_command} --trained-on TRAIN")
     stamps = (evidence.scores.stamp if evidence.scores else "", run.stamp)
     fold_stamp = next((stamp for stamp in stamps if "folds" in stamp), "")
     if leak.grouped_files or fold_stamp:
@@ -154,6 +157,9 @@ def ask_selection(evidence: Evidence) -> Answer:
         return replace(
             answer, reason=reason, command=f"fxkit evaluate {evidence.quoted_folder} --data FILMS_NEVER_USED"
         )
+    if evidence.source:
+        reason = "Predictions do not show how the model was chosen: report on which films each choice was made."
+        return replace(answer, colour="grey", reason=reason)
     if not (evidence.epoch_is_recorded or run.folds or evidence.is_probe):
         return replace(answer, reason="The run folder does not record on which films the epoch was chosen.")
     choice = "no epoch was chosen" if evidence.is_probe else "the epoch was chosen on validation films"
@@ -166,15 +172,20 @@ def ask_selection(evidence: Evidence) -> Answer:
 
 def ask_initialisation(evidence: Evidence) -> Answer:
     """Ask which weights the training started from."""
-    settings = evidence.run.config.model
+    run = evidence.trained_run
+    question = "Which weights did the training start from?"
+    if run is None:
+        reason = "Predictions do not show it: report the weights, and on which films they were pretrained."
+        return Answer("initialisation", question, "grey", reason)
+    settings = run.config.model
     facts = (
         ("backbone", settings.backbone),
         ("weights", settings.weights or ("timm's hub" if settings.pretrained else "none")),
-        ("seed", str(evidence.run.config.seed)),
+        ("seed", str(run.config.seed)),
     )
-    colour, reason = _judge_initialisation(evidence.run.folder, settings)
-    files = (evidence.run.folder / "config.yaml",)
-    return Answer("initialisation", "Which weights did the training start from?", colour, reason, facts, files)
+    colour, reason = _judge_initialisation(run.folder, settings)
+    files = (run.folder / "config.yaml",)
+    return Answer("initialisation", question, colour, reason, facts, files)
 
 
 def _judge_initialisation(folder: Path, settings: ModelConfig) -> tuple[Colour, str]:

@@ -17,7 +17,8 @@ from fxkit.index.datacard.verdicts import ALL
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import read_optional_json
 from fxkit.models.model_json import read_card
-from fxkit.models.run_folder import Run, open_run, read_json
+from fxkit.models.predictions_source import PredictionsSource, read_source
+from fxkit.models.run_folder import Results, Run, open_results, read_json
 from fxkit.report.ablation import Ablation
 from fxkit.report.build import Report, read_report
 from fxkit.report.made_with import describe_training
@@ -59,6 +60,8 @@ class Evidence:
     """Everything that the questions are answered from.
 
     Attributes:
+        run: the run, or the folder of predictions that were made elsewhere.
+        source: where these predictions come from; None for a run.
         tested: usable files that the run's score is computed on: the test split, or all folds.
         test_leaks, val_leaks: leaks from training into the test and validation sets.
         metadata: None without a data card.
@@ -70,7 +73,8 @@ class Evidence:
         epoch_is_recorded: whether the training recorded which epoch it kept.
     """
 
-    run: Run
+    run: Results
+    source: PredictionsSource | None
     report: Report
     tested: tuple[Record, ...]
     test_leaks: LeakCounts
@@ -84,9 +88,16 @@ class Evidence:
     epoch_is_recorded: bool
 
     @property
+    def trained_run(self) -> Run | None:
+        """The run that trained the model; None for predictions that were made elsewhere."""
+        return self.run if isinstance(self.run, Run) else None
+
+    @property
     def is_probe(self) -> bool:
         """Whether the model is a linear head on the features of a frozen backbone."""
-        optim = self.run.config.optim
+        if self.trained_run is None:
+            return False
+        optim = self.trained_run.config.optim
         return optim.head == "probe" and not optim.epochs[1]
 
     @property
@@ -102,6 +113,8 @@ class Evidence:
     @property
     def evaluate_command(self) -> str:
         """The command that computes the scores again."""
+        if self.source is not None:
+            return f"fxkit evaluate --predictions {shlex.quote(self.source.predictions)} --out {self.quoted_folder}"
         return f"fxkit evaluate {self.quoted_folder}" + (" --split out-of-fold" if self.is_out_of_fold else "")
 
     @property
@@ -117,8 +130,8 @@ class Evidence:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """All classes of the manifest, sorted."""
-        return tuple(sorted({r.label for r in usable(self.run.records)}))
+        """All classes of the manifest, sorted. Training films of predictions made elsewhere may have none."""
+        return tuple(sorted({r.label for r in usable(self.run.records)} - {""}))
 
 
 def read_evidence(
@@ -132,7 +145,7 @@ def read_evidence(
     Raises:
         RunError: the folder is not a run, the data card or the ablation does not exist, or a file is damaged.
     """
-    run = open_run(run_dir)
+    run = open_results(run_dir)
     report = read_report(run.folder)
     card = _resolve_file(data_card, run.folder / "data.json", "fxkit index")
     marker_ablation, ablation_file = _read_marker_ablation(run.folder, ablation)
@@ -141,6 +154,7 @@ def read_evidence(
         metadata = read_optional_json(card, lambda values: _metadata_baseline(card, values, usable(run.records)))
     return Evidence(
         run=run,
+        source=read_source(run.folder) if not isinstance(run, Run) else None,
         report=report,
         tested=tuple(_tested_records(run, report)),
         test_leaks=count_leaks(run.records, "test"),
@@ -179,7 +193,7 @@ def _read_marker_ablation(run: Path, given: str | Path | None) -> tuple[Ablation
     return ablation, file or run.resolve().parent / "ablation.json"
 
 
-def _tested_records(run: Run, report: Report) -> Sequence[Record]:
+def _tested_records(run: Results, report: Report) -> Sequence[Record]:
     if run.folds and report.folds and not report.scores:
         return [record for record in usable(run.records) if record.fold]
     return usable(run.records, "test")
@@ -206,8 +220,10 @@ def _metadata_baseline(file: Path, values: dict[str, Any], records: Sequence[Rec
     )
 
 
-def _describe_training(run: Run, ablation: Ablation) -> dict[str, Any]:
+def _describe_training(run: Results, ablation: Ablation) -> dict[str, Any]:
     """Return what the run's model was made with; an unfinished run does not say how it reads films."""
+    if not isinstance(run, Run):
+        return {}
     preprocessing = read_card(run.folder).preprocessing if (run.folder / "model.json").is_file() else None
     environment = run.folder / "environment.json"
     source = read_json(environment) if environment.is_file() else {}
@@ -224,7 +240,7 @@ def _check_integrity(run: Path, report: Report) -> Integrity:
     return Integrity()
 
 
-def _find_siblings(run: Run) -> tuple[str, ...]:
+def _find_siblings(run: Results) -> tuple[str, ...]:
     manifest, here = manifest_hash(run.records), run.folder.resolve()
     siblings = []
     for file in sorted(here.parent.glob("*/manifest.json")):

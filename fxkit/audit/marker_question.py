@@ -21,6 +21,9 @@ def ask_markers(evidence: Evidence) -> Answer:
     training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
     command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
     ablation = evidence.ablation
+    if evidence.trained_run is None and ablation is None:
+        reason = "Predictions alone do not show it: the model must predict films whose markers are erased."
+        return replace(answer, reason=reason, command=f"fxkit ablate {MARKERS} --model MODEL {films} --out {folder}")
     if ablation is None:
         return replace(answer, reason="There is no marker ablation in the run folder.", command=command)
     if ablation.n_erased == 0:
@@ -51,7 +54,9 @@ def _judge(answer: Answer, evidence: Evidence, ablation: Ablation, command: str)
 
 def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
     """Return the reasons why the result of an ablation does not count for this run."""
-    run, is_full = evidence.run, ablation.mode == "full"
+    run, is_full = evidence.trained_run, ablation.mode == "full"
+    if run is None:
+        return ["the ablation does not say that it tested the model behind these predictions"]
     doubts = []
     if not is_full and not evidence.is_probe:
         doubts.append("the ablation tested linear heads on frozen features, and this model is not one")

@@ -84,9 +84,9 @@ def build_audit(
 def model_card(evidence: Evidence) -> str:
     """Return the model card of a shared model without its metadata header; "" if the training did not finish."""
     folder = evidence.run.folder
-    if not (folder / "model.json").is_file():
+    if evidence.trained_run is None or not (folder / "model.json").is_file():
         return ""
-    page = render_model_card(evidence.run, folder, evidence.report.name)
+    page = render_model_card(evidence.trained_run, folder, evidence.report.name)
     return re.sub(r"\A---\n.*?\n---\n", "", page, flags=re.DOTALL).strip()
 
 

@@ -83,8 +83,8 @@ def cam(
     from_run = partial(films_from_run, opened, root=root, markers=markers, boxes=boxes, limit=limit)
     films = _list_films(images, markers) if images else from_run()
     clean = build_cleaner(model) if images or read_clean_settings(root or opened.root) is None else None
-    max_pixels, folder = opened.config.data.max_pixels, out or run / "cam"
-    settings = take_options(ExplainOptions, options, clean=clean, max_pixels=max_pixels, stamp=opened.stamp)
+    further = {"clean": clean, "max_pixels": opened.config.data.max_pixels, "stamp": opened.stamp}
+    settings, folder = take_options(ExplainOptions, options, **further), out or run / "cam"
     summary = explain(model, films, folder, settings).summary
     print_notes(summary.notes)
     lines = [opened.stamp, positive_line(opened.classes), *describe_summary(summary)]

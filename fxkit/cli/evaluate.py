@@ -18,10 +18,12 @@ from fxkit.cli.options import (
     positive_option,
     take_options,
 )
+from fxkit.cli.predictions_table import evaluate_predictions, refuse_mixed, run_options, table_options
 from preprocess.words import amount
 
 if TYPE_CHECKING:
-    from fxkit.evaluation.evaluate import EvaluationOptions, EvaluationResult
+    from fxkit.evaluation.evaluate import EvaluationOptions
+    from fxkit.evaluation.result import EvaluationResult
     from fxkit.metrics.analyses import Analyses
     from fxkit.metrics.calibration import Calibration
     from fxkit.metrics.intervals import Interval
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @cloup.command(short_help="Compute figures with intervals, and write the report.")
-@cloup.argument("run", type=PATH)
+@cloup.argument("run", type=PATH, required=False)
 @cloup.option_group(
     "Films",
     cloup.option("--data", type=PATH, help="Other films: folder with one subfolder per class, or a CSV file."),
@@ -75,31 +77,45 @@ if TYPE_CHECKING:
         help="Column of the CSV file to use. Repeatable.  [default: all suitable ones]",
     ),
 )
+@table_options
 @cloup.option_group(
     "Network",
     cloup.option("--exported", type=PATH, help="Predict with this file, which `fxkit export` made from the run."),
     cloup.option("--tta", type=click.Choice(["flips", "turns", "both"]), help=TTA_HELP),
     device_option(),
 )
-def evaluate(
-    run: Path,
-    root: Path | None,
-    split: str,
-    targets: tuple[str, ...],
-    **options: Any,
-) -> None:
+def evaluate(run: Path | None, **options: Any) -> None:
     """Evaluate a run on its test films or on other data, and write its report.
 
     Every figure has a 95 % interval whose unit is the group, such as the patient.
 
+    Predictions of a model that was made elsewhere are evaluated, too: a CSV or Parquet file with a path or id, the
+    scores and the true class of each film. Test films that are copies of --trained-on, or of its patients, are found.
+
     Example: fxkit evaluate runs/resnet50-seed0
+
+    Example: fxkit evaluate --predictions preds.csv --trained-on train.csv --out results
     """
+    from fxkit.report.build import build_report
+
+    refuse_mixed(run, options)
+    if options["columns"] and options["table"] is None:
+        raise click.UsageError("--by needs --subgroups, the CSV file with that column")
+    result = evaluate_run_folder(run, **run_options(options)) if run is not None else evaluate_predictions(options)
+    print_result(result)
+    name = "metrics_out_of_fold.json" if options["split"] == "out-of-fold" else "metrics.json"
+    click.echo(f"figures: {result.folder / name}\nreport: {build_report(run or result.folder)}")
+
+
+def evaluate_run_folder(
+    run: Path, root: Path | None, split: str, targets: tuple[str, ...], **options: Any
+) -> "EvaluationResult":
+    """Evaluate a run on its own films or on other ones."""
     from fxkit.evaluation.analyses import AnalysisOptions
     from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
     from fxkit.evaluation.out_of_fold import evaluate_out_of_fold
     from fxkit.metrics.operating_points import parse_target
     from fxkit.models.test_time import describe_views, select_views_of_run
-    from fxkit.report.build import build_report
 
     own_films = options["data"] is None and options["manifest"] is None
     refuse_combinations(root, options, own_films=own_films)
@@ -115,15 +131,11 @@ def evaluate(
         result = evaluate_other_films(run, root, settings, **options)
     if settings.tta:
         click.echo(f"note: {describe_views(select_views_of_run(run, settings.tta))}", err=True)
-    print_result(result)
-    name = "metrics_out_of_fold.json" if split == "out-of-fold" else "metrics.json"
-    click.echo(f"figures: {result.folder / name}\nreport: {build_report(run)}")
+    return result
 
 
 def refuse_combinations(root: Path | None, options: dict[str, Any], *, own_films: bool) -> None:
     """Refuse options that need another one."""
-    if options["columns"] and options["table"] is None:
-        raise click.UsageError("--by needs --subgroups, the CSV file with that column")
     if options["raw"] and root is None and own_films:
         raise click.UsageError("--raw needs --root or --data, the folder of the uncleaned films")
     if options["trained_on"] is not None and own_films:
@@ -179,7 +191,8 @@ def print_result(result: "EvaluationResult") -> None:
             )
         )
         print_figures(evaluation.group, "group")
-    print_calibration(result.analyses.calibration["film"])
+    if "film" in result.analyses.calibration:  # scores that are no probabilities have none
+        print_calibration(result.analyses.calibration["film"])
     print_operating_points(result.analyses, single=bool(evaluation.single_class))
     print_subgroups(result.analyses)
 

@@ -191,9 +191,9 @@ def warn_of_guess(records: "list[Record]", config: "Config") -> None:
 def print_positive(run: Path) -> None:
     """Print the positive class of a run."""
     from fxkit.data.positive import positive_line
-    from fxkit.models.run_folder import open_run
+    from fxkit.models.run_folder import open_results
 
-    line = positive_line(open_run(run).classes)
+    line = positive_line(open_results(run).classes)
     if line:
         click.echo(line)
 
@@ -201,12 +201,12 @@ def print_positive(run: Path) -> None:
 def check_positive(positive: str | None, *runs: Path) -> None:
     """Refuse runs with another positive class than the user names, and print why a run has an unexpected one."""
     from fxkit.data.positive import check_order
-    from fxkit.models.run_folder import open_run
+    from fxkit.models.run_folder import Run, open_results
 
-    for run in map(open_run, runs):
+    for run in map(open_results, runs):
         if positive is not None:
             check_order(run.classes, positive, str(run.folder))
-        if run.order_note:
+        if isinstance(run, Run) and run.order_note:
             click.echo(f"note: {run.order_note}", err=True)
 
 

@@ -28,6 +28,8 @@ class AnalysisOptions:
         markers: cleaned folder, ledger or COCO file that lists the markers of each film; it adds subgroups by marker.
         table: CSV file with a row for each film; it adds subgroups by its columns.
         columns: columns of the table to use; if empty, all columns that form usable subgroups.
+        key: column of the table that names the film; None for the one whose name means a path.
+        skip: columns of the table that hold something else than a property of the films, such as scores.
     """
 
     targets: tuple[Target, ...] = ()
@@ -35,6 +37,8 @@ class AnalysisOptions:
     markers: Path | None = None
     table: Path | None = None
     columns: tuple[str, ...] = ()
+    key: str | None = None
+    skip: tuple[str, ...] = ()
 
 
 DEFAULTS = AnalysisOptions()
@@ -95,14 +99,22 @@ def read_film_attributes(
         attributes |= marker_attributes(paths, read_known_markers(options.markers))
     if options.table is None:
         return attributes, ()
-    table = read_attributes(options.table, paths, options.columns)
+    table = read_attributes(options.table, paths, options.columns, key=options.key, skip=options.skip)
     return attributes | table.values, table.notes
 
 
 def write_analysis_pictures(folder: Path, analyses: Analyses, stamp: str = "") -> None:
-    """Draw reliability.png and, for two classes, decision_curve.png into the folder, by film, each with the stamp."""
-    write_atomic(folder / "reliability.png", draw_reliability(analyses.calibration["film"], stamp=stamp))
-    if analyses.decision_curve is not None:
-        write_atomic(folder / "decision_curve.png", draw_decision_curve(analyses.decision_curve, stamp=stamp))
-    else:
-        (folder / "decision_curve.png").unlink(missing_ok=True)  # of an evaluation of other films
+    """Draw reliability.png and, for two classes, decision_curve.png into the folder, by film, each with the stamp.
+
+    Scores that are no probabilities have neither.
+    """
+    by_film, curve = analyses.calibration.get("film"), analyses.decision_curve
+    pictures = {
+        "reliability.png": draw_reliability(by_film, stamp=stamp) if by_film else None,
+        "decision_curve.png": draw_decision_curve(curve, stamp=stamp) if curve else None,
+    }
+    for name, picture in pictures.items():
+        if picture is None:
+            (folder / name).unlink(missing_ok=True)  # of an evaluation of other films
+        else:
+            write_atomic(folder / name, picture)

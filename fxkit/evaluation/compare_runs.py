@@ -23,6 +23,8 @@ from fxkit.metrics.scores import (
 )
 from fxkit.metrics.significance import p_value
 from fxkit.models.model_json import read_card
+from fxkit.models.predictions_source import FILE as SOURCE_FILE
+from fxkit.models.predictions_source import read_source
 from fxkit.report.results import read_scores
 
 BINARY = (AUROC, AVERAGE_PRECISION, SENSITIVITY, SPECIFICITY, BRIER, LOG_LOSS)
@@ -71,7 +73,9 @@ class Comparison:
 def compare_runs(
     a: str | Path, b: str | Path, *, part: str = "", seed: int = 0, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Compare the predictions that `fxkit evaluate` wrote into two run folders, each at its model's threshold.
+    """Compare the predictions that `fxkit evaluate` wrote into two folders, each at its model's threshold.
+
+    Each is a run, or a folder of predictions that were made elsewhere.
 
     Args:
         part: folder in both run folders, such as splits/val or evaluations/NAME; "" for the test films.
@@ -81,7 +85,7 @@ def compare_runs(
     """
     folders = Path(a), Path(b)
     predictions = [_read_predictions(folder / part, folder) for folder in folders]
-    thresholds = read_card(folders[0]).threshold, read_card(folders[1]).threshold
+    thresholds = _read_threshold(folders[0]), _read_threshold(folders[1])
     result = compare_predictions(predictions[0], predictions[1], thresholds=thresholds, seed=seed, resamples=resamples)
     return replace(result, stamps=(_read_stamp(folders[0] / part), _read_stamp(folders[1] / part)))
 
@@ -89,6 +93,13 @@ def compare_runs(
 def _read_stamp(folder: Path) -> str:
     scores = read_scores(folder)
     return scores.stamp if scores else ""
+
+
+def _read_threshold(folder: Path) -> float:
+    """Return the decision threshold of a run, or of predictions that were made elsewhere."""
+    if (folder / SOURCE_FILE).is_file():
+        return read_source(folder).threshold
+    return read_card(folder).threshold
 
 
 def _read_predictions(folder: Path, run: Path) -> Predictions:

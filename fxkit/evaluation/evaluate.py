@@ -5,26 +5,24 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.leaks import TRAINING_SPLITS, leaks_as_json, refuse_leaks
+from fxkit.data.leaks import TRAINING_SPLITS, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
-from fxkit.evaluation.analyses import AnalysisOptions, analyse, write_analysis_pictures
+from fxkit.evaluation.analyses import AnalysisOptions, analyse
 from fxkit.evaluation.checks import check_classes, check_cleaning
 from fxkit.evaluation.fold_predictions import SOURCE, find_fold_predictions, pool, predict_folds
 from fxkit.evaluation.overlap import SEEN_FILES, compare_with_run, write_seen_files
+from fxkit.evaluation.result import EvaluationResult, write_figures
 from fxkit.evaluation.temperature import calibrated
 from fxkit.metrics.analyses import Analyses
-from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions
 from fxkit.models.exported import ExportedModel, load_exported, model_hash
-from fxkit.models.made_from import KEY, hash_made_from
 from fxkit.models.predict_images import Network
 from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records, predict_records_with
-from fxkit.models.run_folder import Run, open_run, read_json, write_json
+from fxkit.models.run_folder import Run, open_run, read_json
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views
-from preprocess.files import write_atomic
 from preprocess.locks import locked
 from preprocess.tables.cells import label_key
 
@@ -52,23 +50,6 @@ class EvaluationOptions:
     exported: Path | None = None
     tta: str | None = None
     trained_on: Path | None = None
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """Results of an evaluation, which are also in the folder's files.
-
-    Attributes:
-        folder: holds predictions.csv, metrics.json and figures/.
-        stamp: the warning shown with all figures; "" if no film leaks.
-        notes: limits of the figures that the user should know.
-    """
-
-    folder: Path
-    evaluation: Evaluation
-    analyses: Analyses
-    stamp: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,12 +173,8 @@ def _evaluate(
         chosen_on=SOURCE if run.folds else "val",
     )
     evaluation = evaluate_predictions(predictions, threshold=threshold)
-    predictions.write_csv(folder / "predictions.csv", threshold=threshold)
-    write_pictures(folder / "figures", evaluation, predictions, stamp)
-    write_analysis_pictures(folder / "figures", analyses, stamp)
-    entries = (source or {}) | leaks_as_json(run.records, stamp) | _predictor_entries(run, options)
-    entries[KEY] = hash_made_from(run.folder, folder / "predictions.csv").to_dict()
-    write_json(folder / "metrics.json", evaluation.to_dict() | analyses.to_dict() | entries)
+    entries = (source or {}) | _predictor_entries(run, options)
+    write_figures(run, folder, predictions, evaluation, analyses, stamp, entries)
     return evaluation, analyses
 
 
@@ -265,14 +242,6 @@ def _evaluation_folder(run: Run, name: str, root: Path) -> Path:
         if earlier_root != str(root.resolve()):
             raise RunError(f"{folder}: holds figures of the films in {earlier_root}; choose another --name")
     return folder
-
-
-def write_pictures(folder: Path, evaluation: Evaluation, predictions: Predictions, stamp: str = "") -> None:
-    """Draw confusion.png, roc.png and precision_recall.png into the folder, by film, each with the stamp."""
-    films = predictions.known().by_film()
-    write_atomic(folder / "confusion.png", draw_confusion(evaluation.film.confusion, evaluation.classes, stamp=stamp))
-    write_atomic(folder / "roc.png", draw_roc(films, stamp=stamp))
-    write_atomic(folder / "precision_recall.png", draw_precision_recall(films, stamp=stamp))
 
 
 def _spell_as_model(model: Model, records: Sequence[Record]) -> tuple[list[Record], str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fxkit.data.manifest import Record
 from fxkit.errors import ConfigError, DataError
 from fxkit.evaluation.analyses import DEFAULTS, AnalysisOptions, analyse, write_analysis_pictures
-from fxkit.evaluation.evaluate import EvaluationOptions, EvaluationResult, write_pictures
+from fxkit.evaluation.evaluate import EvaluationOptions
 from fxkit.evaluation.fold_predictions import (
     FILE,
     cross_fit,
@@ -20,6 +20,7 @@ from fxkit.evaluation.fold_predictions import (
     prior_of_folds,
     stamp_of_run,
 )
+from fxkit.evaluation.result import EvaluationResult, write_pictures
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.bootstrap import intervals
 from fxkit.metrics.fold_ranks import RANKING

@@ -15,7 +15,6 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from fxkit.config import OptimConfig
-from fxkit.data.dataset import training_weights
 from fxkit.data.manifest import Record
 from fxkit.metrics.calibration import calibration
 from fxkit.metrics.predictions import Predictions
@@ -82,6 +81,8 @@ def prior_bias(optim: OptimConfig, records: Sequence[Record], classes: Sequence[
     Source: Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
     probabilities", equation 4, with the weighted frequencies as those of the training.
     """
+    from fxkit.data.dataset import training_weights  # needs torch, which tables of predictions do not
+
     log_weights = np.log(training_weights(optim, records, classes).double().numpy())
     return tuple((log_weights.mean() - log_weights).tolist())
 

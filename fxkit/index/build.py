@@ -135,9 +135,11 @@ def index_data(
     scanned, data_name = _scan(data, options.root, 1 if options.split == "none" else 2)
     notes = [*scanned.notes]
     with keep_notes(notes):
-        readings, copies = _read(scanned, options, progress)
+        readings, copies = read_scan(scanned, options, progress)
         correct = partial(_correct_labels, options.labels, scanned.root)
-        records, group_notes = _group(scanned.files, readings, copies, options.dicom_ids, correct)
+        records, group_notes = group_files(
+            scanned.files, readings, copies, dicom_ids=options.dicom_ids, correct=correct
+        )
         notes += [*unknown_patients(records, options.split), *group_notes]
         notes += one_value_notes([facts.path for facts in _facts(readings) if facts.is_blank])
         choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
@@ -181,7 +183,9 @@ def _scan(data: str | Path | Sequence[Path], root: str | Path | None, fewest_cla
     return scan_roots(data), first_few(map(str, data))
 
 
-def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tuple[list[Reading], Copies]:
+def read_scan(
+    scanned: Scan, options: IndexOptions = DEFAULTS, progress: Progress | None = None
+) -> tuple[list[Reading], Copies]:
     """Read all files, and find copies by their pixels.
 
     Without `options.copies`, only files of accepted pairs are compared: these were accepted by the user.
@@ -202,16 +206,21 @@ def _read(scanned: Scan, options: IndexOptions, progress: Progress | None) -> tu
         return readings, find_copies(store, compared, verdicts, jobs=jobs, progress=on_copies)
 
 
-def _group(
+def group_files(
     files: Sequence[ScannedFile],
     readings: Sequence[Reading],
     copies: Copies,
-    dicom_ids: bool,
+    *,
+    dicom_ids: bool = True,
+    films: Sequence[str] = (),
+    groups: Sequence[str] = (),
     correct: Callable[[list[Record]], Grouped] = lambda records: (records, []),
 ) -> Grouped:
     """Return a record with film and group for every file, and notes on copies and DICOM ids.
 
     Args:
+        films, groups: name of the film and of the group of each file, if a table gives them; "" where it does not.
+            Files with the same name belong together, besides those that are found to.
         correct: corrects the labels of the records, and returns notes.
     """
     names = film_keys([film_path(file) for file in files])
@@ -221,23 +230,12 @@ def _group(
     sites, site_notes = join_spellings(
         [file.site or site for file, site in zip(files, ids.sites, strict=True)], label_key, SITES
     )
-    films, groups = assign_groups(names, patients, [*same_film, ids.films], [ids.patients, ids.studies])
-    records = [
-        Record(
-            path=file.path,
-            label=file.label,
-            group=groups[n],
-            split="",
-            sha256=reading.sha256,
-            width=reading.width,
-            height=reading.height,
-            status=reading.status,
-            film=films[n],
-            patient=patients[n],
-            site=sites[n],
-        )
-        for n, (file, reading) in enumerate(zip(files, readings, strict=True))
-    ]
+    given_films, given_groups = ([[*names_given]] if names_given else [] for names_given in (films, groups))
+    films, groups = assign_groups(
+        names, patients, [*same_film, ids.films, *given_films], [ids.patients, ids.studies, *given_groups]
+    )
+    found = zip(files, readings, films, groups, patients, sites, strict=True)
+    records = [_record(*one) for one in found]
     records, label_notes = correct(records)
     notes = [*label_notes, *twin_notes(records), *copy_notes(records, files, copies, ids.patients)]
     return records, [*notes, *ids.notes, *site_notes]
@@ -250,6 +248,22 @@ def _correct_labels(files: Sequence[Path], root: Path, records: list[Record]) ->
         records, more = apply_label_verdicts(records, read_label_verdicts(file), paths.find)
         notes += [f"{file}: {note}" for note in more]
     return records, notes
+
+
+def _record(file: ScannedFile, reading: Reading, film: str, group: str, patient: str, site: str) -> Record:
+    return Record(
+        path=file.path,
+        label=file.label,
+        group=group,
+        split="",
+        sha256=reading.sha256,
+        width=reading.width,
+        height=reading.height,
+        status=reading.status,
+        film=film,
+        patient=patient,
+        site=site,
+    )
 
 
 def _check_usable(data_name: str, records: Sequence[Record]) -> None:

@@ -1,8 +1,7 @@
 """Read the attributes of films, such as sex and age, from a CSV file with one row for each film."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from fxkit.data.manifest import COLUMNS
 from fxkit.errors import DataError
 from preprocess.tables.cells import clean_cell, is_unknown, label_key, read_number
 from preprocess.tables.columns import find_columns, find_named
+from preprocess.tables.match_rows import match_rows
 from preprocess.tables.names import meaning_of, plain_name
-from preprocess.tables.paths import loose_path, plain_path
 from preprocess.tables.placeholders import CellReader
 from preprocess.tables.read import Row, Table, read_table
 from preprocess.tables.spellings import Kind, join_spellings
@@ -44,7 +43,14 @@ class TableAttributes:
     notes: tuple[str, ...]
 
 
-def read_attributes(file: Path, paths: Sequence[str], columns: Sequence[str] = ()) -> TableAttributes:
+def read_attributes(
+    file: Path,
+    paths: Sequence[str],
+    columns: Sequence[str] = (),
+    *,
+    key: str | None = None,
+    skip: Sequence[str] = (),
+) -> TableAttributes:
     """Read attributes from the columns of a CSV file with a row for each film.
 
     A row belongs to the film whose path ends with the path in the row, or the other way round. If no path does, case,
@@ -54,32 +60,48 @@ def read_attributes(file: Path, paths: Sequence[str], columns: Sequence[str] = (
         file: CSV file with a column path, or another name that means a path (`preprocess.tables.names`).
         paths: paths of the films.
         columns: columns to read; default: all columns with 2 to 12 values or with numbers, except those of a manifest.
+        key: column that names the film; default: the one whose name means a path.
+        skip: columns that hold no attribute.
     Raises:
         DataError: the file cannot be read, has no column of paths or lacks a given column, a given column has one value
             or too many, no row matches a film, a row matches several films, or a film has rows that differ.
     """
     table = read_table(file, "expected a CSV file with a row for each film")
-    keys, notes = find_columns(table, ["path"])
+    keys, notes = ({"path": key}, list[str]()) if key else find_columns(table, ["path"])
     if "path" not in keys:
         raise DataError(f"{file}: no column `path`; its columns are: {', '.join(table.columns)}; name one `path`")
-    matched = _match(table, keys["path"], paths)
-    wanted = _named(table, columns) if columns else [name for name in table.columns if _is_attribute(name, keys)]
-    cells, values, left_out = CellReader(table), dict[str, Attribute](), list[str]()
-    for name in wanted:
-        column = {path: cells.read(row, name, _is_missing) for path, row in matched.items()}
+    matched = match_rows(table, keys["path"], paths)
+    suitable = [name for name in table.columns if _is_attribute(name, keys) and name not in skip]
+    wanted = _named(table, columns) if columns else suitable
+    values, left_out, value_notes = _read_columns(table, matched, wanted, are_named=bool(columns))
+    notes += _omissions(table, left_out, [] if columns else [*wanted, keys["path"], *skip], len(paths) - len(matched))
+    return TableAttributes(values, tuple(filter(None, [table.note, *notes, *value_notes])))
+
+
+def _read_columns(
+    table: Table, rows: Mapping[str, Row], names: Sequence[str], *, are_named: bool
+) -> tuple[dict[str, Attribute], list[str], list[str]]:
+    """Return the values of the columns that form subgroups, the columns that form none and why, and notes.
+
+    Args:
+        rows: path of a film -> its row.
+        are_named: whether the user named the columns; one that forms no subgroups is then refused.
+    """
+    cells, values, left_out, notes = CellReader(table), dict[str, Attribute](), list[str](), list[str]()
+    for name in names:
+        column = {path: cells.read(row, name, _is_missing) for path, row in rows.items()}
         grouped, spellings = _group_values(column, f"value of {clean_cell(name)}")
-        problem = _problem(grouped, MOST_NAMED_VALUES if columns else MOST_VALUES)
-        if problem and columns:
+        problem = _problem(grouped, MOST_NAMED_VALUES if are_named else MOST_VALUES)
+        if problem and are_named:
             raise DataError(
-                f"{file}: column {name!r} has {problem}; expected numbers, or 2 to {MOST_NAMED_VALUES} values"
+                f"{table.path}: column {name!r} has {problem}; expected numbers, or 2 to {MOST_NAMED_VALUES} values"
             )
         if problem:
             left_out.append(f"{clean_cell(name)} ({problem})")
         else:
             values[clean_cell(name)] = grouped
             notes += spellings
-    notes += _omissions(table, left_out, [] if columns else [*wanted, keys["path"]], len(paths) - len(matched))
-    return TableAttributes(values, tuple(filter(None, [table.note, *notes, *cells.notes()])))
+    return values, left_out, [*notes, *cells.notes()]
 
 
 def _named(table: Table, columns: Sequence[str]) -> list[str]:
@@ -103,80 +125,6 @@ def _omissions(table: Table, left_out: Sequence[str], read: Sequence[str], n_mis
     if n_missing:
         notes.append(f"{table.path}: no row for {n_missing} of the films")
     return notes
-
-
-# ---- rows
-
-
-def _match(table: Table, key: str, paths: Sequence[str]) -> dict[str, Row]:
-    """Return path -> its row, for the films that have one."""
-    rows = _rows_by_path(table, key)
-    matched: dict[str, Row] = {}
-    for form in (str, loose_path):
-        index = _index(rows, form)
-        films = [path for path in paths if path not in matched]
-        matched |= {path: row for path in films if (row := _find(table, index, form(path), path)) is not None}
-    _refuse_shared_rows(table, matched)
-    if not matched:
-        raise DataError(f"{table.path}: no row matches a film; expected paths such as {paths[0]} in column {key!r}")
-    return matched
-
-
-def _rows_by_path(table: Table, key: str) -> dict[str, Row]:
-    rows: dict[str, Row] = {}
-    for row in table.rows:
-        path = plain_path(row.values.get(key, ""))
-        first = rows.setdefault(path, row)
-        differing = [name for name in table.columns if name != key and _text(first, name) != _text(row, name)]
-        if path and differing:
-            raise DataError(
-                f"{table.path}, row {row.line}: {path} has another {differing[0]!r} than in row {first.line}; expected "
-                "one row for each film"
-            )
-    return {path: row for path, row in rows.items() if path}
-
-
-def _text(row: Row, name: str) -> str:
-    return clean_cell(row.values.get(name, ""))
-
-
-def _index(rows: Mapping[str, Row], form: Callable[[str], str]) -> tuple[dict[str, Row], dict[str, list[Row]]]:
-    """Return the rows by their paths, and by all ends of their paths."""
-    by_path, by_end = dict[str, Row](), defaultdict[str, list[Row]](list)
-    for path, row in rows.items():
-        by_path.setdefault(form(path), row)
-        for end in _ends(form(path)):
-            by_end[end].append(row)
-    return by_path, by_end
-
-
-def _find(
-    table: Table, index: tuple[Mapping[str, Row], Mapping[str, Sequence[Row]]], form: str, path: str
-) -> Row | None:
-    by_path, by_end = index
-    shorter = next((by_path[end] for end in _ends(form) if end in by_path), None)
-    longer = by_end.get(form, ())
-    if shorter is None and len(longer) > 1:
-        raise DataError(
-            f"{table.path}, rows {longer[0].line} and {longer[1].line}: both may mean {path}; expected one row for "
-            "each film; write the paths as they are in the manifest"
-        )
-    return shorter if shorter is not None else longer[0] if longer else None
-
-
-def _ends(path: str) -> list[str]:
-    """Return a path and its ends after each slash, the longest first."""
-    return [path, *(path[i + 1 :] for i, letter in enumerate(path) if letter == "/")]
-
-
-def _refuse_shared_rows(table: Table, matched: Mapping[str, Row]) -> None:
-    films: dict[int, str] = {}
-    for path, row in matched.items():
-        first = films.setdefault(row.line, path)
-        if first != path:
-            raise DataError(
-                f"{table.path}, row {row.line}: may mean {first} or {path}; write the path so that it fits one film"
-            )
 
 
 # ---- values

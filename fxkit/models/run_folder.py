@@ -4,55 +4,55 @@ Written by train: config.yaml, environment.json, manifest.csv, manifest.json (im
 validation.json, model.safetensors, model.json, and Lightning's checkpoints/ and logs/.
 Added by evaluate, cam and ablate: predictions.csv, metrics.json, figures/, report.html, evaluations/, splits/, cam/,
 ablation.json.
+
+A folder of results has no model: `fxkit evaluate --predictions` writes manifest.csv, manifest.json and source.json into
+it, besides what evaluate adds to a run.
 """
 
 import json
-import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fxkit import __version__
 from fxkit.config import Config, write_config
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, manifest_hash, read_manifest, usable, write_manifest
 from fxkit.data.positive import order_classes, order_classes_as_before, positive_class
 from fxkit.errors import RunError
+from fxkit.models.environment import describe_environment
+from fxkit.models.predictions_source import FILE as SOURCE_FILE
 from preprocess.files import sha256_of, write_atomic
 from preprocess.folder.resume import PARTIAL_WRITE, remove_partial_writes
 from preprocess.json_files import describe_error, parse_json
 from preprocess.yaml_files import check_settings, read_yaml
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "lightning",
-    "albumentations",
-    "opencv-python-headless",
-    "numpy",
-    "pillow",
-)
 
-
-@dataclass(frozen=True)
-class Run:
-    """What a run folder says about its training."""
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a folder of results says about its films, with or without a model."""
 
     folder: Path
-    config: Config
     root: Path  # folder of the images
     records: tuple[Record, ...]
     cleaning: Mapping[str, Any] | None = None  # settings of clean-labels; None if root holds raw images
     folds: int = 0  # number of cross-validation folds; 0: one model
     classes: tuple[str, ...] = ()  # in the order of the probabilities; of two, the second is the positive class
+
+    @property
+    def stamp(self) -> str:
+        """The warning shown with every figure of these films if their split leaks; else ""."""
+        return leak_stamp(self.records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Results):
+    """What a run folder says about its training."""
+
+    config: Config
 
     @property
     def order_note(self) -> str:
@@ -65,16 +65,11 @@ class Run:
             f"{positive_class(self.classes)!r}; a new run would take {positive_class(now)!r}: train again to change it"
         )
 
-    @property
-    def stamp(self) -> str:
-        """The warning shown with every figure of this run if its split leaks; else ""."""
-        return leak_stamp(self.records)
-
 
 class ManifestJson(BaseModel):
     """The content of manifest.json: where the films of a run are, and what its manifest was at training time."""
 
-    root: str
+    root: str  # "" in a folder of results whose films are not at hand
     sha256: str
     cleaning: dict[str, Any] | None = None
     folds: int = Field(0, ge=0)
@@ -108,16 +103,8 @@ def create_run(
         if not (folder / "config.yaml").is_file():
             raise RunError(f"{folder}: is not a run folder, so it is not overwritten; choose another --name")
         shutil.rmtree(folder)
-    manifest = {
-        "root": str(root.resolve()),
-        "sha256": manifest_hash(records),
-        "cleaning": cleaning,
-        "folds": folds,
-        "classes": order_classes((r.label for r in usable(records)), config.data.positive),
-        "stamp": leak_stamp(records),
-    }
-    write_json(folder / "manifest.json", manifest)
-    write_manifest(folder / "manifest.csv", records)
+    classes = order_classes((r.label for r in usable(records)), config.data.positive)
+    write_manifest_json(folder, root, records, classes, cleaning=cleaning, folds=folds)
     source = {"pretrained_tag": pretrained_tag, "weights_sha256": hash_weights(config.model.weights)}
     write_json(folder / "environment.json", describe_environment() | source)
     write_config(folder / "config.yaml", config)  # the last file, because it makes the folder a run
@@ -141,6 +128,33 @@ def hash_weights(weights: str | None) -> str:
     return sha256_of(file) if file.is_file() else ""
 
 
+def write_manifest_json(
+    folder: Path,
+    root: Path | None,
+    records: Sequence[Record],
+    classes: Sequence[str],
+    *,
+    cleaning: Mapping[str, Any] | None = None,
+    folds: int = 0,
+) -> None:
+    """Write manifest.json with the hash of the manifest, then manifest.csv.
+
+    Args:
+        root: folder of the images; None if they are not at hand.
+        classes: in the order of the probabilities.
+    """
+    values = ManifestJson(
+        root=str(root.resolve()) if root else "",
+        sha256=manifest_hash(records),
+        cleaning=dict(cleaning) if cleaning is not None else None,
+        folds=folds,
+        classes=tuple(classes),
+        stamp=leak_stamp(records),
+    )
+    write_json(folder / "manifest.json", values.model_dump())
+    write_manifest(folder / "manifest.csv", records)
+
+
 def open_run(folder: str | Path) -> Run:
     """Read a run folder.
 
@@ -149,15 +163,44 @@ def open_run(folder: str | Path) -> Run:
         ConfigError: its settings are not valid.
     """
     folder = Path(folder)
+    if (folder / SOURCE_FILE).is_file() and not (folder / "config.yaml").is_file():
+        raise RunError(
+            f"{folder}: holds predictions of a model that was made elsewhere, and no model; expected a run of `fxkit "
+            "train`; only audit, report, compare and calibrate read such a folder"
+        )
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder}: not a run folder (config.yaml is missing); make one with `fxkit train`")
     config = read_run_config(folder / "config.yaml")
+    return Run(config=config, **_read_results(folder))
+
+
+def open_results(folder: str | Path) -> Results:
+    """Read a run folder, or a folder of predictions that were made elsewhere.
+
+    Raises:
+        RunError: it is neither, or a file in it is missing or was changed.
+        ConfigError: the settings of a run are not valid.
+    """
+    folder = Path(folder)
+    if (folder / SOURCE_FILE).is_file() and not (folder / "config.yaml").is_file():
+        return Results(**_read_results(folder))
+    return open_run(folder)
+
+
+def _read_results(folder: Path) -> dict[str, Any]:
+    """Return the fields of `Results`."""
     manifest = _read_manifest_json(folder / "manifest.json")
     records = tuple(read_manifest(folder / "manifest.csv"))
     if manifest_hash(records) != manifest.sha256:
         raise RunError(f"{folder / 'manifest.csv'}: was changed after the training; restore it or train again")
-    classes = read_classes(folder, records)
-    return Run(folder, config, Path(manifest.root), records, manifest.cleaning, manifest.folds, classes)
+    return {
+        "folder": folder,
+        "root": Path(manifest.root),
+        "records": records,
+        "cleaning": manifest.cleaning,
+        "folds": manifest.folds,
+        "classes": read_classes(folder, records),
+    }
 
 
 def _read_manifest_json(path: Path) -> ManifestJson:
@@ -231,39 +274,3 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path}: holds a {type(values).__name__}; expected a JSON object")
     return values
-
-
-def describe_environment() -> dict[str, Any]:
-    """Return what a result may depend on: package versions, the platform and the commit of fxkit."""
-    return {
-        "fxkit": __version__,
-        "commit": _commit(),
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Return the commit of fxkit's checkout, with "-dirty" if files were changed; None if installed from a wheel."""
-    top = Path(__file__).parents[2]
-    if not (top / ".git").exists():
-        return None
-    try:
-        result = subprocess.run(
-            ["git", "-C", str(top), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()

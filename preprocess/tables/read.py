@@ -1,4 +1,4 @@
-"""Open a CSV file that a person wrote or edited, in any usual encoding and with any usual separator.
+"""Open a CSV file that a person wrote or edited, in any usual encoding and with any usual separator; or a Parquet file.
 
 Every table that fxkit reads is opened here, also those that fxkit wrote: people open them in a spreadsheet and save
 them again.
@@ -15,6 +15,7 @@ from pathlib import Path
 from preprocess.errors import DataError
 from preprocess.tables.cells import clean_cell, decode_legacy
 from preprocess.tables.names import meaning_of
+from preprocess.tables.parquet import START, read_parquet
 from preprocess.words import amount
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -30,7 +31,6 @@ BYTE_ORDER_MARKS = (
 OTHER_FORMATS = (
     (b"PK\x03\x04", "an Excel workbook or zip file"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip file"),
     (b"SQLite format 3", "an SQLite file"),
     (b"%PDF", "a PDF file"),
@@ -66,7 +66,8 @@ class Table:
         path: the file.
         columns: names as written, in order. A column without a name is called "(column N)", and is left out if empty.
         rows: the rows that are not blank.
-        note: how the file was read, if it is not UTF-8 with commas, and repeated headings that are left out; else "".
+        note: how the file was read, if it is a CSV file and not UTF-8 with commas, and repeated headings that are left
+            out; else "".
     """
 
     path: Path
@@ -77,6 +78,8 @@ class Table:
 
 def read_table(path: str | Path, remedy: str) -> Table:
     """Read a CSV file: UTF-8, UTF-16 or UTF-32 text, with or without byte order mark, separated by , ; tab or |.
+
+    A Parquet file is read as the CSV file with the same values would be.
 
     Bytes that are not UTF-8 are kept as surrogates, because file names may hold any bytes; in the heading they are
     read as Windows-1252.
@@ -89,9 +92,18 @@ def read_table(path: str | Path, remedy: str) -> Table:
             values than the heading.
     """
     path = Path(path)
-    text, encoding = _decode(path, _read(path, remedy), remedy)
+    data = _read(path, remedy)
+    if data.startswith(START):
+        columns, cells = read_parquet(path)
+        return _table(path, [(1, columns), *enumerate(cells, start=2)], "utf-8", ",", remedy)
+    text, encoding = _decode(path, data, remedy)
     separator, n_skipped, text = _find_separator(text)
     lines = _parse(path, text, separator, n_skipped, remedy)
+    return _table(path, lines, encoding, separator, remedy)
+
+
+def _table(path: Path, lines: list[tuple[int, list[str]]], encoding: str, separator: str, remedy: str) -> Table:
+    """Return the table of these lines, each with its number; the first that is not blank is the heading."""
     first = next((n for n, (_, values) in enumerate(lines) if any(map(clean_cell, values))), None)
     if first is None:
         raise DataError(f"{path}: no rows and no heading; {remedy}")

@@ -16,8 +16,8 @@ from fxkit.evaluation.evaluate import (
     EvaluationOptions,
     evaluate_other,
     evaluate_run,
-    write_pictures,
 )
+from fxkit.evaluation.result import write_pictures
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import evaluate_predictions

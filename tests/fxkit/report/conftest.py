@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fxkit.data.manifest import Record, write_manifest
-from fxkit.evaluation.evaluate import write_pictures
+from fxkit.evaluation.result import write_pictures
 from fxkit.explain.attention import Attention
 from fxkit.explain.explain import summarise_rows
 from fxkit.metrics.predictions import Predictions

@@ -1,0 +1,1 @@
+"""Evaluate predictions of models that were made elsewhere; needs no torch."""

@@ -1,0 +1,55 @@
+"""source.json: where the predictions in a folder come from that no run of fxkit made."""
+
+from pathlib import Path
+
+from fxkit.errors import RunError
+from fxkit.metrics.json_result import JsonResult, Number, read_optional_json
+
+FILE = "source.json"
+
+
+class PredictionsSource(JsonResult):
+    """Where the predictions of a folder come from.
+
+    Attributes:
+        predictions: name of the table of predictions.
+        sha256: hash of its bytes in hexadecimal.
+        key: column that names the film.
+        scores: column -> class whose score it holds.
+        scale: probability, percent, logit or score. Values of scale score are no probabilities.
+        threshold: probability from which a film counts as positive.
+        films: name of the table that says more about the films; "" if there is none.
+        trained_on: name of the table or folder of the films that the model was trained on; "" if it was not given.
+        n_trained: number of these films.
+        compared: how the films were compared with those of training.
+        notes: how the tables were read.
+    """
+
+    predictions: str
+    sha256: str
+    key: str
+    scores: dict[str, str]
+    scale: str
+    threshold: Number
+    films: str = ""
+    trained_on: str = ""
+    n_trained: int = 0
+    compared: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def are_probabilities(self) -> bool:
+        """Whether the scores are probabilities, so that their calibration can be judged."""
+        return self.scale != "score"
+
+
+def read_source(folder: Path) -> PredictionsSource:
+    """Read source.json.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    source = read_optional_json(folder / FILE, PredictionsSource.model_validate)
+    if source is None:
+        raise RunError(f"{folder / FILE}: no such file; make it with `fxkit evaluate --predictions`")
+    return source
