@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_option, print_positive
+from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, hold, positive_option, print_positive
 
 CHECK_FAILED = 4  # exit code, unlike those of errors
 
@@ -43,6 +43,7 @@ def audit(
     """
     from fxkit.audit.page import build_audit
 
+    hold(run)
     check_positive(positive, run)
     result = build_audit(run, data_card=data_card, ablation=ablation)
     if as_json:

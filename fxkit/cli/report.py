@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import cloup
 
-from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_option
+from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, hold, positive_option
 
 
 @cloup.command(short_help="Write the report of a run again.")
@@ -18,5 +18,7 @@ def report(run: Path, positive: str | None) -> None:
     """
     from fxkit.report.build import build_report
 
-    check_positive(positive, run)
+    hold(run)
+    if positive is not None or (run / "config.yaml").is_file():  # a folder may hold an ablation alone
+        check_positive(positive, run)
     click.echo(build_report(run))

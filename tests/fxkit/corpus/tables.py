@@ -129,7 +129,7 @@ def _other_files() -> Iterator[TableKind]:
     yield refused("workbook", workbook.getvalue(), "an Excel workbook or zip file", "save the table as CSV")
     yield refused("old-workbook", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an old Excel workbook")
     yield refused("gzip", gzip.compress(plain), "a gzip file")
-    yield refused("parquet", b"PAR1" + bytes(80) + b"PAR1", "a Parquet file")
+    yield refused("parquet", b"PAR1" + bytes(80) + b"PAR1", "is a damaged Parquet file")
     yield refused("web-page", b"<!DOCTYPE html>\n<html><body>502, bad gateway</body></html>\n", "a web page")
     yield refused("json", b'[\n {"path": "wrist/Film 01.png", "label": "normal"}\n]\n', "is a JSON file")
     yield refused("empty", b"", "no rows and no heading")

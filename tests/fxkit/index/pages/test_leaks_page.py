@@ -63,7 +63,7 @@ def words(page: str) -> str:
 
 def test_the_verdict_counts_files_films_and_patients() -> None:
     assert verdict(count_leaks(patients())) == (
-        "2 of 4 test files (50 %) have a copy of the same film in training; 1 more (25 %) show another film of a "
+        "2 of 4 test files (50 %) have a copy of the same film in training; 1 more (25 %) shows another film of a "
         "training patient. The test part is worth 3 films of 2 patients, not 4 files; 1 film of 1 patient of these is "
         "new to the training."
     )
@@ -135,7 +135,7 @@ def test_a_leak_of_the_val_part_is_reported(tmp_path: Path) -> None:
     rows = [record("1.png", "g1", "train"), record("1-aug1.png", "g1", "val", label="b"), record("2.png", "g2", "test")]
     text = words(page_of(rows, write_films(tmp_path, rows)))
     assert "Yes: the val part leaks No leak found: none of 1 test file" in text
-    assert "1 of 1 val files (100 %) have a copy of the same film in training" in text
+    assert "1 of 1 val file (100 %) has a copy of the same film in training" in text
     assert "the classes differ" in text
 
 
