@@ -1,33 +1,34 @@
 """Worker processes that leave Ctrl-C to the process that started them, and end with it."""
 
-import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache, partial
 from multiprocessing import resource_tracker
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import joblib
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 CHECK_EVERY_S = 0.5
 
 
 def run_tasks(jobs: int, tasks: Iterable[Any], *, ordered: bool = True) -> Iterator[Any]:
-    """Run tasks of `delayed` in processes, or in this one if it is the only one, and yield their results.
+    """Run tasks of `joblib.delayed` in processes, or in this one if it is the only one, and yield their results.
+
+    The processes end soon after this one: joblib's own would stay for minutes, or for good, if it is killed. Workers of
+    a Dask cluster have another parent and are left alone.
 
     Args:
         ordered: yield the results in the order of the tasks, not as they are ready.
     """
+    returned = "generator" if ordered else "generator_unordered"
     with nullcontext() if jobs == 1 else _interrupts_held():
-        results = joblib.Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered")(tasks)
+        # by an initializer, not by the first task: a process whose parent is killed early never receives a task
+        parallel = joblib.Parallel(n_jobs=jobs, return_as=returned, initializer=_end_with, initargs=(os.getpid(),))
+        results = parallel(tasks)
     return iter(results)
 
 
@@ -46,22 +47,6 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def delayed(function: Callable[P, T]) -> Callable[P, Any]:
-    """Make tasks for joblib, like joblib.delayed; a process that runs one ends soon after its parent.
-
-    joblib's own processes stay for minutes, or for good, if their parent is killed. Workers of a Dask cluster have
-    another parent and are left alone.
-    """
-    return joblib.delayed(partial(_run, os.getpid(), function))  # type: ignore[no-any-return]
-
-
-def _run(owner: int, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    if multiprocessing.current_process().name.startswith("LokyProcess"):
-        _end_with(owner)
-    return function(*args, **kwargs)
-
-
-@cache
 def _end_with(owner: int) -> None:
     threading.Thread(target=_wait_for_end, args=(owner,), daemon=True).start()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import delayed
 
 from fxkit.ablation.arms import (
     ARMS,
@@ -28,7 +29,7 @@ from preprocess.images import read_image, to_grey8, write_image
 from preprocess.inpainting.jpeg_blocks import whole_blocks
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.mask import Mask
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 PASTED = tuple(arm for arm in ARMS if arm.startswith(("inserted", "swapped")))  # with markers of other films
 

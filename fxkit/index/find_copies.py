@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import faiss
-from joblib import cpu_count
+from joblib import cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from fxkit.errors import DataError
@@ -21,7 +21,7 @@ from preprocess.tables.cells import clean_cell
 from preprocess.tables.columns import find_named
 from preprocess.tables.paths import FilmPaths
 from preprocess.tables.read import read_table
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 COLUMNS = ("first", "second")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
+from joblib import delayed
 
 from fxkit.data.manifest import OK
 from fxkit.index.cache import Reading, Store
@@ -16,7 +17,7 @@ from preprocess.errors import ImageError, WorkerError
 from preprocess.files import SETTLED_S, file_state, has_hash
 from preprocess.image_files import read_bytes
 from preprocess.images import decode_image, to_grey8
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 COMMIT_EVERY = 256  # files
 

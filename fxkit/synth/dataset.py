@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from joblib import delayed
 
 from fxkit.synth.synthetic_film import (
     FilmPlan,
@@ -27,7 +28,7 @@ from preprocess.images import write_image
 from preprocess.locks import locked
 from preprocess.markers import MarkedImage
 from preprocess.tables.read import read_table
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 __all__ = ["MARKERS", "TRUTH", "SynthOptions", "Synthetic", "copy_suffix", "synth"]
 

@@ -20,7 +20,7 @@ from preprocess.errors import KnownError, OutputError, WorkerError
 from preprocess.folder.one_file import CleaningPlan, FileTask, clean_file
 from preprocess.ledger import LedgerRow
 from preprocess.settings import SETTINGS_FILE
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 BACKENDS = ("loky", "dask")
 
@@ -98,7 +98,7 @@ def _run_in_processes(jobs: int, plan: CleaningPlan, tasks: Iterator[FileTask]) 
     def submit() -> Iterator[Any]:
         for task in tasks:
             in_progress[task.path] = task
-            yield delayed(clean_file)(plan, task)
+            yield joblib.delayed(clean_file)(plan, task)
 
     lost = True
     while lost:
@@ -121,7 +121,7 @@ def _clean_in_own_process(plan: CleaningPlan, task: FileTask) -> LedgerRow:
     for _ in range(2):
         with suppress(TerminatedWorkerError):
             # n_jobs=1 would run in this process
-            rows: list[LedgerRow] = list(run_tasks(2, [delayed(clean_file)(plan, task)]))
+            rows: list[LedgerRow] = list(run_tasks(2, [joblib.delayed(clean_file)(plan, task)]))
             return rows[0]
     reason = f"{task.path}: its worker process was killed three times, perhaps out of memory; leave this file out"
     return LedgerRow(task.path, "", "failed", error=reason)

@@ -6,17 +6,34 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from joblib import delayed
 
-from preprocess.workers import delayed, run_tasks
+from preprocess.workers import run_tasks
 
 SLEEPERS = """
-from preprocess.workers import delayed, run_tasks
+from joblib import delayed
+from preprocess.workers import run_tasks
 
 code = "(__import__('time').sleep(n and 60), __import__('os').getpid())[1]"
 for pid in run_tasks(2, (delayed(eval)(code, {"n": n}) for n in (0, 0, 1, 1)), ordered=False):
     print(pid, flush=True)
+"""
+
+WAITING = """
+import os, time
+from joblib import delayed
+from preprocess.workers import run_tasks
+
+def tasks():
+    for _ in range(4):
+        yield delayed(os.getpid)()
+    print("started", flush=True)
+    time.sleep(60)
+
+list(run_tasks(4, tasks()))
 """
 
 
@@ -55,7 +72,23 @@ def test_a_worker_ends_although_its_parent_was_killed() -> None:
         workers = {int(process.stdout.readline()) for _ in range(2)}
         assert all(map(is_alive, workers))
         process.kill()
+    assert ended(workers)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_worker_without_a_task_ends_too() -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+    assert len(children) >= 4  # the first one that is ready takes several tasks, and leaves others without any
+    assert ended(set(map(int, children)))
+
+
+def ended(processes: set[int]) -> bool:
+    """Wait until none of the processes is alive, for up to ten seconds."""
     end = time.monotonic() + 10
-    while any(map(is_alive, workers)) and time.monotonic() < end:
+    while any(map(is_alive, processes)) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not any(map(is_alive, workers))
+    return not any(map(is_alive, processes))
