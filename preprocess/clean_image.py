@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,24 +21,55 @@ from preprocess.settings import CleanSettings
 VISIBLE_BLOCKINESS = 1.08  # from here on, JPEG blocks may show where a marker was
 
 
+ROUNDS = 2  # times that markers are searched and erased; what the first round uncovers or leaves, the second erases
+
+
 @dataclass(frozen=True)
 class Cleaned:
-    """An image without its markers, the (H, W) mask of the pixels that were filled, and the erased markers."""
+    """An image without its markers.
+
+    Attributes:
+        image: the image.
+        mask: (H, W) bool, the pixels that were filled.
+        markers: the erased markers.
+        residual: markers that are still found on the image. Empty if no detector searched.
+    """
 
     image: Array
     mask: Mask
     markers: tuple[Marker, ...]
+    residual: tuple[Marker, ...] = ()
 
 
 def clean_image(image: Array, detector: Detector, settings: CleanSettings) -> Cleaned:
     """Find and erase the markers of one image. Pixels outside the mask do not change.
+
+    A cleaned image is searched again. What is found there is erased too, and `residual` is what is found after that.
 
     Args:
         image: (H, W) or (H, W, 3), uint8 or uint16; not modified.
     Raises:
         AreaError: more of the image would be erased than `settings.max_fraction`.
     """
-    return erase(image, find_markers(to_grey8(image), detector, settings), settings)
+    cleaned = erase(image, find_markers(to_grey8(image), detector, settings), settings)
+    for _ in range(1, ROUNDS):
+        cleaned = search_again(cleaned, detector, settings)
+        known_and_new = tuple(dict.fromkeys((*cleaned.markers, *cleaned.residual)))
+        if known_and_new == cleaned.markers:
+            return cleaned
+        try:
+            cleaned = erase(image, known_and_new, settings)
+        except AreaError:
+            return cleaned
+    return search_again(cleaned, detector, settings)
+
+
+def search_again(cleaned: Cleaned, detector: Detector, settings: CleanSettings) -> Cleaned:
+    """Return a cleaned image with the markers that are still found on it and that the settings would erase."""
+    if not cleaned.mask.any():
+        return cleaned
+    residual = choose_markers(find_markers(to_grey8(cleaned.image), detector, settings), settings)
+    return replace(cleaned, residual=tuple(residual))
 
 
 def find_markers(image: Grey, detector: Detector, settings: CleanSettings) -> list[Marker]:

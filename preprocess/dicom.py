@@ -50,9 +50,11 @@ def _name_encoding(dataset: Any) -> None:
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
 
 
-def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]:
-    """Decode the first frame of a DICOM file; `preprocess.dicom_grey.to_film` describes the grey levels.
+def decode_dicom(path: str | Path, data: bytes, max_pixels: int, *, frame: int = 0) -> NDArray[Any]:
+    """Decode a frame of a DICOM file; `preprocess.dicom_grey.to_film` describes the grey levels.
 
+    Args:
+        frame: its number, from 0. All frames have the window and rescaling of the first one.
     Returns:
         (H, W) uint8 if the file stores up to 8 bits, else (H, W) uint16 that knows its white; or (H, W, 3) RGB.
     Raises:
@@ -62,7 +64,7 @@ def decode_dicom(path: str | Path, data: bytes, max_pixels: int) -> NDArray[Any]
     _check_has_pixels(path, dataset)
     try:
         check_size(path, int(dataset.Columns), int(dataset.Rows), max_pixels)
-        return to_film(path, dataset, decode_frame(dataset))
+        return to_film(path, dataset, decode_frame(dataset, frame))
     except ImageError:
         raise
     except Exception as error:

@@ -38,7 +38,7 @@ def to_film(path: Any, dataset: Any, decoded: Values) -> Values:
     """
     kind = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
     if kind == "PALETTE COLOR" and decoded.ndim == 2:
-        return _through_palette(dataset, decoded)
+        return through_palette(dataset, decoded)
     if kind in COLOUR and decoded.ndim == 3 and decoded.dtype in (np.uint8, np.uint16):
         return decoded if decoded.dtype == np.uint8 else with_white(decoded, find_white(decoded))
     if kind not in GREY or decoded.ndim != 2:
@@ -48,20 +48,26 @@ def to_film(path: Any, dataset: Any, decoded: Values) -> Values:
         )
     if "PresentationLUTSequence" in dataset:
         raise ImageError(f"{path}: has a PresentationLUTSequence, which fxkit does not apply; export the film as PNG")
-    return _grey_film(path, _first_frame_tags(dataset), decoded, inverted=_is_inverted(kind, dataset))
+    return _grey_film(path, _first_frame_tags(dataset), decoded, inverted=is_inverted(kind, dataset))
 
 
-def _through_palette(dataset: Any, indices: Values) -> Values:
+def through_palette(dataset: Any, indices: Values) -> Values:
+    """Return the colours of palette indices: (H, W) uint8 if they are grey, else (H, W, 3)."""
     from pydicom.pixels import apply_color_lut
 
-    colours = np.asarray(apply_color_lut(_used_bits(dataset, indices), dataset))[..., :3]
+    colours = np.asarray(apply_color_lut(used_bits(dataset, indices), dataset))[..., :3]
     if colours.dtype != np.uint8:
         colours = to_8_bits(colours, 255 if colours.max() <= 255 else FULL)  # some fill only the lower half
     grey = (colours == colours[..., :1]).all()
     return np.ascontiguousarray(colours[..., 0] if grey else colours)
 
 
-def _is_inverted(kind: str, dataset: Any) -> bool:
+def is_inverted(kind: str, dataset: Any) -> bool:
+    """Return whether the largest values after the window are black.
+
+    Args:
+        kind: PhotometricInterpretation.
+    """
     shape = str(dataset.get("PresentationLUTShape", "")).strip().upper()
     return kind == "MONOCHROME1" or shape == "INVERSE"  # files of MONOCHROME1 have both; this is one inversion
 
@@ -77,9 +83,9 @@ def _first_frame_tags(dataset: Any) -> Any:
 
 
 def _grey_film(path: Any, dataset: Any, decoded: Values, *, inverted: bool) -> Values:
-    padding = _padding(dataset, decoded)
+    padding = find_padding(dataset, decoded)
     _check_unused_bits(path, dataset, decoded, padding)
-    stored = _used_bits(dataset, decoded)
+    stored = used_bits(dataset, decoded)
     shown = _through_window(dataset, stored)
     if shown is None:
         film, white, flipped = _without_window(dataset, stored, padding)
@@ -92,7 +98,7 @@ def _grey_film(path: Any, dataset: Any, decoded: Values, *, inverted: bool) -> V
     return film if film.dtype == np.uint8 else with_white(film, white)
 
 
-def _padding(dataset: Any, decoded: Values) -> NDArray[np.bool_]:
+def find_padding(dataset: Any, decoded: Values) -> NDArray[np.bool_]:
     """Return which pixels are padding: values from PixelPaddingValue to PixelPaddingRangeLimit."""
     first = dataset.get("PixelPaddingValue")
     if not isinstance(first, int):
@@ -113,11 +119,11 @@ def _unsigned(decoded: Values) -> Values:
     return decoded.view(f"u{decoded.dtype.itemsize}")
 
 
-def _used_bits(dataset: Any, decoded: Values) -> Values:
+def used_bits(dataset: Any, decoded: Values) -> Values:
     """Return the values without the bits above HighBit and below the lowest used one, such as bits of overlays."""
     allocated, used = decoded.dtype.itemsize * 8, int(dataset.BitsStored)
     shift = max(0, int(dataset.get("HighBit", used - 1)) + 1 - used)
-    if not 0 < used < allocated or used + shift > allocated or _is_compressed(dataset):
+    if not 0 < used < allocated or used + shift > allocated or is_compressed(dataset):
         return decoded
     values = (_unsigned(decoded) >> shift) & ((1 << used) - 1)
     if decoded.dtype.kind == "u":
@@ -125,7 +131,7 @@ def _used_bits(dataset: Any, decoded: Values) -> Values:
     return np.asarray((values << (allocated - used)).view(decoded.dtype) >> (allocated - used))
 
 
-def _is_compressed(dataset: Any) -> bool:
+def is_compressed(dataset: Any) -> bool:
     """Return whether the pixels were decompressed: their own header then says how many bits there are."""
     syntax = dataset.file_meta.TransferSyntaxUID
     return bool(syntax.is_encapsulated) and syntax.name != "RLE Lossless"
@@ -139,7 +145,7 @@ def _check_unused_bits(path: Any, dataset: Any, decoded: Values, padding: NDArra
         decoded.dtype.kind == "i"
         or used >= allocated
         or int(dataset.get("HighBit", used - 1)) != used - 1
-        or _is_compressed(dataset)
+        or is_compressed(dataset)
     ):
         return
     values = np.where(padding, 0, decoded).astype(np.int64)
@@ -225,12 +231,35 @@ def _without_window(dataset: Any, stored: Values, padding: NDArray[np.bool_]) ->
     if stored.dtype == np.uint8:
         used = int(dataset.BitsStored)
         return np.round(stored * (255 / (2 ** min(used, 8) - 1))).astype(np.uint8), 255, flipped
+    low, high, deep = _find_range(dataset, stored, padding)
+    if not deep:
+        scaled = np.clip((stored - low) / max(high - low, 1e-9), 0, 1)
+        return np.round(scaled * FULL).astype(np.uint16), FULL, flipped
+    return np.clip(np.where(padding, 0, stored), 0, FULL).astype(np.uint16), int(high), flipped
+
+
+def _find_range(dataset: Any, stored: Values, padding: NDArray[np.bool_]) -> tuple[float, float, bool]:
+    """Return which values of a film without a window are black and white, and whether white is that of a depth."""
     film = stored[~padding] if not padding.all() else stored.ravel()
     if (film < 0).mean() > OUTSIDE or (film > FULL).mean() > OUTSIDE:
         low, high = np.quantile(film, (OUTSIDE, 1 - OUTSIDE))
-        scaled = np.clip((stored - low) / max(high - low, 1e-9), 0, 1)
-        return np.round(scaled * FULL).astype(np.uint16), FULL, flipped
+        return float(low), float(high), False
     values = np.clip(np.where(padding, 0, stored), 0, FULL).astype(np.uint16)
     stated = (1 << int(dataset.BitsStored)) - 1  # matters for 9, 11, 13 and 15 bits
     white = find_white(values)
-    return values, stated if values.max() <= stated < white else white, flipped
+    return 0.0, float(stated if values.max() <= stated < white else white), True
+
+
+def implied_window(dataset: Any, decoded: Values) -> tuple[float, float] | None:
+    """Return center and width of the window LINEAR_EXACT that shows a grey frame as it is shown without a window.
+
+    Return None if the file has a window or table, or stores up to 8 bits: its values then do not decide.
+    """
+    stored, padding = used_bits(dataset, decoded), find_padding(dataset, decoded)
+    if dataset.get("VOILUTSequence") or _window(dataset) is not None or stored.dtype == np.uint8:
+        return None
+    slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
+    if dataset.get("ModalityLUTSequence"):
+        stored, slope, intercept = _rescaled(dataset, stored), 1.0, 0.0
+    low, high, _ = _find_range(dataset, stored, padding)
+    return (low + high) / 2 * slope + intercept, (high - low) * abs(slope)

@@ -35,6 +35,8 @@ class LedgerRow:
         output_sha256: hash of the output file; empty if there is none.
         error: why the file failed; empty if it did not.
         one_value: whether all pixels of the source file have one grey value. Older ledgers do not say it.
+        residual: markers that are still found on the cleaned film. Older ledgers do not say it.
+        overlays: number of overlay planes that the output file has, which viewers of DICOM draw over the film.
     """
 
     path: str
@@ -48,6 +50,8 @@ class LedgerRow:
     output_sha256: str = ""
     error: str = ""
     one_value: bool = False
+    residual: tuple[Marker, ...] = ()
+    overlays: int = 0
 
 
 @dataclass(frozen=True)
@@ -207,8 +211,11 @@ def _unreadable(file: Path, error: OSError) -> OutputError:
 def _parse(file: Path, where: str, line: bytes) -> LedgerRow:
     try:
         fields: dict[str, Any] = parse_json(line)
-        markers = [{**marker, "quad": as_quad(marker["quad"])} for marker in fields["markers"]]
-        return _ROW.validate_python({**fields, "markers": markers})
+        markers, residual = (
+            [{**marker, "quad": as_quad(marker["quad"])} for marker in found]
+            for found in (fields["markers"], fields.get("residual", []))
+        )
+        return _ROW.validate_python({**fields, "markers": markers, "residual": residual})
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise OutputError(
             f"{file}: {where} is not a ledger row ({describe_error(error)}); "

@@ -26,6 +26,8 @@ MODE_HELP = "inpaint: invisible; fill: flat; noise: like the surroundings; box: 
 
 KEEP_HELP = "Keep markers whose text matches; (?i) ignores case. Unread markers are erased."
 
+OVERLAYS = "{} overlay planes, which fxkit does not read but viewers draw over the film; --overlays erase removes them"
+
 ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread markers are kept."
 
 
@@ -45,6 +47,21 @@ ONLY_HELP = "Erase only markers whose text matches; (?i) ignores case. Unread ma
         help="Clean films again if the settings changed, and delete outputs of films that no longer exist.",
     ),
     cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse images with more pixels.  [default: 100000000]"),
+    cloup.option(
+        "--dicom-out",
+        type=click.Choice(["dicom", "png"]),
+        default="dicom",
+        show_default=True,
+        help="Format of cleaned DICOM films.",
+    ),
+    cloup.option(
+        "--overlays",
+        type=click.Choice(["keep", "erase"]),
+        default="keep",
+        show_default=True,
+        help="Overlay planes of DICOM films, which viewers draw over the film.",
+    ),
+    cloup.option("--strict", is_flag=True, help="Exit with 1 if a marker is still found on a cleaned film."),
 )
 @cloup.option_group(
     "Find",
@@ -74,14 +91,16 @@ def clean_labels(
     out: Path | None,
     config: str | None,
     max_pixels: int | None,
+    strict: bool,
     **options: Any,
 ) -> None:
     """Find text markers on the films in DATA and inpaint them. DATA is a folder, or a CSV file with a column `path`.
 
-    DATA is never changed. The output folder has the same relative paths. Films with markers become PNG files that are
-    unchanged outside the mask; other films are copied byte for byte. Beside them: ledger.jsonl, markers.json (COCO),
-    clean.json (settings), review.html (which films to check first) and association.json (whether markers predict the
-    class, which is the column `label` or the folder). Start an interrupted run again to continue it.
+    DATA is never changed. The output folder has the same relative paths. Films with markers become PNG files, and DICOM
+    films stay DICOM; they are unchanged outside the mask. Other films are copied byte for byte. Cleaned films are
+    searched again. Beside them: ledger.jsonl, markers.json (COCO), clean.json (settings, markers left), review.html
+    (which films to check first) and association.json (whether markers predict the class, which is the column `label`
+    or the folder). Start an interrupted run again to continue it.
 
     Example: fxkit clean-labels films --jobs 2
     """
@@ -105,7 +124,7 @@ def clean_labels(
             bar.update(done - bar.pos, next(n_cleaned) / (time.monotonic() - start_s))
 
         summary = clean_folder(data, out, folder_options, progress=show_progress, on_notes=print_notes)
-    print_summary(summary, dry_run=folder_options.dry_run)
+    print_summary(summary, dry_run=folder_options.dry_run, strict=strict)
 
 
 def format_rate(per_s: float | None) -> str:
@@ -122,8 +141,11 @@ def build_settings(config: str | None, chosen: dict[str, Any]) -> "CleanSettings
     return settings_from({**settings.model_dump(), **given}, "clean-labels")
 
 
-def print_summary(summary: "Summary", *, dry_run: bool) -> None:
-    """Print the failed files, the counts and the path of the review page. Exit with 1 if a file failed."""
+def print_summary(summary: "Summary", *, dry_run: bool, strict: bool = False) -> None:
+    """Print the failed files, the counts and the path of the review page.
+
+    Exit with 1 if a file failed, or if a marker is still found on a cleaned film and `strict` is given.
+    """
     from preprocess.errors import one_line
     from preprocess.one_value import one_value_notes
 
@@ -132,16 +154,20 @@ def print_summary(summary: "Summary", *, dry_run: bool) -> None:
     for row in summary.rows:
         one_value += [row.path] if row.one_value else []
         count.update({row.status: 1, "marked": int(bool(row.markers)), "markers": len(row.markers)})
+        count.update({"residual": int(bool(row.residual)), "overlays": int(bool(row.overlays))})
         if row.status == "failed":
             click.echo(f"failed: {one_line(row.error)}", err=True)
     print_notes(one_value_notes(one_value))
+    if count["overlays"]:
+        print_notes([OVERLAYS.format(amount(count["overlays"], "DICOM film has", "DICOM films have"))])
     click.echo(
         f"{amount(len(summary.rows), 'file')}: {count['marked']} with {amount(count['markers'], 'marker')}, "
-        f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} from an earlier run"
+        f"{count['copied']} copied, {count['failed']} failed, {summary.resumed} from an earlier run; markers left on "
+        f"{amount(count['residual'], 'film')}"
     )
     if dry_run:
         click.echo(f"dry run: nothing was written to {one_line(summary.out)}")
     else:
         click.echo(f"review: {one_line(summary.out / 'review.html')}")
-    if count["failed"]:
+    if count["failed"] or (strict and count["residual"]):
         raise SystemExit(1)

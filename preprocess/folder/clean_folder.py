@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import joblib
 
@@ -20,7 +21,13 @@ from preprocess.errors import MarkerFileError
 from preprocess.files import sha256_of
 from preprocess.folder.backends import open_backend
 from preprocess.folder.one_file import CleaningPlan, FileTask, check_detector, strip_folders
-from preprocess.folder.resume import RunIdentity, open_output_folder, remove_partial_writes, select_valid_rows
+from preprocess.folder.resume import (
+    RunIdentity,
+    add_to_settings_file,
+    open_output_folder,
+    remove_partial_writes,
+    select_valid_rows,
+)
 from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources
 from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
@@ -28,6 +35,7 @@ from preprocess.locks import lock
 from preprocess.markers import MarkedImage
 from preprocess.review.association import ClassLookup, associate, build_class_lookup, write_association
 from preprocess.review.page import ReviewInputs, write_review
+from preprocess.review.residuals import count_residuals
 from preprocess.settings import CleanSettings
 from preprocess.words import amount
 
@@ -59,6 +67,10 @@ class FolderOptions:
         scheduler: address of the Dask scheduler.
         max_pixels: images with more pixels are refused.
         easyocr_models: folder of the EasyOCR model files.
+        dicom_out: what becomes of DICOM files with markers: `dicom` (DICOM files whose values outside the mask and
+            tags stay) or `png` (the first frame, as it is shown).
+        overlays: `keep` or `erase` the overlay planes of DICOM files. fxkit does not read them, but viewers draw them
+            over the film. With dicom_out png, they are left out.
     """
 
     settings: CleanSettings = field(default_factory=CleanSettings)
@@ -73,6 +85,8 @@ class FolderOptions:
     scheduler: str | None = None
     max_pixels: int = MAX_PIXELS
     easyocr_models: str | Path | None = None
+    dicom_out: Literal["dicom", "png"] = "dicom"
+    overlays: Literal["keep", "erase"] = "keep"
 
 
 @dataclass(frozen=True)
@@ -173,13 +187,17 @@ def _make_plan(root: Path, out: Path, options: FolderOptions) -> CleaningPlan:
         threads=max(1, joblib.cpu_count() // options.jobs),
         easyocr_models=None if options.easyocr_models is None else str(options.easyocr_models),
         marker_file="" if options.markers is None else Path(options.markers).name,
+        dicom_out=options.dicom_out,
+        overlays=options.overlays,
     )
 
 
 def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -> tuple[Ledger, list[str]]:
     """Return the ledger with the rows of earlier runs that are still valid, and the paths that remain to clean."""
     markers_sha256 = "" if options.markers is None else sha256_of(Path(options.markers))
-    identity = RunIdentity(options.settings, options.masks_only, markers_sha256)
+    identity = RunIdentity(
+        options.settings, options.masks_only, markers_sha256, dicom_out=options.dicom_out, overlays=options.overlays
+    )
     kept = select_valid_rows(plan.out, plan.root, sources.paths, identity, overwrite=options.overwrite)
     pending = [path for path in sources.paths if path not in kept.offsets]
     if pending:
@@ -219,6 +237,7 @@ def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassLookup) -> Ledger:
     ledger = ledger.write_sorted(plan.out / LEDGER)
     write_coco(plan.out / MARKERS_FILE, LedgerImages(ledger))
     rows = Rows(ledger, tuple(ledger.offsets))
+    add_to_settings_file(plan.out, residual=count_residuals(rows))
     association = associate(rows, classes)
     write_association(plan.out / ASSOCIATION_FILE, association)
     inputs = ReviewInputs(rows, plan.root, plan.settings, plan.max_pixels, classes, association)

@@ -3,19 +3,23 @@
 import errno
 import hashlib
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from preprocess.clean_image import Cleaned, clean_image, erase
+from preprocess.clean_image import Cleaned, clean_image, erase, find_markers, search_again
 from preprocess.detectors.build import build_detector
 from preprocess.detectors.ocr import Detector
+from preprocess.dicom import decode_dicom, is_dicom, open_dicom
+from preprocess.dicom_output import Erasure, count_overlays, erase_in_dicom, say_whether_burned_in
 from preprocess.errors import AreaError, DetectorError, ImageError, KnownError, MarkerFileError, OutputError
 from preprocess.files import sha256_of, write_atomic
+from preprocess.formats.dicom_frame import count_frames
 from preprocess.image_files import read_bytes
-from preprocess.images import Array, decode_image, encode_image
+from preprocess.images import Array, decode_image, encode_image, to_grey8
 from preprocess.ledger import LedgerRow, Status
 from preprocess.markers import MarkedImage
 from preprocess.one_value import has_one_value
@@ -38,6 +42,8 @@ class CleaningPlan:
         threads: processor threads of each process.
         easyocr_models: folder of the EasyOCR model files; None if EasyOCR is not used.
         marker_file: name of the COCO file whose markers are erased; empty if a detector finds the markers.
+        dicom_out: see `FolderOptions`.
+        overlays: see `FolderOptions`.
     """
 
     root: Path
@@ -49,6 +55,8 @@ class CleaningPlan:
     threads: int
     easyocr_models: str | None
     marker_file: str
+    dicom_out: str = "dicom"
+    overlays: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -94,41 +102,106 @@ def clean_file(plan: CleaningPlan, task: FileTask) -> LedgerRow:
     )
 
 
+@dataclass(frozen=True)
+class _Output:
+    """What is written for one file, and what is known of it.
+
+    Attributes:
+        status: as in the ledger.
+        name: path of the output, relative to the output folder.
+        content: its bytes; b"" for a dry run.
+        cleaned: the cleaned film; of a DICOM file, that of the first frame.
+        overlays: number of overlay planes in the output.
+    """
+
+    status: Status
+    name: str
+    content: bytes
+    cleaned: Cleaned
+    overlays: int = 0
+
+
 def _clean_and_write(plan: CleaningPlan, task: FileTask) -> LedgerRow:
     source = plan.root / task.path
     data = read_bytes(source)
     image = decode_image(source, data, max_pixels=plan.max_pixels)
+    stays_dicom = is_dicom(source, data) and plan.dicom_out == "dicom" and not plan.masks_only
     try:
-        cleaned = _clean(plan, task, image)
+        output = (_clean_dicom if stays_dicom else _clean_picture)(plan, task, data, image)
     except AreaError as error:
         raise AreaError(f"{source}: {error}") from error
-    has_markers = bool(cleaned.mask.any())
-    status: Status = "masked" if plan.masks_only else "cleaned"
-    output = task.png_name
-    if not has_markers and not plan.masks_only:
-        status, output = "copied", task.path
-    if output is None:
-        raise ImageError(f"{source}: its PNG would have the name of another file; rename one of them")
-    content = b"" if plan.dry_run else _output_content(plan.out / output, data, cleaned, status)
+    content = b"" if plan.dry_run else output.content
     if content:
-        write_atomic(plan.out / output, content)
+        write_atomic(plan.out / output.name, content)
     return LedgerRow(
         path=task.path,
-        output=output,
-        status=status,
-        markers=cleaned.markers,
-        mask_fraction=round(float(cleaned.mask.mean()), 6),
+        output=output.name,
+        status=output.status,
+        markers=output.cleaned.markers,
+        mask_fraction=round(float(output.cleaned.mask.mean()), 6),
         width=image.shape[1],
         height=image.shape[0],
         sha256=hashlib.sha256(data).hexdigest(),
         output_sha256=hashlib.sha256(content).hexdigest() if content else "",
         one_value=has_one_value(image),
+        residual=output.cleaned.residual,
+        overlays=output.overlays,
     )
+
+
+def _clean_picture(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) -> _Output:
+    cleaned = _clean(plan, task, image)
+    status: Status = "masked" if plan.masks_only else "cleaned" if cleaned.mask.any() else "copied"
+    name = task.path if status == "copied" else task.png_name
+    if name is None:
+        raise ImageError(f"{plan.root / task.path}: its PNG would have the name of another file; rename one of them")
+    content = data if plan.dry_run else _picture_content(plan.out / name, data, cleaned, status)
+    return _Output(status, name, content, cleaned)
+
+
+def _picture_content(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:
+    """Return the bytes of the output file: a copy of the source, a mask, or the cleaned image."""
+    if status == "copied":
+        return data
+    return encode_image(target, cleaned.mask.astype("uint8") * 255 if status == "masked" else cleaned.image)
+
+
+def _clean_dicom(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) -> _Output:
+    """Clean a DICOM file into a DICOM file. Markers of any frame are erased on all frames."""
+    path = plan.root / task.path
+    dataset = open_dicom(path, data, max_pixels=plan.max_pixels)
+    cleaned = _clean(plan, task, image)
+    if count_frames(dataset) > 1:
+        later = (decode_dicom(path, data, plan.max_pixels, frame=n) for n in range(1, count_frames(dataset)))
+        cleaned = _add_markers_of(plan, later, image, cleaned)
+    n_overlays, erases_overlays = count_overlays(dataset), plan.overlays == "erase"
+    if not cleaned.mask.any() and not (n_overlays and erases_overlays):
+        return _Output("copied", task.path, data, cleaned, n_overlays)
+    detector = plan.marker_file or plan.settings.detector
+    erasure = Erasure(cleaned.mask, plan.settings.mode, cleaned.markers, detector, erase_overlays=erases_overlays)
+    content = erase_in_dicom(path, data, erasure, max_pixels=plan.max_pixels)
+    if not plan.marker_file and cleaned.mask.any():
+        cleaned = replace(cleaned, image=decode_dicom(path, content, plan.max_pixels))
+        cleaned = search_again(cleaned, _detector_of(plan), plan.settings)
+        leaves_some = bool(cleaned.residual or plan.settings.keep or plan.settings.only)
+        content = say_whether_burned_in(path, content, burned_in=leaves_some)
+    return _Output("cleaned", task.path, content, cleaned, 0 if erases_overlays else n_overlays)
+
+
+def _add_markers_of(plan: CleaningPlan, frames: Iterable[Array], first: Array, cleaned: Cleaned) -> Cleaned:
+    """Add the markers that a detector finds on later frames of a file to those erased on the first frame."""
+    if plan.marker_file:
+        return cleaned
+    found = {marker.quad: marker for marker in cleaned.markers}  # one at the same place on several frames counts once
+    for frame in frames:
+        for marker in find_markers(to_grey8(frame), _detector_of(plan), plan.settings):
+            found.setdefault(marker.quad, marker)
+    return erase(first, list(found.values()), plan.settings)
 
 
 def _clean(plan: CleaningPlan, task: FileTask, image: Array) -> Cleaned:
     if not plan.marker_file:
-        return clean_image(image, _detector(plan.settings, plan.threads, plan.easyocr_models), plan.settings)
+        return clean_image(image, _detector_of(plan), plan.settings)
     if task.listed is None:
         raise MarkerFileError(
             f"{plan.root / task.path}: not in {plan.marker_file}; list it with no annotations if it has no markers"
@@ -149,7 +222,11 @@ def check_detector(plan: CleaningPlan) -> None:
         DetectorError: the detector or its models are missing.
     """
     if not plan.marker_file:
-        _detector(plan.settings, plan.threads, plan.easyocr_models)
+        _detector_of(plan)
+
+
+def _detector_of(plan: CleaningPlan) -> Detector:
+    return _detector(plan.settings, plan.threads, plan.easyocr_models)
 
 
 def _detector(*key: Any) -> Detector:
@@ -164,13 +241,6 @@ def _detector(*key: Any) -> Detector:
 
 
 _built = threading.local()
-
-
-def _output_content(target: Path, data: bytes, cleaned: Cleaned, status: Status) -> bytes:
-    """Return the bytes of the output file: a copy of the source, a mask, or the cleaned image."""
-    if status == "copied":
-        return data
-    return encode_image(target, cleaned.mask.astype("uint8") * 255 if status == "masked" else cleaned.image)
 
 
 def _sha256_or_empty(path: Path) -> str:

@@ -31,11 +31,14 @@ class RunIdentity:
         settings: how markers are found and erased.
         masks_only: whether masks are written instead of images.
         markers_sha256: hash of the marker file; empty if a detector finds the markers.
+        dicom_out, overlays: see `FolderOptions`. Folders of fxkit 0.1.0 do not say them; they fit any.
     """
 
     settings: CleanSettings
     masks_only: bool
     markers_sha256: str
+    dicom_out: str = "dicom"
+    overlays: str = "keep"
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of clean.json, including the versions of the packages."""
@@ -44,6 +47,8 @@ class RunIdentity:
             "masks_only": self.masks_only,
             "markers_sha256": self.markers_sha256,
             "weights_sha256": self._weights_sha256(),
+            "dicom_out": self.dicom_out,
+            "overlays": self.overlays,
             "versions": {name: _version(name) for name in PACKAGES},
         }
 
@@ -95,6 +100,12 @@ def open_output_folder(out: Path, identity: RunIdentity, kept: Ledger) -> Ledger
     return kept.write_sorted(out / LEDGER)
 
 
+def add_to_settings_file(out: Path, **results: Any) -> None:
+    """Add results of a finished run to clean.json."""
+    content = parse_json((out / SETTINGS_FILE).read_bytes())
+    write_atomic(out / SETTINGS_FILE, json.dumps({**content, **results}, indent=1) + "\n")
+
+
 def _open_or_start_ledger(out: Path) -> Ledger:
     return open_ledger(out) if (out / LEDGER).exists() else Ledger(out / LEDGER)
 
@@ -113,9 +124,10 @@ def _must_start_over(out: Path, identity: RunIdentity, overwrite: bool) -> bool:
 
 
 def _describe_difference(out: Path, identity: RunIdentity) -> str:
+    unknown = {"dicom_out": identity.dicom_out, "overlays": identity.overlays}
     try:
         stored = parse_json((out / SETTINGS_FILE).read_bytes())
-        old, new = {**stored, **stored["settings"]}, {**identity.as_json(), **identity.settings.model_dump()}
+        old, new = {**unknown, **stored, **stored["settings"]}, {**identity.as_json(), **identity.settings.model_dump()}
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:

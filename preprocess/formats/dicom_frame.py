@@ -1,4 +1,4 @@
-"""Decode the first frame of a DICOM file, and refuse it if it is not whole or not as large as the header says.
+"""Decode a frame of a DICOM file, and refuse it if it is not whole or not as large as the header says.
 
 Decoders believe the size that the compressed data states, whatever Rows and Columns are, and gdcm ends the process on
 some data of another size. So the size is compared before anything is decoded. gdcm also ends the process where libjpeg
@@ -30,9 +30,16 @@ RLE_HEADER = 64  # bytes
 PROBED_BYTES = 4
 
 
-def decode_frame(dataset: Any) -> NDArray[Any]:
-    """Decode the first frame of a pydicom dataset.
+def count_frames(dataset: Any) -> int:
+    """Return the number of frames that the header of a pydicom dataset names; 1 if it names none."""
+    return max(1, int(dataset.get("NumberOfFrames") or 1))
 
+
+def decode_frame(dataset: Any, index: int = 0) -> NDArray[Any]:
+    """Decode a frame of a pydicom dataset.
+
+    Args:
+        index: of the frame, from 0.
     Returns:
         The stored values, (H, W) or (H, W, 3), with whatever unused bits hold.
     Raises:
@@ -43,15 +50,15 @@ def decode_frame(dataset: Any) -> NDArray[Any]:
 
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_length(dataset)
-        return _native(pixel_array(dataset, index=0, correct_unused_bits=False))
-    frame = _first_frame(dataset)
+        return _native(pixel_array(dataset, index=index, correct_unused_bits=False))
+    frame = _frame(dataset, index)
     marker = _check_frame(dataset, frame)
     is_8_bits = marker in HUFFMAN_8_BITS and int(dataset.BitsAllocated) == 8
     plugin = "pillow" if is_8_bits and dataset.file_meta.TransferSyntaxUID in PILLOW_SYNTAXES else ""
     if marker and not plugin:
         _refuse_odd_segments(frame)
     try:
-        stored = _native(pixel_array(dataset, index=0, correct_unused_bits=False, decoding_plugin=plugin))
+        stored = _native(pixel_array(dataset, index=index, correct_unused_bits=False, decoding_plugin=plugin))
     except Exception as error:
         if "NoneType" in str(error):  # all that gdcm says
             raise ValueError("the compressed data is damaged or ends early") from error
@@ -66,17 +73,13 @@ def _native(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values, values.dtype.newbyteorder("="))
 
 
-def _frames(dataset: Any) -> int:
-    return max(1, int(dataset.get("NumberOfFrames") or 1))
-
-
 def _check_length(dataset: Any) -> None:
     """Check that uncompressed pixel data holds the rows and frames that the header names."""
     pixel_bits = int(dataset.BitsAllocated) * int(dataset.get("SamplesPerPixel", 1))
     if "422" in str(dataset.get("PhotometricInterpretation", "")):
         pixel_bits = pixel_bits * 2 // 3
     row_bits, rows = int(dataset.Columns) * pixel_bits, int(dataset.Rows)
-    wanted, held = (row_bits * rows * _frames(dataset) + 7) // 8, len(dataset.PixelData)
+    wanted, held = (row_bits * rows * count_frames(dataset) + 7) // 8, len(dataset.PixelData)
     if held < wanted:
         raise ValueError(
             f"the pixel data ends after {held} of {wanted} bytes, at row {min(rows, held * 8 // max(1, row_bits))} of "
@@ -86,16 +89,16 @@ def _check_length(dataset: Any) -> None:
         raise ValueError(f"the pixel data has {held} bytes, but {rows} rows need {wanted}")
 
 
-def _first_frame(dataset: Any) -> bytes:
+def _frame(dataset: Any, index: int) -> bytes:
     from pydicom.encaps import get_frame, parse_fragments
 
     fragments = parse_fragments(dataset.PixelData)[0] - 1  # the first item is the table of offsets
-    frames = _frames(dataset)
+    frames = count_frames(dataset)
     if fragments < frames:
         raise ValueError(
             f"the number of fragments of pixel data is {fragments}; expected {frames} or more, one a frame"
         )
-    return bytes(get_frame(dataset.PixelData, 0, number_of_frames=frames))
+    return bytes(get_frame(dataset.PixelData, index, number_of_frames=frames))
 
 
 def _check_frame(dataset: Any, frame: bytes) -> int:

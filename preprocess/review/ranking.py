@@ -17,6 +17,7 @@ MIN_FILMS_FOR_RARE = 50  # with fewer films with markers, no style counts as rar
 
 REASONS = {  # name -> weight and meaning, sorted by weight
     "failed": (8.0, "the file could not be cleaned; nothing was written"),
+    "marker left": (6.0, "a marker is still found on the cleaned film"),
     "low confidence": (4.0, f"a marker with confidence below {LOW_CONFIDENCE}: perhaps a false detection"),
     "large area": (3.0, f"more than {LARGE_FRACTION:.0%} of the film was erased: perhaps anatomy"),
     "centre": (3.0, "a region in the centre of the film was erased: perhaps bone, metal or a splint"),
@@ -72,6 +73,7 @@ def list_reasons(row: LedgerRow, census: Census) -> tuple[str, ...]:
     )
     holds = {
         "failed": row.status == "failed",
+        "marker left": bool(row.residual),
         "low confidence": lowest is not None and lowest < LOW_CONFIDENCE,
         "large area": row.mask_fraction > LARGE_FRACTION,
         "centre": central,

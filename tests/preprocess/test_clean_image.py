@@ -41,6 +41,48 @@ def test_only_confident_markers_are_erased(shape: tuple[int, ...], kind: str) ->
     assert np.array_equal(image, before)
 
 
+class Uncovering:
+    """A detector that finds one marker after the other: each only where the ones before it are erased."""
+
+    def __init__(self, *places: int) -> None:
+        self.markers = [Marker(box_quad(50, y, 80, y + 10)) for y in places]
+
+    def detect(self, image: np.ndarray) -> list[Marker]:
+        bright = [marker for marker in self.markers if image[int(marker.quad[0][1]) + 5, 60] > 200]
+        return bright[:1]
+
+
+def test_what_the_first_round_uncovers_is_erased_and_the_rest_is_told() -> None:
+    image = film()
+    for y in (10, 50, 90):
+        image[y : y + 10, 50:80] = 250
+    detector = Uncovering(10, 50, 90)
+    cleaned = clean_image(image, detector, CleanSettings())
+    assert cleaned.markers == tuple(detector.markers[:2])
+    assert cleaned.residual == tuple(detector.markers[2:])
+    assert not cleaned.mask[95, 60]
+    whole = clean_image(image, Uncovering(10, 50), CleanSettings())
+    assert (len(whole.markers), whole.residual) == (2, ())
+
+
+def test_what_the_settings_leave_is_not_residual() -> None:
+    named = FixedDetector(0.9)
+    named.markers = [Marker(box_quad(50, 10, 80, 20), "R"), Marker(box_quad(50, 50, 80, 60), "L")]
+    cleaned = clean_image(film(), named, CleanSettings(keep="L"))
+    assert [marker.text for marker in cleaned.markers] == ["R"]
+    assert [marker.text for marker in cleaned.residual] == ["R"]  # this detector finds it anywhere
+
+
+def test_a_second_round_does_not_exceed_the_largest_area() -> None:
+    image = film()
+    for y in (10, 50):
+        image[y : y + 10, 50:80] = 250
+    one = clean_image(image, Uncovering(10), CleanSettings()).mask.mean()
+    detector = Uncovering(10, 50)
+    cleaned = clean_image(image, detector, CleanSettings(max_fraction=float(1.5 * one)))
+    assert (cleaned.markers, cleaned.residual) == (tuple(detector.markers[:1]), tuple(detector.markers[1:]))
+
+
 def test_a_film_without_markers_does_not_change() -> None:
     image = film()
     cleaned = clean_image(image, FixedDetector(), CleanSettings())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import preprocess.folder.one_file
 from fxkit.cli import fxkit
 from preprocess.coco import write_coco
 from preprocess.errors import KnownError
@@ -47,6 +48,45 @@ def test_counts_and_the_review_page_are_printed(films: Path) -> None:
     again = run(films, "--markers", films.with_name("markers.json"))
     assert "2 from an earlier run" in again.stdout
     assert result.stderr == again.stderr == ""  # no progress bar without a terminal
+
+
+def test_markers_left_are_counted_and_strict_makes_them_an_error(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stubborn:
+        def detect(self, image: np.ndarray) -> list[Marker]:
+            return [Marker(box_quad(60, 10, 90, 25), "R")] if image[50, 30] == 120 else []
+
+    write_image(films / "b.png", np.full((80, 100), 60, np.uint8))
+    monkeypatch.setattr(preprocess.folder.one_file, "_detector", lambda *key: Stubborn())
+    result = run(films)
+    assert result.exit_code == 0, result.output
+    assert (
+        "2 files: 1 with 1 marker, 1 copied, 0 failed, 0 from an earlier run; markers left on 1 film" in result.stdout
+    )
+    strict = run(films, "--strict")
+    assert strict.exit_code == 1
+    assert "2 from an earlier run; markers left on 1 film" in strict.stdout
+    (films / "a.png").unlink()
+    assert run(films, "--strict", "--overwrite").exit_code == 0
+
+
+def test_overlays_of_dicom_films_are_told(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    (tmp_path / "films").mkdir()
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3"
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 80, 100, 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+    data.PixelData = (np.arange(8000) % 97).astype(np.uint8).tobytes()
+    data.add_new((0x6000, 0x0010), "US", 80)
+    data.save_as(tmp_path / "films" / "a.dcm", enforce_file_format=True)
+    write_coco(tmp_path / "markers.json", {"a.dcm": MarkedImage(100, 80)})
+    result = run(tmp_path / "films", "--markers", tmp_path / "markers.json")
+    assert "note: 1 DICOM film has overlay planes, which fxkit does not read but viewers draw" in result.stderr
+    erased = run(tmp_path / "films", "--markers", tmp_path / "markers.json", "--overlays", "erase", "--overwrite")
+    assert "overlay" not in erased.stderr
+    assert (0x6000, 0x0010) not in pydicom.dcmread(tmp_path / "films-clean" / "a.dcm")
 
 
 def test_films_of_one_grey_value_are_told(films: Path) -> None:
