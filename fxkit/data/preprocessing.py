@@ -38,15 +38,31 @@ class Preprocessing:
 def resize(image: Grey, preprocessing: Preprocessing) -> Grey:
     """Resize a film, (H, W) uint8, to (S, S) uint8: stretched, or scaled to fit and centred on black."""
     size = preprocessing.image_size
-    height, width = image.shape
     if preprocessing.resize == "stretch":
         return scale(image, size, size)
-    factor = size / max(height, width)
-    inner = scale(image, max(1, round(width * factor)), max(1, round(height * factor)))
-    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
-    out = np.zeros((size, size), image.dtype)
+    return pad(image, size, size)
+
+
+def pad(image: Grey, width: int, height: int) -> Grey:
+    """Scale a film, (H, W) uint8, to fit into a width and height in pixels, centred on black."""
+    factor = min(height / image.shape[0], width / image.shape[1])
+    inner = scale(image, max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    out = np.zeros((height, width), image.dtype)
     out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return out
+
+
+def crop(image: Grey, width: int, height: int, fraction: float = 1.0) -> Grey:
+    """Scale a film, (H, W) uint8, to cover a width and height in pixels, and cut out its centre.
+
+    Args:
+        fraction: the film is scaled to cover (width / fraction, height / fraction), 0 < fraction <= 1.
+    """
+    factor = max(height / image.shape[0], width / image.shape[1]) / fraction
+    whole = scale(image, max(width, round(image.shape[1] * factor)), max(height, round(image.shape[0] * factor)))
+    top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
+    return whole[top : top + height, left : left + width]
 
 
 def scale(image: Grey, width: int, height: int) -> Grey:

@@ -155,14 +155,15 @@ def _load_onnx(path: Path) -> ExportedModel:
     import onnxruntime
 
     try:
-        session = onnxruntime.InferenceSession(str(path), _onnx_options(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), onnx_options(), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _damaged(path, error) from error
     card = parse_card(session.get_modelmeta().custom_metadata_map.get(KEY, ""), path)
     return ExportedModel(card, lambda films: np.asarray(session.run([OUTPUT], {INPUT: films})[0]))
 
 
-def _onnx_options() -> Any:
+def onnx_options() -> Any:
+    """Return the session options of ONNX Runtime: as many threads as OMP_NUM_THREADS says, and no warnings."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,21 @@ Cleaner = Callable[[Array], tuple[Array, int]]
 
 
 class Card(Protocol):
-    """The description that is needed to use a network."""
+    """The description of a model: what its probabilities mean."""
 
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
-    def preprocessing(self) -> Preprocessing: ...
-    @property
     def cleaning(self) -> Mapping[str, Any] | None: ...
     @property
     def threshold(self) -> float: ...
+
+
+class NetworkCard(Card, Protocol):
+    """The description that is needed to use a network of fxkit."""
+
+    @property
+    def preprocessing(self) -> Preprocessing: ...
 
 
 class HasCard(Protocol):
@@ -48,11 +53,31 @@ class HasCard(Protocol):
     def card(self) -> Card: ...
 
 
-class Network(HasCard, Protocol):
-    """A network that predicts films: in torch, or an exported file."""
+class Network(Protocol):
+    """A network of fxkit that predicts films at its size: in torch, or an exported file."""
+
+    @property
+    def card(self) -> NetworkCard: ...
 
     def probabilities(self, films: Grey) -> Floats:
         """Return (N, C) probabilities of (N, S, S) films at the network's size."""
+
+
+@runtime_checkable
+class GivenNetwork(Protocol):
+    """A model made elsewhere, which has its own way to prepare films (`fxkit.models.given`)."""
+
+    @property
+    def card(self) -> Card: ...
+
+    def prepare(self, film: Grey) -> Array:
+        """Return what the model takes of one film, (H, W) uint8 of any size."""
+
+    def predict_prepared(self, prepared: Sequence[Array]) -> Floats:
+        """Return (N, C) probabilities of N prepared films."""
+
+
+AnyNetwork = Network | GivenNetwork
 
 
 @dataclass(frozen=True)
@@ -69,14 +94,43 @@ class ImagePrediction:
 
 @dataclass(frozen=True)
 class _ReadFile:
-    """A file after reading: its prediction, without probabilities yet, and its (S, S) film, None if reading failed."""
+    """A file after reading: its prediction, still without probabilities, and its prepared film, None if it failed."""
 
     prediction: ImagePrediction
-    film: Grey | None = None
+    film: Array | None = None
+
+
+def predict_films(network: AnyNetwork, films: Sequence[Grey]) -> Floats:
+    """Predict films in batches, with any network: it prepares them as for `predict_images`.
+
+    Args:
+        films: N films, (H, W) uint8 of any size, bright bone; unmodified. They are not cleaned.
+    Returns:
+        (N, C) float64 probabilities.
+    Raises:
+        RunError: a model made elsewhere failed, or its output is no probabilities.
+    """
+    parts = [
+        predict_prepared(network, [prepare_film(network, film) for film in films[start : start + BATCH]])
+        for start in range(0, len(films), BATCH)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, len(network.card.classes)))
+
+
+def prepare_film(network: AnyNetwork, film: Grey) -> Array:
+    """Return what a network takes of one film, (H, W) uint8: for networks of fxkit, (S, S) uint8."""
+    return network.prepare(film) if isinstance(network, GivenNetwork) else resize(film, network.card.preprocessing)
+
+
+def predict_prepared(network: AnyNetwork, prepared: Sequence[Array]) -> Floats:
+    """Return (N, C) probabilities of N films that `prepare_film` returned, in one batch."""
+    if isinstance(network, GivenNetwork):
+        return network.predict_prepared(prepared)
+    return network.probabilities(np.stack(prepared))
 
 
 def predict_images(
-    network: Network, paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS, raw: bool = False
+    network: AnyNetwork, paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS, raw: bool = False
 ) -> list[ImagePrediction]:
     """Predict single image files, in the given order. A file that cannot be read gets an error text.
 
@@ -88,7 +142,7 @@ def predict_images(
         DetectorError: the marker detector that cleaned the training images is not available.
     """
     clean = None if raw else build_cleaner(network)
-    read = partial(_read, network.card.preprocessing, clean, max_pixels)
+    read = partial(_read, network, clean, max_pixels)
     with ThreadPoolExecutor(READERS if clean is None else 1) as pool:  # detectors are not thread-safe
         files = _read_ahead(pool, read, paths, 2 * BATCH)
         return [prediction for batch in _batches(files, BATCH) for prediction in _predict_batch(network, batch)]
@@ -117,7 +171,7 @@ def decide(model: HasCard, probabilities: Floats) -> str:
     return model.card.classes[int(decisions(probabilities[None], model.card.threshold)[0])]
 
 
-def _read(preprocessing: Preprocessing, clean: Cleaner | None, max_pixels: int, path: str | Path) -> _ReadFile:
+def _read(network: AnyNetwork, clean: Cleaner | None, max_pixels: int, path: str | Path) -> _ReadFile:
     markers = None
     try:
         image = read_image(path, max_pixels=max_pixels)
@@ -129,7 +183,7 @@ def _read(preprocessing: Preprocessing, clean: Cleaner | None, max_pixels: int, 
     except AreaError as error:
         return _ReadFile(ImagePrediction(str(path), error=f"{path}: {error}"))
     prediction = ImagePrediction(str(path), markers=markers, one_value=one_value)
-    return _ReadFile(prediction, resize(to_grey8(image), preprocessing))
+    return _ReadFile(prediction, prepare_film(network, to_grey8(image)))
 
 
 def _read_ahead(
@@ -150,11 +204,11 @@ def _batches(files: Iterator[_ReadFile], size: int) -> Iterator[list[_ReadFile]]
         yield batch
 
 
-def _predict_batch(network: Network, batch: Sequence[_ReadFile]) -> list[ImagePrediction]:
+def _predict_batch(network: AnyNetwork, batch: Sequence[_ReadFile]) -> list[ImagePrediction]:
     films = [file.film for file in batch if file.film is not None]
-    rows = iter(network.probabilities(np.stack(films)) if films else ())
+    rows = iter(predict_prepared(network, films) if films else ())
     return [file.prediction if file.film is None else _with_row(network, file, next(rows)) for file in batch]
 
 
-def _with_row(network: Network, file: _ReadFile, row: Floats) -> ImagePrediction:
+def _with_row(network: AnyNetwork, file: _ReadFile, row: Floats) -> ImagePrediction:
     return replace(file.prediction, probabilities=tuple(row.tolist()), decision=decide(network, row))

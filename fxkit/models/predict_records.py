@@ -17,7 +17,7 @@ from fxkit.errors import ConfigError
 from fxkit.metrics.predictions import UNKNOWN, Predictions
 from fxkit.models.classifier import calibrate_logits, forward_films
 from fxkit.models.model_json import ModelCard
-from fxkit.models.predict_images import Floats, Network, predict_images
+from fxkit.models.predict_images import AnyNetwork, Floats, predict_images
 from fxkit.models.saved import Model
 from preprocess.errors import ImageError
 
@@ -92,7 +92,7 @@ def predict_records(
 
 
 def predict_records_with(
-    network: Network, root: str | Path, records: Sequence[Record], *, max_pixels: int
+    network: AnyNetwork, root: str | Path, records: Sequence[Record], *, max_pixels: int
 ) -> Predictions:
     """Predict the files of a manifest as `predict_records` does, with any network.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fxkit.data.preprocessing import Grey
 from fxkit.errors import ConfigError
-from fxkit.models.predict_images import Card, Floats, Network
+from fxkit.models.predict_images import Floats, Network, NetworkCard
 
 if TYPE_CHECKING:
     from fxkit.config import Config
@@ -53,7 +53,7 @@ class AveragedNetwork:
     views: Sequence[View]
 
     @property
-    def card(self) -> Card:
+    def card(self) -> NetworkCard:
         return self.network.card
 
     def probabilities(self, films: Grey) -> Floats:

@@ -14,7 +14,7 @@ import torch
 
 from fxkit.data.manifest import usable
 from fxkit.errors import RunError
-from fxkit.models.exported import KEY, _onnx_options, format_card, load_exported, model_hash, parse_card
+from fxkit.models.exported import KEY, onnx_options, format_card, load_exported, model_hash, parse_card
 from fxkit.models.predict_images import predict_images
 from fxkit.models.predict_records import TorchNetwork
 from fxkit.models.run_folder import Run
@@ -47,7 +47,7 @@ def test_batches_of_every_size_predict_what_the_model_predicts(trained: Run, exp
 @pytest.mark.parametrize(("given", "threads"), [("3", 3), ("", 0), ("4,2", 0)])  # 0: one per core
 def test_onnx_uses_as_many_threads_as_torch(given: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    assert _onnx_options().intra_op_num_threads == threads
+    assert onnx_options().intra_op_num_threads == threads
 
 
 def test_the_hash_changes_with_the_model(trained: Run, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Models made elsewhere: ONNX files, models in timm's format, and Python functions."""
