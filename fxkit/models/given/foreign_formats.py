@@ -34,7 +34,7 @@ def refuse_foreign_format(path: Path) -> None:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(32)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); expected an ONNX file") from error
     if not start:

@@ -241,7 +241,7 @@ def _layout(name: str, shape: Sequence[Any], channels: int | None) -> Layout:
         return "NCHW"
     if last in (1, 3):
         return "NHWC"
-    if isinstance(second, int) or isinstance(last, int):
+    if isinstance(second, int) and isinstance(last, int):
         raise RunError(
             f"{name}: its input has the shape {_shape_text(shape)}; expected 1 or 3 channels, as second or last axis"
         )
@@ -250,7 +250,7 @@ def _layout(name: str, shape: Sequence[Any], channels: int | None) -> Layout:
             f"{name}: its input has the shape {_shape_text(shape)}, which leaves the channels open; give --channels 1 "
             "or --channels 3"
         )
-    return "NCHW"
+    return "NHWC" if isinstance(second, int) else "NCHW"
 
 
 def _size(name: str, shape: Sequence[Any], layout: Layout, options: GivenOptions, says: ModelSays) -> tuple[int, int]:

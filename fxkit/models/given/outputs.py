@@ -81,6 +81,8 @@ def as_matrix(raw: object, name: str, n_films: int | None = None) -> Floats:
     """
     try:
         values = np.asarray(raw, np.float64)
+        if raw is None:
+            raise TypeError("None")
     except (TypeError, ValueError) as error:
         raise RunError(f"{name}: returned {type(raw).__name__}, no array of numbers; expected (N, C)") from error
     if values.ndim == 1:

@@ -14,7 +14,7 @@ import torch
 
 from fxkit.data.manifest import usable
 from fxkit.errors import RunError
-from fxkit.models.exported import KEY, onnx_options, format_card, load_exported, model_hash, parse_card
+from fxkit.models.exported import KEY, format_card, load_exported, model_hash, onnx_options, parse_card
 from fxkit.models.predict_images import predict_images
 from fxkit.models.predict_records import TorchNetwork
 from fxkit.models.run_folder import Run
