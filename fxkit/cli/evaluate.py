@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
+from fxkit.cli.evaluate_given import evaluate_given
+from fxkit.cli.given_options import given_options, model_option, predictor_option
 from fxkit.cli.options import (
     CHECKED_POSITIVE,
     PATH,
@@ -18,7 +20,15 @@ from fxkit.cli.options import (
     positive_option,
     take_options,
 )
-from fxkit.cli.predictions_table import evaluate_predictions, refuse_mixed, run_options, table_options
+from fxkit.cli.predictions_table import (
+    RUN,
+    TABLE,
+    choose_source,
+    evaluate_predictions,
+    results_options,
+    run_options,
+    table_options,
+)
 from preprocess.words import amount
 
 if TYPE_CHECKING:
@@ -51,8 +61,8 @@ if TYPE_CHECKING:
     cloup.option(
         "--trained-on",
         type=PATH,
-        help="Folder of the training films, to find copies of them in other films. Needed only if the run has no "
-        "fingerprints.npz and its films were moved.",
+        help="Folder of the training films, to find copies of them in other films; for predictions and models made "
+        "elsewhere also a table of them. A run needs it only if it has no fingerprints.npz and its films were moved.",
     ),
 )
 @cloup.option_group(
@@ -78,6 +88,8 @@ if TYPE_CHECKING:
     ),
 )
 @table_options
+@given_options(model_option, predictor_option)
+@results_options
 @cloup.option_group(
     "Network",
     cloup.option("--exported", type=PATH, help="Predict with this file, which `fxkit export` made from the run."),
@@ -89,19 +101,26 @@ def evaluate(run: Path | None, **options: Any) -> None:
 
     Every figure has a 95 % interval whose unit is the group, such as the patient.
 
-    Predictions of a model that was made elsewhere are evaluated, too: a CSV or Parquet file with a path or id, the
-    scores and the true class of each film. Test films that are copies of --trained-on, or of its patients, are found.
+    A model that was made elsewhere is evaluated, too: by its predictions, a CSV or Parquet file with a path or id, the
+    scores and the true class of each film; or by an ONNX file or Python function, which predicts the test films of
+    --data or --manifest. Test films that are copies of --trained-on, or of its patients, are found.
 
     Example: fxkit evaluate runs/resnet50-seed0
 
     Example: fxkit evaluate --predictions preds.csv --trained-on train.csv --out results
+
+    Example: fxkit evaluate --model model.onnx --data films/test --trained-on films/train --out results
     """
     from fxkit.report.build import build_report
 
-    refuse_mixed(run, options)
+    source = choose_source(run, options)
     if options["columns"] and options["table"] is None:
         raise click.UsageError("--by needs --subgroups, the CSV file with that column")
-    result = evaluate_run_folder(run, **run_options(options)) if run is not None else evaluate_predictions(options)
+    if source == RUN:
+        assert run is not None
+        result = evaluate_run_folder(run, **run_options(options))
+    else:
+        result = evaluate_predictions(options) if source == TABLE else evaluate_given(options)
     print_result(result)
     name = "metrics_out_of_fold.json" if options["split"] == "out-of-fold" else "metrics.json"
     click.echo(f"figures: {result.folder / name}\nreport: {build_report(run or result.folder)}")

@@ -1,4 +1,4 @@
-"""The part of `fxkit evaluate` for predictions of a model that was made elsewhere."""
+"""The part of `fxkit evaluate` for predictions of a model that was made elsewhere, and which options suit what."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
+from fxkit.cli.given_options import INPUT_OPTIONS
 from fxkit.cli.options import PATH, Command
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def table_options(command: Command) -> Command:
             help="CSV or Parquet file: for each film its path or id, its scores and perhaps its true class.",
         ),
         cloup.option("--films", type=PATH, help="Second table: true class, patient, site, split, age and so on."),
-        cloup.option("--out", type=PATH, help="Folder for the results, which audit, report and compare read."),
         cloup.option("--key", metavar="COLUMN", help="Column with the path or id.  [default: by its name]"),
         cloup.option("--truth", metavar="COLUMN", help="Column with the true class.  [default: by its name]"),
         cloup.option(
@@ -36,37 +36,56 @@ def table_options(command: Command) -> Command:
             "--scale",
             type=click.Choice(["probability", "percent", "logit", "score"]),
             help="What the scores are. score: any other scale; needs --threshold.  [default: probability, or logit if "
-            "the column says so]",
+            "the column or the model says so]",
         ),
+    )(command)
+
+
+def results_options(command: Command) -> Command:
+    """Add the options for the results of predictions, and of a model that was made elsewhere."""
+    return cloup.option_group(
+        "Results of --predictions, --model and --predictor",
+        cloup.option("--out", type=PATH, help="Folder for the results, which audit, report and compare read."),
         cloup.option("--threshold", type=float, help="Score from which a film is called positive.  [default: 0.5]"),
         cloup.option("--trained-root", type=PATH, help="Folder of the training films, if --trained-on is a table."),
         cloup.option("--overwrite", is_flag=True, help="Replace figures of other predictions in --out."),
     )(command)
 
 
-TABLE_ONLY = ("films", "out", "key", "truth", "scores", "scale", "threshold", "trained_root", "overwrite")
+GIVEN, TABLE, RUN = "--model or --predictor", "--predictions", "RUN"
 
-RUN_ONLY = {"data": None, "manifest": None, "name": None, "raw": False, "exported": None, "tta": None}
+# Option -> what is evaluated with it; options that are not listed suit all.
+SUITED = {
+    **dict.fromkeys(("films", "key", "truth", "scores"), (TABLE,)),
+    **dict.fromkeys(("scale", "out", "threshold", "trained_root", "overwrite"), (TABLE, GIVEN)),
+    **dict.fromkeys(INPUT_OPTIONS, (GIVEN,)),
+    **dict.fromkeys(("data", "manifest", "raw"), (RUN, GIVEN)),
+    **dict.fromkeys(("name", "exported", "tta"), (RUN,)),
+}
 
 
-def refuse_mixed(run: Path | None, options: dict[str, Any]) -> None:
-    """Refuse options of the other source, and a command without source."""
-    if (run is None) == (options["predictions"] is None):
-        raise click.UsageError("give either RUN, or --predictions FILE with --out DIR")
-    if run is not None:
-        wrong, needs = [name for name in TABLE_ONLY if options[name] not in (None, (), False)], "--predictions"
-    else:
-        wrong, needs = [name for name, unset in RUN_ONLY.items() if options[name] != unset], "RUN"
-    if wrong:
-        option = {"scores": "--score"}.get(wrong[0], f"--{wrong[0].replace('_', '-')}")
-        raise click.UsageError(f"{option} needs {needs}")
-    if run is None and options["out"] is None:
-        raise click.UsageError("--predictions needs --out, the folder for the results")
+def choose_source(run: Path | None, options: dict[str, Any]) -> str:
+    """Return what is evaluated, RUN, TABLE or GIVEN; refuse two of them, none, and options that do not suit it."""
+    model = options["model"] or options["predictor"]
+    given = [name for name, value in ((RUN, run), (TABLE, options["predictions"]), (GIVEN, model)) if value is not None]
+    if len(given) != 1 or (options["model"] and options["predictor"]):
+        raise click.UsageError("give RUN, or --predictions FILE, or --model MODEL, or --predictor MODULE:FUNCTION")
+    source = given[0]
+    for name, suited in SUITED.items():
+        if options[name] not in (None, (), False) and source not in suited:
+            raise click.UsageError(f"{OPTIONS.get(name) or '--' + name.replace('_', '-')} needs {' or '.join(suited)}")
+    if source != RUN and options["out"] is None:
+        raise click.UsageError(f"{source} needs --out, the folder for the results")
+    return source
+
+
+OPTIONS = {"scores": "--score", **INPUT_OPTIONS}
 
 
 def run_options(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options for a run."""
-    return {name: value for name, value in options.items() if name not in ("predictions", *TABLE_ONLY)}
+    other = {name for name, suited in SUITED.items() if RUN not in suited} | {"predictions", "model", "predictor"}
+    return {name: value for name, value in options.items() if name not in other}
 
 
 def evaluate_predictions(options: dict[str, Any]) -> "EvaluationResult":

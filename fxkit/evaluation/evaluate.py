@@ -9,7 +9,7 @@ from fxkit.data.leaks import TRAINING_SPLITS, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse
-from fxkit.evaluation.checks import check_classes, check_cleaning
+from fxkit.evaluation.checks import check_classes, check_cleaning, spell_as_model
 from fxkit.evaluation.fold_predictions import SOURCE, find_fold_predictions, pool, predict_folds
 from fxkit.evaluation.overlap import SEEN_FILES, compare_with_run, write_seen_files
 from fxkit.evaluation.result import EvaluationResult, write_figures
@@ -24,7 +24,6 @@ from fxkit.models.run_folder import Run, open_run, read_json
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views
 from preprocess.locks import locked
-from preprocess.tables.cells import label_key
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def evaluate_other(
     """
     run, model = open_run(run_folder), load_model(run_folder)
     subject = _Subject(run, model, Path(root))
-    records, spelling_note = _spell_as_model(model, usable(records))
+    records, spelling_note = spell_as_model(model, usable(records))
     folder = _evaluation_folder(run, name, subject.root)
     check_classes(model, records, name)
     check_cleaning(model, subject.root, options.raw)
@@ -242,16 +241,3 @@ def _evaluation_folder(run: Run, name: str, root: Path) -> Path:
         if earlier_root != str(root.resolve()):
             raise RunError(f"{folder}: holds figures of the films in {earlier_root}; choose another --name")
     return folder
-
-
-def _spell_as_model(model: Model, records: Sequence[Record]) -> tuple[list[Record], str]:
-    """Give classes that differ from the model's in case, spaces or .0 alone the model's spelling, with a note."""
-    similar = {label_key(name): name for name in model.card.classes}
-    renamed = {
-        r.label: similar[label_key(r.label)]
-        for r in records
-        if r.label not in model.card.classes and label_key(r.label) in similar
-    }
-    listed = ", ".join(f"{label} as {name}" for label, name in sorted(renamed.items()))
-    note = f"classes are read in the model's spelling: {listed}" if renamed else ""
-    return [replace(r, label=renamed.get(r.label, r.label)) for r in records], note

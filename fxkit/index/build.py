@@ -40,7 +40,8 @@ class IndexOptions:
         root: folder that the paths in a CSV file are relative to. Default: the folder of the CSV file.
         split: "grouped" divides groups by the fractions. "keep" takes the split of the folders or of the CSV file; if
             it has no val part, groups are moved from train to val. "random" divides files and ignores groups, as many
-            published results did, to show how that changes a score. "none" makes no split: all files are for testing.
+            published results did, to show how that changes a score. "given" takes the split of the data unchanged, if
+            there is one. "none" makes no split: all files are for testing.
         fractions: fractions of train, val and test.
         seed: seed of the split.
         folds: number of folds that train and val are divided into, by group; 0 makes no folds.
@@ -125,14 +126,13 @@ def index_data(
         data: a folder of CLASS/ folders or SPLIT/CLASS/ folders, or a CSV file. Of several folders, each is a site.
         options: how to read, group and split.
         progress: called with "files" or "copies", the number done and the total number.
-
     Raises:
         ConfigError: the options cannot be combined, or the positive class is none of two classes.
         DataError: the data is missing, its layout is unknown, no file can be read, there is only one class, a class has
             fewer groups than there are splits, or the cache or a file of verdicts cannot be read.
     """
     check_split_options(options.division)
-    scanned, data_name = _scan(data, options.root, 1 if options.split == "none" else 2)
+    scanned, data_name = _scan(data, options.root, 1 if options.split in ("given", "none") else 2)
     notes = [*scanned.notes]
     with keep_notes(notes):
         readings, copies = read_scan(scanned, options, progress)
@@ -142,8 +142,8 @@ def index_data(
         )
         notes += [*unknown_patients(records, options.split), *group_notes]
         notes += one_value_notes([facts.path for facts in _facts(readings) if facts.is_blank])
-        choose_order((record.label for record in usable(records)), options.positive)  # raises if it is unknown
-        if options.split != "none":
+        choose_order((r.label for r in usable(records)), options.positive)  # raises if it is unknown
+        if options.split not in ("given", "none"):
             _check_usable(data_name, records)
             notes += torn_names(records)
         records, split_notes = _divide(data_name, records, scanned, options)

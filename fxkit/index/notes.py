@@ -40,7 +40,7 @@ def unknown_patients(records: Sequence[Record], split: str) -> list[str]:
         are = "is" if without == 1 else "are"
         n = amount(len(records), "file has", "files have")
         return [f"{without} of {n} no patient and {are} grouped by film instead"]
-    problem = "count as independent" if split == "none" else "may be in several splits"
+    problem = "count as independent" if split in ("given", "none") else "may be in several splits"
     return [
         f"no patients are known ({without} of {without} files have none): films of one patient {problem}; to prevent "
         "that, index a CSV file with a column patient"

@@ -9,11 +9,11 @@ FILE = "source.json"
 
 
 class PredictionsSource(JsonResult):
-    """Where the predictions of a folder come from.
+    """Where the predictions of a folder come from: a table, or a model that `fxkit evaluate --model` ran.
 
     Attributes:
-        predictions: name of the table of predictions.
-        sha256: hash of its bytes in hexadecimal.
+        predictions: name of the table of predictions; "" if a model predicted.
+        sha256: hash of its bytes in hexadecimal; "" if a model predicted.
         key: column that names the film.
         scores: column -> class whose score it holds.
         scale: probability, percent, logit or score. Values of scale score are no probabilities.
@@ -23,10 +23,15 @@ class PredictionsSource(JsonResult):
         n_trained: number of these films.
         compared: how the films were compared with those of training.
         notes: how the tables were read.
+        model: name of the model, as the user gave it; "" for a table.
+        model_sha256: hash of the model's file, its weights, or its function's source file; "" if unknown.
+        model_kind: run, export, onnx, timm or predictor.
+        model_options: options of the command line that say how the model is used, such as --mean and its value.
+        model_input: what the model takes and returns, in lines.
     """
 
-    predictions: str
-    sha256: str
+    predictions: str = ""
+    sha256: str = ""
     key: str
     scores: dict[str, str]
     scale: str
@@ -36,6 +41,22 @@ class PredictionsSource(JsonResult):
     n_trained: int = 0
     compared: str = ""
     notes: tuple[str, ...] = ()
+    model: str = ""
+    model_sha256: str = ""
+    model_kind: str = ""
+    model_options: tuple[str, ...] = ()
+    model_input: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What must be the same for figures to be replaced by new ones: the table, or the model."""
+        return self.sha256 or f"{self.model} {self.model_sha256} {' '.join(self.model_options)}"
+
+    @property
+    def model_arguments(self) -> tuple[str, ...]:
+        """The options of the command line that name the model, such as --model FILE; () for a table."""
+        option = "--predictor" if self.model_kind == "predictor" else "--model"
+        return (option, self.model, *self.model_options) if self.model else ()
 
     @property
     def are_probabilities(self) -> bool:
@@ -51,5 +72,5 @@ def read_source(folder: Path) -> PredictionsSource:
     """
     source = read_optional_json(folder / FILE, PredictionsSource.model_validate)
     if source is None:
-        raise RunError(f"{folder / FILE}: no such file; make it with `fxkit evaluate --predictions`")
+        raise RunError(f"{folder / FILE}: no such file; make it with `fxkit evaluate --predictions` or `--model`")
     return source

@@ -5,8 +5,8 @@ validation.json, model.safetensors, model.json, and Lightning's checkpoints/ and
 Added by evaluate, cam and ablate: predictions.csv, metrics.json, figures/, report.html, evaluations/, splits/, cam/,
 ablation.json.
 
-A folder of results has no model: `fxkit evaluate --predictions` writes manifest.csv, manifest.json and source.json into
-it, besides what evaluate adds to a run.
+A folder of results has no model: `fxkit evaluate --predictions` and `--model` write manifest.csv, manifest.json and
+source.json into it, besides what evaluate adds to a run.
 """
 
 import json

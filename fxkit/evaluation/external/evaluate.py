@@ -17,7 +17,7 @@ from fxkit.index.build import Progress
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions
-from fxkit.models.predictions_source import FILE, PredictionsSource
+from fxkit.models.predictions_source import FILE, PredictionsSource, read_source
 from fxkit.models.run_folder import Results, open_results, write_json, write_manifest_json
 from preprocess.errors import OutputError
 from preprocess.files import sha256_of
@@ -67,7 +67,7 @@ def evaluate_table(
         ConfigError: an option does not fit.
         OutputError: the folder holds something else.
     """
-    _check_out(out, file, overwrite=options.overwrite)
+    check_out(out, sha256_of(file) if file.is_file() else "", overwrite=options.overwrite)
     table = read_predictions(file, options.columns)
     if options.films is not None:
         table = join_films(table, options.films, options.columns.truth)
@@ -81,21 +81,35 @@ def evaluate_table(
         raise DataError(f"{file}: no row of the split test; expected some; correct the column of splits")
     write_manifest_json(out, grouped.root, grouped.records, scores.classes)
     write_json(out / FILE, source.model_dump())
-    subject = _Subject(open_results(out), source, _predictions(scores, grouped, table))
-    if len(rows["val"]):
-        _evaluate(subject, rows["val"], rows["val"], AnalysisOptions(), out / "splits" / "val")
-    evaluation, analyses = _evaluate(subject, rows["test"], rows["val"], _attributes(table, options), out)
-    notes = (*source.notes, *_warn_of_order(evaluation))
-    return EvaluationResult(out, evaluation, analyses, subject.results.stamp, notes=notes)
+    subject = Subject(open_results(out), source, _predictions(scores, grouped, table))
+    return evaluate_rows(subject, rows["test"], rows["val"], _attributes(table, options))
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """Predictions of all rows of a table, and the folder that is written."""
+class Subject:
+    """Predictions, and the folder of results that is written.
+
+    Attributes:
+        predictions: one for each of the first records of the results; training films have none.
+    """
 
     results: Results
     source: PredictionsSource
     predictions: Predictions
+
+
+def evaluate_rows(subject: Subject, test: Rows, val: Rows, options: AnalysisOptions) -> EvaluationResult:
+    """Compute the figures of the test rows, and of the validation rows if there are any, and write both.
+
+    Args:
+        test, val: (N,) numbers of rows of the predictions.
+    """
+    folder = subject.results.folder
+    if len(val):
+        _evaluate(subject, val, val, AnalysisOptions(), folder / "splits" / "val")
+    evaluation, analyses = _evaluate(subject, test, val, options, folder)
+    notes = (*subject.source.notes, *_warn_of_order(evaluation))
+    return EvaluationResult(folder, evaluation, analyses, subject.results.stamp, notes=notes)
 
 
 def _describe(
@@ -121,7 +135,14 @@ def _describe(
     )
 
 
-def _check_out(out: Path, file: Path, *, overwrite: bool) -> None:
+def check_out(out: Path, identity: str, *, overwrite: bool) -> None:
+    """Refuse a folder that holds something else than figures of the same table or model.
+
+    Args:
+        identity: see `PredictionsSource.identity`.
+    Raises:
+        OutputError: the folder is a run, or holds other files or other figures.
+    """
     if (out / "config.yaml").is_file():
         raise OutputError(f"{out}: is a run folder; choose another --out")
     if out.exists() and not out.is_dir():
@@ -130,7 +151,7 @@ def _check_out(out: Path, file: Path, *, overwrite: bool) -> None:
         return
     if not (out / FILE).is_file():
         raise OutputError(f"{out}: holds other files; choose an empty or new folder with --out")
-    if not overwrite and PredictionsSource.model_validate_json((out / FILE).read_text()).sha256 != sha256_of(file):
+    if not overwrite and read_source(out).identity != identity:
         raise OutputError(f"{out}: holds figures of other predictions; choose another --out, or give --overwrite")
 
 
@@ -167,7 +188,7 @@ def _attributes(table: ForeignPredictions, options: TableOptions) -> AnalysisOpt
 
 
 def _evaluate(
-    subject: _Subject, rows: Rows, validation: Rows, options: AnalysisOptions, folder: Path
+    subject: Subject, rows: Rows, validation: Rows, options: AnalysisOptions, folder: Path
 ) -> tuple[Evaluation, Analyses]:
     """Compute the figures of some rows, and write them with the predictions and the pictures into the folder.
 
@@ -180,8 +201,8 @@ def _evaluate(
     def choose_on() -> Predictions:
         if not len(validation):
             raise DataError(
-                f"{source.predictions}: no row of the split val to choose a threshold on; add validation films with a "
-                "column split, or give --target a threshold"
+                f"{source.predictions or source.model}: no row of the split val to choose a threshold on; add "
+                "validation films with a column split, or give --target a threshold"
             )
         return subject.predictions.take(validation)
 

@@ -18,7 +18,7 @@ from fxkit.index.splits.strata import Strata, read_strata
 from preprocess.known_markers import KnownMarkers
 from preprocess.words import amount
 
-SPLIT_MODES = ("grouped", "keep", "random", "none")
+SPLIT_MODES = ("grouped", "keep", "random", "given", "none")
 
 STRATA = ("site", "marker")
 
@@ -33,7 +33,7 @@ class SplitOptions:
     """How to split a data set.
 
     Attributes:
-        mode: "grouped", "keep", "random" or "none", as in `index_data`.
+        mode: "grouped", "keep", "random", "given" or "none", as in `index_data`.
         fractions: fractions of train, val and test.
         seed: seed of the random assignment.
         folds: number of folds that train and val are divided into, by group; 0 makes as many as `frozen` has, or none.
@@ -98,6 +98,8 @@ def divide_records(records: Sequence[Record], files: Sequence[ScannedFile], opti
     """
     if options.mode == "none":
         return list(records), []
+    if options.mode == "given":
+        return [replace(r, split=f.split if r.status == OK else "") for r, f in zip(records, files, strict=True)], []
     if options.mode == "random":
         return _divide_files(records, options), []
     frozen = read_frozen(options.frozen, usable(records)) if options.frozen else NOTHING_FROZEN

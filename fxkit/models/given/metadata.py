@@ -12,7 +12,7 @@ from typing import Any
 from fxkit.errors import ConfigError, RunError
 from fxkit.models.given.options import (
     GivenOptions,
-    OutputKind,
+    Scale,
     parse_classes,
     parse_numbers,
     parse_range,
@@ -28,7 +28,7 @@ KEYS = {
     "std": ("std",),
     "resize": ("resize",),
     "classes": ("names", "classes", "class_names", "labels", "label_names"),
-    "output": ("output", "output_kind"),
+    "scale": ("scale", "output_scale"),
 }
 
 NOMINAL_RANGES = {"NominalRange_0_255": (0.0, 255.0), "Normalized_0_1": (0.0, 1.0), "Normalized_1_1": (-1.0, 1.0)}
@@ -48,7 +48,7 @@ class ModelSays:
     resize: Any = None
     crop_fraction: float | None = None
     classes: tuple[str, ...] | None = None
-    output: OutputKind | None = None
+    scale: Scale | None = None
 
 
 def read_metadata(metadata: Mapping[str, str], name: str, options: GivenOptions) -> ModelSays:

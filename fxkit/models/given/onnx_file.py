@@ -16,8 +16,8 @@ from fxkit.models.given.foreign_formats import refuse_foreign_format
 from fxkit.models.given.metadata import ModelSays, read_metadata
 from fxkit.models.given.network import FilmModel, GivenCard, constant_note, probe_pictures
 from fxkit.models.given.onnx_graph import hash_onnx, output_function
-from fxkit.models.given.options import NO_OPTIONS, GivenOptions, OutputKind, repeat
-from fxkit.models.given.outputs import as_matrix, guess_kind, name_outputs
+from fxkit.models.given.options import NO_OPTIONS, GivenOptions, repeat
+from fxkit.models.given.outputs import as_matrix, guess_scale, name_outputs
 from preprocess.errors import first_few
 from preprocess.images import Array
 
@@ -51,8 +51,8 @@ def open_onnx(path: Path, options: GivenOptions = NO_OPTIONS) -> FilmModel:
     network = _Session(name, session, source.name, _choose_output(name, session), _batch(source.shape))
     prepared = [film_input.prepare(picture) for picture in probe_pictures()]
     network, probe = _try(network, prepared)
-    kind: OutputKind = options.output or says.output or output_function(path, network.output) or guess_kind(probe, name)
-    outputs = name_outputs(name, probe.shape[1], kind, says.classes, options)
+    scale = options.scale or says.scale or output_function(path, network.output) or guess_scale(probe, name)
+    outputs = name_outputs(name, probe.shape[1], scale, says.classes, options)
     outputs.to_probabilities(probe, len(probe))
     card = GivenCard(outputs.classes, 0.5 if options.threshold is None else options.threshold, hash_onnx(path))
     return FilmModel(card, outputs, network.run, film_input, constant_note(probe))

@@ -4,21 +4,21 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from fxkit.models.given.options import OutputKind
+from fxkit.models.given.options import Scale
 from preprocess.files import sha256_of
 
 PASSED = ("Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Concat")  # they change no value
 
-LAST: dict[str, OutputKind] = {
-    "Sigmoid": "probabilities",
-    "Softmax": "probabilities",
-    "LogSoftmax": "logits",  # its softmax is the probability
-    "Gemm": "logits",
-    "MatMul": "logits",
+LAST: dict[str, Scale] = {
+    "Sigmoid": "probability",
+    "Softmax": "probability",
+    "LogSoftmax": "logit",  # its softmax is the probability
+    "Gemm": "logit",
+    "MatMul": "logit",
 }
 
 
-def output_function(path: Path, output: str) -> OutputKind | None:
+def output_function(path: Path, output: str) -> Scale | None:
     """Return what the last operator before an output makes of it; None if that does not say it."""
     graph = _read_graph(path)
     if graph is None:

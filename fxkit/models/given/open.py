@@ -100,7 +100,7 @@ def _is_export(path: Path) -> bool:
 
 
 def _open_fxkit(path: Path, options: GivenOptions, engine: str, device: str, films: int) -> OpenedModel:
-    if options.about_input or options.classes or options.output or options.threshold is not None:
+    if options.about_input or options.classes or options.scale or options.threshold is not None:
         option = next(iter([*options.about_input, *(["--classes"] if options.classes else [])]), "--threshold")
         raise ConfigError(f"{option}: {path} is a model of fxkit, which says this itself; leave the option out")
     opened = open_network(path, engine=engine, device=device, films=films)

@@ -9,7 +9,7 @@ from fxkit.errors import ConfigError
 
 Resize = Literal["stretch", "pad", "crop"]
 
-OutputKind = Literal["probabilities", "logits"]
+Scale = Literal["probability", "logit"]
 
 Size = tuple[int, int]  # height, width; px
 
@@ -28,9 +28,9 @@ class GivenOptions:
         std: divides the result.
         resize: "stretch" ignores the aspect ratio; "pad" keeps it and adds black; "crop" keeps it and cuts the centre.
         crop_fraction: with "crop", the side of the centre as a fraction of the film's shorter side.
-        classes: names in the order of the outputs; for a single output the negative, then the positive class.
+        classes: names in the order of the outputs; a single output is that of the second of two.
         data_classes: classes of the films at hand in their order; they name a single output if nothing else does.
-        output: what the model returns.
+        scale: what the outputs are.
         positive: positive class of two.
         threshold: probability from which a film counts as positive.
     """
@@ -44,7 +44,7 @@ class GivenOptions:
     crop_fraction: float | None = None
     classes: tuple[str, ...] | None = None
     data_classes: tuple[str, ...] | None = None
-    output: OutputKind | None = None
+    scale: Scale | None = None
     positive: str | None = None
     threshold: float | None = None
 
@@ -61,8 +61,8 @@ class GivenOptions:
             raise ConfigError(f"--resize {self.resize}: expected one of {', '.join(get_args(Resize))}")
         if self.crop_fraction is not None and not 0 < self.crop_fraction <= 1:
             raise ConfigError(f"--resize crop={self.crop_fraction}: expected a fraction above 0 and up to 1")
-        if self.output is not None and self.output not in get_args(OutputKind):
-            raise ConfigError(f"--output {self.output}: expected one of {', '.join(get_args(OutputKind))}")
+        if self.scale is not None and self.scale not in get_args(Scale):
+            raise ConfigError(f"--scale {self.scale}: expected one of {', '.join(get_args(Scale))}")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"--threshold {self.threshold:g}: expected a probability from 0 to 1")
         self._check_names()

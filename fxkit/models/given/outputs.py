@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fxkit.data.positive import choose_order, positive_class
 from fxkit.errors import ConfigError, RunError
-from fxkit.models.given.options import GivenOptions, OutputKind
+from fxkit.models.given.options import GivenOptions, Scale
 from preprocess.errors import first_few
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ class Outputs:
         name: of the model, for error texts.
         classes: C names in the order of the probabilities; of two, the second is positive.
         columns: for each class, the number of its output.
-        kind: what the model returns.
+        scale: what the outputs are.
         single: whether the model has one output, the probability or logit of the second of two classes; `columns` then
             counts as if the first had one, too.
         guessed: what neither the model nor the user said, in words.
@@ -37,7 +37,7 @@ class Outputs:
     name: str
     classes: tuple[str, ...]
     columns: tuple[int, ...]
-    kind: OutputKind
+    scale: Scale
     single: bool = False
     guessed: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ class Outputs:
                 f"{self.name}: returned {values.shape[1]} values for a film; expected {expected} "
                 f"({first_few(self.classes, 5)}); correct --classes"
             )
-        if self.kind == "logits":
+        if self.scale == "logit":
             values = _sigmoid(values) if self.single else _softmax(values)
         check_range(values, self.name)
         values = np.clip(values, 0, 1)
@@ -64,10 +64,10 @@ class Outputs:
     def describe(self) -> list[str]:
         """Return lines that say what the outputs mean."""
         if self.single:
-            lines = [f"one output: {self.kind} of {self.classes[self.columns.index(1)]}"]
+            lines = [f"one output, the {self.scale} of {self.classes[self.columns.index(1)]}"]
         else:
             names = [self.classes[self.columns.index(k)] for k in range(len(self.columns))]
-            lines = [f"outputs: {self.kind} of {', '.join(names)}"]
+            lines = [f"outputs: the {self.scale} of {', '.join(names)}"]
         if positive := positive_class(self.classes):
             lines.append(f"positive class: {positive}")
         return lines + [f"guessed: {guess}" for guess in self.guessed]
@@ -108,7 +108,7 @@ def check_range(values: Floats, name: str) -> None:
     if values.size and (values.min() < -TOLERANCE or values.max() > 1 + TOLERANCE):
         raise RunError(
             f"{name}: returned values from {values.min():.3g} to {values.max():.3g}; expected probabilities from 0 to "
-            "1; give --output logits if they are logits"
+            "1; give --scale logit if they are logits"
         )
 
 
@@ -118,7 +118,7 @@ def _normalise(values: Floats, name: str) -> Floats:
     if off.any():
         raise RunError(
             f"{name}: returned rows that add up to {sums.min():.3g} to {sums.max():.3g}; expected probabilities that "
-            "add up to 1; give --output logits if they are logits; for independent findings, return the one that "
+            "add up to 1; give --scale logit if they are logits; for independent findings, return the one that "
             "counts from a function with --predictor"
         )
     inexact = np.abs(sums - 1) > EXACT  # other rows keep all their digits
@@ -134,7 +134,7 @@ def _sigmoid(values: Floats) -> Floats:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), np.float64)
 
 
-def guess_kind(probe: Floats, name: str) -> OutputKind:
+def guess_scale(probe: Floats, name: str) -> Scale:
     """Guess from the outputs of some films, (N, K), whether they are probabilities.
 
     Raises:
@@ -142,18 +142,18 @@ def guess_kind(probe: Floats, name: str) -> OutputKind:
     """
     inside = probe.min() >= -TOLERANCE and probe.max() <= 1 + TOLERANCE
     if not inside:
-        return "logits"
+        return "logit"
     if probe.shape[1] > 1 and bool((np.abs(probe.sum(axis=1) - 1) <= SUM_TOLERANCE).all()):
-        return "probabilities"
+        return "probability"
     add_up = "" if probe.shape[1] == 1 else f" and add up to {probe.sum(axis=1).max():.3g}"
     raise ConfigError(
         f"{name}: its outputs for test pictures lie from {probe.min():.3g} to {probe.max():.3g}{add_up}, so they can "
-        "be logits or probabilities; give --output probabilities or --output logits"
+        "be logits or probabilities; give --scale probability or --scale logit"
     )
 
 
 def name_outputs(
-    name: str, n_outputs: int, kind: OutputKind, names: Sequence[str] | None, options: GivenOptions
+    name: str, n_outputs: int, scale: Scale, names: Sequence[str] | None, options: GivenOptions
 ) -> Outputs:
     """Give the outputs their classes.
 
@@ -163,7 +163,7 @@ def name_outputs(
         ConfigError: there are no names, or not as many as outputs, or the positive class is none of them.
     """
     if n_outputs == 1:
-        return _name_single(name, kind, names, options)
+        return _name_single(name, scale, names, options)
     names = options.classes or names
     if not names:
         hint = f"; the films have {', '.join(options.data_classes)}" if options.data_classes else ""
@@ -176,10 +176,10 @@ def name_outputs(
             f"{name}: has {n_outputs} outputs, but there are {len(names)} classes ({first_few(names, 5)}); give "
             f"--classes with {n_outputs} names in the order of the outputs"
         )
-    return _in_order(Outputs(name, tuple(names), tuple(range(n_outputs)), kind), options.positive)
+    return _in_order(Outputs(name, tuple(names), tuple(range(n_outputs)), scale), options.positive)
 
 
-def _name_single(name: str, kind: OutputKind, names: Sequence[str] | None, options: GivenOptions) -> Outputs:
+def _name_single(name: str, scale: Scale, names: Sequence[str] | None, options: GivenOptions) -> Outputs:
     """Name the single output: it is that of the second of two classes, or of the positive class of the films."""
     given = options.classes or names or options.data_classes
     if given is not None and len(given) == 1:
@@ -189,7 +189,7 @@ def _name_single(name: str, kind: OutputKind, names: Sequence[str] | None, optio
         raise ConfigError(
             f"{name}: has one output, but {found}; give --classes with two names, whose second is that of the output"
         )
-    outputs = Outputs(name, tuple(given), (0, 1), kind, single=True)
+    outputs = Outputs(name, tuple(given), (0, 1), scale, single=True)
     if options.classes or names:
         return _in_order(outputs, options.positive)
     guess = () if options.positive else (f"the output is that of {given[1]}; set with --positive or --classes",)

@@ -44,8 +44,7 @@ def open_predictor(predictor: str | Predictor, options: GivenOptions = NO_OPTION
 
     pictures = probe_pictures()
     probe = as_matrix(run(pictures), name, len(pictures))
-    kind = options.output or "probabilities"
-    outputs = name_outputs(name, probe.shape[1], kind, _own_classes(function), options)
+    outputs = name_outputs(name, probe.shape[1], options.scale or "probability", _own_classes(function), options)
     outputs.to_probabilities(probe, len(pictures))
     threshold = 0.5 if options.threshold is None else options.threshold
     return FilmModel(GivenCard(outputs.classes, threshold, _hash(function)), outputs, run, notes=constant_note(probe))

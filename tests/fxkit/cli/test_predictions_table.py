@@ -70,8 +70,8 @@ def test_a_leak_from_the_training_films_fails_the_audit(table: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((), "give either RUN, or --predictions FILE with --out DIR"),
-        (("RUN", "--predictions", "preds.csv"), "give either RUN, or --predictions FILE with --out DIR"),
+        ((), "give RUN, or --predictions FILE, or --model MODEL"),
+        (("RUN", "--predictions", "preds.csv"), "give RUN, or --predictions FILE, or --model MODEL"),
         (("--predictions", "preds.csv"), "--predictions needs --out"),
         (("RUN", "--scale", "logit"), "--scale needs --predictions"),
         (("RUN", "--score", "p"), "--score needs --predictions"),

@@ -71,7 +71,7 @@ def test_logits_of_a_function_are_turned_into_probabilities() -> None:
     def predict(given: list[np.ndarray]) -> np.ndarray:
         return np.log(np.clip([[1 - p, p] for p in brightness(given)], 1e-9, 1))
 
-    options = GivenOptions(classes=("normal", "fractured"), output="logits")
+    options = GivenOptions(classes=("normal", "fractured"), scale="logit")
     model = open_function(predict, options)
     assert predict_films(model.network, films())[:, 1] == pytest.approx([0, 0.4, 1], abs=1e-6)
 
