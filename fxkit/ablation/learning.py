@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fxkit.ablation.result import refuse_earlier
 from fxkit.ablation.settings import AblationOptions, AblationSettings
 from fxkit.config import Config
 from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
 from fxkit.data.leaks import refuse_leaks
 from fxkit.data.manifest import Record, usable
-from fxkit.errors import RunError
 from fxkit.evaluation.fold_predictions import hold_out_fold, pool
 from fxkit.index.splits.divide import assign_folds
 from fxkit.metrics.predictions import Predictions
@@ -24,7 +24,6 @@ from fxkit.models.image_sizes import image_size_args
 from fxkit.models.predict_records import choose_device, predict_records
 from fxkit.models.run_folder import hash_weights
 from fxkit.models.saved import load_model
-from fxkit.report.ablation import RESULT
 from fxkit.report.made_with import describe_training
 from fxkit.training.feature_cache import extract
 from fxkit.training.films import check_records
@@ -53,8 +52,7 @@ def check_start(
     check_records(records, () if settings.folds else ("train", "val", "test"), positive=config.data.positive)
     if not (options.allow_leaks or settings.folds):
         refuse_leaks(records)
-    if (folder / RESULT).exists() and not (options.resume or options.overwrite):
-        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+    refuse_earlier(folder, options)
 
 
 def describe_models(config: Config, mode: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fxkit.ablation.settings import AblationOptions
+from fxkit.errors import RunError
 from fxkit.metrics.bootstrap import intervals, paired_difference
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
@@ -34,6 +36,12 @@ def build_contrast(key: str, text: str, interval: Interval, p: float) -> Contras
     return Contrast(key=key, text=text, value=interval.value, low=interval.low, high=interval.high, p=p)
 
 
+def refuse_earlier(folder: Path, options: AblationOptions) -> None:
+    """Raise RunError if the folder holds an ablation, unless the options resume or overwrite it."""
+    if (folder / RESULT).exists() and not (options.resume or options.overwrite):
+        raise RunError(f"{folder}: holds an ablation already; choose another --out, or give --resume or --overwrite")
+
+
 def write_result(folder: Path, result: Ablation) -> None:
     """Write ablation.json."""
     write_json(folder / RESULT, result.to_dict())
@@ -42,8 +50,10 @@ def write_result(folder: Path, result: Ablation) -> None:
 def format_table(result: Ablation) -> list[tuple[str, ...]]:
     """Return the scores as a table of text: a heading, then one row for each arm that models were trained on.
 
-    If each arm was tested only on its own films, there is a single column of scores.
+    If each arm was tested only on its own films, or a given model was tested, there is a single column of scores.
     """
+    if result.is_given:
+        return [(f"{result.metric} by film", ""), *((c.tested, f"{c.interval:.3f}") for c in result.cells)]
     texts = {(c.trained, c.tested): f"{c.interval:.3f}" for c in result.cells}
     trained, tested = (tuple(dict.fromkeys(names)) for names in zip(*texts, strict=True))
     if len(texts) == len(trained) and trained == tested:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fxkit.ablation.clean_films import clean_films
 from fxkit.ablation.learning import check_start
-from fxkit.ablation.masked_vs_raw import clean_films, masked_vs_raw
+from fxkit.ablation.masked_vs_raw import masked_vs_raw
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.ablation.variants import compare_variants
 from fxkit.ablation.write_arms import ArmOptions, write_arms

@@ -65,6 +65,7 @@ class ArmOptions:
         folds: number of folds of the ablation; 0 uses the split of the records.
         seeds: seeds of the ablation.
         pasted: which arms with pasted markers to write.
+        controls: draw new positions for the arm control for each seed. False: all seeds share the same films.
         jobs: number of processes.
         max_pixels: films with more pixels are refused.
     """
@@ -72,6 +73,7 @@ class ArmOptions:
     folds: int
     seeds: Sequence[int]
     pasted: tuple[str, ...] = PASTED
+    controls: bool = False
     jobs: int = 1
     max_pixels: int = MAX_PIXELS
 
@@ -109,7 +111,8 @@ def write_arms(
     """Write the films of all arms below out; return the image root of each arm for each seed.
 
     Films that an interrupted call with the same records and settings wrote are kept. Arms with pasted markers are
-    written for each seed, because folds and donors depend on it. The other arms are the same for all seeds.
+    written for each seed, because folds and donors depend on it. The other arms are the same for all seeds, but for
+    the arm control if the options say so.
 
     Args:
         records: their films are in both roots.
@@ -120,6 +123,8 @@ def write_arms(
     """
     source = _open_source(raw_root, cleaned_root, records, out, options)
     unpasted = [delayed(_write_unpasted)(source, r.path) for r in usable(records)]
+    redrawn = tuple(options.seeds[1:]) if options.controls else ()
+    unpasted += [delayed(_write_control)(source, r.path, seed) for seed in redrawn for r in usable(records)]
     pasted = []
     for seed in options.seeds if options.pasted else ():
         parts = name_parts(records, options.folds, seed)
@@ -131,7 +136,8 @@ def write_arms(
             done += 1
             on_film(done, len(unpasted) + len(pasted))
     shared = {"raw": raw_root, "cleaned": cleaned_root} | {arm: out / arm for arm in UNPASTED}
-    return {seed: shared | {arm: out / _name(arm, seed) for arm in options.pasted} for seed in options.seeds}
+    own = {seed: [*options.pasted, *(["control"] if seed in redrawn else [])] for seed in options.seeds}
+    return {seed: shared | {arm: out / _name(arm, seed) for arm in arms} for seed, arms in own.items()}
 
 
 def _open_source(
@@ -148,7 +154,7 @@ def _open_source(
 
 
 def _name(arm: str, seed: int) -> str:
-    """Return the folder name of an arm with pasted markers."""
+    """Return the folder name of an arm whose films depend on the seed."""
     return f"{arm}-seed{seed}"
 
 
@@ -199,6 +205,16 @@ def _write_unpasted(source: _Source, path: str) -> None:
         write_image(source.file(arm, path), films[arm])
 
 
+def _write_control(source: _Source, path: str, seed: int) -> None:
+    """Write a film of the arm control with other positions than those of `_write_unpasted`."""
+    file = source.file(_name("control", seed), path)
+    if source.reuse and file.is_file():
+        return
+    raw, cleaned, mask = _read(source, path)
+    moved, _ = _move(path, cleaned, mask, seed + 1)
+    write_image(file, to_grey8(fill(raw, moved, source.known.settings.mode)))
+
+
 def _write_pasted(source: _Source, film: Donors, seed: int) -> None:
     """Write a film of each arm with pasted markers. If the file of the last arm exists, all of them do."""
     if source.reuse and source.file(_name(source.pasted[-1], seed), film.path).is_file():
@@ -225,9 +241,9 @@ def _background(source: _Source, path: str) -> list[Patch]:
     return cut_background(raw, control, moves)
 
 
-def _move(path: str, cleaned: Grey, mask: Mask) -> tuple[Mask, Moves]:
-    """Move the mask of a film; the same film always gets the same shifts."""
-    return move_mask(cleaned, mask, mix_seed(0, *_letters(path)))
+def _move(path: str, cleaned: Grey, mask: Mask, seed: int = 0) -> tuple[Mask, Moves]:
+    """Move the mask of a film; the same film and seed always give the same shifts."""
+    return move_mask(cleaned, mask, mix_seed(seed, *_letters(path)))
 
 
 def _read(source: _Source, path: str) -> tuple[Grey, Grey, Mask]:

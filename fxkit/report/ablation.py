@@ -13,9 +13,14 @@ from fxkit.report.coverage import ClassCoverage, Coverage
 
 RESULT = "ablation.json"
 
+GIVEN = "given"  # the mode that tests a given model and trains nothing; also the name of the model in the cells
+
 
 class Cell(JsonResult):
-    """The models trained on one arm, tested on the films of one arm; the mean over seeds."""
+    """The models trained on one arm, tested on the films of one arm; the mean over seeds.
+
+    In mode given, `trained` is "given".
+    """
 
     trained: str
     tested: str
@@ -82,7 +87,7 @@ class Ablation(JsonResult):
     """All that ablation.json holds.
 
     Attributes:
-        mode: quick (a linear head on frozen features) or full (both phases of training).
+        mode: quick (a linear head on frozen features), full (both phases of training), or given (nothing was trained).
         folds: 0 if the manifest's own split was used.
         contrasts: the verdict is about the first one.
         n_erased: tested files on which markers were erased; None if nothing was erased.
@@ -96,6 +101,9 @@ class Ablation(JsonResult):
         manifest: `films_hash` of the manifest, so that an audit can tell whether a run has the same films.
         made_with: `describe_training` of the models, so that an audit can tell whether a run has the same settings;
             empty in files of version 0.1.0.
+        model, model_sha256: in mode given: what the user named, such as a file, and the hash of the model.
+        predictions: in mode given: SHA-256 of the predictions.csv in the folder, whose probabilities the model gave for
+            the raw films; "" if there was none.
         positive: the positive class; "" unless there are two classes.
     """
 
@@ -124,12 +132,20 @@ class Ablation(JsonResult):
     backbone: str = ""
     manifest: str = ""
     made_with: dict[str, Any] = Field(default_factory=dict)
+    model: str = ""
+    model_sha256: str = ""
+    predictions: str = ""
     positive: str = ""
 
     @property
     def cleaned(self) -> Coverage:
         """Which of the tested films were cleaned."""
         return Coverage(self.n_erased or 0, self.n_files, self.coverage, self.kept)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a given model was tested, and nothing was trained."""
+        return self.mode == GIVEN
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -21,6 +21,11 @@ CHANCE = 0.5  # the AUROC of a model that knows nothing
 RELIANCE, NO_EVIDENCE, UNDECIDED = "reliance", "no evidence", "undecided"
 
 
+NOTHING_ERASED = "no marker was erased on any test film, so there is nothing to compare; check review.html"
+
+TRAINED_MODELS, GIVEN_MODEL = "models trained on raw films", "the given model"  # what is judged
+
+
 @dataclass(frozen=True)
 class MarkerVerdict:
     """The verdict, its reason, and what a reader must know besides; `findings` may be empty."""
@@ -31,52 +36,64 @@ class MarkerVerdict:
 
 
 def judge(
-    raw: Cell, contrasts: Sequence[Contrast], coverage: Coverage, margin: float, unmarked: Interval | None = None
+    raw: Cell,
+    contrasts: Sequence[Contrast],
+    coverage: Coverage,
+    margin: float,
+    unmarked: Interval | None = None,
+    *,
+    models: str = TRAINED_MODELS,
 ) -> MarkerVerdict:
     """Return the verdict of a marker ablation.
 
-    Verdict `reliance` needs two findings: erasing the markers lowers the log-odds of the true class, and it lowers the
-    score. The first is a single one-sided test (`measure_lost_log_odds`), so at most 5 % of models without reliance get
-    this verdict. It does not need a score above chance: a model whose only knowledge is the markers may score low.
+    `reliance` needs two findings: erasing the markers lowers the log-odds of the true class, and it lowers the score.
+    The first is a single one-sided test (`measure_lost_log_odds`), so at most 5 % of models without reliance get this
+    verdict. It needs no score above chance: a model whose only knowledge is the markers may score low.
 
-    Verdict `no evidence` needs a score above chance, because a model at chance has no score that could fall. It needs
-    enough cleaned films of every class (`find_gaps`). And the upper limit of the loss, divided by the lowest share of
-    cleaned films of a class, must lie below the margin: a film whose markers stay can lose nothing, so the loss is
-    diluted by at most that share.
+    `no evidence` needs a score above chance, because a model at chance has no score that could fall. It needs enough
+    cleaned films of every class (`find_gaps`). And the upper limit of the loss, divided by the lowest share of cleaned
+    films of a class, must lie below the margin: a film whose markers stay can lose nothing, which dilutes the loss.
 
     Pasted markers of another class are not used: the markers of one donor are on several films, so the error estimate
-    would be too small.
+    would be too small. For a given model, `no evidence` needs more (`_judge_erasing`).
 
     Args:
-        raw: models trained and tested on raw films.
-        margin: smallest loss in the score that matters.
+        raw: the models, TRAINED_MODELS or GIVEN_MODEL, tested on raw films.
         unmarked: the score on the films without markers; named if few films were cleaned.
     """
     by_key = {c.key: c for c in contrasts}
     loss, lost = by_key["markers"], by_key["log_odds"]
     if coverage.n_erased == 0:
-        reason = "no marker was erased on any test film, so there is nothing to compare; check review.html"
-        return MarkerVerdict(UNDECIDED, reason)
-    effect = (
-        f"compared with erasing the same area elsewhere, erasing the markers on {coverage.text} gives models trained "
-        f"on raw films a loss of {lost.describe(sides=' one-sided')} in the log-odds of the true class and a loss of "
-        f"{loss.describe()} in the score"
-    )
+        return MarkerVerdict(UNDECIDED, NOTHING_ERASED)
+    effect = _describe_effect(loss, lost, coverage, models)
     findings = tuple(filter(None, [find_imbalance(coverage)]))
+    weak = _describe_weak_score(raw, models)
     if lost.p <= ALPHA and loss.value > 0:
-        small = f", but by less than {margin:.2f}" if loss.high < margin else ""
-        weak = "" if raw.low > CHANCE else f"; {_describe_weak_score(raw)}"
-        reason = f"{effect}: the models use the markers, and the score falls without them{small}{weak}"
-        return MarkerVerdict(RELIANCE, reason, findings)
-    verdict, reason = _judge_without_reliance(raw, loss, coverage, margin, effect)
+        return MarkerVerdict(RELIANCE, _describe_reliance(effect, loss, margin, weak, models), findings)
+    obstacles = [*(f"{text}, so no loss can be excluded" for text in [weak] if text), *find_gaps(coverage)]
+    verdict, reason = _judge_without_reliance(loss, coverage, margin, effect, obstacles)
+    if verdict == NO_EVIDENCE and models == GIVEN_MODEL:
+        verdict, reason = _judge_erasing(by_key["erasing"], coverage, margin, reason)
     return MarkerVerdict(verdict, reason + _describe_unmarked(unmarked), findings)
 
 
+def _describe_effect(loss: Contrast, lost: Contrast, coverage: Coverage, models: str) -> str:
+    return (
+        f"compared with erasing the same area elsewhere, erasing the markers on {coverage.text} gives {models} a loss "
+        f"of {lost.describe(sides=' one-sided')} in the log-odds of the true class and a loss of {loss.describe()} in "
+        "the score"
+    )
+
+
+def _describe_reliance(effect: str, loss: Contrast, margin: float, weak: str, models: str) -> str:
+    use = "the given model uses" if models == GIVEN_MODEL else "the models use"
+    small = f", but by less than {margin:.2f}" if loss.high < margin else ""
+    return f"{effect}: {use} the markers, and the score falls without them{small}" + (f"; {weak}" if weak else "")
+
+
 def _judge_without_reliance(
-    raw: Cell, loss: Contrast, coverage: Coverage, margin: float, effect: str
+    loss: Contrast, coverage: Coverage, margin: float, effect: str, obstacles: Sequence[str]
 ) -> tuple[str, str]:
-    weak = [] if raw.low > CHANCE else [f"{_describe_weak_score(raw)}, so no loss can be excluded"]
-    obstacles = [*weak, *find_gaps(coverage)]
     if obstacles:
         return UNDECIDED, f"{'; '.join(obstacles)}; {effect}"
     highest = loss.high / coverage.lowest_share
@@ -94,11 +111,26 @@ def _judge_without_reliance(
     )
 
 
-def _describe_weak_score(raw: Cell) -> str:
-    return (
-        f"the models trained on raw films are not shown to be better than chance (AUROC {raw.value:.3f}, lower limit "
-        f"{raw.low:.3f})"
+def _judge_erasing(erasing: Contrast, coverage: Coverage, margin: float, reason: str) -> tuple[str, str]:
+    """Return the verdict `undecided` if the score may fall by the margin on cleaned films, for whatever reason.
+
+    A given model may have seen no inpainted film. If erasing confuses it wherever it is done, the loss by the markers
+    can be hidden in that.
+    """
+    if erasing.high / coverage.lowest_share < margin:
+        return NO_EVIDENCE, reason
+    return UNDECIDED, (
+        f"{reason}; but on cleaned films the score is {erasing.describe()} below that on raw films, so that a fall of "
+        f"{margin:.2f} is not excluded: erasing confuses the given model wherever it is done, and this may hide what "
+        "the markers give"
     )
+
+
+def _describe_weak_score(raw: Cell, models: str) -> str:
+    if raw.low > CHANCE:
+        return ""
+    subject = "the given model is" if models == GIVEN_MODEL else "the models trained on raw films are"
+    return f"{subject} not shown to be better than chance (AUROC {raw.value:.3f}, lower limit {raw.low:.3f})"
 
 
 def _describe_unmarked(unmarked: Interval | None) -> str:

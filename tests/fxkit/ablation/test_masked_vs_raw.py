@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fxkit.ablation.masked_vs_raw import MATRIX, clean_films, conclude, list_divisions, masked_vs_raw, select_cleaned
+from fxkit.ablation.clean_films import clean_films, select_cleaned
+from fxkit.ablation.masked_vs_raw import MATRIX, conclude, list_divisions, masked_vs_raw
 from fxkit.ablation.result import format_lines, format_table
 from fxkit.ablation.settings import QUICK, AblationOptions, read_ablation_settings
 from fxkit.ablation.write_arms import ArmOptions, Roots, write_arms
