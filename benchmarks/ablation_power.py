@@ -115,7 +115,7 @@ def write_rows(path: Path | None, rows: Sequence[dict[str, str]]) -> None:
     if path is None:
         return
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
