@@ -3,11 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-
-from fxkit.ablation.arms import Grey
 from fxkit.ablation.clean_films import clean_films
 from fxkit.ablation.coverage import check_same_files, measure_coverage, score_unmarked
 from fxkit.ablation.given_folder import compare_with_folder
@@ -15,23 +11,21 @@ from fxkit.ablation.marker_tests import TESTS, count_flips, measure_lost_log_odd
 from fxkit.ablation.result import compare_scores, refuse_earlier, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.ablation.write_arms import ArmOptions, Roots, write_arms
-from fxkit.data.dataset import open_image_root
 from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, films_hash, usable
 from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Floats, Metric, ranking_metric
+from fxkit.metrics.scores import Metric, ranking_metric
+from fxkit.models.given.open import OpenedModel
+from fxkit.models.predict_records import predict_records_with
 from fxkit.report.ablation import GIVEN, Ablation, Contrast
 from fxkit.report.coverage import ENOUGH, Coverage
 from fxkit.report.marker_verdict import ALPHA, GIVEN_MODEL, MARKERS, RELIANCE, judge
 from preprocess.errors import first_few
 from preprocess.image_files import MAX_PIXELS
-from preprocess.images import Array, read_image, to_grey8
 from preprocess.locks import locked
 from preprocess.words import amount
-
-BATCH = 16  # films that the model gets at once
 
 # key, text, and the arms whose scores are subtracted
 CONTRASTS = (
@@ -56,38 +50,15 @@ Report = Callable[[str], None]
 Tested = Mapping[str, Sequence[Predictions]]  # arm -> predictions by film, one for each seed
 
 
-class GivenCard(Protocol):
-    """What is known about a given model: its classes, and a hash that identifies it."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def sha256(self) -> str: ...
-
-
-class GivenModel(Protocol):
-    """A model that fxkit did not train; see `fxkit.models.given`."""
-
-    @property
-    def card(self) -> GivenCard: ...
-
-    def prepare(self, film: Grey) -> Array:
-        """Return what the model takes of one film, (H, W) uint8 of any size."""
-
-    def predict_prepared(self, prepared: Sequence[Array]) -> Floats:
-        """Return (N, C) probabilities of N prepared films."""
-
-
 @locked("folder")
 def ablate_given(
-    model: GivenModel,
+    model: OpenedModel,
     root: str | Path,
     records: Sequence[Record],
     folder: str | Path,
     settings: AblationSettings,
     options: AblationOptions = QUICK,
     *,
-    name: str = "",
     max_pixels: int = MAX_PIXELS,
     on_step: Report = lambda step: None,
 ) -> Ablation:
@@ -96,17 +67,17 @@ def ablate_given(
     Seeds change only where the areas of the arm control lie and which markers are pasted in.
 
     If the folder holds predictions that `fxkit evaluate` wrote, the model must give the same ones for the raw films.
-    `fxkit audit` then answers its question about markers by this ablation. `name`: what the user named, such as a file.
+    `fxkit audit` then answers its question about markers by this ablation.
 
     Raises:
         ConfigError, RunError: see `check_start`.
         DataError: see `select_films`, `check_same_files` and `compare_with_folder`.
     """
     root, folder = Path(root), Path(folder)
-    check_start(folder, settings, options)
+    check_start(model, folder, settings, options)
     cleaned, films = _clean(model, root, records, options, on_step)
     on_step("predicting the raw films")
-    raw = predict_folder(model, root, films, max_pixels)
+    raw = predict_records_with(model.network, root, films, max_pixels=max_pixels)
     evaluated = compare_with_folder(folder, raw)
     on_step("writing the films of the other arms")
     arms = ArmOptions(0, settings.seeds, controls=True, jobs=options.jobs, max_pixels=max_pixels)
@@ -115,42 +86,51 @@ def ablate_given(
     on_step("looking for markers on the cleaned films")
     coverage, unmarked = measure_coverage(cleaned, films, jobs=options.jobs, max_pixels=max_pixels)
     origin = {"stamp": leak_stamp(records), "manifest": films_hash(films, split=False), "predictions": evaluated}
-    identity = {"model": name, "model_sha256": model.card.sha256}
+    identity = {"model": model.name, "model_sha256": model.sha256}
     result = conclude(tested, settings, coverage, unmarked).model_copy(update=origin | identity)
     write_result(folder, result)
     return result
 
 
-def check_start(folder: Path, settings: AblationSettings, options: AblationOptions) -> None:
-    """Raise ConfigError for an ablation that trains, and RunError for a folder that holds an ablation."""
+def check_start(model: OpenedModel, folder: Path, settings: AblationSettings, options: AblationOptions) -> None:
+    """Check the model, the ablation and the folder before anything is computed.
+
+    Raises:
+        ConfigError: the ablation trains models, or the model was trained on cleaned films.
+        RunError: the folder holds an ablation already, and the options neither resume nor overwrite it.
+    """
     if settings.kind != "markers":
         raise ConfigError(
             f"an ablation of kind {settings.kind!r} trains models, and a given model is not trained; expected {MARKERS}"
+        )
+    if model.network.card.cleaning is not None:
+        raise ConfigError(
+            f"{model.name}: was trained on cleaned films and is meant for such films, so raw films test nothing; "
+            "expected a model of raw films"
         )
     refuse_earlier(folder, options)
 
 
 def _clean(
-    model: GivenModel, root: Path, records: Sequence[Record], options: AblationOptions, on_step: Report
+    model: OpenedModel, root: Path, records: Sequence[Record], options: AblationOptions, on_step: Report
 ) -> tuple[Path, list[Record]]:
     """Return the cleaned folder and the tested films that it contains."""
-    films = select_films(model.card.classes, records)
+    films = select_films(model.classes, records)
     cleaned, kept = clean_films(root, films, options.cleaned, jobs=options.jobs)
     if len(kept) < len(films):
         on_step(f"note: {amount(len(films) - len(kept), 'file is', 'files are')} left out: could not be cleaned")
-    films = select_films(model.card.classes, kept)
+    films = select_films(model.classes, kept)
     check_same_files(root, cleaned, films)
     return cleaned, films
 
 
 def select_films(classes: Sequence[str], records: Sequence[Record]) -> list[Record]:
-    """Return the usable test films, or all usable ones if no record has a split; all of them get the split test.
+    """Return the usable test films, or all usable ones if none has the split test; all of them get the split test.
 
     Raises:
         DataError: a class of the films is none of the model's, or a class of the model has no film.
     """
-    good = usable(records)
-    chosen = [replace(r, split="test") for r in (usable(records, "test") if any(r.split for r in good) else good)]
+    chosen = [replace(r, split="test") for r in usable(records, "test") or usable(records)]
     labels = sorted({r.label for r in chosen})
     unknown = [label for label in labels if label not in classes]
     if unknown:
@@ -166,30 +146,8 @@ def select_films(classes: Sequence[str], records: Sequence[Record]) -> list[Reco
     return chosen
 
 
-def predict_folder(model: GivenModel, root: Path, records: Sequence[Record], max_pixels: int) -> Predictions:
-    """Return the model's predictions of the files below root, in the order of the records.
-
-    Raises:
-        ImageError: a file is missing or cannot be read.
-    """
-    images, parts = open_image_root(root), []
-    for start in range(0, len(records), BATCH):
-        paths = [images.find(record.path) for record in records[start : start + BATCH]]
-        prepared = [model.prepare(to_grey8(read_image(path, max_pixels=max_pixels))) for path in paths]
-        parts.append(model.predict_prepared(prepared))
-    classes = model.card.classes
-    return Predictions(
-        classes=classes,
-        paths=tuple(r.path for r in records),
-        labels=np.array([classes.index(r.label) for r in records], np.int64),
-        probabilities=np.concatenate(parts),
-        films=tuple(r.film for r in records),
-        groups=tuple(r.group for r in records),
-    )
-
-
 def predict_arms(
-    model: GivenModel,
+    model: OpenedModel,
     roots: Mapping[int, Roots],
     records: Sequence[Record],
     known: Mapping[Path, Predictions],
@@ -209,7 +167,7 @@ def predict_arms(
                 on_step(
                     f"predicting the {arm} films" + (f", seed {seed}" if root.name.endswith(f"-seed{seed}") else "")
                 )
-                by_root[root] = predict_folder(model, root, records, max_pixels).by_film()
+                by_root[root] = predict_records_with(model.network, root, records, max_pixels=max_pixels).by_film()
             tested.setdefault(arm, []).append(by_root[root])
     return tested
 

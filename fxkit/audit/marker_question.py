@@ -10,6 +10,7 @@ from fxkit.metrics.scores import p_text
 from fxkit.report.ablation import Ablation
 from fxkit.report.made_with import describe_differences
 from fxkit.report.marker_verdict import MARKERS
+from preprocess.files import sha256_of
 from preprocess.words import amount
 
 
@@ -29,7 +30,10 @@ def ask_markers(evidence: Evidence) -> Answer:
     if ablation.n_erased == 0:
         reason = "The ablation erased no marker on any test film, so it compared nothing."
         return replace(answer, reason=reason, command=command)
-    facts = [("verdict", ablation.verdict), ("models", ablation.mode), ("seeds", ", ".join(map(str, ablation.seeds)))]
+    models = ablation.mode
+    if ablation.is_given:
+        models = f"{ablation.model or 'the given model'}, tested as it is; nothing was trained"
+    facts = [("verdict", ablation.verdict), ("models", models), ("seeds", ", ".join(map(str, ablation.seeds)))]
     films = f"{ablation.n_films} of {amount(ablation.n_groups, 'group')}, {amount(ablation.n_files, 'file')}"
     facts += [("test films", films), ("cleaned", ablation.cleaned.text)]
     facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
@@ -55,6 +59,8 @@ def _judge(answer: Answer, evidence: Evidence, ablation: Ablation, command: str)
 def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
     """Return the reasons why the result of an ablation does not count for this run."""
     run, is_full = evidence.trained_run, ablation.mode == "full"
+    if ablation.is_given:
+        return _find_doubts_of_given(evidence, ablation)
     if run is None:
         return ["the ablation does not say that it tested the model behind these predictions"]
     doubts = []
@@ -70,8 +76,7 @@ def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
     differences = describe_differences(ablation.made_with, evidence.made_with)
     if differences:
         doubts.append(f"the ablation's models were made with another {' and '.join(differences)}")
-    if ablation.margin > DROP:
-        doubts.append(f"the ablation allows a loss of {ablation.margin:.2f}, where at most {DROP:.2f} is expected")
+    doubts += _find_common_doubts(ablation)
     if run.cleaning is not None:
         doubts.append("the ablation's models were trained on raw films, and this model on cleaned films")
     if ablation.manifest != films_hash(run.records, split=not ablation.folds):
@@ -83,6 +88,30 @@ def find_doubts(evidence: Evidence, ablation: Ablation) -> list[str]:
             f"the manifest has no hash of {amount(n_unhashed, 'file')}, so the ablation may have used other films of "
             "the same names; make the manifest with `fxkit index`"
         )
+    return doubts
+
+
+def _find_common_doubts(ablation: Ablation) -> list[str]:
+    doubts = []
+    if ablation.margin > DROP:
+        doubts.append(f"the ablation allows a loss of {ablation.margin:.2f}, where at most {DROP:.2f} is expected")
     if ablation.stamp:
         doubts.append(f"the ablation's split leaks ({ablation.stamp})")
+    return doubts
+
+
+def _find_doubts_of_given(evidence: Evidence, ablation: Ablation) -> list[str]:
+    """Return the reasons why the test of a given model does not count for these predictions.
+
+    It counts if the model gave these predictions for the raw films: then neither its name nor its settings matter.
+    """
+    doubts, file = _find_common_doubts(ablation), evidence.run.folder / "predictions.csv"
+    if not ablation.predictions:
+        doubts.append(
+            "the given model was not compared with these predictions: run the ablation with --out of this folder"
+        )
+    elif not file.is_file() or sha256_of(file) != ablation.predictions:
+        doubts.append("the given model was compared with other predictions than those in predictions.csv now")
+    if ablation.manifest != films_hash(evidence.tested, split=False):
+        doubts.append("the ablation tested other films than the score, or their groups differ")
     return doubts

@@ -73,11 +73,11 @@ RULES: dict[str, Rule] = {
     "markers": Rule(
         "The verdict of the ablation is 'no evidence', which takes cleaned films of every class, for models of this "
         "kind with the same backbone, weights, image size and settings, trained on this manifest, with raw films as in "
-        "this run.",
+        "this run; or for the model itself, which gave the predictions of this folder.",
         "The verdict is 'undecided'; or markers were erased on the films of one class mostly; or the ablation differs "
         "from this run in the kind of model, the backbone, the weights, the image size, a setting, the manifest or the "
         f"cleaning; or it allows a loss above {DROP}; or its split leaks.",
-        "The verdict is 'reliance', for models trained on raw films as in this run.",
+        "The verdict is 'reliance', for models trained on raw films as in this run, or for the model itself.",
         "The limits of the ablation's verdict apply here too. A linear head on frozen features is a different model "
         "from one trained in full.",
     ),

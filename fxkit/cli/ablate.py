@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
+from fxkit.cli.given_ablation import ablate_model, load_films, refuse_input_options
+from fxkit.cli.given_options import given_options, model_option, predictor_option
 from fxkit.cli.options import (
     PATH,
     device_option,
@@ -22,11 +24,13 @@ from fxkit.cli.training_settings import take_config
 from preprocess.words import amount
 
 if TYPE_CHECKING:
+    from fxkit.ablation.settings import AblationSettings
     from fxkit.report.ablation import Ablation
 
 MODE_TEXTS = {
     "quick": "mode quick: a linear head was fitted to frozen features; use --full to train both phases",
     "full": "mode full: both phases were trained",
+    "given": "mode given: the given model was tested as it is; nothing was trained",
 }
 
 
@@ -50,6 +54,7 @@ MODE_TEXTS = {
     ),
 )
 @model_options()
+@given_options(model_option, predictor_option)
 @cloup.option_group(
     "Run",
     cloup.option("--out", type=PATH, help="Output folder.  [default: runs/ablate-NAME]"),
@@ -74,27 +79,50 @@ def ablate(
     NAME is an ablation of fxkit, such as masked-vs-raw, or a YAML file like those in configs/ablations. Without NAME,
     list the ablations.
 
+    With --model or --predictor, masked-vs-raw tests a given model, and nothing is trained. With the folder that
+    `fxkit evaluate --model` wrote as --out, it tests the films of that folder.
+
     Example: fxkit ablate masked-vs-raw --data xrays
+
+    Example: fxkit ablate masked-vs-raw --model model.onnx --data xrays
     """
-    from fxkit.ablation.settings import AblationOptions, list_ablations, read_ablation_settings
+    from fxkit.ablation.settings import list_ablations, read_ablation_settings
 
     if name is None:
         click.echo("\n".join(f"{ablation:<16} {question}" for ablation, question in list_ablations().items()))
         return
-    from fxkit.ablation.run import run_ablation  # loads torch, which the list does not need
-
     settings = read_ablation_settings(name, seeds=read_seeds(seeds) if seeds else None, folds=folds)
     refuse_resume_and_overwrite(options)
-    config = take_config(options)
-    title = Path(name).stem
-    folder = out or Path("runs") / f"ablate-{title}"
+    folder = out or Path("runs") / f"ablate-{Path(name).stem}"
     refuse_inside(folder, data)
-    image_root, records = load_source(data, manifest, root, config.seed)
+    if options["model"] is not None or options["predictor"] is not None:
+        print_result(ablate_model(load_films(data, manifest, root, folder), folder, settings, options))
+    else:
+        print_result(ablate_by_training(Path(name).stem, (data, manifest, root), folder, settings, options))
+
+
+def ablate_by_training(
+    title: str,
+    source: tuple[Path | None, Path | None, Path | None],
+    folder: Path,
+    settings: "AblationSettings",
+    options: dict[str, Any],
+) -> "Ablation":
+    """Run an ablation that trains models.
+
+    Args:
+        source: values of --data, --manifest and --root.
+    """
+    from fxkit.ablation.run import run_ablation
+    from fxkit.ablation.settings import AblationOptions
+
+    refuse_input_options(options)
+    config = take_config(options)
+    image_root, records = load_source(*source, config.seed)
     warn_of_guess(records, config)
-    result = run_ablation(
+    return run_ablation(
         title, config, image_root, records, folder, settings, take_options(AblationOptions, options), on_step=print_step
     )
-    print_result(result)
 
 
 def print_result(result: "Ablation") -> None:
