@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from preprocess.mask import Mask, Window, mask_parts
@@ -47,6 +48,8 @@ ARMS = (
 TRIES = 400  # random positions that are compared for each part of a mask
 
 MOST_SIMILAR = 8  # one of this many most similar positions is drawn
+
+CHUNK_PX = 400_000  # pixels of compared positions in memory at once
 
 MARGIN_PX = 4  # of surroundings that are compared, on each side of a part
 
@@ -111,27 +114,40 @@ def move_mask(cleaned: Grey, mask: Mask, seed: int) -> tuple[Mask, Moves]:
 def _find_shift(cleaned: Grey, taken: Mask, window: Window, part: Mask, rng: np.random.Generator) -> Shift | None:
     """Return the shift to a similar free position; None if no drawn position is free."""
     (rows, columns), (height, width) = window, part.shape
-    reference = _appearance(cleaned[window], part)
     tops = rng.integers(0, max(1, cleaned.shape[0] - height + 1), TRIES)
     lefts = rng.integers(0, max(1, cleaned.shape[1] - width + 1), TRIES)
-    candidates = []
-    for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
-        target = (slice(top, top + height), slice(left, left + width))
-        if cleaned[target].shape != part.shape or (taken[target] & part).any():
-            continue
-        distance = float(np.abs(_appearance(cleaned[target], part) - reference).sum())
-        candidates.append((distance, top - rows.start, left - columns.start))
-    if not candidates:
+    if height > cleaned.shape[0] or width > cleaned.shape[1]:
         return None
-    best = sorted(candidates)[:MOST_SIMILAR]
-    _, down, right = best[int(rng.integers(len(best)))]
-    return down, right
+    distances = np.concatenate(
+        [
+            _distances(cleaned, taken, window, part, tops[start : start + step], lefts[start : start + step])
+            for step in [max(1, CHUNK_PX // part.size)]
+            for start in range(0, TRIES, step)
+        ]
+    )
+    free = np.flatnonzero(np.isfinite(distances))
+    if not len(free):
+        return None
+    best = free[np.lexsort((lefts[free], tops[free], distances[free]))][:MOST_SIMILAR]
+    chosen = best[int(rng.integers(len(best)))]
+    return int(tops[chosen]) - rows.start, int(lefts[chosen]) - columns.start
 
 
-def _appearance(window: Grey, part: Mask) -> NDArray[np.float64]:
-    """Return the mean and twice the standard deviation of the window's pixels in a part, and the mean of the window."""
-    inside = window[part].astype(float)
-    return np.array([inside.mean(), 2 * inside.std(), window.mean()])
+def _distances(
+    cleaned: Grey, taken: Mask, window: Window, part: Mask, tops: NDArray[np.int64], lefts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return how much the film differs at the (N,) positions from the window; infinity where a marker or a part is."""
+    at = (tops, lefts)
+    is_taken = (sliding_window_view(taken, part.shape)[at] & part).any(axis=(1, 2))
+    shown = _appearance(sliding_window_view(cleaned, part.shape)[at], part)
+    differences = np.abs(shown - _appearance(cleaned[window][None], part)).sum(axis=1)
+    return np.where(is_taken, np.inf, differences)
+
+
+def _appearance(windows: Grey, part: Mask) -> NDArray[np.float64]:
+    """Return (N, 3): mean and twice the SD of the windows' (N, h, w) pixels in a part, and the mean of the window."""
+    inside = windows.reshape(len(windows), -1).take(np.flatnonzero(part), axis=1).astype(float)
+    return np.stack([inside.mean(axis=1), 2 * inside.std(axis=1), windows.mean(axis=(1, 2))], axis=1)
 
 
 def _shift_window(window: Window, part: Mask, shift: Shift = (0, 0)) -> Window:
