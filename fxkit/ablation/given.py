@@ -15,6 +15,7 @@ from fxkit.data.leaks import leak_stamp
 from fxkit.data.manifest import Record, films_hash, usable
 from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError
+from fxkit.evaluation.checks import check_classes, spell_as_model
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Metric, ranking_metric
 from fxkit.models.given.open import OpenedModel
@@ -22,7 +23,6 @@ from fxkit.models.predict_records import predict_records_with
 from fxkit.report.ablation import GIVEN, Ablation, Contrast
 from fxkit.report.coverage import ENOUGH, Coverage
 from fxkit.report.marker_verdict import ALPHA, GIVEN_MODEL, MARKERS, RELIANCE, judge
-from preprocess.errors import first_few
 from preprocess.image_files import MAX_PIXELS
 from preprocess.locks import locked
 from preprocess.words import amount
@@ -115,35 +115,31 @@ def _clean(
     model: OpenedModel, root: Path, records: Sequence[Record], options: AblationOptions, on_step: Report
 ) -> tuple[Path, list[Record]]:
     """Return the cleaned folder and the tested films that it contains."""
-    films = select_films(model.classes, records)
+    films = select_films(model, root, records)
     cleaned, kept = clean_films(root, films, options.cleaned, jobs=options.jobs)
     if len(kept) < len(films):
         on_step(f"note: {amount(len(films) - len(kept), 'file is', 'files are')} left out: could not be cleaned")
-    films = select_films(model.classes, kept)
+    films = select_films(model, root, kept)
     check_same_files(root, cleaned, films)
     return cleaned, films
 
 
-def select_films(classes: Sequence[str], records: Sequence[Record]) -> list[Record]:
-    """Return the usable test films, or all usable ones if none has the split test; all of them get the split test.
+def select_films(model: OpenedModel, root: Path, records: Sequence[Record]) -> list[Record]:
+    """Return the usable test films, or all usable ones if none has the split test, in the model's spelling of classes.
 
     Raises:
-        DataError: a class of the films is none of the model's, or a class of the model has no film.
+        DataError: there is no film, a class of the films is none of the model's, or a class of the model has no film.
     """
     chosen = [replace(r, split="test") for r in usable(records, "test") or usable(records)]
-    labels = sorted({r.label for r in chosen})
-    unknown = [label for label in labels if label not in classes]
-    if unknown:
-        raise DataError(
-            f"films are of class {unknown[0]!r}, and the classes of the model are {first_few(classes, 5)}; expected "
-            "the same names; name the classes of the model as the films do"
-        )
-    missing = [name for name in classes if name not in labels]
+    films, _ = spell_as_model(model.network, chosen)
+    check_classes(model.network, films, str(root))
+    missing = [name for name in model.classes if name not in {film.label for film in films}]
     if missing:
         raise DataError(
-            f"no usable test film of class {missing[0]!r}, which the model predicts; expected films of every class"
+            f"{root}: no usable test film of class {missing[0]!r}, which {model.name} predicts; expected films of "
+            "every class"
         )
-    return chosen
+    return films
 
 
 def predict_arms(
