@@ -1,13 +1,13 @@
 """Further analyses of predictions: calibration, operating points, decision curve and subgroups."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fxkit.data.manifest import Record
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.attribute_table import Attribute, read_attributes
-from fxkit.metrics.calibration import calibration
+from fxkit.metrics.calibration import Calibration, calibration
 from fxkit.metrics.decision_curve import decision_curve
 from fxkit.metrics.figures.probabilities import draw_decision_curve, draw_reliability
 from fxkit.metrics.operating_points import OperatingPoint, Target, operating_points
@@ -76,13 +76,21 @@ def analyse(
     attributes, notes = read_film_attributes(records, options)
     parts = subgroups(predictions, attributes, threshold=threshold)
     return Analyses(
-        calibration={name: calibration(part) for name, part in levels.items() if len(part)},
+        calibration=_calibration_by_level(levels),
         operating_points=points,
         decision_curve=decision_curve(levels["film"], prevalence=options.prevalence) if is_binary else None,
         subgroups=parts,
         multiplicity=multiplicity(parts) if parts else "",
         notes=notes,
     )
+
+
+def _calibration_by_level(levels: Mapping[str, Predictions]) -> dict[str, Calibration]:
+    """Return the calibration of each level that has rows; of film as of file, if each film is one file."""
+    by_level = {"file": calibration(levels["file"])}
+    is_same = len(levels["film"]) == len(levels["file"])
+    by_level["film"] = by_level["file"] if is_same else calibration(levels["film"])
+    return by_level | ({"group": calibration(levels["group"])} if len(levels["group"]) else {})
 
 
 def read_film_attributes(

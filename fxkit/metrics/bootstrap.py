@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,13 @@ from fxkit.metrics.intervals import (
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Mask, Metric, Scored, scored
 
+Counts = NDArray[np.integer[Any]]
+
 RESAMPLES = 1000
 
 CHUNK = 4_000_000  # weights in memory at once: 32 MB
+
+KEPT = 50_000_000  # counts of draws that are kept for the next figure: 50 MB, or 100 MB
 
 
 def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
@@ -33,12 +39,29 @@ def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Itera
         groups: (N,) group of each file.
     """
     names, members = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
-    rng = np.random.default_rng(seed)
     size = max(1, CHUNK // max(1, len(members)))
+    if resamples * len(names) <= KEPT:
+        drawn = _draws(len(names), resamples, seed)
+        chunks: Iterator[Counts] = (drawn[start : start + size] for start in range(0, resamples, size))
+    else:
+        chunks = _draw_chunks(len(names), resamples, seed, size)
+    for counts in chunks:
+        yield counts[:, members].astype(float)
+
+
+@lru_cache(maxsize=4)
+def _draws(n_groups: int, resamples: int, seed: int) -> Counts:
+    """Return (resamples, n_groups) how often each group is drawn; all figures of a set of groups share them."""
+    chunks = _draw_chunks(n_groups, resamples, seed, max(1, CHUNK // n_groups))
+    small = [chunk.astype(np.min_scalar_type(int(chunk.max()))) for chunk in chunks]
+    return np.concatenate([np.zeros((0, n_groups), np.uint8), *small])
+
+
+def _draw_chunks(n_groups: int, resamples: int, seed: int, size: int) -> Iterator[Counts]:
+    """Yield chunks of at most `size` rows; the chunks change no number."""
+    rng = np.random.default_rng(seed)
     for start in range(0, resamples, size):
-        rows = min(size, resamples - start)
-        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=rows)
-        yield drawn[:, members].astype(float)
+        yield rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=min(size, resamples - start))
 
 
 def interval(
@@ -215,21 +238,20 @@ def differences(
         groups: (N,) group of each row, over both sides.
     """
     names = np.asarray(groups, object).astype(str)
-    draws = list(resampled_weights(groups, resamples, seed))
-    whole = np.ones((1, len(names)))
-    by_name = {}
-    for metric in metrics:
-        spread = np.concatenate([_difference(metric, a, b, weights) for weights in draws])
+    value = _difference(metrics, a, b, np.ones((1, len(names))))[:, 0]
+    draws = [_difference(metrics, a, b, weights) for weights in resampled_weights(groups, resamples, seed)]
+    spread, by_name = np.concatenate(draws, axis=1), {}
+    for i, metric in enumerate(metrics):
         masks = [_spread_out(mask, side.rows) for side in (a, b) for mask in metric.support(side.scored)]
         support = support_of_masks(masks, names, len(metric.support(a.scored)), metric.is_share)
-        value = float(_difference(metric, a, b, whole)[0])
-        by_name[metric.name] = build_difference(value, spread, support, metric.limits)
+        by_name[metric.name] = build_difference(float(value[i]), spread[i], support, metric.limits)
     return by_name
 
 
-def _difference(metric: Metric, a: Side, b: Side, weights: Floats) -> Floats:
-    values = (metric.compute(side.scored, weights[:, side.rows]) for side in (a, b))
-    return np.asarray(next(values) - next(values))
+def _difference(metrics: Sequence[Metric], a: Side, b: Side, weights: Floats) -> Floats:
+    """Return (M, B): each metric of a minus that of b, for each row of weights."""
+    first, second = (_values(metrics, [side.scored], weights[:, side.rows]) for side in (a, b))
+    return np.asarray(first - second)
 
 
 def _spread_out(mask: Mask, rows: Mask) -> Mask:

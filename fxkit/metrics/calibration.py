@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
-from scipy.special import expit, logit
 from scipy.stats import ncx2
 
 from fxkit.errors import DataError
@@ -24,15 +23,14 @@ from fxkit.metrics.intervals import (
 )
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.recalibration import recalibration
 from fxkit.metrics.scores import Floats, Ints, Mask
 
 BINS = 10
 
+SMALLEST = 1e-6  # noncentrality that is looked for
+
 PER_BIN = 5  # groups for each bin, at least; with fewer groups there are fewer bins
-
-EDGE = 1e-6  # probabilities are clipped to EDGE..1-EDGE before the logit
-
-FARTHEST = 15.0  # a larger slope or intercept does not converge: the classes are perfectly separable
 
 ANY = (-math.inf, math.inf)
 
@@ -126,15 +124,22 @@ def _spread(
 ) -> tuple[Floats, Floats]:
     """Return M figures (share of each bin, slope, intercept), for all rows as (M,) and for each resample as (M, B)."""
 
+    whole = np.ones((1, len(p)))
+    starts = {with_slope: recalibration(whole, p, hit, with_slope=with_slope)[:, 0] for with_slope in (True, False)}
+
+    def fit(weights: Floats, with_slope: bool) -> Floats:
+        """Start from the fit of all rows, which is near those of the resamples; where that fails, from no change."""
+        fits = recalibration(weights, p, hit, with_slope=with_slope, start=starts[with_slope])
+        lost = np.isnan(fits[0])
+        fits[:, lost] = recalibration(weights[lost], p, hit, with_slope=with_slope)
+        return fits
+
     def figures(weights: Floats) -> Floats:
-        parts = [_shares(weights, hit, bins)]
-        if binary:
-            large = recalibration(weights, p, hit, with_slope=False)[1:]
-            parts += [recalibration(weights, p, hit)[:1], large]
-        return np.concatenate(parts)
+        shares = _shares(weights, hit, bins)
+        return np.concatenate([shares, fit(weights, True)[:1], fit(weights, False)[1:]]) if binary else shares
 
     draws = [figures(weights) for weights in resampled_weights(known.groups, resamples, seed)]
-    return figures(np.ones((1, len(p))))[:, 0], np.concatenate(draws, axis=1)
+    return figures(whole)[:, 0], np.concatenate(draws, axis=1)
 
 
 def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[np.str_]) -> Bin:
@@ -172,7 +177,7 @@ def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
     """Return (K, B): observed share of each bin for each row of weights."""
     member = (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
     with np.errstate(invalid="ignore"):
-        return np.asarray(((weights * hit) @ member / (weights @ member)).T)
+        return np.asarray((weights @ (member * hit[:, None]) / (weights @ member)).T)
 
 
 def _errors(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> tuple[Interval, float, Interval]:
@@ -240,36 +245,9 @@ def _noncentrality(square: float, freedom: float, below: float) -> float:
     def excess(noncentrality: float) -> float:
         return float(ncx2.cdf(square, freedom, noncentrality)) - below
 
-    if not excess(EDGE) > 0:
+    if not excess(SMALLEST) > 0:
         return 0.0
     most = 1.0
     while excess(most) > 0:
         most *= 2
-    return float(brentq(excess, EDGE, most))
-
-
-def recalibration(weights: Floats, p: Floats, hit: Mask, *, with_slope: bool = True, steps: int = 30) -> Floats:
-    """Fit logit P(hit) = intercept + slope * logit(p) by Newton's method, for each row of the weights (B, N).
-
-    Args:
-        with_slope: fit the slope; otherwise it is 1, and the intercept is the calibration in the large.
-    Returns:
-        (2, B): slope and intercept; NaN if the classes are perfectly separable, so that there is no best fit.
-    """
-    x = logit(np.clip(p, EDGE, 1 - EDGE))
-    slope, intercept = np.ones(len(weights)), np.zeros(len(weights))
-    for _ in range(steps):
-        mean = expit(intercept[:, None] + slope[:, None] * x)
-        missing, curved = weights * (hit - mean), weights * mean * (1 - mean)
-        g0, g1 = missing.sum(axis=1), missing @ x
-        h00, h01, h11 = curved.sum(axis=1), curved @ x, curved @ (x * x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            det = h00 * h11 - h01 * h01
-            down, across = ((h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det) if with_slope else (g0 / h00, 0)
-        intercept, slope = intercept + np.clip(down, -4, 4), slope + np.clip(across, -4, 4)
-        if np.nanmax(np.abs(np.concatenate([down, np.atleast_1d(across)])), initial=0) < 1e-9:
-            break
-    fit = np.array([slope, intercept])
-    settled = (np.abs(fit) < FARTHEST).all(axis=0)
-    fit[:, ~settled | ~(np.abs(g0) + (np.abs(g1) if with_slope else 0) < 1e-6 * (1 + weights.sum(axis=1)))] = np.nan
-    return fit
+    return float(brentq(excess, SMALLEST, most))

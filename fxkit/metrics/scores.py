@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.ranking import ratio, weighted_auroc, weighted_average_precision
 
 Floats = NDArray[np.float64]
 
@@ -65,72 +66,13 @@ def scored(predictions: Predictions, threshold: float = 0.5) -> Scored:
     return Scored(predictions.labels, predictions.probabilities, predictions.predicted(threshold), predictions.folds)
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """Return above / below; NaN where below is 0."""
-    out = np.full(np.broadcast(above, below).shape, np.nan)
-    np.divide(above, below, out=out, where=below > 0)
-    return out
-
-
 def _mean(figures: Sequence[Floats]) -> Floats:
     return np.asarray(np.mean(figures, axis=0))
 
 
 def _share(weights: Floats, of: Mask, among: Mask) -> Floats:
     """Return the weight of the files in both `of` and `among`, divided by the weight of the files in `among`."""
-    return _ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
-
-
-def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Sum the weights of positives, and of negatives, at each distinct score: two arrays (B, U), from low to high."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
-    ordered, truth = weights[:, order], positive[order]
-    return np.add.reduceat(ordered * truth, starts, axis=1), np.add.reduceat(ordered * ~truth, starts, axis=1)
-
-
-def weighted_auroc(weights: Floats, positive: Mask, scores: Floats, folds: Ints | None = None) -> Floats:
-    """Return (B,) areas under the ROC curve: P(positive scores higher) + P(tie) / 2 (Hanley and McNeil 1982).
-
-    With folds, only films of the same fold are compared, and each pair of a positive and a negative counts as much. If
-    the numbers of a film say nothing of its class, this is 0.5 on average whatever the folds. A comparison across folds
-    can be biased downwards: a fold with more positives leaves fewer of them to learn from, so that its model may give
-    all films lower scores (Parker, Günter and Bedo 2007, "Stratification bias in low signal microarray studies"; Airola
-    et al. 2011, "An experimental comparison of cross-validation techniques for estimating the area under the ROC
-    curve"). In fxkit's folds, which are balanced by class, the difference was 0.004 or less without signal, and up to
-    0.011 with it (benchmarks/out_of_fold_coverage.py).
-
-    Args:
-        weights: (B, N) >= 0.
-        positive: (N,) bool.
-        scores: (N,); higher scores mean positive.
-        folds: (N,) fold of each film, or None.
-    """
-    if not len(scores):
-        return np.full(len(weights), np.nan)
-    if folds is None:
-        return _ratio(*_count_pairs(weights, positive, scores))
-    parts = [folds == fold for fold in np.unique(folds)]
-    pairs = [_count_pairs(weights[:, part], positive[part], scores[part]) for part in parts]
-    right, compared = np.sum(pairs, axis=0)
-    return _ratio(right, compared)
-
-
-def _count_pairs(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return (B,) weights of the pairs in the right order, ties counting half, and (B,) weights of all pairs."""
-    up, down = tied(weights, positive, scores)
-    below = np.cumsum(down, axis=1) - down / 2
-    return (up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1)
-
-
-def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) -> Floats:
-    """Return (B,) average precisions (precision summed over the steps of recall); arguments as for `weighted_auroc`."""
-    if not len(scores):
-        return np.full(len(weights), np.nan)
-    up, down = (part[:, ::-1] for part in tied(weights, positive, scores))
-    hits = np.cumsum(up, axis=1)
-    precision = np.nan_to_num(_ratio(hits, hits + np.cumsum(down, axis=1)))
-    return _ratio((up * precision).sum(axis=1), hits[:, -1])
+    return ratio(weights @ (of & among).astype(float), weights @ among.astype(float))
 
 
 def _has_several_classes(s: Scored) -> bool:
@@ -148,7 +90,7 @@ def _comparing(compute: Callable[[Scored, Floats], Floats]) -> Callable[[Scored,
 
 def _f1(weights: Floats, truth: Mask, decision: Mask) -> Floats:
     hits = weights @ (truth & decision).astype(float)
-    return _ratio(2 * hits, weights @ truth.astype(float) + weights @ decision.astype(float))
+    return ratio(2 * hits, weights @ truth.astype(float) + weights @ decision.astype(float))
 
 
 def mean_metric(
@@ -157,7 +99,7 @@ def mean_metric(
     """Build a metric that is the weighted mean of one value for each file."""
 
     def compute(s: Scored, weights: Floats) -> Floats:
-        return _ratio(weights @ values(s), weights.sum(axis=1))
+        return ratio(weights @ values(s), weights.sum(axis=1))
 
     return Metric(name, compute, _all_files, is_share, limits, values)
 

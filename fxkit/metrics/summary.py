@@ -149,6 +149,7 @@ def evaluate_predictions(
     def level(part: Predictions) -> Level:
         return _level(part, threshold=threshold, seed=seed, resamples=resamples)
 
+    by_file = level(known)
     return Evaluation(
         classes=predictions.classes,
         threshold=threshold,
@@ -158,8 +159,8 @@ def evaluate_predictions(
         n_films=len(films),
         n_groups=len(groups),
         n_unknown=len(predictions) - len(known),
-        file=level(known),
-        film=level(films),
+        file=by_file,
+        film=by_file if len(films) == len(known) else level(films),
         group=level(pure) if len(pure) else None,
         n_mixed=len(groups) - len(pure),
     )

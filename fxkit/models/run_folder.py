@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Results:
     folds: int = 0  # number of cross-validation folds; 0: one model
     classes: tuple[str, ...] = ()  # in the order of the probabilities; of two, the second is the positive class
 
-    @property
+    @cached_property
     def stamp(self) -> str:
         """The warning shown with every figure of these films if their split leaks; else ""."""
         return leak_stamp(self.records)

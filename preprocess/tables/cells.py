@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 # Spaces of every kind, and signs without width that web pages and spreadsheets leave behind.
 OUTER = "".join(chr(n) for n in (*range(0x3001), 0xFEFF) if chr(n).isspace() or unicodedata.category(chr(n)) == "Cf")
@@ -87,6 +88,7 @@ def _plain(text: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
 
 
+@lru_cache(maxsize=1 << 16)
 def patient_key(text: str) -> str:
     """Return a text that is equal for all spellings of one patient; "" if the text names no patient.
 

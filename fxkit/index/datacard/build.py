@@ -15,7 +15,7 @@ from fxkit.index.datacard.baseline import metadata_baseline
 from fxkit.index.datacard.card import QUANTILES, DataCard, DescribedFile, Spread, Tally, UnreadableFile
 from fxkit.index.datacard.metadata import Marking, film_of
 from fxkit.index.facts import FileFacts
-from fxkit.metrics.scores import Floats, weighted_auroc
+from fxkit.metrics.ranking import Floats, weighted_auroc
 
 Names = NDArray[np.object_]
 

@@ -26,7 +26,8 @@ from fxkit.metrics.figures.style import (
 )
 from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Floats, Ints, Mask, tied
+from fxkit.metrics.ranking import tied
+from fxkit.metrics.scores import Floats, Ints, Mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,6 +11,7 @@ from scipy import stats
 from fxkit.errors import DataError
 from fxkit.metrics import scores
 from fxkit.metrics.bootstrap import (
+    _draws,
     interval,
     intervals,
     paired_difference,
@@ -100,6 +101,16 @@ def test_resamples_depend_on_the_seed_and_not_on_the_chunk_size(monkeypatch):
     assert (whole != np.concatenate(list(resampled_weights(groups, 50, 4)))).any()
     monkeypatch.setattr("fxkit.metrics.bootstrap.CHUNK", 100)
     assert (np.concatenate(list(resampled_weights(groups, 50, 3))) == whole).all()
+    monkeypatch.setattr("fxkit.metrics.bootstrap.KEPT", 0)  # draws that are too many to be kept
+    assert (np.concatenate(list(resampled_weights(groups, 50, 3))) == whole).all()
+
+
+def test_draws_are_kept_in_the_smallest_type_that_holds_them() -> None:
+    assert next(iter(resampled_weights(["a"] * 3 + ["b"], 5, 0))).dtype == float
+    few, many = _draws(50, 20, 0), _draws(1, 20, 0)
+    assert (few.dtype, many.tolist()) == (np.uint8, [[1]] * 20)
+    drawn = np.random.default_rng(0).multinomial(50, np.full(50, 1 / 50), size=20)
+    np.testing.assert_array_equal(few, drawn)
 
 
 def simulate(metric, groups, each, shift, truth, repetitions=120):

@@ -1,15 +1,12 @@
 """Calibration agrees with scikit-learn, and true probabilities are well calibrated."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
-from sklearn.linear_model import LogisticRegression
 
 from fxkit.errors import DataError
-from fxkit.metrics.calibration import bin_gaps, bin_rows, calibration, gap_covariance, recalibration
+from fxkit.metrics.calibration import bin_gaps, bin_rows, calibration, gap_covariance
 from fxkit.metrics.predictions import Predictions
 
 
@@ -75,19 +72,6 @@ def test_a_bin_with_a_single_outcome_has_the_predicted_variance() -> None:
     assert (0.7 < error.low < 0.9, error.high) == (True, 1.0)
 
 
-def test_recalibration_equals_the_weighted_regression_of_scikit_learn() -> None:
-    predictions = make_predictions(slope=0.6, shift=-0.4)
-    p, hit = predictions.probabilities[:, 1], predictions.labels == 1
-    weights = np.random.default_rng(1).integers(0, 3, (3, len(p))).astype(float)
-    slopes, intercepts = recalibration(weights, p, hit)
-    for row, slope, intercept in zip(weights, slopes, intercepts, strict=True):
-        fit = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(p)[:, None], hit, sample_weight=row)
-        assert (slope, intercept) == pytest.approx((fit.coef_[0, 0], fit.intercept_[0]), abs=1e-4)
-    large = recalibration(weights, p, hit, with_slope=False)[1]
-    for row, shift in zip(weights, large, strict=True):
-        assert row @ expit(logit(p) + shift) == pytest.approx(row @ hit)
-
-
 def test_only_true_probabilities_are_calibrated() -> None:
     right, bold, low = (
         calibration(make_predictions(2000, s, a), resamples=200) for s, a in ((1, 0), (0.5, 0), (1, 0.8))
@@ -109,12 +93,6 @@ def test_copies_do_not_narrow_the_intervals() -> None:
         assert b.value == pytest.approx(a.value, abs=0.03)
         assert b.n_groups == a.n_groups == 100
     assert many.slope.high - many.slope.low == pytest.approx(once.slope.high - once.slope.low, rel=0.1)
-
-
-def test_perfectly_separated_classes_and_a_single_class_have_no_fit() -> None:
-    p = np.array([0.1, 0.2, 0.8, 0.9])
-    assert np.isnan(recalibration(np.ones((1, 4)), p, p > 0.5)).all()
-    assert math.isnan(recalibration(np.ones((1, 4)), p, p > 0, with_slope=False)[1, 0])
 
 
 def test_with_more_than_two_classes_the_predicted_class_is_calibrated() -> None:

@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 from fxkit.metrics import scores
 from fxkit.metrics.bootstrap import interval
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import AUROC, metrics_for, ranking_metric, weighted_auroc
+from fxkit.metrics.scores import AUROC, metrics_for, ranking_metric
 from fxkit.metrics.summary import evaluate_predictions
 
 from .conftest import binary
@@ -100,17 +100,3 @@ def test_swapping_classes_and_scores_keeps_the_auroc():
     labels, p = rng.integers(0, 2, 50), rng.random(50)
     assert interval(AUROC, binary(1 - labels, 1 - p)).value == pytest.approx(interval(AUROC, binary(labels, p)).value)
     assert interval(AUROC, binary(labels, 1 - p)).value == pytest.approx(1 - interval(AUROC, binary(labels, p)).value)
-
-
-def test_the_auroc_within_folds_is_the_mean_weighted_by_pairs() -> None:
-    rng = np.random.default_rng(3)
-    scores, positive, folds = rng.random(40).round(1), rng.random(40) < 0.4, rng.integers(0, 3, 40)
-    weights = rng.integers(0, 3, (5, 40)).astype(float)
-    parts = [folds == fold for fold in range(3)]
-    areas = np.array([weighted_auroc(weights[:, part], positive[part], scores[part]) for part in parts])
-    up, down = (np.array([(weights * of)[:, part].sum(axis=1) for part in parts]) for of in (positive, ~positive))
-    expected = (areas * up * down).sum(axis=0) / (up * down).sum(axis=0)
-    np.testing.assert_allclose(weighted_auroc(weights, positive, scores, folds), expected)
-    np.testing.assert_allclose(
-        weighted_auroc(weights, positive, scores, np.zeros(40, int)), weighted_auroc(weights, positive, scores)
-    )

@@ -21,7 +21,7 @@ from fxkit.metrics.figures.curves import (
 from fxkit.metrics.figures.history import draw_history
 from fxkit.metrics.figures.style import write_stamp
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import weighted_auroc
+from fxkit.metrics.ranking import weighted_auroc
 
 HISTORY = "phase,epoch,train_loss,val_loss,val_auroc\nhead,0,0.7,0.69,0.5\nfinetune,0,0.6,,0.7\n"
 

@@ -1,0 +1,31 @@
+"""AUROC of weighted rows within folds, and sums over ties; test_scores.py compares with scikit-learn."""
+
+import numpy as np
+import pytest
+
+from fxkit.metrics.ranking import tied, weighted_auroc
+
+
+def test_the_auroc_within_folds_is_the_mean_weighted_by_pairs() -> None:
+    rng = np.random.default_rng(3)
+    scores, positive, folds = rng.random(40).round(1), rng.random(40) < 0.4, rng.integers(0, 3, 40)
+    weights = rng.integers(0, 3, (5, 40)).astype(float)
+    parts = [folds == fold for fold in range(3)]
+    areas = np.array([weighted_auroc(weights[:, part], positive[part], scores[part]) for part in parts])
+    up, down = (np.array([(weights * of)[:, part].sum(axis=1) for part in parts]) for of in (positive, ~positive))
+    expected = (areas * up * down).sum(axis=0) / (up * down).sum(axis=0)
+    np.testing.assert_allclose(weighted_auroc(weights, positive, scores, folds), expected)
+    np.testing.assert_allclose(
+        weighted_auroc(weights, positive, scores, np.zeros(40, int)), weighted_auroc(weights, positive, scores)
+    )
+
+
+@pytest.mark.parametrize("digits", [1, 15])
+def test_weights_are_summed_at_each_distinct_score(digits: int) -> None:
+    rng = np.random.default_rng(3)
+    scores, positive = rng.random(40).round(digits), rng.random(40) < 0.4
+    weights = rng.integers(0, 3, (5, 40)).astype(float)
+    up, down = tied(weights, positive, scores)
+    expected = [(weights * positive)[:, scores == score].sum(axis=1) for score in np.unique(scores)]
+    np.testing.assert_array_equal(up, np.transpose(expected))
+    np.testing.assert_array_equal((up + down).sum(axis=1), weights.sum(axis=1))
