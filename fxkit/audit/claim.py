@@ -97,7 +97,7 @@ def _text(number: int, evidence: Evidence, answers: dict[str, Answer]) -> str:
 
 def _describe_preprocessing(evidence: Evidence) -> str:
     if evidence.trained_run is None:
-        return ""
+        return f"{'; '.join(evidence.source.model_input[:2])}." if evidence.source and evidence.source.model else ""
     data, cleaned = evidence.trained_run.config.data, evidence.report.cleaning
     size = f"{data.image_size} px" if data.image_size else "the backbone's input size"
     markers = f"text markers were erased (detector {cleaned.detector})" if cleaned else "text markers were not erased"
@@ -126,12 +126,20 @@ def _describe_disjoint(evidence: Evidence) -> str:
 
 def _describe_model(evidence: Evidence) -> str:
     if evidence.trained_run is None:
-        return ""
+        return _describe_given_model(evidence)
     model = evidence.trained_run.config.model
     head = f"a head of {model.hidden} hidden units" if model.hidden else "a linear head"
     positive = f"; {positive_line(evidence.run.classes)}" if positive_line(evidence.run.classes) else ""
     classes = f"{len(evidence.classes)} classes: {', '.join(evidence.classes)}"
     return f"{model.backbone} (timm) with {head}; {classes}{positive}."
+
+
+def _describe_given_model(evidence: Evidence) -> str:
+    source = evidence.source
+    if source is None or not source.model:
+        return ""
+    sha256 = f", SHA-256 {source.model_sha256}" if source.model_sha256 else ""
+    return f"{source.model}, made elsewhere{sha256}; classes: {', '.join(evidence.run.classes)}."
 
 
 def _describe_software(evidence: Evidence) -> str:

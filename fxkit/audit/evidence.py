@@ -113,6 +113,9 @@ class Evidence:
     @property
     def evaluate_command(self) -> str:
         """The command that computes the scores again."""
+        if self.source is not None and self.source.model:
+            films = f"--manifest {self.quoted_folder}/manifest.csv --root {shlex.quote(str(self.run.root))}"
+            return f"fxkit evaluate {self.source.model_command} {films} --out {self.quoted_folder}"
         if self.source is not None:
             return f"fxkit evaluate --predictions {shlex.quote(self.source.predictions)} --out {self.quoted_folder}"
         return f"fxkit evaluate {self.quoted_folder}" + (" --split out-of-fold" if self.is_out_of_fold else "")

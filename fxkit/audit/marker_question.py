@@ -23,6 +23,12 @@ def ask_markers(evidence: Evidence) -> Answer:
     command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
     ablation = evidence.ablation
     if evidence.trained_run is None and ablation is None:
+        source = evidence.source
+        if source is not None and source.model:
+            reason = "It was not tested: the model must predict films whose markers are erased."
+            return replace(
+                answer, reason=reason, command=f"fxkit ablate {MARKERS} {source.model_command} --out {folder}"
+            )
         reason = "Predictions alone do not show it: the model must predict films whose markers are erased."
         return replace(answer, reason=reason, command=f"fxkit ablate {MARKERS} --model MODEL {films} --out {folder}")
     if ablation is None:

@@ -17,7 +17,7 @@ def twin_notes(records: Sequence[Record]) -> list[str]:
     notes = []
     if twins:
         notes.append(f"{sum(map(len, twins))} files are byte-identical to another file; each set stays in one group")
-    torn = [files for files in twins if len({r.label for r in files}) > 1]
+    torn = [files for files in twins if len({r.label for r in files} - {""}) > 1]
     if torn:
         listed = first_few([" = ".join(r.path for r in files) for files in torn])
         notes.append(

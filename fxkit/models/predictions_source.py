@@ -1,5 +1,6 @@
 """source.json: where the predictions in a folder come from that no run of fxkit made."""
 
+import shlex
 from pathlib import Path
 
 from fxkit.errors import RunError
@@ -53,10 +54,10 @@ class PredictionsSource(JsonResult):
         return self.sha256 or f"{self.model} {self.model_sha256} {' '.join(self.model_options)}"
 
     @property
-    def model_arguments(self) -> tuple[str, ...]:
-        """The options of the command line that name the model, such as --model FILE; () for a table."""
+    def model_command(self) -> str:
+        """The options of the command line that name the model, such as --model FILE, quoted for a shell."""
         option = "--predictor" if self.model_kind == "predictor" else "--model"
-        return (option, self.model, *self.model_options) if self.model else ()
+        return shlex.join((option, self.model, *self.model_options))
 
     @property
     def are_probabilities(self) -> bool:

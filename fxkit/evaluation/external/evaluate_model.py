@@ -15,6 +15,7 @@ from fxkit.evaluation.external.films import GroupedFilms, TrainingFilms, group_f
 from fxkit.evaluation.external.read_predictions import Film
 from fxkit.evaluation.result import EvaluationResult
 from fxkit.index.build import Progress
+from fxkit.metrics.predictions import Predictions
 from fxkit.models.given.open import OpenedModel
 from fxkit.models.predict_records import predict_records_with
 from fxkit.models.predictions_source import FILE, PredictionsSource
@@ -77,13 +78,7 @@ def evaluate_model(
     training = read_training_films(options.trained_on, options.trained_root) if options.trained_on else None
     grouped = _compare_with_training(spelled, root, training, progress)
     tested = grouped.records[: len(spelled)]
-    predictions = predict_records_with(model.network, root, spelled, max_pixels=options.max_pixels)
-    predictions = replace(
-        predictions,
-        paths=tuple(r.path for r in tested),
-        films=tuple(r.film for r in tested),
-        groups=tuple(r.group for r in tested),
-    )
+    predictions = _predict(model, root, spelled, tested, options.max_pixels)
     notes += [*filter(None, [spelling]), *(training.notes if training else ()), *grouped.notes]
     n_trained = sum(record.split == "train" for record in grouped.records)
     source = source.model_copy(update={"notes": tuple(notes), "n_trained": n_trained, "compared": grouped.compared})
@@ -128,6 +123,15 @@ def _choose_films(records: Sequence[Record], *, trained_on_is_given: bool) -> tu
         f"{amount(n_left, 'film that is', 'films that are')} neither of the split test nor of val "
         f"{'is' if n_left == 1 else 'are'} not used; if the model was trained on them, give them with --trained-on"
     ]
+
+
+def _predict(
+    model: OpenedModel, root: Path, records: Sequence[Record], tested: Sequence[Record], max_pixels: int
+) -> Predictions:
+    """Return the predictions of the records, with the paths, films and groups that they have beside training films."""
+    predictions = predict_records_with(model.network, root, records, max_pixels=max_pixels)
+    paths, films, groups = (tuple(getattr(r, name) for r in tested) for name in ("path", "film", "group"))
+    return replace(predictions, paths=paths, films=films, groups=groups)
 
 
 def _compare_with_training(
