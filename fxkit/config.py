@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -11,6 +11,8 @@ from fxkit.errors import ConfigError
 from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.yaml_files import check_settings, did_you_mean, parse_yaml, read_yaml
+
+Std = Annotated[float, Field(gt=0)]
 
 # Arguments of timm.create_model that load weights (in some versions by unpickling) or change the head.
 LOADING_ARGS = frozenset(
@@ -52,14 +54,15 @@ class DataConfig(Settings):
 class ModelConfig(Settings):
     """The backbone, its initial weights and the head."""
 
-    backbone: str = "resnet50"  # any timm model name
+    backbone: str = "resnet50"  # any timm model name, or hf-hub:OWNER/NAME or local-dir:FOLDER in timm's format
     pretrained: bool = True  # start from ImageNet weights; ignored if weights is set
     weights: str | None = None  # start from this file or run folder
     args: dict[str, Any] = {}  # further arguments of timm.create_model
-    mean: float | None = None  # of the normalisation, all channels; None: the backbone's default
-    std: float | None = Field(None, gt=0)
+    mean: float | tuple[float, float, float] | None = None  # of the normalisation; None: the backbone's default
+    std: Std | tuple[Std, Std, Std] | None = None
     hidden: int = Field(512, ge=0, le=65_536)  # units of the head's hidden layer; 0: linear head
     dropout: tuple[float, float] = (0.5, 0.3)  # before the two linear layers; a linear head uses the first
+    hub: str | None = None  # hf-hub: or local-dir: name that backbone, args and weights come from; set by fxkit
     finetune_from: str | None = None  # first backbone stage to fine-tune, such as layer3; None: by architecture
 
     @field_validator("args")

@@ -39,7 +39,9 @@ def model_options(*further: Decorator) -> Decorator:
     """Return a decorator that adds the options of the model and its preset, then the further options."""
     return cloup.option_group(
         "Model and settings",
-        cloup.option("--backbone", help="Name of a timm backbone.  [default: resnet50]"),
+        cloup.option(
+            "--backbone", help="Name of a timm backbone, or hf-hub:OWNER/NAME or local-dir:FOLDER.  [default: resnet50]"
+        ),
         cloup.option(
             "--weights",
             type=click.Path(),

@@ -63,7 +63,12 @@ def build_config(
         assignments.append(f"optim.epochs=[{epochs}]")
     if no_pretrained:
         assignments.append("model.pretrained=false")
-    return load_config(preset, [*assignments, *settings])
+    config = load_config(preset, [*assignments, *settings])
+    if ":" not in config.model.backbone:
+        return config
+    from fxkit.models.hub import resolve_backbone
+
+    return resolve_backbone(config)
 
 
 def take_config(options: dict[str, Any]) -> "Config":

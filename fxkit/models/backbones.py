@@ -3,7 +3,7 @@
 import difflib
 import socket
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fxkit.config import DataConfig, ModelConfig
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import ConfigError, WeightsError
+from fxkit.models.hub import PREFIXES
 from preprocess.words import amount
 
 CHOICES = (
@@ -48,7 +49,7 @@ def build_backbone(
     check_backbone(name)
     from_hub = pretrained and weights is None
     if from_hub:
-        _check_hub(name)
+        check_hub(name)
     backbone = _create(name, from_hub, dict(args or {}))
     if weights is not None:
         load_backbone_weights(backbone, weights)
@@ -138,12 +139,17 @@ def check_backbone(name: str) -> None:
     """Raise ConfigError, with the nearest names, if timm does not know this backbone."""
     if timm.is_model(name):
         return
+    if name.startswith(PREFIXES):
+        raise ConfigError(
+            f"model.backbone = {name!r}: is not found yet; call fxkit.models.hub.resolve_backbone(config) first, as "
+            "`fxkit train` does"
+        )
     nearest = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(nearest)}?" if nearest else "see timm.list_models()"
     raise ConfigError(f"model.backbone = {name!r}: timm has no such model; {hint}")
 
 
-def _check_hub(name: str) -> None:
+def check_hub(name: str) -> None:
     """Raise at once if the hub cannot be reached; its own client would retry for most of a minute."""
     if _is_cached(name) or urllib.request.getproxies():
         return
@@ -154,7 +160,7 @@ def _check_hub(name: str) -> None:
         port = host.port or (80 if host.scheme == "http" else 443)
         socket.create_connection((host.hostname or "", port), timeout=10).close()
     except OSError as error:
-        raise _hub_error(name, error) from error
+        raise hub_error(name, error) from error
 
 
 def _is_cached(name: str) -> bool:
@@ -167,7 +173,8 @@ def _is_cached(name: str) -> bool:
     return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in files)
 
 
-def _hub_error(name: str, error: Exception) -> WeightsError:
+def hub_error(name: str, error: Exception) -> WeightsError:
+    """Return the error to raise if the weights of a backbone cannot be downloaded."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return WeightsError(f"ImageNet weights of {name}: the hub cannot be reached ({reason}); {CHOICES}")
 
@@ -182,7 +189,7 @@ def _create(name: str, pretrained: bool, args: dict[str, Any]) -> nn.Module:
             raise
         raise WeightsError(f"ImageNet weights of {name}: {str(error).splitlines()[0]}; {CHOICES}") from error
     except OSError as error:
-        raise _hub_error(name, error) from error
+        raise hub_error(name, error) from error
 
 
 def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
@@ -193,10 +200,17 @@ def build_preprocessing(model: ModelConfig, data: DataConfig) -> Preprocessing:
     """
     check_backbone(model.backbone)
     default = timm.get_pretrained_cfg(model.backbone)
-    mean = (model.mean,) * 3 if model.mean is not None else tuple(default.mean)
-    std = (model.std,) * 3 if model.std is not None else tuple(default.std)
+    mean, std = (_of_channels(*pair) for pair in ((model.mean, default.mean), (model.std, default.std)))
     size = data.image_size or int(default.input_size[-1])
     return Preprocessing(size, data.resize, mean, std)
+
+
+def _of_channels(
+    setting: float | tuple[float, float, float] | None, default: Sequence[float]
+) -> tuple[float, float, float]:
+    """Return one value for each channel."""
+    red, green, blue = (setting,) * 3 if isinstance(setting, float) else setting or default
+    return red, green, blue
 
 
 def pretrained_tag(model: ModelConfig) -> str:

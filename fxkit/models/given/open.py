@@ -11,12 +11,11 @@ from fxkit.models.exported import KEY, model_hash
 from fxkit.models.given.network import FilmModel
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions
 from fxkit.models.given.predictor import Predictor, open_predictor
+from fxkit.models.hub import PREFIXES
 from fxkit.models.predict_images import AnyNetwork, Network
 from preprocess.files import sha256_of
 
 Kind = Literal["run", "export", "onnx", "timm", "predictor"]
-
-TIMM_PREFIXES = ("timm:", "hf-hub:", "local-dir:")
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,13 @@ def open_model(
         WeightsError: the weights cannot be found or downloaded.
     """
     text, path = str(name), Path(name)
-    if text.startswith(TIMM_PREFIXES):
-        raise ConfigError(f"{text}: names in timm's format cannot be opened yet")
+    if text.startswith(PREFIXES):
+        from fxkit.models.given.timm_model import open_timm
+
+        if engine not in ("auto", "torch"):
+            raise ConfigError(f"--engine {engine}: {text} runs in torch only; leave out --engine")
+        model = open_timm(text, options, device)
+        return OpenedModel(model, text, "timm", model.card.sha256)
     if path.is_dir() or path.suffix.lower() == ".xml" or _is_export(path):
         return _open_fxkit(path, options, engine, device, films)
     if engine not in ("auto", "onnx") or device not in ("auto", "cpu"):

@@ -150,7 +150,7 @@ def test_a_failed_download_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise FileNotFoundError("cannot find the requested files in the local cache")
 
-    monkeypatch.setattr(module, "_check_hub", lambda name: None)
+    monkeypatch.setattr(module, "check_hub", lambda name: None)
     monkeypatch.setattr(module.timm, "create_model", fail)
     with pytest.raises(WeightsError, match="the hub cannot be reached"):
         build_backbone("resnet50", pretrained=True)
