@@ -1,11 +1,12 @@
 """Bootstrap over groups (patients or films): 95 % intervals of metrics, means, ratios and paired differences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 
 from fxkit.errors import DataError
@@ -27,6 +28,8 @@ RESAMPLES = 1000
 
 CHUNK = 4_000_000  # weights in memory at once: 32 MB
 
+THREADS = 4  # each holds a few arrays of the size of a chunk
+
 KEPT = 50_000_000  # counts of draws that are kept for the next figure: 50 MB, or 100 MB
 
 
@@ -47,6 +50,20 @@ def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Itera
         chunks = _draw_chunks(len(names), resamples, seed, size)
     for counts in chunks:
         yield counts[:, members].astype(float)
+
+
+def over_resamples(
+    figures: Callable[[Floats], Floats], groups: Sequence[str], resamples: int, seed: int
+) -> list[Floats]:
+    """Return figures(weights) for each chunk of `resampled_weights`, in order.
+
+    Several chunks are computed in threads, because numpy releases the interpreter's lock.
+    """
+    chunks = resampled_weights(groups, resamples, seed)
+    if len(groups) * resamples <= CHUNK:
+        return [figures(weights) for weights in chunks]
+    in_threads = Parallel(n_jobs=min(cpu_count(), THREADS), prefer="threads", pre_dispatch="n_jobs")
+    return list(in_threads(delayed(figures)(weights) for weights in chunks))
 
 
 @lru_cache(maxsize=4)
@@ -111,7 +128,7 @@ def intervals(
     resampled = [metric for metric in metrics if not _is_mean(metric, parts)]
     values = _values(resampled, parts, np.ones((1, len(groups))))
     n = resamples if resampled else 0
-    draws = [_values(resampled, parts, w) for w in resampled_weights(runs[0].groups, n, seed)]
+    draws = over_resamples(lambda weights: _values(resampled, parts, weights), runs[0].groups, n, seed)
     spread = np.concatenate(draws, axis=1) if draws else values
     by_name = {
         metric.name: build_interval(float(values[i, 0]), spread[i], support_of(metric, parts, groups), metric.limits)
@@ -179,7 +196,7 @@ def paired_difference(
         return np.asarray(_values([metric], parts_a, weights)[0] - _values([metric], parts_b, weights)[0])
 
     value = float(difference(np.ones((1, len(groups))))[0])
-    spread = np.concatenate([difference(w) for w in resampled_weights(known.groups, resamples, seed)])
+    spread = np.concatenate(over_resamples(difference, known.groups, resamples, seed))
     return build_difference(value, spread, support, metric.limits)
 
 
@@ -239,7 +256,7 @@ def differences(
     """
     names = np.asarray(groups, object).astype(str)
     value = _difference(metrics, a, b, np.ones((1, len(names))))[:, 0]
-    draws = [_difference(metrics, a, b, weights) for weights in resampled_weights(groups, resamples, seed)]
+    draws = over_resamples(lambda weights: _difference(metrics, a, b, weights), groups, resamples, seed)
     spread, by_name = np.concatenate(draws, axis=1), {}
     for i, metric in enumerate(metrics):
         masks = [_spread_out(mask, side.rows) for side in (a, b) for mask in metric.support(side.scored)]

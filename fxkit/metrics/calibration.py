@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import ncx2
 
 from fxkit.errors import DataError
-from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.bootstrap import RESAMPLES, over_resamples
 from fxkit.metrics.ece import ece_interval
 from fxkit.metrics.group_means import FEWEST
 from fxkit.metrics.intervals import (
@@ -138,7 +138,7 @@ def _spread(
         shares = _shares(weights, hit, bins)
         return np.concatenate([shares, fit(weights, True)[:1], fit(weights, False)[1:]]) if binary else shares
 
-    draws = [figures(weights) for weights in resampled_weights(known.groups, resamples, seed)]
+    draws = over_resamples(figures, known.groups, resamples, seed)
     return figures(whole)[:, 0], np.concatenate(draws, axis=1)
 
 

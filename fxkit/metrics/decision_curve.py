@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.bootstrap import RESAMPLES, over_resamples
 from fxkit.metrics.intervals import Interval, build_interval, support_of_masks
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
@@ -88,7 +88,7 @@ def _shares(
         return np.array(parts)
 
     values = shares(np.ones((1, len(known))))[:, :, 0]
-    spread = np.concatenate([shares(w) for w in resampled_weights(known.groups, resamples, seed)], axis=2)
+    spread = np.concatenate(over_resamples(shares, known.groups, resamples, seed), axis=2)
     supports = [support_of_masks([of], groups, 1, True) for of in sets]
     intervals = [
         [build_interval(float(values[k, i]), spread[k, i], supports[k]) for k in (0, 1)] for i in range(len(called))

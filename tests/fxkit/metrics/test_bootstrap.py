@@ -14,6 +14,7 @@ from fxkit.metrics.bootstrap import (
     _draws,
     interval,
     intervals,
+    over_resamples,
     paired_difference,
     resampled_weights,
 )
@@ -103,6 +104,14 @@ def test_resamples_depend_on_the_seed_and_not_on_the_chunk_size(monkeypatch):
     assert (np.concatenate(list(resampled_weights(groups, 50, 3))) == whole).all()
     monkeypatch.setattr("fxkit.metrics.bootstrap.KEPT", 0)  # draws that are too many to be kept
     assert (np.concatenate(list(resampled_weights(groups, 50, 3))) == whole).all()
+
+
+def test_threads_change_no_figure(monkeypatch) -> None:
+    groups = [str(i // 2) for i in range(20)]
+    one = np.concatenate(over_resamples(lambda weights: weights.max(axis=1), groups, 50, 3))
+    monkeypatch.setattr("fxkit.metrics.bootstrap.CHUNK", 100)
+    several = over_resamples(lambda weights: weights.max(axis=1), groups, 50, 3)
+    assert (len(several), np.concatenate(several).tolist()) == (10, one.tolist())
 
 
 def test_draws_are_kept_in_the_smallest_type_that_holds_them() -> None:
