@@ -21,12 +21,14 @@ def evaluate_given(options: dict[str, Any]) -> "EvaluationResult":
     from fxkit.evaluation.analyses import AnalysisOptions
     from fxkit.evaluation.external.evaluate_model import ModelOptions, evaluate_model
     from fxkit.metrics.operating_points import parse_target
+    from fxkit.models.given.open import check_name
 
     if options["scale"] not in SCALES:
         raise click.UsageError(f"--scale {options['scale']} needs --predictions; a model returns probability or logit")
     further = {name: options[name] for name in ("scale", "positive", "threshold")}
     data, manifest, root = options["data"], options["manifest"], options["root"]
     read_given_options(dict(options), **further)  # refuses wrong texts before the films are read
+    check_name(options["model"], options["predictor"])
     folder, records = load_source(data, manifest, root, split="given")
     labels = order_classes({record.label for record in usable(records)})
     given, arguments = read_given_options(options, **further, data_classes=labels)

@@ -8,9 +8,10 @@ from fxkit.data.positive import check_order, positive_class
 from fxkit.errors import ConfigError
 from fxkit.models.engines import open_network
 from fxkit.models.exported import KEY, model_hash
+from fxkit.models.given.foreign_formats import refuse_foreign_format
 from fxkit.models.given.network import FilmModel
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions
-from fxkit.models.given.predictor import Predictor, open_predictor
+from fxkit.models.given.predictor import Predictor, import_function, open_predictor
 from fxkit.models.hub import PREFIXES
 from fxkit.models.predict_images import AnyNetwork, Network
 from preprocess.files import sha256_of
@@ -87,6 +88,19 @@ def open_model(
 
     model = open_onnx(path, options)
     return OpenedModel(model, text, "onnx", model.card.sha256)
+
+
+def check_name(model: str | None, predictor: str | None) -> None:
+    """Refuse a model or function that is not there, before much time is spent on the films.
+
+    Raises:
+        RunError: the model's file is missing, or of a format that is not opened; or the module cannot be imported.
+        ConfigError: there is no such function.
+    """
+    if predictor is not None:
+        import_function(predictor)
+    elif model is not None and not model.startswith(PREFIXES) and not Path(model).is_dir():
+        refuse_foreign_format(Path(model))
 
 
 def open_function(predictor: str | Predictor, options: GivenOptions = NO_OPTIONS) -> OpenedModel:

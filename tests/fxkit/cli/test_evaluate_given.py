@@ -18,7 +18,7 @@ from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
 from fxkit.cli.report import report
 from fxkit.data.manifest import usable
-from fxkit.errors import DataError
+from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.index.build import Index
 from fxkit.models.exported import KEY
 from fxkit.models.predictions_source import PredictionsSource, read_source
@@ -214,6 +214,16 @@ def test_a_class_that_the_model_does_not_know_is_refused(
     films = ["--manifest", trained.folder / "manifest.csv", "--root", trained.root, "--out", tmp_path / "out"]
     with pytest.raises(DataError, match=r"is not one of the model's classes \(normal, broken\)"):
         invoke(evaluate, "--model", network, "--classes", "normal,broken", *films)
+
+
+def test_a_missing_model_is_refused_before_the_films_are_read(invoke: Invoke, tmp_path: Path) -> None:
+    films = ["--data", tmp_path / "no-films", "--out", tmp_path / "out"]
+    with pytest.raises(RunError, match=r"m\.onnx: cannot be read"):
+        invoke(evaluate, "--model", tmp_path / "m.onnx", *films)
+    with pytest.raises(ConfigError, match="there is no module 'absent_module'"):
+        invoke(evaluate, "--predictor", "absent_module:predict", *films)
+    with pytest.raises(ConfigError, match="--range 'wide'"):
+        invoke(evaluate, "--model", tmp_path / "m.onnx", "--range", "wide", *films)
 
 
 @pytest.mark.parametrize(
