@@ -13,7 +13,6 @@ from scipy.stats import spearmanr
 from fxkit.data.dataset import mix_seed
 from fxkit.data.positive import positive_class
 from fxkit.data.preprocessing import resize
-from fxkit.data.transforms import to_tensor
 from fxkit.explain.attention import (
     Attention,
     measure_marker_shares,
@@ -22,20 +21,13 @@ from fxkit.explain.attention import (
     use_other_films,
 )
 from fxkit.explain.films import Film, misfit_notes, misfits
-from fxkit.explain.maps import (
-    METHODS,
-    Heat,
-    TargetLayer,
-    describe_resolution,
-    find_target_layer,
-    heat_map,
-    shuffle_weights,
-)
+from fxkit.explain.mapper import Heat, Mapper
+from fxkit.explain.maps import METHODS, map_run, shuffle_weights
 from fxkit.explain.marker_places import measure_places
 from fxkit.explain.pictures import Picture, draw_panel, draw_sheet, draw_stamp
 from fxkit.explain.pointing_game import check_peak, describe_pointing, summarise_pointing
-from fxkit.models.predict_images import Cleaner, decide
-from fxkit.models.predict_records import choose_device, predict_tensor
+from fxkit.models.predict_images import Cleaner
+from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import write_json
 from fxkit.models.saved import Model
 from fxkit.report.attention import AttentionSummary, Share
@@ -92,54 +84,66 @@ class Explanation:
     summary: AttentionSummary
 
 
-@dataclass(frozen=True)
-class _Network:
-    """A model with the target layer of each of its members."""
-
-    model: Model
-    layers: tuple[TargetLayer, ...]
-
-
-@locked("out")
 def explain(
     model: Model, films: Iterable[Film], out: str | Path, options: ExplainOptions = ExplainOptions()
 ) -> Explanation:
-    """Explain films and write a picture of each, a contact sheet, attention.csv and attention.json into a folder.
+    """Explain films by activation maps of a run's model; see `explain_with`.
 
     The map shows the predicted class. For an ensemble, it is the mean of the members' maps of the class that the
-    ensemble predicts. Numbered pictures of an earlier call are deleted.
+    ensemble predicts.
 
     Raises:
         ImageError: a film cannot be read.
         ConfigError: the backbone has no layer that a map can be computed from.
     """
-    out = Path(out)
     model.classifier.to(choose_device(options.device)).eval()
-    network = _add_layers(model)
-    shuffled = _add_layers(shuffle_weights(model)) if options.sanity else None
+    shuffled = map_run(shuffle_weights(model), options.method) if options.sanity else None
+    return explain_with(map_run(model, options.method), films, out, options, shuffled=shuffled)
+
+
+@locked("out")
+def explain_with(
+    mapper: Mapper,
+    films: Iterable[Film],
+    out: str | Path,
+    options: ExplainOptions = ExplainOptions(),
+    *,
+    shuffled: Mapper | None = None,
+) -> Explanation:
+    """Explain films and write a picture of each, a contact sheet, attention.csv and attention.json into a folder.
+
+    Numbered pictures of an earlier call are deleted.
+
+    Args:
+        mapper: computes the maps: `map_run`, `map_module`, or `OcclusionMapper` for any model.
+        options: `method`, `sanity` and `device` are not used; they belong to the mapper.
+        shuffled: the same for the network with shuffled weights, to compare the maps with.
+    Raises:
+        ImageError: a film cannot be read.
+    """
+    out = Path(out)
     for earlier in out.glob("[0-9]*.png"):
         earlier.unlink()
-    rows, correlations, notes = _explain_films(network, shuffled, films, out, options)
+    rows, correlations, notes = _explain_films(mapper, shuffled, films, out, options)
     rows = use_other_films(rows)
     write_atomic(out / "attention.csv", _csv(rows))
     defined = [value for value in correlations if value is not None]
-    layer = network.layers[0]
     summary = summarise_rows(
         rows,
-        method=options.method,
-        layer=layer.name,
-        resolution=describe_resolution(layer, model.card.preprocessing.image_size),
+        method=mapper.method,
+        layer=mapper.layer,
+        resolution=mapper.resolution,
         sanity=float(np.mean(defined)) if defined else None,
         stamp=options.stamp,
         notes=notes,
-        positive=positive_class(model.card.classes),
+        positive=positive_class(mapper.classes),
     )
     write_json(out / "attention.json", summary.to_dict())
     return Explanation(tuple(rows), summary)
 
 
 def _explain_films(
-    network: _Network, shuffled: _Network | None, films: Iterable[Film], out: Path, options: ExplainOptions
+    mapper: Mapper, shuffled: Mapper | None, films: Iterable[Film], out: Path, options: ExplainOptions
 ) -> tuple[list[Attention], list[float | None], tuple[str, ...]]:
     """Write the pictures and the contact sheet; return the rows, the correlations with the shuffled network, and notes
     on annotations that are not used.
@@ -148,7 +152,7 @@ def _explain_films(
     for number, film in enumerate(films):
         image = read_image(film.path, max_pixels=options.max_pixels)
         image = options.clean(image)[0] if options.clean else image
-        row, panel, correlation = _explain_film(network, shuffled, film, image, number, options.method)
+        row, panel, correlation = _explain_film(mapper, shuffled, film, image, number)
         rows.append(row)
         misfitting += [(kind, film.name) for kind in misfits(film, image.shape)]
         correlations.append(correlation)
@@ -158,10 +162,6 @@ def _explain_films(
     if panels:
         write_image(out / "sheet.png", draw_sheet(panels))
     return rows, correlations, misfit_notes(misfitting)
-
-
-def _add_layers(model: Model) -> _Network:
-    return _Network(model, tuple(find_target_layer(member) for member in model.members))
 
 
 def summarise_rows(
@@ -196,7 +196,8 @@ def summarise_rows(
 
 def describe_summary(s: AttentionSummary) -> list[str]:
     """Return the summary as lines of text."""
-    lines = [f"{amount(s.n_films, 'film')}, {s.n_marked} with known markers; {s.method}, layer {s.layer}"]
+    layer = f", layer {s.layer}" if s.layer else ""
+    lines = [f"{amount(s.n_films, 'film')}, {s.n_marked} with known markers; {s.method}{layer}"]
     lines.append(f"{s.resolution}; attention next to a marker counts partly as attention on the marker")
     if s.n_empty:
         lines.append(f"{amount(s.n_empty, 'map is', 'maps are')} empty: no region supports the predicted class")
@@ -226,24 +227,20 @@ def _describe_sanity(correlation: float) -> str:
 
 
 def _explain_film(
-    network: _Network, shuffled: _Network | None, film: Film, image: Array, number: int, method: str
+    mapper: Mapper, shuffled: Mapper | None, film: Film, image: Array, number: int
 ) -> tuple[Attention, Picture, float | None]:
     """Return a film's row and panel, and the correlation of its map with the map of the shuffled network."""
-    model, preprocessing = network.model, network.model.card.preprocessing
-    grey = resize(to_grey8(image), preprocessing)
+    grey, preprocessing = to_grey8(image), mapper.preprocessing
     mask = film.mask if film.mask is not None and film.mask.shape == image.shape[:2] else None
-    tensor = to_tensor(grey, preprocessing).to(next(model.classifier.parameters()).device)
-    probabilities = predict_tensor(model, tensor.unsqueeze(0))[0]
-    predicted = decide(model, probabilities)
-    index = model.card.classes.index(predicted)
-    heat = heat_map(model, tensor, index, network.layers, method)
+    shown = mapper.map(grey)
+    heat = shown.heat
     area, attention = (None, None) if mask is None else measure_marker_shares(heat, mask, preprocessing)
     peak = check_peak(heat, film.boxes, image.shape, preprocessing)
     row = Attention(
         path=film.name,
         label=film.label,
-        predicted=predicted,
-        probability=float(probabilities[index]),
+        predicted=mapper.classes[shown.index],
+        probability=float(shown.probabilities[shown.index]),
         marker_area_share=area,
         marker_attention_share=attention,
         group=film.group,
@@ -254,9 +251,8 @@ def _explain_film(
     )
     correlation = None
     if shuffled is not None:
-        other = heat_map(shuffled.model, tensor, index, shuffled.layers, method)
-        correlation = correlate_maps(heat, other, network.layers[0].cells)
-    return row, draw_panel(grey, heat, row, mask, preprocessing), correlation
+        correlation = correlate_maps(heat, shuffled.map(grey, shown.index).heat, mapper.cells)
+    return row, draw_panel(resize(grey, preprocessing), heat, row, mask, preprocessing), correlation
 
 
 def correlate_maps(one: Heat, other: Heat, cells: tuple[int, int]) -> float | None:

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fxkit.data.preprocessing import Grey, Preprocessing, resize
+from fxkit.data.transforms import to_tensor
 from fxkit.errors import ConfigError
+from fxkit.explain.mapper import Heat, Mapped
+from fxkit.metrics.predictions import decisions
+from fxkit.metrics.scores import Floats
 from fxkit.models.classifier import capture_output
+from fxkit.models.predict_records import predict_tensor
 from fxkit.models.saved import Model
-
-Heat = NDArray[np.float32]
-
 
 METHODS = ("grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam")
 
@@ -79,32 +83,113 @@ def _tokens_to_grid(n_prefix: int, rows: int, columns: int) -> Callable[[Tensor]
     return reshape
 
 
+@dataclass(frozen=True, eq=False)
+class GradientMapper:
+    """Maps films by the gradients of networks in torch; the map of an ensemble is the mean of its members' maps.
+
+    EigenCAM does not depend on the class. Weights, gradients and `requires_grad` of the networks are left as they were.
+
+    Attributes:
+        networks: one, or the members of an ensemble: (N, C, h, w) inputs -> (N, C) logits.
+        layers: target layer of each network.
+        preprocessing: how the film lies in the input. Inputs that are not square are stretched to `image_size`.
+        to_input: film, (H, W) uint8 -> (C, h, w) float32 input, on the networks' device.
+        predict: (N, C, h, w) inputs -> (N, C) probabilities.
+
+    Source: Selvaraju et al. 2017 (Grad-CAM), Chattopadhyay et al. 2018 (Grad-CAM++), Draelos and Carin 2020 (HiResCAM),
+    Jiang et al. 2021 (LayerCAM), Muhammad and Yeasin 2020 (EigenCAM).
+    """
+
+    networks: Sequence[nn.Module]
+    layers: Sequence[TargetLayer]
+    classes: tuple[str, ...]
+    threshold: float
+    preprocessing: Preprocessing
+    to_input: Callable[[Grey], Tensor]
+    predict: Callable[[Tensor], Floats]
+    method: str = METHODS[0]
+
+    @property
+    def layer(self) -> str:
+        """Name of the first network's layer."""
+        return self.layers[0].name
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the first network's map."""
+        return self.layers[0].cells
+
+    @property
+    def resolution(self) -> str:
+        """The cells of the map, and how many pixels of the input each covers."""
+        return describe_resolution(self.layers[0], self.preprocessing.image_size)
+
+    def map(self, film: Grey, index: int | None = None) -> Mapped:
+        """Map a film; see `Mapper`."""
+        image = self.to_input(film)
+        probabilities = self.predict(image.unsqueeze(0))
+        index = int(decisions(probabilities, self.threshold)[0]) if index is None else index
+        heat, size = _mean_map(self.networks, image, index, self.layers, self.method), self.preprocessing.image_size
+        if heat.shape != (size, size):
+            heat = cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR)
+        return Mapped(probabilities[0], index, np.asarray(heat, np.float32))
+
+
+def map_run(model: Model, method: str = METHODS[0]) -> GradientMapper:
+    """Return what maps films with the model of a run.
+
+    Args:
+        method: one of METHODS.
+    Raises:
+        ConfigError: see `find_target_layer`.
+    """
+    card = model.card
+
+    def to_input(film: Grey) -> Tensor:
+        return to_tensor(resize(film, card.preprocessing), card.preprocessing).to(
+            next(model.classifier.parameters()).device
+        )
+
+    return GradientMapper(
+        [member.classifier for member in model.members],
+        [find_target_layer(member) for member in model.members],
+        card.classes,
+        card.threshold,
+        card.preprocessing,
+        to_input,
+        partial(predict_tensor, model),
+        method,
+    )
+
+
 def heat_map(
     model: Model, image: Tensor, class_index: int, layers: Sequence[TargetLayer], method: str = METHODS[0]
 ) -> Heat:
     """Compute the class activation map of one (3, S, S) normalised image: (S, S) float32 in 0..1.
 
-    The map of an ensemble is the mean of its members' maps. EigenCAM does not depend on the class. Weights, gradients
-    and `requires_grad` of the model are left as they were.
-
     Args:
         layers: target layer of each member (`find_target_layer`).
         method: one of METHODS.
-    Source: Selvaraju et al. 2017 (Grad-CAM), Chattopadhyay et al. 2018 (Grad-CAM++), Draelos and Carin 2020 (HiResCAM),
-    Jiang et al. 2021 (LayerCAM), Muhammad and Yeasin 2020 (EigenCAM).
     """
-    maps = [_member_map(m, image, class_index, layer, method) for m, layer in zip(model.members, layers, strict=True)]
+    return _mean_map([member.classifier for member in model.members], image, class_index, layers, method)
+
+
+def _mean_map(
+    networks: Sequence[nn.Module], image: Tensor, class_index: int, layers: Sequence[TargetLayer], method: str
+) -> Heat:
+    pairs = zip(networks, layers, strict=True)
+    maps = [_gradient_map(network, image, class_index, layer, method) for network, layer in pairs]
     return np.asarray(np.mean(maps, axis=0), np.float32)
 
 
-def _member_map(model: Model, image: Tensor, class_index: int, layer: TargetLayer, method: str) -> Heat:
+def _gradient_map(network: nn.Module, image: Tensor, class_index: int, layer: TargetLayer, method: str) -> Heat:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    requires_grad = [p.requires_grad for p in model.classifier.parameters()]
+    requires_grad = [p.requires_grad for p in network.parameters()]
     images = image.unsqueeze(0).detach().requires_grad_(True)  # gradients must flow through frozen stages too
-    with _method(method)(model.classifier, [layer.module], reshape_transform=layer.reshape) as compute_map:
+    with _method(method)(network, [layer.module], reshape_transform=layer.reshape) as compute_map:
         heat = compute_map(input_tensor=images, targets=[ClassifierOutputTarget(class_index)])[0]
-    for parameter, value in zip(model.classifier.parameters(), requires_grad, strict=True):
+    for parameter, value in zip(network.parameters(), requires_grad, strict=True):
         parameter.requires_grad_(value)
         parameter.grad = None
     return np.asarray(heat, np.float32)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention, resize_mask
-from fxkit.explain.maps import Heat
+from fxkit.explain.mapper import Heat
 
 Picture = NDArray[np.uint8]
 
