@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fxkit.ablation.clean_films import clean_films
 from fxkit.ablation.coverage import check_same_files, measure_coverage, score_unmarked
-from fxkit.ablation.given_folder import compare_with_folder
 from fxkit.ablation.marker_tests import TESTS, count_flips, measure_lost_log_odds
 from fxkit.ablation.result import compare_scores, refuse_earlier, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
@@ -16,6 +15,7 @@ from fxkit.data.manifest import Record, films_hash, usable
 from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError
 from fxkit.evaluation.checks import check_classes, spell_as_model
+from fxkit.evaluation.external.same_model import compare_with_folder
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Metric, ranking_metric
 from fxkit.models.given.open import OpenedModel

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fxkit.data.dataset import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
-from fxkit.models.run_folder import Run
+from fxkit.models.run_folder import Results
 from preprocess.errors import MarkerFileError, first_few
 from preprocess.folder.sources import default_out
 from preprocess.known_markers import KnownMarkers, read_known_markers
@@ -64,7 +64,7 @@ def misfit_notes(misfitting: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def films_from_run(
-    run: Run,
+    run: Results,
     *,
     root: Path | None = None,
     markers: Path | None = None,

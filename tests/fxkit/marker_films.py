@@ -17,7 +17,7 @@ from preprocess.markers import MarkedImage, Marker, as_quad
 CLASSES = ("not_fractured", "fractured")
 SIDE = 96
 LEFT, RIGHT = (6, 4), (70, 4)  # x, y of the marker
-MARKER = (20, 22)  # its width and height
+MARKER_PX = (20, 22)  # its width and height
 
 
 def write_marker_films(root: Path, *, films: int = 160, correlation: float = 0.9, seed: int = 0) -> Path:
@@ -41,7 +41,7 @@ def draw_film(fractured: bool, at_left: bool, rng: np.random.Generator) -> tuple
     film[:, 40:56] = 150 + 20 * fractured + rng.normal(0, 12)
     film += cv2.GaussianBlur(rng.normal(0, 30, film.shape), (0, 0), 3)
     image = np.ascontiguousarray(np.clip(film, 0, 255).astype(np.uint8))
-    (x, y), (width, height) = (LEFT if at_left else RIGHT), MARKER
+    (x, y), (width, height) = (LEFT if at_left else RIGHT), MARKER_PX
     cv2.putText(image, "R", (x, y + height - 2), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 3, cv2.LINE_AA)
     corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
     return image, Marker(quad=as_quad(corners), text="R", style="burned")
