@@ -1,12 +1,12 @@
 """Measure how often the marker test of a given model reports reliance, with markers that predict the class and without.
 
-python benchmarks/given_model_power.py WEIGHTS FOLDER [--real FILMS --real-list FILE]
+python benchmarks/given_model_power.py FOLDER [--real FILMS --real-list FILE]
 
 Each film of a pool without markers, synthetic or real, gets two versions: with lead letters, and with burned-in text or
-boxes. Their arms are made once, as `fxkit ablate masked-vs-raw --model` makes them, and the features of a
-network with ImageNet weights are stored. Each repetition then divides the patients at random, chooses one version of
+boxes. Their arms are made once, as `fxkit ablate masked-vs-raw --model` makes them, and statistics of
+their grey levels and edges are stored. Each repetition then divides the patients at random, chooses one version of
 each film so that the markers correlate with the class, and trains a model without fxkit's ablation: logistic regression
-on the features of the raw training films. The test films of the repetition decide the verdict, with the code of the
+on the statistics of the raw training films. The test films of the repetition decide the verdict, with the code of the
 command. Versions that the cleaning missed stay as they are.
 
 FOLDER keeps the films and the features, so that the benchmark can be interrupted. Rows are written to FOLDER/rows.csv.
@@ -20,10 +20,7 @@ from typing import Any
 import click
 import cv2
 import numpy as np
-import timm
-import torch
 from ablation_power import list_unmarked, print_verdicts, read_rows, shrink, write_rows
-from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,6 +51,7 @@ ARMS = ("raw", "cleaned", "control")  # the arms that the verdict needs
 SEEDS = (0, 1, 2)
 SETTINGS = read_ablation_settings("masked-vs-raw", seeds=SEEDS)
 INPUT_PX = 224
+BLOCKS = 16  # along a side
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,6 @@ class Pool:
 
 
 @click.command()
-@click.argument("weights", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--films", default=400, show_default=True, help="Synthetic films in the pool.")
 @click.option("--size", default=224, show_default=True, help="Longer side of a synthetic film, px.")
@@ -83,7 +80,6 @@ class Pool:
 @click.option("--repetitions", default=40, show_default=True)
 @click.option("--test-fraction", default=0.5, show_default=True, help="Share of the patients that are tested.")
 def main(
-    weights: Path,
     folder: Path,
     films: int,
     size: int,
@@ -96,7 +92,7 @@ def main(
     root = folder / "films"
     if not (root / TRUTH).is_file():
         write_versions(root, read_real(real, real_list) if real else read_made(folder / "unmarked", films, size))
-    pool = build_pool(root, folder, weights, known_markers=not real)
+    pool = build_pool(root, folder, known_markers=not real)
     done = read_rows(folder / "rows.csv")
     for seed in range(repetitions):
         for correlation in correlations:
@@ -161,7 +157,7 @@ def draw(image: np.ndarray, styles: tuple[str, ...], rng: np.random.Generator) -
     return np.asarray(np.round(255 * np.clip(film, 0, 1)), np.uint8), tuple(p.marker for p in placed)
 
 
-def build_pool(root: Path, folder: Path, weights: Path, *, known_markers: bool) -> Pool:
+def build_pool(root: Path, folder: Path, *, known_markers: bool) -> Pool:
     records = index_data(root / TRUTH, IndexOptions(copies=False, split="none")).records
     records = [replace(record, split="test") for record in records]
     cleaned = folder / "clean"
@@ -169,7 +165,6 @@ def build_pool(root: Path, folder: Path, weights: Path, *, known_markers: bool) 
     ledger = read_ledger(cleaned)
     records = [r for r in records if ledger[r.path].status in ("cleaned", "copied")]
     roots = write_arms(root, cleaned, records, folder / "arms", ArmOptions(0, SEEDS, pasted=(), controls=True))
-    network = build_network(weights)
     features = {
         arm: [
             read_features(network, folder, roots[seed][arm], records) for seed in (SEEDS if arm == "control" else [0])
@@ -184,24 +179,25 @@ def build_pool(root: Path, folder: Path, weights: Path, *, known_markers: bool) 
     return Pool(records, features, erased, set(file.read_text().split("\n")) & {r.path for r in records})
 
 
-def build_network(weights: Path) -> torch.nn.Module:
-    network = timm.create_model("mobilenetv2_100", num_classes=0, pad_type="same", bn_eps=1e-3)
-    network.load_state_dict(load_file(weights), strict=False)
-    return network.eval()
-
-
-@torch.inference_mode()
-def read_features(network: torch.nn.Module, folder: Path, root: Path, records: Sequence[Record]) -> np.ndarray:
+def read_features(folder: Path, root: Path, records: Sequence[Record]) -> np.ndarray:
     """Return (N, D) features of the films below root; computed once."""
     file = folder / f"features-{root.name}.npy"
     if not file.is_file():
-        images, rows = open_image_root(root), []
-        for record in records:
-            film = to_grey8(read_image(images.find(record.path)))
-            pixels = cv2.resize(film, (INPUT_PX, INPUT_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 127.5 - 1
-            rows.append(network(torch.from_numpy(pixels).expand(1, 3, -1, -1)).numpy()[0])
-        np.save(file, np.stack(rows))
+        images = open_image_root(root)
+        np.save(file, np.stack([describe(to_grey8(read_image(images.find(record.path)))) for record in records]))
     return np.asarray(np.load(file))
+
+
+def describe(film: np.ndarray) -> np.ndarray:
+    """Return (D,) features of a film: its histogram, and the grey levels and edges of 16 x 16 blocks, in place and sorted."""
+    pixels = cv2.resize(film, (INPUT_PX, INPUT_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    edges = np.hypot(cv2.Sobel(pixels, cv2.CV_32F, 1, 0), cv2.Sobel(pixels, cv2.CV_32F, 0, 1))
+    parts = [np.sqrt(np.histogram(pixels, 32, (0, 1))[0] / pixels.size)]
+    for values in (pixels, edges):
+        blocks = values.reshape(BLOCKS, INPUT_PX // BLOCKS, BLOCKS, INPUT_PX // BLOCKS)
+        figures = [blocks.mean((1, 3)), blocks.std((1, 3)), blocks.max((1, 3))]
+        parts += [figures[0].ravel(), *(np.sort(figure, axis=None)[-40:] for figure in figures)]
+    return np.concatenate(parts)
 
 
 def run_repetition(pool: Pool, correlation: float, seed: int, test_fraction: float) -> dict[str, str]:
