@@ -10,6 +10,10 @@ __version__ = "0.2.0"
 
 # Public name -> module that defines it.
 _MODULES = {
+    # audit any model from a notebook
+    "evaluate": "fxkit.evaluation.external.evaluate_any",
+    "audit": "fxkit.audit.audit_any",
+    "intervals": "fxkit.metrics.interval_table",
     # read and clean
     "read_image": "preprocess.images",
     "clean_image": "fxkit.api",
@@ -60,7 +64,8 @@ __all__ = ["__version__", *_MODULES]
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'fxkit' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    found = getattr(import_module(_MODULES[name]), name)
+    return globals().get(name, found)  # importing `fxkit.audit` has set the name to the package, which can be called
 
 
 def __dir__() -> list[str]:

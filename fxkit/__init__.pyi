@@ -9,6 +9,7 @@ from fxkit.api import CopyMatch as CopyMatch
 from fxkit.api import clean_image as clean_image
 from fxkit.api import find_copies as find_copies
 from fxkit.api import predict as predict
+from fxkit.audit.audit_any import audit as audit
 from fxkit.audit.page import build_audit as build_audit
 from fxkit.config import Config as Config
 from fxkit.config import load_config as load_config
@@ -22,12 +23,14 @@ from fxkit.evaluation.compare_runs import compare_runs as compare_runs
 from fxkit.evaluation.evaluate import EvaluationOptions as EvaluationOptions
 from fxkit.evaluation.evaluate import evaluate_other as evaluate_other
 from fxkit.evaluation.evaluate import evaluate_run as evaluate_run
+from fxkit.evaluation.external.evaluate_any import evaluate as evaluate
 from fxkit.index.build import IndexOptions as IndexOptions
 from fxkit.index.build import index_data as index_data
 from fxkit.index.build import write_index as write_index
 from fxkit.index.datacard.page import write_data_card as write_data_card
 from fxkit.index.splits.assign import assign_splits as assign_splits
 from fxkit.metrics.group_interval import group_interval as group_interval
+from fxkit.metrics.interval_table import intervals as intervals
 from fxkit.metrics.intervals import Interval as Interval
 from fxkit.metrics.predictions import Predictions as Predictions
 from fxkit.metrics.summary import evaluate_predictions as evaluate_predictions

@@ -3,16 +3,17 @@
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fxkit import __version__
-from fxkit.audit.claim import AUTHORS, Item, draft_claim
+from fxkit.audit.claim import AUTHORS, draft_claim
 from fxkit.audit.evidence import Evidence, read_evidence
 from fxkit.audit.picture import collect_rows, draw_rows
-from fxkit.audit.rules import LOOKS, RULES, Answer
-from fxkit.audit.verdict import DISCLAIMER, Verdict, answer_questions, conclude
+from fxkit.audit.result import FACT_LABELS, Audit
+from fxkit.audit.rules import LOOKS, RULES
+from fxkit.audit.verdict import DISCLAIMER, answer_questions, conclude
 from fxkit.data.positive import positive_class
 from fxkit.html import data_uri, load_template
 from fxkit.models.sharing.model_card import render_model_card
@@ -23,20 +24,6 @@ PAGE, TEXT, FACTS = "audit.html", "audit.md", "audit.json"
 
 LINKED = ("report.html", "metrics.json", "validation.json", "manifest.csv", "config.yaml", "environment.json")
 
-# The page shows these names of facts. audit.json keeps the keys that programs may read.
-FACT_LABELS = {
-    "of them copies of a training film": "tested files that are copies of a training film",
-    "of them other films of a training group": "tested files that are other films of a training group",
-    "validation files of a training group": "validation files whose group is in training",
-    "files a film": "files per film",
-    "strongest figure, AUROC": "highest AUROC without the image",
-    "the model's": "headline metric of the model",
-    "other runs beside with figures of the same manifest": "other runs in the same folder evaluated on this manifest",
-    "by chance": "multiple comparisons",
-    "models": "training of the models",
-    "own films": "the run's own films",
-}
-
 AUTHORS_ADD = (
     "intended use and users",
     "uses that are out of scope",
@@ -45,16 +32,6 @@ AUTHORS_ADD = (
     "ethics and consent",
     "licence and contact",
 )
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Results of an audit, and the path of its page."""
-
-    page: Path
-    verdict: Verdict
-    answers: tuple[Answer, ...]
-    claim: tuple[Item, ...]
 
 
 @locked("run_dir")
@@ -73,7 +50,17 @@ def build_audit(
     evidence = read_evidence(run_dir, data_card=data_card, ablation=ablation)
     answers = answer_questions(evidence)
     folder = evidence.run.folder
-    audit = Audit(folder / PAGE, conclude(answers), answers, draft_claim(evidence, answers))
+    rows = collect_rows(evidence)
+    audit = Audit(
+        page=folder / PAGE,
+        verdict=conclude(answers),
+        answers=answers,
+        claim=draft_claim(evidence, answers),
+        name=evidence.report.name,
+        positive=positive_class(evidence.run.classes),
+        picture=data_uri(draw_rows(rows, "; ".join(evidence.report.stamps))) if rows else "",
+        picture_text="; ".join(f"{row.name} {row.interval.text}" for row in rows),
+    )
     card = model_card(evidence)
     write_atomic(folder / FACTS, json.dumps(audit_json(evidence, audit), indent=1) + "\n")
     write_atomic(folder / TEXT, _render(TEXT + ".j2", evidence, audit, card))
@@ -93,8 +80,8 @@ def model_card(evidence: Evidence) -> str:
 def audit_json(evidence: Evidence, audit: Audit) -> dict[str, Any]:
     """Return the content of audit.json; files are relative to the run folder."""
     return {
-        "run": evidence.report.name,
-        "positive": positive_class(evidence.run.classes),
+        "run": audit.name,
+        "positive": audit.positive,
         "fxkit": __version__,
         "verdict": asdict(audit.verdict),
         "answers": [
@@ -114,14 +101,9 @@ def relative_path(evidence: Evidence, file: Path) -> str:
 
 def _render(name: str, evidence: Evidence, audit: Audit, card: str) -> str:
     """Fill a template; HTML templates escape all values."""
-    rows = collect_rows(evidence) if name.endswith(".html") else []
     return load_template(f"audit/{name}").render(
-        run=evidence.report.name,
-        positive=positive_class(evidence.run.classes),
         audit=audit,
         card=card,
-        picture=data_uri(draw_rows(rows, "; ".join(evidence.report.stamps))) if rows else "",
-        rows=rows,
         linked=[file for file in LINKED if (evidence.run.folder / file).is_file()],
         link=lambda file: relative_path(evidence, file),
         label=lambda fact: FACT_LABELS.get(fact, fact),

@@ -22,6 +22,7 @@ LOOKS: dict[Colour, Look] = {
     "grey": Look("not tested", "?"),
 }
 
+WORST_FIRST: tuple[Colour, ...] = ("red", "amber", "grey", "green")
 
 CHANCE = 0.5  # AUROC
 
@@ -161,6 +162,11 @@ class Answer:
     facts: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
     command: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words: pass, caution, fail or not tested."""
+        return self.look.word
 
     @property
     def look(self) -> Look:

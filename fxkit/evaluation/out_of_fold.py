@@ -34,6 +34,8 @@ from fxkit.models.run_folder import Run, open_run, write_json
 from fxkit.models.saved import Model, load_model
 from preprocess.locks import locked
 
+PICTURES = "figures/out_of_fold"
+
 
 @dataclass(frozen=True)
 class OutOfFold:
@@ -162,7 +164,7 @@ def evaluate_out_of_fold(
 
     result = rewrite_figures(run, model, find_fold_predictions(run, model, predict), options.analyses)
     note = f"each film is predicted by the one of {run.folds} models that did not train on it"
-    return EvaluationResult(run.folder, result.pooled, result.analyses, result.stamp, (note,))
+    return EvaluationResult(run.folder, result.pooled, result.analyses, result.stamp, (note,), PICTURES)
 
 
 def rewrite_figures(
@@ -184,7 +186,7 @@ def rewrite_figures(
 
 def write_out_of_fold(folder: Path, predictions: Predictions, result: OutOfFold) -> None:
     """Write metrics_out_of_fold.json and the pictures in figures/out_of_fold/."""
-    pictures = folder / "figures" / "out_of_fold"
+    pictures = folder / PICTURES
     write_pictures(pictures, result.pooled, predictions, result.stamp)
     if result.analyses.calibration:
         write_analysis_pictures(pictures, result.analyses, result.stamp)

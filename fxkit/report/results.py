@@ -103,7 +103,7 @@ class OutOfFoldScores:
 def read_scores(folder: Path, name: str = "") -> Scores | None:
     """Read FOLDER/metrics.json and its pictures; return None if the folder was not evaluated."""
     metrics = read_optional_json(folder / "metrics.json", Metrics.model_validate)
-    return Scores(name, metrics, _read_pictures(folder / "figures")) if metrics else None
+    return Scores(name, metrics, read_pictures(folder / "figures")) if metrics else None
 
 
 def read_scores_below(folder: Path) -> tuple[Scores, ...]:
@@ -117,9 +117,10 @@ def read_folds(run: Path) -> OutOfFoldScores | None:
     metrics = read_optional_json(run / "metrics_out_of_fold.json", OutOfFoldMetrics.model_validate)
     if metrics is None:
         return None
-    return OutOfFoldScores(Scores("", metrics, _read_pictures(run / "figures" / "out_of_fold")), metrics.folds)
+    return OutOfFoldScores(Scores("", metrics, read_pictures(run / "figures" / "out_of_fold")), metrics.folds)
 
 
-def _read_pictures(folder: Path) -> dict[str, str]:
+def read_pictures(folder: Path) -> dict[str, str]:
+    """Return those of PICTURES that are in a folder, as data URIs."""
     uris = {name: picture_uri(folder / f"{name}.png") for name in PICTURES}
     return {name: uri for name, uri in uris.items() if uri}

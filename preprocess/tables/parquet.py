@@ -34,7 +34,7 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]]]:
             f"{path}: column `{nested[0]}` holds {table.schema.field(nested[0]).type}; expected text, numbers, dates "
             "or true and false; leave the column out, or make one column of each of its values"
         )
-    columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[cell_text(value) for value in column.to_pylist()] for column in table.columns]
     return list(table.column_names), [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -45,7 +45,8 @@ def _is_nested(kind: Any) -> bool:
     return bool(types.is_nested(value) or types.is_binary(value) or types.is_large_binary(value))
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a value as the CSV file with the same values holds it; "" for a missing one."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -15,6 +15,9 @@ from fxkit.synth.dataset import Synthetic
 from preprocess.images import read_grey8
 
 STABLE_NAMES = {
+    "evaluate",
+    "audit",
+    "intervals",
     "read_image",
     "clean_image",
     "clean_folder",

@@ -26,6 +26,9 @@ from preprocess.words import amount
 
 Rows = NDArray[np.int64]
 
+# Tables that were in memory, as the Python API writes them beside their results: predictions, films, training films.
+GIVEN_FILES = ("given.csv", "given_films.csv", "given_trained_on.csv")
+
 
 @dataclass(frozen=True)
 class TableOptions:
@@ -147,7 +150,7 @@ def check_out(out: Path, identity: str, *, overwrite: bool) -> None:
         raise OutputError(f"{out}: is a run folder; choose another --out")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; expected a folder; choose another --out")
-    if not out.is_dir() or not any(out.iterdir()):
+    if not out.is_dir() or {file.name for file in out.iterdir()} <= {*GIVEN_FILES}:
         return
     if not (out / FILE).is_file():
         raise OutputError(f"{out}: holds other files; choose an empty or new folder with --out")
