@@ -14,6 +14,7 @@ _MODULES = {
     "evaluate": "fxkit.evaluation.external.evaluate_any",
     "audit": "fxkit.audit.audit_any",
     "intervals": "fxkit.metrics.interval_table",
+    "compare": "fxkit.evaluation.compare_any",
     # read and clean
     "read_image": "preprocess.images",
     "clean_image": "fxkit.api",

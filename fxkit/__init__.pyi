@@ -18,6 +18,7 @@ from fxkit.data.manifest import Record as Record
 from fxkit.data.manifest import count_splits as count_splits
 from fxkit.data.manifest import read_manifest as read_manifest
 from fxkit.data.manifest import write_manifest as write_manifest
+from fxkit.evaluation.compare_any import compare as compare
 from fxkit.evaluation.compare_runs import compare_predictions as compare_predictions
 from fxkit.evaluation.compare_runs import compare_runs as compare_runs
 from fxkit.evaluation.evaluate import EvaluationOptions as EvaluationOptions

@@ -1,19 +1,13 @@
 """fxkit compare"""
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import cloup
 
 from fxkit.cli.options import CHECKED_POSITIVE, PATH, check_positive, positive_option
 from preprocess.words import amount
-
-if TYPE_CHECKING:
-    from fxkit.evaluation.compare_runs import MetricComparison
 
 
 @cloup.command(short_help="Compare two runs on the same films.")
@@ -32,16 +26,13 @@ def compare(run_a: Path, run_b: Path, part: str, positive: str | None, as_json_t
 
     Example: fxkit compare runs/resnet50-seed0 runs/densenet121-seed0
     """
-    from dataclasses import asdict
-
-    from fxkit.evaluation.compare_runs import compare_runs
-    from fxkit.metrics.json_result import as_json
+    from fxkit.evaluation.compare_runs import compare_runs, rows_text
     from preprocess.errors import one_line
 
     check_positive(positive, run_a, run_b)
     result = compare_runs(run_a, run_b, part=part)
     if as_json_text:
-        click.echo(json.dumps(as_json(asdict(result)), indent=1))
+        click.echo(json.dumps(result.to_dict(), indent=1))
         return
     click.echo(
         f"{amount(result.n_films, 'film')}, {amount(result.n_groups, 'group')}; differences are "
@@ -57,16 +48,7 @@ def compare(run_a: Path, run_b: Path, part: str, positive: str | None, as_json_t
             f"left out: {amount(result.only_a, 'file')} that only a predicted, and {result.only_b} that "
             f"only b predicted"
         )
-    print_rows(result.rows)
+    click.echo("\n".join(rows_text(result.rows)))
     click.echo(
         f"{amount(len(result.rows), 'figure was', 'figures were')} tested; a single small p value can be due to chance"
     )
-
-
-def print_rows(rows: "Sequence[MetricComparison]") -> None:
-    """Print both values of each figure, their difference with its interval, and p."""
-    click.echo(f"{'figure':<20} {'a':>6} {'b':>6}  {'difference, 95 % interval':<29} {'p':>6}  test")
-    for row in rows:
-        difference = f"{row.difference:+.3f}"
-        p = "-" if math.isnan(row.p) else f"{row.p:.3f}"
-        click.echo(f"{row.metric:<20} {row.a.value:>6.3f} {row.b.value:>6.3f}  {difference:<29} {p:>6}  {row.test}")

@@ -1,15 +1,20 @@
 """Compare two models on the same films: paired differences of their metrics with intervals and p values, by film."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fxkit.data.positive import positive_class
+from fxkit.data.positive import positive_class, positive_line
 from fxkit.errors import DataError, RunError
+from fxkit.html import load_template
 from fxkit.metrics.bootstrap import RESAMPLES, Side, differences, intervals
 from fxkit.metrics.intervals import Interval
+from fxkit.metrics.json_result import as_json
+from fxkit.metrics.names import metric_name
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import (
     AUROC,
@@ -19,6 +24,7 @@ from fxkit.metrics.scores import (
     MULTI_CLASS,
     SENSITIVITY,
     SPECIFICITY,
+    p_text,
     scored,
 )
 from fxkit.metrics.significance import p_value
@@ -26,6 +32,8 @@ from fxkit.models.model_json import read_card
 from fxkit.models.predictions_source import FILE as SOURCE_FILE
 from fxkit.models.predictions_source import read_source
 from fxkit.report.results import read_scores
+from preprocess.errors import one_line
+from preprocess.words import amount
 
 BINARY = (AUROC, AVERAGE_PRECISION, SENSITIVITY, SPECIFICITY, BRIER, LOG_LOSS)
 
@@ -48,9 +56,11 @@ class MetricComparison:
     test: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Two runs compared on the same films; a film's probability is the mean over its copies.
+
+    `comparison["auroc"]` is a row. A notebook shows a table; `str(comparison)` is the same as text.
 
     Attributes:
         rows: one for each metric.
@@ -68,6 +78,45 @@ class Comparison:
     only_b: int
     positive: str = ""
     stamps: tuple[str, str] = ("", "")
+
+    def __getitem__(self, metric: str) -> MetricComparison:
+        """Return the row of a metric, such as "auroc"."""
+        return {row.metric: row for row in self.rows}[metric]
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the rows as columns of equal length, from which pandas or polars makes a table."""
+        columns: dict[str, list[Any]] = {"metric": [row.metric for row in self.rows]}
+        columns |= {"a": [row.a.value for row in self.rows], "b": [row.b.value for row in self.rows]}
+        for name, key in (("difference", "value"), ("low", "low"), ("high", "high")):
+            columns[name] = [getattr(row.difference, key) for row in self.rows]
+        return columns | {"p": [row.p for row in self.rows], "test": [row.test for row in self.rows]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts, lists and numbers for JSON; undefined numbers are None."""
+        values: dict[str, Any] = as_json(asdict(self))
+        return values
+
+    def __str__(self) -> str:
+        lines = [f"{amount(self.n_films, 'film')}, {amount(self.n_groups, 'group')}; differences are a minus b"]
+        lines += [positive_line(("", self.positive))] if self.positive else []
+        lines += [f"{letter}: {one_line(stamp)}" for letter, stamp in zip("ab", self.stamps, strict=True) if stamp]
+        return "\n".join([*lines, *rows_text(self.rows)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        page = load_template("evaluation/comparison.html")
+        return page.render(c=self, metric_name=metric_name, p_text=p_text)
+
+
+def rows_text(rows: Sequence[MetricComparison]) -> list[str]:
+    """Return both values of each metric, their difference with its interval, and p as lines of text."""
+    lines = [f"{'figure':<20} {'a':>6} {'b':>6}  {'difference, 95 % interval':<29} {'p':>6}  test"]
+    for row in rows:
+        p = "-" if math.isnan(row.p) else f"{row.p:.3f}"
+        values = f"{row.a.value:>6.3f} {row.b.value:>6.3f}  {f'{row.difference:+.3f}':<29}"
+        lines.append(f"{row.metric:<20} {values} {p:>6}  {row.test}")
+    return lines
 
 
 def compare_runs(

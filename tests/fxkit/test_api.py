@@ -18,6 +18,7 @@ STABLE_NAMES = {
     "evaluate",
     "audit",
     "intervals",
+    "compare",
     "read_image",
     "clean_image",
     "clean_folder",
