@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import io
 from pathlib import Path
 
 import jinja2
@@ -11,6 +12,8 @@ from preprocess.words import amount
 
 MAX_INLINE_BYTES = 2_000_000  # a larger picture is embedded as a reduced JPEG
 MAX_WIDTH_PX = 1_800  # of the reduced JPEG
+
+MOST_COLOURS = 48  # of a picture in a notebook; the pictures of figures have few colours and their shades
 
 
 def load_template(name: str) -> jinja2.Template:
@@ -54,6 +57,22 @@ def _reduced_jpeg(path: Path) -> bytes:
     scale = min(1.0, MAX_WIDTH_PX / image.shape[1])
     reduced = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return encode_jpeg(reduced, 85)
+
+
+def small_picture_uri(path: Path) -> str | None:
+    """Return a drawn picture as a data URI with few colours, a third as large; None if the file does not exist.
+
+    Notebooks store what they show, often in version control.
+    """
+    if not path.is_file():
+        return None
+    from PIL import Image
+
+    out = io.BytesIO()
+    with Image.open(path) as picture:
+        reduced = picture.convert("RGB").quantize(MOST_COLOURS, dither=Image.Dither.NONE)
+    reduced.save(out, "PNG", optimize=True)
+    return data_uri(out.getvalue())
 
 
 def data_uri(data: bytes, media_type: str = "image/png") -> str:

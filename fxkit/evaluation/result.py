@@ -8,7 +8,7 @@ from typing import Any
 from fxkit.data.leaks import leaks_as_json
 from fxkit.evaluation.analyses import write_analysis_pictures
 from fxkit.evaluation.temporary_folder import TemporaryFolder
-from fxkit.html import load_template
+from fxkit.html import load_template, small_picture_uri
 from fxkit.metrics.analyses import Analyses
 from fxkit.metrics.figures.curves import draw_confusion, draw_precision_recall, draw_roc
 from fxkit.metrics.interval_table import counts_line, figures_text, level_columns
@@ -52,9 +52,9 @@ class EvaluationResult:
 
     @property
     def scores(self) -> Scores:
-        """The figures with their pictures, as the report shows them."""
+        """The figures with their pictures, as the report shows them; the pictures have few colours."""
         values = self.evaluation.to_dict() | self.analyses.to_dict() | {"leaks": {"stamp": self.stamp}}
-        return Scores("", Metrics.model_validate(values), read_pictures(self.folder / self.pictures))
+        return Scores("", Metrics.model_validate(values), read_pictures(self.folder / self.pictures, small_picture_uri))
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Return the figures by film as columns of equal length, from which pandas or polars makes a table."""

@@ -1,6 +1,6 @@
 """The figures of a run: metrics.json and metrics_out_of_fold.json, with the pictures drawn beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +120,11 @@ def read_folds(run: Path) -> OutOfFoldScores | None:
     return OutOfFoldScores(Scores("", metrics, read_pictures(run / "figures" / "out_of_fold")), metrics.folds)
 
 
-def read_pictures(folder: Path) -> dict[str, str]:
-    """Return those of PICTURES that are in a folder, as data URIs."""
-    uris = {name: picture_uri(folder / f"{name}.png") for name in PICTURES}
+def read_pictures(folder: Path, read: Callable[[Path], str | None] = picture_uri) -> dict[str, str]:
+    """Return those of PICTURES that are in a folder, as data URIs.
+
+    Args:
+        read: returns a file as a data URI; None if there is no such file.
+    """
+    uris = {name: read(folder / f"{name}.png") for name in PICTURES}
     return {name: uri for name, uri in uris.items() if uri}

@@ -11,7 +11,12 @@ MOST_BYTES = 300_000  # of a notebook with its pictures
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01-clean-and-index.ipynb", "02-train-evaluate-audit.ipynb"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01-clean-and-index",
+        "02-train-evaluate-audit",
+        "03-audit-scikit-learn",
+        "05-audit-predictions",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
