@@ -15,6 +15,7 @@ _MODULES = {
     "audit": "fxkit.audit.audit_any",
     "intervals": "fxkit.metrics.interval_table",
     "compare": "fxkit.evaluation.compare_any",
+    "ablate": "fxkit.ablation.ablate_any",
     # read and clean
     "read_image": "preprocess.images",
     "clean_image": "fxkit.api",

@@ -1,6 +1,7 @@
 __version__: str
 __all__: list[str]
 
+from fxkit.ablation.ablate_any import ablate as ablate
 from fxkit.ablation.run import run_ablation as run_ablation
 from fxkit.ablation.settings import AblationOptions as AblationOptions
 from fxkit.ablation.settings import read_ablation_settings as read_ablation_settings

@@ -6,12 +6,21 @@ from typing import Any
 
 from pydantic import Field
 
+from fxkit.html import load_template
 from fxkit.metrics.intervals import Interval
 from fxkit.metrics.json_result import JsonResult, Number
+from fxkit.metrics.names import metric_name
 from fxkit.metrics.scores import p_text
 from fxkit.report.coverage import ClassCoverage, Coverage
+from preprocess.errors import one_line
 
 RESULT = "ablation.json"
+
+VERDICTS = {
+    "reliance": "The model relies on markers",
+    "no evidence": "No evidence that the model relies on markers",
+    "undecided": "Undecided whether the model relies on markers",
+}
 
 GIVEN = "given"  # the mode that tests a given model and trains nothing; also the name of the model in the cells
 
@@ -84,7 +93,7 @@ class Flips(JsonResult):
 
 
 class Ablation(JsonResult):
-    """All that ablation.json holds.
+    """All that ablation.json holds. A notebook shows it as tables; `str(ablation)` is the same as text.
 
     Attributes:
         mode: quick (a linear head on frozen features), full (both phases of training), or given (nothing was trained).
@@ -160,3 +169,24 @@ class Ablation(JsonResult):
     def cell(self, trained: str, tested: str) -> Cell | None:
         """Return the cell of two arms; None if that pair was not tested."""
         return next((cell for cell in self.cells if (cell.trained, cell.tested) == (trained, tested)), None)
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the scores of all pairs of arms as columns, from which pandas or polars makes a table."""
+        names = ("trained", "tested", "value", "low", "high")
+        return {name: [getattr(cell, name) for cell in self.cells] for name in names}
+
+    def __str__(self) -> str:
+        lines = [f"verdict: {self.verdict}", f"reason: {one_line(self.reason)}"]
+        lines += [f"finding: {one_line(finding)}" for finding in self.findings]
+        lines += [f"{self.stamp}"] if self.stamp else []
+        lines.append(f"{metric_name(self.metric)} by film")
+        for cell in self.cells:
+            trained = "" if self.is_given else f"trained on {cell.trained}, "
+            lines.append(f"  {f'{trained}tested on {cell.tested}':<34} {cell.interval:.3f}")
+        return "\n".join([*lines, *(f"{c.text}: {c.describe('+.3f')}" for c in self.contrasts)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        page = load_template("report/ablation_result.html")
+        return page.render(ablation=self, verdicts=VERDICTS, metric_name=metric_name, p_text=p_text)

@@ -8,7 +8,7 @@ from fxkit.errors import RunError
 from fxkit.html import load_template
 from fxkit.metrics.names import metric_name
 from fxkit.metrics.scores import p_text
-from fxkit.report.ablation import Ablation
+from fxkit.report.ablation import VERDICTS, Ablation
 from fxkit.report.attention import AttentionMaps, read_attention
 from fxkit.report.making import Cleaning, Data, Training, read_cleaning, read_data, read_training
 from fxkit.report.marker_verdict import read_ablation
@@ -17,12 +17,6 @@ from preprocess.files import write_atomic
 from preprocess.locks import locked
 
 FEW_GROUPS = 30  # with fewer groups of the rarest class, the interval of an AUROC is wider than about 0.2
-
-VERDICTS = {
-    "reliance": "The model relies on markers",
-    "no evidence": "No evidence that the model relies on markers",
-    "undecided": "Undecided whether the model relies on markers",
-}
 
 # attribute of `Calibration` -> its name and the meaning of its values
 CALIBRATION_LINES = {

@@ -19,6 +19,7 @@ STABLE_NAMES = {
     "audit",
     "intervals",
     "compare",
+    "ablate",
     "read_image",
     "clean_image",
     "clean_folder",
