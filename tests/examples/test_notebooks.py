@@ -15,6 +15,7 @@ def test_there_are_notebooks() -> None:
         "01-clean-and-index",
         "02-train-evaluate-audit",
         "03-audit-scikit-learn",
+        "04-audit-onnx",
         "05-audit-predictions",
     ]
 
