@@ -12,6 +12,8 @@ def ask_labels(evidence: Evidence) -> Answer:
     """Ask how many labels are probably wrong."""
     answer, folder = Answer("labels", "How clean are the labels?", "grey", ""), evidence.run.folder
     check, command = read_label_check(folder), f"fxkit label-errors {evidence.quoted_folder}"
+    if evidence.source and not evidence.source.are_probabilities:
+        return replace(answer, reason="The scores are no probabilities, so they do not show which labels may be wrong.")
     if check is None:
         return replace(answer, reason="No suspected label errors were searched for.", command=command)
     n_corrected = len({r.film for r in usable(evidence.run.records) if r.given_label})
@@ -25,16 +27,23 @@ def ask_labels(evidence: Evidence) -> Answer:
     answer = replace(answer, facts=facts, files=(folder / FILE,))
     if check.sha256 != manifest_hash(evidence.run.records):
         return replace(answer, reason="The search for label errors was made on another manifest.", command=command)
-    return _judge(answer, check, command)
+    correct = evidence.evaluate_command if evidence.source else "fxkit index DATA --labels verdicts.csv"
+    return _judge(answer, check, command, correct)
 
 
-def _judge(answer: Answer, check: LabelCheck, command: str) -> Answer:
+def _judge(answer: Answer, check: LabelCheck, command: str, correct: str) -> Answer:
+    """Return the answer with the colour of the rule.
+
+    Args:
+        command: command that searches for label errors.
+        correct: command that makes the results with corrected labels.
+    """
     suspected, wrong = check.n_suspected / check.n_films, check.n_accepted / check.n_films
     verdicts = f"{command} --verdicts verdicts.csv"
     found = f"A person called {_share(check.n_accepted, check.n_films)} labels wrong"
     if wrong > MANY_WRONG:
-        reason = f"{found}, and the run still has them."
-        return replace(answer, colour="red", reason=reason, command="fxkit index DATA --labels verdicts.csv")
+        reason = f"{found}, and they were not replaced."
+        return replace(answer, colour="red", reason=reason, command=correct)
     if suspected > FEW_WRONG and check.n_judged < check.n_suspected:
         reason = (
             f"{_share(check.n_suspected, check.n_films)} films are suspected to have a wrong label. A model suspects "
@@ -42,8 +51,8 @@ def _judge(answer: Answer, check: LabelCheck, command: str) -> Answer:
         )
         return replace(answer, colour="amber", reason=reason, command=verdicts)
     if wrong > FEW_WRONG:
-        reason = f"{found}, and the run still has them."
-        return replace(answer, colour="amber", reason=reason, command="fxkit index DATA --labels verdicts.csv")
+        reason = f"{found}, and they were not replaced."
+        return replace(answer, colour="amber", reason=reason, command=correct)
     seen = "was" if check.n_suspected == 1 else "were"
     looked = f"{_share(check.n_suspected, check.n_films)} films {seen} suspected to have a wrong label"
     judged = f", and a person called {check.n_accepted} of them wrong" if check.n_judged else ""

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import cloup
 
+from fxkit.cli.film_pages import films_root_option, page_options, part_option
 from fxkit.cli.options import PATH, take_options
 
 
@@ -13,34 +14,22 @@ from fxkit.cli.options import PATH, take_options
 @cloup.argument("run", type=PATH)
 @cloup.option_group(
     "Films",
-    cloup.option(
-        "--on", "part", default="", help="Subfolder of the run, such as evaluations/NAME.  [default: own films]"
-    ),
-    cloup.option("--root", type=PATH, help="Folder of the films, if they were moved."),
+    part_option(),
+    films_root_option(),
     cloup.option(
         "--verdicts", type=PATH, metavar="CSV", help="Verdicts that labels.html saved; the page opens with them."
     ),
 )
-@cloup.option_group(
-    "Page",
-    cloup.option(
-        "--markers", type=PATH, help="Cleaned folder, ledger.jsonl or COCO file with the markers of the films."
-    ),
-    cloup.option("--data-card", type=PATH, help="data.json that `fxkit index` wrote.  [default: RUN/data.json]"),
-    cloup.option(
-        "--pictures",
-        type=click.IntRange(0),
-        default=200,
-        show_default=True,
-        help="Maximum number of films with pictures.",
-    ),
-)
+@page_options
 def label_errors(run: Path, part: str, root: Path | None, verdicts: Path | None, **options: Any) -> None:
     """Rank the films of a run by how probably their label is wrong, and write labels.csv, labels.json and labels.html.
 
     Only predictions by models that did not train on the film or its group count: test films, other data, and, for a
     run with folds, its out-of-fold predictions. In labels.html a person accepts or rejects each suggestion and saves
     verdicts.csv, which `fxkit index --labels` applies.
+
+    RUN may also be a folder of `fxkit evaluate --predictions`. If its table has a column fold, the predictions are out
+    of fold: each film was predicted by the model that did not train on its fold.
 
     \b
     Examples:

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from fxkit.errors import RunError
+from fxkit.errors import DataError, RunError
 from fxkit.metrics.json_result import JsonResult, Number, read_optional_json
 
 FILE = "source.json"
@@ -63,6 +63,14 @@ class PredictionsSource(JsonResult):
     def are_probabilities(self) -> bool:
         """Whether the scores are probabilities, so that their calibration can be judged."""
         return self.scale != "score"
+
+    def refuse_scores(self, folder: Path) -> None:
+        """Raise DataError if the scores are no probabilities."""
+        if not self.are_probabilities:
+            raise DataError(
+                f"{folder}: its scores are of scale {self.scale!r} and no probabilities; expected probabilities or "
+                "logits"
+            )
 
 
 def read_source(folder: Path) -> PredictionsSource:

@@ -37,11 +37,16 @@ class Results:
     """What a folder of results says about its films, with or without a model."""
 
     folder: Path
-    root: Path  # folder of the images
+    root: Path  # folder of the images; Path() in a folder of predictions whose films are not at hand
     records: tuple[Record, ...]
     cleaning: Mapping[str, Any] | None = None  # settings of clean-labels; None if root holds raw images
     folds: int = 0  # number of cross-validation folds; 0: one model
     classes: tuple[str, ...] = ()  # in the order of the probabilities; of two, the second is the positive class
+
+    @property
+    def has_films(self) -> bool:
+        """Whether the folder of the images is known."""
+        return self.root != Path()
 
     @cached_property
     def stamp(self) -> str:
@@ -167,7 +172,7 @@ def open_run(folder: str | Path) -> Run:
     if (folder / SOURCE_FILE).is_file() and not (folder / "config.yaml").is_file():
         raise RunError(
             f"{folder}: holds predictions of a model that was made elsewhere, and no model; expected a run of `fxkit "
-            "train`; only audit, report, compare and calibrate read such a folder"
+            "train`; only audit, report, compare, calibrate, errors and label-errors read such a folder"
         )
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder}: not a run folder (config.yaml is missing); make one with `fxkit train`")

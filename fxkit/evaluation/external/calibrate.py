@@ -54,10 +54,7 @@ def calibrate_table(folder: str | Path, *, split: str = "val") -> TableCalibrati
     """
     folder = Path(folder)
     source = read_source(folder)
-    if not source.are_probabilities:
-        raise DataError(
-            f"{folder}: its scores are of scale {source.scale!r} and no probabilities; expected probabilities or logits"
-        )
+    source.refuse_scores(folder)
     if split == "test":
         raise DataError(f"{folder}: the test films judge the calibration, so they cannot fit it; expected --split val")
     validation = _read(folder / "splits" / split / "predictions.csv", split)

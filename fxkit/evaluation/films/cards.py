@@ -20,6 +20,7 @@ from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.ledger import LEDGER, read_ledger_if_any
 from preprocess.markers import describe_style
 from preprocess.mask import outline_path
+from preprocess.tables.paths import FilmPaths
 from preprocess.tables.read import read_table
 
 PICTURES = 200  # films with pictures, about 40 kB each
@@ -66,8 +67,8 @@ class FilmCards:
         if self.options.markers is not None:
             return read_known_markers(self.options.markers)
         root = self.tested.root
-        folders = (folder for folder in (root, default_out(root)) if (folder / LEDGER).is_file())
-        folder = next(folders, None)
+        folders = (root, default_out(root)) if root else ()
+        folder = next((folder for folder in folders if (folder / LEDGER).is_file()), None)
         return read_known_markers(folder) if folder else None
 
     @cached_property
@@ -88,7 +89,8 @@ class FilmCards:
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """Path -> cleaned file, if the films are those of a cleaned folder."""
-        return {path: row.output for path, row in read_ledger_if_any(self.tested.root).items()}
+        rows = read_ledger_if_any(self.tested.root) if self.tested.root else {}
+        return {path: row.output for path, row in rows.items()}
 
     @cached_property
     def group_films(self) -> Mapping[str, list[tuple[str, str, str]]]:
@@ -177,7 +179,7 @@ class FilmCards:
     def _pictures(self, paths: tuple[str, ...]) -> Card:
         """Return the picture of a film, the outline of its markers, and its attention map."""
         picture: Card = {}
-        path = next((path for path in paths if self._file(path).is_file()), paths[0])
+        path = next(filter(self.file_of, paths), paths[0])
         picture["picture"] = self._thumbnail(path, SIDE_PX)
         map_file = next((self.maps[path] for path in paths if path in self.maps), None)
         if map_file and map_file.is_file():
@@ -187,14 +189,37 @@ class FilmCards:
             picture |= {"size": mask.shape[::-1], "outline": outline_path(mask)}
         return {key: value for key, value in picture.items() if value}
 
-    def _file(self, path: str) -> Path:
-        return self.tested.root / (self.outputs.get(path) or path)
+    def file_of(self, path: str) -> Path | None:
+        """Return the file of a film; None if it is not at hand. Keys of other programs may lack the extension."""
+        root = self.tested.root
+        if root is None:
+            return None
+        file = root / (self.outputs.get(path) or path)
+        try:
+            file = file if file.is_file() else root / self._finder.find(path, str(root))
+        except KnownError:
+            return None  # a path that leads out of the folder
+        return file if file.is_file() else None
+
+    @cached_property
+    def _finder(self) -> FilmPaths:
+        return FilmPaths(self.tested.root or Path())
+
+    @property
+    def lines(self) -> list[str]:
+        """Say why the page has no picture, if no film is at hand."""
+        tested, wanted = self.tested, self.options.pictures
+        if not wanted or any(self.file_of(path) for paths in tested.paths[:wanted] for path in paths):
+            return []
+        where = f"none of the films is in {tested.root}" if tested.root else "the films are not at hand"
+        return [f"{where}, so the page has no pictures; give --root, the folder that their paths are relative to"]
 
     def _thumbnail(self, path: str, side_px: int) -> str:
+        file = self.file_of(path)
         try:
-            return thumbnail_uri(read_image(self._file(path), max_pixels=self.options.max_pixels), side_px)
+            return thumbnail_uri(read_image(file, max_pixels=self.options.max_pixels), side_px) if file else ""
         except KnownError:
-            return ""  # moved or deleted since
+            return ""  # damaged, or larger than allowed
 
 
 def _overlay_of(panel_file: Path) -> str:

@@ -58,7 +58,7 @@ def write_errors(
     root: Path | None = None,
     options: CardOptions = DEFAULTS,
 ) -> ErrorPage:
-    """Write errors.html into a run.
+    """Write errors.html into a run, or into a folder of predictions that were made elsewhere.
 
     Args:
         against: another run, to show the films that the two decide differently, each at its own threshold.
@@ -75,9 +75,10 @@ def write_errors(
     decided = _decide(tested, other)
     n_listed = {name: len(rows) for name, rows in decided.lists.items()}
     names = (tested.run.folder.resolve().name, other.run.folder.resolve().name) if other else ()
-    lines = _describe(tested, n_listed, names, decided.n_compared)
+    cards = FilmCards(tested, options)
+    lines = [*_describe(tested, n_listed, names, decided.n_compared), *cards.lines]
     file = tested.run.folder / part / PAGE
-    write_atomic(file, _render(tested, decided, options, lines, names))
+    write_atomic(file, _render(cards, decided, lines, names))
     return ErrorPage(file, n_listed, decided.n_compared, tuple(lines))
 
 
@@ -169,9 +170,8 @@ def _different(tested: TestedFilms, decided: Ints, matched: Floats, threshold: f
     return np.asarray(rows[np.argsort(-apart, kind="stable")])
 
 
-def _render(
-    tested: TestedFilms, decided: _Decided, options: CardOptions, lines: Sequence[str], names: Sequence[str]
-) -> str:
+def _render(cards: FilmCards, decided: _Decided, lines: Sequence[str], names: Sequence[str]) -> str:
+    tested = cards.tested
     page = Page(
         title="Errors of the model",
         intro=lines,
@@ -182,7 +182,7 @@ def _render(
         classes=tested.films.classes,
         lists=[(name, MEANINGS[name]) for name in decided.lists],
         other_name="predicted",
-        films=_cards(FilmCards(tested, options), decided),
+        films=_cards(cards, decided),
         n_films=len(tested.films),
         stamp=tested.run.stamp,
         names=names,

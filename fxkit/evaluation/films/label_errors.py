@@ -54,6 +54,8 @@ def find_label_errors(
 ) -> LabelErrors:
     """Rank the films of a run by how probably their label is wrong, and write labels.csv, labels.json and labels.html.
 
+    A folder of predictions that were made elsewhere is read as a run is.
+
     Args:
         part: folder in the run with other predictions, such as evaluations/NAME; the files are then written there.
         root: folder of the films, if they were moved.
@@ -77,8 +79,10 @@ def find_label_errors(
     out = tested.run.folder / part
     write_json(out / FILE, check.to_dict())
     write_atomic(out / TABLE, _table(tested, scores, judged))
-    write_atomic(out / PAGE, _page(FilmCards(tested, options), scores, judged, check))
-    return LabelErrors(check, out / TABLE, out / PAGE, tuple(describe_check(tested, check)))
+    cards = FilmCards(tested, options)
+    lines = (*describe_check(tested, check), *cards.lines)
+    write_atomic(out / PAGE, _page(cards, scores, judged, lines))
+    return LabelErrors(check, out / TABLE, out / PAGE, lines)
 
 
 def match_verdicts(tested: TestedFilms, verdicts: Sequence[LabelVerdict]) -> dict[int, LabelVerdict]:
@@ -140,7 +144,7 @@ def _table(tested: TestedFilms, scores: LabelScores, judged: Mapping[int, LabelV
     return out.getvalue()
 
 
-def _page(cards: FilmCards, scores: LabelScores, judged: Mapping[int, LabelVerdict], check: LabelCheck) -> str:
+def _page(cards: FilmCards, scores: LabelScores, judged: Mapping[int, LabelVerdict], lines: Sequence[str]) -> str:
     tested, ranking = cards.tested, scores.ranking[:ROWS].tolist()
     listed: list[Card] = []
     for rank, row in enumerate(ranking):
@@ -159,7 +163,7 @@ def _page(cards: FilmCards, scores: LabelScores, judged: Mapping[int, LabelVerdi
         )
     page = Page(
         title="Suspected label errors",
-        intro=tuple(describe_check(tested, check)),
+        intro=lines,
         how=(
             "The films are ranked by how much more probable another class is than their label. Of each label, "
             "confident learning suspects as many as are predicted as another class with at least the mean probability "

@@ -12,7 +12,8 @@ from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError, RunError
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.model_json import read_card
-from fxkit.models.run_folder import Run, open_run, read_json
+from fxkit.models.predictions_source import read_source
+from fxkit.models.run_folder import Results, Run, open_results, read_json
 from preprocess.words import amount
 
 OUT_OF_FOLD = "out_of_fold.csv"
@@ -26,7 +27,8 @@ class TestedFilms:
 
     Attributes:
         part: folder in the run that the predictions were read from; "" for the run's own films.
-        root: folder that the paths are relative to.
+        run: the run, or the folder of predictions that were made elsewhere.
+        root: folder that the paths are relative to; None if the films are not at hand.
         files: predictions of all files whose class is known.
         films: the same by film: a film's probability is the mean over its copies.
         paths: paths of the files of each film.
@@ -38,9 +40,9 @@ class TestedFilms:
 
     __test__ = False  # pytest takes the name for that of a test
 
-    run: Run
+    run: Results
     part: str
-    root: Path
+    root: Path | None
     files: Predictions
     films: Predictions
     paths: tuple[tuple[str, ...], ...]
@@ -53,6 +55,8 @@ class TestedFilms:
 def read_tested_films(folder: str | Path, *, part: str = "", root: Path | None = None) -> TestedFilms:
     """Read the predictions of a run: of its test films and, if it has folds, its out-of-fold predictions.
 
+    Predictions that were made elsewhere are read as those of a run; with folds, they are out-of-fold predictions.
+
     Files are left out if training has seen them, a copy of them, or another film of their group: a model that has
     learnt a wrong label repeats it.
 
@@ -61,19 +65,17 @@ def read_tested_films(folder: str | Path, *, part: str = "", root: Path | None =
         root: folder of the films, if they were moved.
     Raises:
         RunError: there are no predictions.
-        DataError: the predictions are of films that the model has learnt.
+        DataError: the predictions are of films that the model has learnt, or the scores are no probabilities.
     """
-    run = open_run(folder)
+    run = open_results(folder)
+    if not isinstance(run, Run):
+        read_source(run.folder).refuse_scores(run.folder)
     sources = _read_part(run, part) if part else _read_own(run)
     kept = [(predictions, predictions.take(_unseen(predictions, seen))) for predictions, seen, _ in sources]
     files = _join([predictions.known() for _, predictions in kept])
     n_left_out = sum(len(before) - len(after) for before, after in kept)
     if not len(files):
-        why = f"training has seen all {n_left_out} files or their groups" if n_left_out else "no file has a known class"
-        raise DataError(
-            f"{run.folder / part}: {why}; expected predictions of labelled films that the model has not learnt: train "
-            "with --folds, or evaluate other data"
-        )
+        raise DataError(f"{run.folder / part}: {_describe_lack(n_left_out, run)}")
     films = files.by_film()
     return TestedFilms(
         run=run,
@@ -83,23 +85,33 @@ def read_tested_films(folder: str | Path, *, part: str = "", root: Path | None =
         films=films,
         paths=_paths_by_film(files, len(films)),
         records={record.path: record for record in run.records} if not part.startswith("evaluations") else {},
-        threshold=read_card(run.folder).threshold,
+        threshold=(read_card if isinstance(run, Run) else read_source)(run.folder).threshold,
         kind=" and ".join(kind for _, _, kind in sources),
         n_left_out=n_left_out,
     )
 
 
+def _describe_lack(n_left_out: int, run: Results) -> str:
+    """Say why no film is left, and what to do."""
+    why = f"training has seen all {n_left_out} files or their groups" if n_left_out else "no file has a known class"
+    remedy = "train with --folds, or evaluate other data" if isinstance(run, Run) else "predict other films"
+    return f"{why}; expected predictions of labelled films that the model has not learnt: {remedy}"
+
+
 Source = tuple[Predictions, set[str], str]  # predictions, paths that training has seen, kind
 
 
-def _read_own(run: Run) -> list[Source]:
+def _read_own(run: Results) -> list[Source]:
     sources: list[Source] = []
     if (run.folder / OUT_OF_FOLD).is_file():
         predictions = Predictions.read_csv(run.folder / OUT_OF_FOLD)
         sources.append((predictions, _seen_by_folds(predictions, run.records), "out-of-fold predictions"))
     if (run.folder / PREDICTIONS).is_file():
         predictions = Predictions.read_csv(run.folder / PREDICTIONS)
-        sources.append((predictions, _seen(run.records, "test"), "predictions of test films"))
+        seen, kind = _seen(run.records, "test"), "predictions of test films"
+        if predictions.folds is not None:  # made elsewhere
+            seen, kind = seen | _seen_by_folds(predictions, run.records), "out-of-fold predictions"
+        sources.append((predictions, seen, kind))
     if not sources:
         raise RunError(
             f"{run.folder / PREDICTIONS}: no such file, and no {OUT_OF_FOLD}; make it with `fxkit evaluate "
@@ -108,7 +120,7 @@ def _read_own(run: Run) -> list[Source]:
     return sources
 
 
-def _read_part(run: Run, part: str) -> list[Source]:
+def _read_part(run: Results, part: str) -> list[Source]:
     """Read the predictions of another part of the run."""
     file = run.folder / part / PREDICTIONS
     split = Path(part).name if Path(part).parent.name == "splits" else ""
@@ -192,13 +204,13 @@ def _paths_by_film(files: Predictions, n: int) -> tuple[tuple[str, ...], ...]:
     return tuple(map(tuple, paths.values()))
 
 
-def _root_of(run: Run, part: str) -> Path:
-    """Return the folder of the films: that of training, or that of other data."""
+def _root_of(run: Results, part: str) -> Path | None:
+    """Return the folder of the films, that of training or that of other data; None if they are not at hand."""
     if part and (run.folder / part / "metrics.json").is_file():
         root = read_json(run.folder / part / "metrics.json").get("root")
         if isinstance(root, str):
             return Path(root)
-    return run.root
+    return run.root if run.has_films else None
 
 
 def describe_films(tested: TestedFilms) -> str:

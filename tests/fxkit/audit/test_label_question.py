@@ -44,12 +44,12 @@ def check(run: Path, **changes: object) -> dict[str, object]:
         (
             {"n_judged": 20, "n_accepted": 8},
             "amber",
-            "A person called 8 of 200 (4.0 %) labels wrong, and the run still",
+            "A person called 8 of 200 (4.0 %) labels wrong, and they were not",
         ),
         (
             {"n_judged": 14, "n_accepted": 13},
             "red",
-            "A person called 13 of 200 (6.5 %) labels wrong, and the run still",
+            "A person called 13 of 200 (6.5 %) labels wrong, and they were not",
         ),
         ({"sha256": "other"}, "grey", "The search for label errors was made on another manifest."),
     ],
