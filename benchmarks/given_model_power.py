@@ -29,7 +29,7 @@ from fxkit.ablation.coverage import count_by_class, find_left_markers
 from fxkit.ablation.given import conclude
 from fxkit.ablation.settings import read_ablation_settings
 from fxkit.ablation.write_arms import ArmOptions, write_arms
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.metrics.predictions import Predictions

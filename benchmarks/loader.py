@@ -30,8 +30,9 @@ from torchvision import transforms
 
 from fxkit.config import AugmentConfig, DataConfig
 from fxkit.data import film_cache
-from fxkit.data.dataset import DatasetOptions, FilmDataset, ImageRoot, build_loader
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader
 from fxkit.data.film_cache import FilmCache, open_film_cache
+from fxkit.data.image_root import ImageRoot
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.data.transforms import augment, build_augmentation, shrink

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fxkit.ablation.result import refuse_earlier
 from fxkit.ablation.settings import AblationOptions, AblationSettings
 from fxkit.config import Config
-from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader
+from fxkit.data.image_root import open_image_root
 from fxkit.data.leaks import refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.evaluation.fold_predictions import hold_out_fold, pool

@@ -20,7 +20,8 @@ from fxkit.ablation.arms import (
     paste,
 )
 from fxkit.ablation.learning import name_parts
-from fxkit.data.dataset import ImageRoot, mix_seed, open_image_root
+from fxkit.data.dataset import mix_seed
+from fxkit.data.image_root import ImageRoot, open_image_root
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.models.run_folder import read_json, write_json
 from preprocess.clean_image import fill

@@ -16,44 +16,13 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from fxkit.config import AugmentConfig, DataConfig, OptimConfig
 from fxkit.data.film_cache import FilmCache
+from fxkit.data.image_root import ImageRoot
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey, Preprocessing, resize
 from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
 from fxkit.errors import DataError
-from preprocess.errors import ImageError
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import read_grey8
-from preprocess.ledger import LEDGER, read_ledger_if_any
-from preprocess.listing import find_image
-
-
-@dataclass(frozen=True)
-class ImageRoot:
-    """A folder of images.
-
-    Attributes:
-        root: the folder that the manifest's paths are relative to.
-        outputs: for a cleaned folder, original path -> path of the cleaned file, "" where cleaning failed; else empty.
-    """
-
-    root: Path
-    outputs: Mapping[str, str]
-
-    def find(self, path: str) -> Path:
-        """Return the file that holds the image of a manifest path.
-
-        Raises:
-            ImageError: the file is missing or could not be cleaned.
-        """
-        output = self.outputs.get(path)
-        if output == "":
-            raise ImageError(f"{self.root / path}: could not be cleaned (see {LEDGER}); leave it out of the manifest")
-        return find_image(self.root, path) if output is None else self.root / output
-
-
-def open_image_root(root: str | Path) -> ImageRoot:
-    """Open an image folder; read the ledger if it is a cleaned folder."""
-    return ImageRoot(Path(root), {path: row.output for path, row in read_ledger_if_any(root).items()})
 
 
 @dataclass(frozen=True)

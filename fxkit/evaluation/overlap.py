@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fxkit.config import Config
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.index.copies.fingerprint import Fingerprint

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.models.run_folder import Results

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fxkit import __version__
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record, usable
 from fxkit.data.preprocessing import Grey, resize
 from fxkit.errors import RunError

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fxkit.config import DataConfig
-from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, open_image_root
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey
 from fxkit.data.transforms import to_tensor

@@ -13,7 +13,6 @@ from fxkit.data.dataset import (
     SINGLE_PROCESS,
     DatasetOptions,
     FilmDataset,
-    ImageRoot,
     ProcessShare,
     build_loader,
     mix_seed,
@@ -21,6 +20,7 @@ from fxkit.data.dataset import (
     training_weights,
 )
 from fxkit.data.film_cache import FilmCache, open_film_cache
+from fxkit.data.image_root import ImageRoot
 from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import order_classes
 from fxkit.data.preprocessing import Preprocessing

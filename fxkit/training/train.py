@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
 from fxkit.config import Config
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.leaks import leak_stamp, leaks_as_json, refuse_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.evaluation.calibrate import calibrate_model

@@ -8,7 +8,7 @@ import pytest
 
 from fxkit.ablation.learning import divide_records, name_parts
 from fxkit.ablation.write_arms import ArmOptions, Donors, choose_donors, find_erased, write_arms
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.index.build import Index, IndexOptions, index_data
 from fxkit.synth.dataset import Synthetic
 from preprocess.folder.clean_folder import FolderOptions, clean_folder

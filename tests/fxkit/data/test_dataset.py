@@ -9,16 +9,9 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig
-from fxkit.data.dataset import (
-    DatasetOptions,
-    FilmDataset,
-    build_loader,
-    class_weights,
-    mix_seed,
-    open_image_root,
-    sample_films_evenly,
-)
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, class_weights, mix_seed, sample_films_evenly
 from fxkit.data.film_cache import open_film_cache
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.errors import DataError

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fxkit.config import AugmentConfig
-from fxkit.data.dataset import DatasetOptions, FilmDataset, open_image_root
+from fxkit.data.dataset import DatasetOptions, FilmDataset
+from fxkit.data.image_root import open_image_root
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.models.backbones import build_backbone
 from fxkit.training import feature_cache as module

@@ -8,7 +8,8 @@ from typing import cast
 import pytest
 
 from fxkit.config import Config, load_config
-from fxkit.data.dataset import FilmDataset, open_image_root
+from fxkit.data.dataset import FilmDataset
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record
 from fxkit.index.build import Index
 from fxkit.models.backbones import build_backbone, build_preprocessing

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fxkit.config import load_config
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.errors import ConfigError
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from fxkit.config import load_config
-from fxkit.data.dataset import open_image_root
+from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import usable, write_manifest
 from fxkit.index.build import IndexOptions, index_data
 from fxkit.models.backbones import build_preprocessing
