@@ -149,7 +149,7 @@ def check_backbone(name: str) -> None:
     raise ConfigError(f"model.backbone = {name!r}: timm has no such model; {hint}")
 
 
-def check_hub(name: str) -> None:
+def check_hub(name: str, choices: str = CHOICES) -> None:
     """Raise at once if the hub cannot be reached; its own client would retry for most of a minute."""
     if _is_cached(name) or urllib.request.getproxies():
         return
@@ -160,7 +160,7 @@ def check_hub(name: str) -> None:
         port = host.port or (80 if host.scheme == "http" else 443)
         socket.create_connection((host.hostname or "", port), timeout=10).close()
     except OSError as error:
-        raise hub_error(name, error) from error
+        raise hub_error(name, error, choices) from error
 
 
 def _is_cached(name: str) -> bool:
@@ -173,10 +173,10 @@ def _is_cached(name: str) -> bool:
     return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in files)
 
 
-def hub_error(name: str, error: Exception) -> WeightsError:
+def hub_error(name: str, error: Exception, choices: str = CHOICES) -> WeightsError:
     """Return the error to raise if the weights of a backbone cannot be downloaded."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return WeightsError(f"ImageNet weights of {name}: the hub cannot be reached ({reason}); {CHOICES}")
+    return WeightsError(f"ImageNet weights of {name}: the hub cannot be reached ({reason}); {choices}")
 
 
 def _create(name: str, pretrained: bool, args: dict[str, Any]) -> nn.Module:

@@ -24,6 +24,8 @@ from fxkit.models.predict_records import choose_device
 from preprocess.files import sha256_of
 from preprocess.images import Array
 
+ELSEWHERE = "download config.json and model.safetensors elsewhere, and give their folder as local-dir:FOLDER"
+
 RESIZES: Mapping[str, Resize] = {"center": "crop", "squash": "stretch", "border": "pad"}
 
 
@@ -57,13 +59,13 @@ def _load_listed(name: str) -> tuple[nn.Module, Mapping[str, Any], str]:
     """Return a network of timm's own list with its classifier, its settings, and the hash of its weights."""
     listed = name.removeprefix(TIMM)
     check_backbone(listed)
-    check_hub(listed)
+    check_hub(listed, ELSEWHERE)
     try:
         model = timm.create_model(listed, pretrained=True)
     except RuntimeError as error:
         raise WeightsError(f"{name}: {str(error).splitlines()[0]}; choose a name with weights") from error
     except OSError as error:
-        raise hub_error(listed, error) from error
+        raise hub_error(listed, error, ELSEWHERE) from error
     digest = hashlib.sha256()
     for key, tensor in model.state_dict().items():
         digest.update(key.encode() + tensor.cpu().numpy().tobytes())

@@ -1,5 +1,8 @@
 """Options of the command line become training settings."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from fxkit.cli.train import train
@@ -30,3 +33,15 @@ def test_settings_are_taken_by_their_names() -> None:
     options = {"preset": "tiny", "settings": (), "epochs": None, "no_pretrained": False, "seed": 5, "resume": True}
     assert take_config(options).seed == 5
     assert options == {"resume": True}
+
+
+def test_a_backbone_in_a_folder_becomes_timms_name_and_weights(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "config.json").write_text(
+        json.dumps({"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 96, 96], "mean": [0.1, 0.2, 0.3]}})
+    )
+    name = f"local-dir:{tmp_path}"
+    config = build_config("tiny", ("data.image_size=null", "model.mean=null"), None, False, backbone=name)
+    assert (config.model.backbone, config.model.hub) == ("resnet18", name)
+    assert config.model.weights == (str(tmp_path / "model.safetensors") if config.model.pretrained else None)
+    assert (config.data.image_size, config.model.mean) == (96, (0.1, 0.2, 0.3))
