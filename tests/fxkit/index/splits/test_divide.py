@@ -44,6 +44,17 @@ def test_the_order_of_the_files_does_not_matter(groups: int, seed: int, random, 
     assert {r.path: r for r in split(rows, options)[0]} == first
 
 
+def test_the_given_split_is_taken_as_it_is_and_may_be_missing() -> None:
+    rows = [
+        replace(r, split=part)
+        for r, part in zip(records(6, 1), ("train", "test", "", "val", "test", "train"), strict=True)
+    ]
+    rows[4] = replace(rows[4], status="damaged")
+    done, notes = split(rows, SplitOptions("given"))
+    assert [r.split for r in done] == ["train", "test", "", "val", "", "train"]
+    assert notes == []
+
+
 def test_folds_divide_train_and_val_by_group() -> None:
     rows, notes = split(records(30), SplitOptions(folds=4))
     parts_of = splits_of(rows)
@@ -125,7 +136,7 @@ def test_folds_without_train_and_val_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (SplitOptions("folds"), "split: 'folds'; expected one of grouped, keep, random, none"),
+        (SplitOptions("folds"), "split: 'folds'; expected one of grouped, keep, random, given, none"),
         (SplitOptions(stratify=("age",)), "--stratify 'age'; expected site or marker"),
         (SplitOptions(folds=1), "--folds 1; expected 2 or more"),
         (
