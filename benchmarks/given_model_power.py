@@ -1,15 +1,14 @@
-"""Measure how often the marker test of a given model reports reliance, with markers that predict the class and without.
+"""Measure how often the marker test of a given model reports reliance, if markers predict the class and if not.
 
 python benchmarks/given_model_power.py FOLDER [--real FILMS --real-list FILE]
 
 Each film of a pool without markers, synthetic or real, gets two versions: with lead letters, and with burned-in text or
-boxes. Their arms are made once, as `fxkit ablate masked-vs-raw --model` makes them, and statistics of
-their grey levels and edges are stored. Each repetition then divides the patients at random, chooses one version of
-each film so that the markers correlate with the class, and trains a model without fxkit's ablation: logistic regression
-on the statistics of the raw training films. The test films of the repetition decide the verdict, with the code of the
-command. Versions that the cleaning missed stay as they are.
+boxes. Their arms are made once, as `fxkit ablate masked-vs-raw --model` makes them, and statistics of their grey levels
+and edges are stored. Each repetition divides the patients at random, chooses one version of each film so that the
+markers correlate with the class, and trains a model outside fxkit: logistic regression on the statistics of the raw
+training films. The other films are tested, with the code of the command. All repetitions use the films of the pool.
 
-FOLDER keeps the films and the features, so that the benchmark can be interrupted. Rows are written to FOLDER/rows.csv.
+FOLDER keeps the films and the statistics, so that the benchmark can be interrupted. FOLDER/rows.csv has the rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -166,9 +165,7 @@ def build_pool(root: Path, folder: Path, *, known_markers: bool) -> Pool:
     records = [r for r in records if ledger[r.path].status in ("cleaned", "copied")]
     roots = write_arms(root, cleaned, records, folder / "arms", ArmOptions(0, SEEDS, pasted=(), controls=True))
     features = {
-        arm: [
-            read_features(network, folder, roots[seed][arm], records) for seed in (SEEDS if arm == "control" else [0])
-        ]
+        arm: [read_features(folder, roots[seed][arm], records) for seed in (SEEDS if arm == "control" else [0])]
         for arm in ARMS
     }
     file = folder / "left.txt"
@@ -189,7 +186,7 @@ def read_features(folder: Path, root: Path, records: Sequence[Record]) -> np.nda
 
 
 def describe(film: np.ndarray) -> np.ndarray:
-    """Return (D,) features of a film: its histogram, and the grey levels and edges of 16 x 16 blocks, in place and sorted."""
+    """Return (D,) features of a film: its histogram; grey levels and edges of 16 x 16 blocks, in place and sorted."""
     pixels = cv2.resize(film, (INPUT_PX, INPUT_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     edges = np.hypot(cv2.Sobel(pixels, cv2.CV_32F, 1, 0), cv2.Sobel(pixels, cv2.CV_32F, 0, 1))
     parts = [np.sqrt(np.histogram(pixels, 32, (0, 1))[0] / pixels.size)]

@@ -17,20 +17,12 @@ from preprocess.words import amount
 def ask_markers(evidence: Evidence) -> Answer:
     """Ask whether the model relies on text markers."""
     answer = Answer("markers", "Does the model rely on markers?", "grey", "")
-    folder = evidence.quoted_folder
-    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
-    training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
-    command = f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
-    ablation = evidence.ablation
+    command, ablation = _find_command(evidence), evidence.ablation
     if evidence.trained_run is None and ablation is None:
-        source = evidence.source
-        if source is not None and source.model:
-            reason = "It was not tested: the model must predict films whose markers are erased."
-            return replace(
-                answer, reason=reason, command=f"fxkit ablate {MARKERS} {source.model_command} --out {folder}"
-            )
-        reason = "Predictions alone do not show it: the model must predict films whose markers are erased."
-        return replace(answer, reason=reason, command=f"fxkit ablate {MARKERS} --model MODEL {films} --out {folder}")
+        alone = evidence.source is None or not evidence.source.model
+        shown = "Predictions alone do not show it" if alone else "It was not tested"
+        reason = f"{shown}: the model must predict films whose markers are erased."
+        return replace(answer, reason=reason, command=command)
     if ablation is None:
         return replace(answer, reason="There is no marker ablation in the run folder.", command=command)
     if ablation.n_erased == 0:
@@ -45,6 +37,19 @@ def ask_markers(evidence: Evidence) -> Answer:
     facts += [(f"{c.text} ({p_text(c.p)})", c.interval.signed) for c in ablation.contrasts]
     files = (evidence.ablation_file,) if evidence.ablation_file else ()
     return _judge(replace(answer, facts=tuple(facts), files=files), evidence, ablation, command)
+
+
+def _find_command(evidence: Evidence) -> str:
+    """Return the command that tests the model, trained by fxkit or given."""
+    folder, source = evidence.quoted_folder, evidence.source
+    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
+    if evidence.trained_run is not None:
+        training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
+        return f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
+    again = " --overwrite" if evidence.ablation else ""
+    if source is not None and source.model:
+        return f"fxkit ablate {MARKERS} {source.model_command} --out {folder}{again}"
+    return f"fxkit ablate {MARKERS} --model MODEL {films} --out {folder}{again}"
 
 
 def _judge(answer: Answer, evidence: Evidence, ablation: Ablation, command: str) -> Answer:
