@@ -68,9 +68,10 @@ def small_picture_uri(path: Path) -> str | None:
         return None
     from PIL import Image
 
+    from preprocess.images import read_image
+
     out = io.BytesIO()
-    with Image.open(path) as picture:
-        reduced = picture.convert("RGB").quantize(MOST_COLOURS, dither=Image.Dither.NONE)
+    reduced = Image.fromarray(read_image(path)).quantize(MOST_COLOURS, dither=Image.Dither.NONE)
     reduced.save(out, "PNG", optimize=True)
     return data_uri(out.getvalue())
 
