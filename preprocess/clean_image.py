@@ -14,7 +14,7 @@ from preprocess.images import Array, to_grey8
 from preprocess.inpainting.inpaint import inpaint, to_grey_levels
 from preprocess.inpainting.jpeg_blocks import blockiness, find_ringing
 from preprocess.inpainting.plain_fills import box_fill, flat_fill, noise_fill
-from preprocess.markers import Marker, lies_on
+from preprocess.markers import PERSON, Marker, lies_on
 from preprocess.mask import Mask, marker_mask
 from preprocess.settings import CleanSettings
 
@@ -124,14 +124,16 @@ def choose_markers(markers: Sequence[Marker], settings: CleanSettings) -> list[M
 
     A marker without text matches no pattern: `keep` does not keep it, and `only` does not choose it. A plate follows
     the letters on it. It stays if any of them stays; if `only` is set, it is erased only if one of them is erased.
+    Markers without text that a person drew or confirmed are always erased, plates too.
     """
-    letters = [marker for marker in markers if marker.style != "plate"]
+    letters = [marker for marker in markers if marker.style != "plate" or _is_a_persons(marker)]
     erased = [marker for marker in letters if _is_chosen(marker, settings)]
     kept = [marker for marker in letters if marker not in erased]
     plates = [
         plate
         for plate in markers
         if plate.style == "plate"
+        and not _is_a_persons(plate)
         and settings.plates
         and not any(lies_on(marker, plate) for marker in kept)
         and (not settings.only or any(lies_on(marker, plate) for marker in erased))
@@ -139,7 +141,13 @@ def choose_markers(markers: Sequence[Marker], settings: CleanSettings) -> list[M
     return [marker for marker in markers if marker in erased or marker in plates]
 
 
+def _is_a_persons(marker: Marker) -> bool:
+    return marker.source == PERSON and not marker.text
+
+
 def _is_chosen(marker: Marker, settings: CleanSettings) -> bool:
+    if _is_a_persons(marker):
+        return True
     if settings.keep and _matches(settings.keep, marker):
         return False
     return not settings.only or _matches(settings.only, marker)

@@ -22,6 +22,7 @@ import numpy as np
 from preprocess.errors import MarkerFileError
 from preprocess.files import write_atomic
 from preprocess.markers import (
+    PERSON,
     STYLES,
     MarkedImage,
     Marker,
@@ -98,7 +99,7 @@ def _annotation_row(number: int, image_id: int, marker: Marker) -> dict[str, Any
         "area": round(quad_area(marker.quad), 2),
         "iscrowd": 0,
         "score": marker.confidence,
-        "attributes": {"text": marker.text},
+        "attributes": {"text": marker.text} | ({"source": marker.source} if marker.source else {}),
     }
 
 
@@ -243,6 +244,7 @@ def _parse_annotation(row: Mapping[str, Any], names: Mapping[int, str]) -> Marke
         text=str(values.get("text") or ""),
         confidence=1.0 if confidence in (None, "") else _finite(confidence),
         style=style if style in STYLES else "",
+        source=PERSON if values.get("source") == PERSON else "",
     )
 
 

@@ -37,6 +37,7 @@ class LedgerRow:
         one_value: whether all pixels of the source file have one grey value. Older ledgers do not say it.
         residual: markers that are still found on the cleaned film. Older ledgers do not say it.
         overlays: number of overlay planes that the output file has, which viewers of DICOM draw over the film.
+        judged: whether a person judged the film in `fxkit review`: it has these markers and no others.
     """
 
     path: str
@@ -52,6 +53,7 @@ class LedgerRow:
     one_value: bool = False
     residual: tuple[Marker, ...] = ()
     overlays: int = 0
+    judged: bool = False
 
 
 @dataclass(frozen=True)

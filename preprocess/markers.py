@@ -20,6 +20,8 @@ Quad = tuple[Point, Point, Point, Point]
 
 STYLES = ("burned", "label", "lead", "symbol", "plate")
 
+PERSON = "person"  # source of a marker that a person drew or confirmed
+
 SQUARE_RATIO = 1.2  # an upright box whose sides differ by no more than this factor counts as square
 
 UPRIGHT_AREA_RATIO = 1.05  # an upright box is preferred to a rotated rectangle up to this many times its area
@@ -34,12 +36,14 @@ class Marker:
         text: text that was read; empty if it was not read or is not legible.
         confidence: confidence from 0 to 1 that this is a marker.
         style: one of STYLES, or empty if unknown.
+        source: PERSON if a person drew or confirmed it; else empty.
     """
 
     quad: Quad
     text: str = ""
     confidence: float = 1.0
     style: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from fxkit.cli.predict import predict
 from fxkit.cli.pull import pull
 from fxkit.cli.push import push
 from fxkit.cli.report import report
+from fxkit.cli.review import review
 from fxkit.cli.search import search
 from fxkit.cli.stopping import how_to_go_on, stop_behind, take_signals
 from fxkit.cli.synth import synth_command
@@ -42,7 +43,7 @@ BUG_TEXT = "this is a bug in fxkit: {error}. The traceback is in {log}; please r
 @cloup.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     sections=(
-        cloup.Section("Data", (index_command, clean_labels, label_errors, markernet, synth_command)),
+        cloup.Section("Data", (index_command, clean_labels, review, label_errors, markernet, synth_command)),
         cloup.Section("Train", (train, search, calibrate, predict)),
         cloup.Section("Trust", (evaluate, compare, errors, ablate, cam, report, audit)),
         cloup.Section("Share", (export, push, pull)),

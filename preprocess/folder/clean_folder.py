@@ -25,10 +25,11 @@ from preprocess.folder.resume import (
     RunIdentity,
     add_to_settings_file,
     open_output_folder,
+    read_judged,
     remove_partial_writes,
     select_valid_rows,
 )
-from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources
+from preprocess.folder.sources import PngNames, Sources, check_paths, choose_out, list_sources, relative_root
 from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows
 from preprocess.locks import lock
@@ -158,9 +159,9 @@ def _clean_sources(
     listed = {} if options.markers is None else _read_markers(options.markers, sources)
     workers = open_backend(options.backend, options.jobs, options.scheduler)
     with nullcontext() if plan.dry_run else lock(plan.out), workers as clean_files:
-        ledger, pending = _open_ledger(plan, sources, options)
+        ledger, pending, judged = _open_ledger(plan, sources, options)
         n_resumed = len(sources.paths) - len(pending)
-        for n_done, row in enumerate(clean_files(plan, _tasks(plan, pending, listed)), n_resumed + 1):
+        for n_done, row in enumerate(clean_files(plan, _tasks(plan, pending, listed, judged)), n_resumed + 1):
             ledger.append(row)
             if progress:
                 progress(n_done, len(sources.paths))
@@ -192,8 +193,14 @@ def _make_plan(root: Path, out: Path, options: FolderOptions) -> CleaningPlan:
     )
 
 
-def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -> tuple[Ledger, list[str]]:
-    """Return the ledger with the rows of earlier runs that are still valid, and the paths that remain to clean."""
+def _open_ledger(
+    plan: CleaningPlan, sources: Sources, options: FolderOptions
+) -> tuple[Ledger, list[str], dict[str, MarkedImage]]:
+    """Open the ledger with the rows of earlier runs that are still valid.
+
+    Returns:
+        The ledger, the paths that remain to clean, and the markers of those of them that a person judged.
+    """
     markers_sha256 = "" if options.markers is None else sha256_of(Path(options.markers))
     identity = RunIdentity(
         options.settings, options.masks_only, markers_sha256, dicom_out=options.dicom_out, overlays=options.overlays
@@ -202,10 +209,11 @@ def _open_ledger(plan: CleaningPlan, sources: Sources, options: FolderOptions) -
     pending = [path for path in sources.paths if path not in kept.offsets]
     if pending:
         check_detector(plan)
+    judged = read_judged(plan.out, plan.root, pending, identity)
     ledger = _open_dry_ledger(kept) if plan.dry_run else open_output_folder(plan.out, identity, kept)
     for path, error in sources.unlisted:
         ledger.append(LedgerRow(path, "", "failed", error=strip_folders(error, plan)))
-    return ledger, pending
+    return ledger, pending, judged
 
 
 def _open_dry_ledger(kept: Ledger) -> Ledger:
@@ -227,9 +235,11 @@ def _read_markers(markers: str | Path, sources: Sources) -> dict[str, MarkedImag
     return listed
 
 
-def _tasks(plan: CleaningPlan, paths: Iterable[str], listed: Mapping[str, MarkedImage]) -> Iterator[FileTask]:
+def _tasks(
+    plan: CleaningPlan, paths: Iterable[str], listed: Mapping[str, MarkedImage], judged: Mapping[str, MarkedImage]
+) -> Iterator[FileTask]:
     names = PngNames(plan.root)
-    return (FileTask(path, names.of(path), listed.get(path)) for path in paths)
+    return (FileTask(path, names.of(path), judged.get(path, listed.get(path)), path in judged) for path in paths)
 
 
 def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassLookup) -> Ledger:
@@ -237,7 +247,7 @@ def _finish(plan: CleaningPlan, ledger: Ledger, classes: ClassLookup) -> Ledger:
     ledger = ledger.write_sorted(plan.out / LEDGER)
     write_coco(plan.out / MARKERS_FILE, LedgerImages(ledger))
     rows = Rows(ledger, tuple(ledger.offsets))
-    add_to_settings_file(plan.out, residual=count_residuals(rows))
+    add_to_settings_file(plan.out, residual=count_residuals(rows), root=relative_root(plan.root, plan.out))
     association = associate(rows, classes)
     write_association(plan.out / ASSOCIATION_FILE, association)
     inputs = ReviewInputs(rows, plan.root, plan.settings, plan.max_pixels, classes, association)

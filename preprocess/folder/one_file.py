@@ -66,12 +66,14 @@ class FileTask:
     Args:
         path: path of the file, relative to the root.
         png_name: path of its PNG in the output folder; None if another file already has this name.
-        listed: what the marker file lists for this image; None if it does not list the image.
+        listed: what the marker file lists for this image, or the markers of a person; None if neither has the image.
+        judged: the listed markers are those of a person who judged the film. They are erased, and no others.
     """
 
     path: str
     png_name: str | None
     listed: MarkedImage | None
+    judged: bool = False
 
 
 def clean_file(plan: CleaningPlan, task: FileTask) -> LedgerRow:
@@ -146,6 +148,7 @@ def _clean_and_write(plan: CleaningPlan, task: FileTask) -> LedgerRow:
         one_value=has_one_value(image),
         residual=output.cleaned.residual,
         overlays=output.overlays,
+        judged=task.judged,
     )
 
 
@@ -173,14 +176,14 @@ def _clean_dicom(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) 
     cleaned = _clean(plan, task, image)
     if count_frames(dataset) > 1:
         later = (decode_dicom(path, data, plan.max_pixels, frame=n) for n in range(1, count_frames(dataset)))
-        cleaned = _add_markers_of(plan, later, image, cleaned)
+        cleaned = cleaned if _is_given(plan, task) else _add_markers_of(plan, later, image, cleaned)
     n_overlays, erases_overlays = count_overlays(dataset), plan.overlays == "erase"
     if not cleaned.mask.any() and not (n_overlays and erases_overlays):
         return _Output("copied", task.path, data, cleaned, n_overlays)
-    detector = plan.marker_file or plan.settings.detector
+    detector = "a person" if task.judged else plan.marker_file or plan.settings.detector
     erasure = Erasure(cleaned.mask, plan.settings.mode, cleaned.markers, detector, erase_overlays=erases_overlays)
     content = erase_in_dicom(path, data, erasure, max_pixels=plan.max_pixels)
-    if not plan.marker_file and cleaned.mask.any():
+    if not _is_given(plan, task) and cleaned.mask.any():
         cleaned = replace(cleaned, image=decode_dicom(path, content, plan.max_pixels))
         cleaned = search_again(cleaned, _detector_of(plan), plan.settings)
         leaves_some = bool(cleaned.residual or plan.settings.keep or plan.settings.only)
@@ -190,8 +193,6 @@ def _clean_dicom(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) 
 
 def _add_markers_of(plan: CleaningPlan, frames: Iterable[Array], first: Array, cleaned: Cleaned) -> Cleaned:
     """Add the markers that a detector finds on later frames of a file to those erased on the first frame."""
-    if plan.marker_file:
-        return cleaned
     found = {marker.quad: marker for marker in cleaned.markers}  # one at the same place on several frames counts once
     for frame in frames:
         for marker in find_markers(to_grey8(frame), _detector_of(plan), plan.settings):
@@ -199,8 +200,13 @@ def _add_markers_of(plan: CleaningPlan, frames: Iterable[Array], first: Array, c
     return erase(first, list(found.values()), plan.settings)
 
 
+def _is_given(plan: CleaningPlan, task: FileTask) -> bool:
+    """Return whether the markers of a file are given, so that no detector runs."""
+    return task.judged or bool(plan.marker_file)
+
+
 def _clean(plan: CleaningPlan, task: FileTask, image: Array) -> Cleaned:
-    if not plan.marker_file:
+    if not _is_given(plan, task):
         return clean_image(image, _detector_of(plan), plan.settings)
     if task.listed is None:
         raise MarkerFileError(

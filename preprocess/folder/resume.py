@@ -14,6 +14,7 @@ from preprocess.errors import DetectorError, OutputError
 from preprocess.files import has_hash, sha256_of, write_atomic
 from preprocess.json_files import parse_json
 from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
+from preprocess.markers import MarkedImage
 from preprocess.settings import NETWORK, SETTINGS_FILE, CleanSettings
 
 PARTIAL_WRITE = re.compile(
@@ -100,6 +101,25 @@ def open_output_folder(out: Path, identity: RunIdentity, kept: Ledger) -> Ledger
     return kept.write_sorted(out / LEDGER)
 
 
+def read_judged(out: Path, root: Path, paths: Iterable[str], identity: RunIdentity) -> dict[str, MarkedImage]:
+    """Return the markers of the films that a person judged in an earlier run, if their files have not changed.
+
+    A run that is given another marker file than that earlier one does not use them.
+    """
+    if not (out / LEDGER).exists():
+        return {}
+    stored = parse_json((out / SETTINGS_FILE).read_bytes()) if (out / SETTINGS_FILE).exists() else {}
+    if identity.markers_sha256 not in ("", stored.get("markers_sha256")):
+        return {}
+    old = open_ledger(out)
+    rows = (row for row in old.rows(path for path in paths if path in old.offsets) if row.judged)
+    return {
+        row.path: MarkedImage(row.width, row.height, row.markers)
+        for row in rows
+        if has_hash(root / row.path, row.sha256)
+    }
+
+
 def add_to_settings_file(out: Path, **results: Any) -> None:
     """Add results of a finished run to clean.json."""
     content = parse_json((out / SETTINGS_FILE).read_bytes())
@@ -153,13 +173,13 @@ def _refuse_to_lose_outputs(out: Path, root: Path, old: Ledger) -> None:
 
 
 def _has_output(row: LedgerRow, out: Path) -> bool:
-    return row.output != "" and os.path.lexists(_output_path(out, row.output))
+    return row.output != "" and os.path.lexists(output_path(out, row.output))
 
 
 def _is_valid(row: LedgerRow, out: Path, root: Path, is_in_run: bool) -> bool:
     if row.status == "failed":
         return False
-    output = _output_path(out, row.output)
+    output = output_path(out, row.output)
     if not is_in_run:
         return os.path.exists(root / row.path)
     return has_hash(root / row.path, row.sha256) and has_hash(output, row.output_sha256)
@@ -170,7 +190,7 @@ def _remove_outdated(out: Path, old: Ledger, kept: Ledger) -> None:
     dropped = sorted(old.offsets.keys() - kept.offsets.keys())
     unwanted = {row.output for row in old.rows(dropped) if row.output}
     unwanted.difference_update(row.output for row in kept.rows())
-    _remove_files([_output_path(out, output) for output in unwanted])
+    _remove_files([output_path(out, output) for output in unwanted])
     remove_partial_writes(out)
 
 
@@ -185,7 +205,7 @@ def _remove_files(files: Iterable[Path]) -> None:
             file.unlink()
 
 
-def _output_path(out: Path, output: str) -> Path:
+def output_path(out: Path, output: str) -> Path:
     """Return the path of an output, and refuse one outside the folder: the ledger may have been tampered with."""
     parts = PurePosixPath(output).parts
     if not parts or parts[0] == "/" or ".." in parts:

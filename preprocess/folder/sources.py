@@ -101,6 +101,17 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
     return chosen
 
 
+def relative_root(root: Path, out: Path) -> str:
+    """Return the POSIX path from the output folder to the root, so that both can be moved together.
+
+    It is the absolute path if the folders are on different drives.
+    """
+    try:
+        return Path(os.path.relpath(root.resolve(), out.resolve())).as_posix()
+    except ValueError:
+        return root.resolve().as_posix()
+
+
 class PngNames:
     """Names of the PNG files that are made from the images below a root.
 

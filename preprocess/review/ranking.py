@@ -65,7 +65,9 @@ def min_confidence(row: LedgerRow) -> float | None:
 
 
 def list_reasons(row: LedgerRow, census: Census) -> tuple[str, ...]:
-    """Return the names of the REASONS to check this film, sorted by weight."""
+    """Return the names of the REASONS to check this film, sorted by weight; none if a person judged it."""
+    if row.judged:
+        return ()
     lowest = min_confidence(row)
     central = any(describe_position(marker, row.width, row.height) == "centre" for marker in row.markers)
     rare = census.marked >= MIN_FILMS_FOR_RARE and any(

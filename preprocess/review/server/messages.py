@@ -1,0 +1,83 @@
+"""What the page sends to the server, checked, and how markers are written for the page."""
+
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from preprocess.errors import MarkerFileError
+from preprocess.markers import PERSON, Marker, Quad, as_quad, enclosing_quad, quad_box, quad_sides
+
+MOST_MARKERS = 500  # of one film
+
+LARGEST_PX = 1e6  # coordinate
+
+SMALLEST_PX = 1.0  # side of a marker
+
+LEAST_INSIDE = 0.5  # part of the width and of the height of a marker on the film, as in COCO files
+
+Coordinate = Annotated[float, Field(ge=-LARGEST_PX, le=LARGEST_PX)]
+
+Corner = tuple[Coordinate, Coordinate]
+
+
+class Message(BaseModel):
+    """A body of a request; anything unknown in it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DrawnMarker(Message):
+    """A marker as the page sends it."""
+
+    quad: tuple[Corner, Corner, Corner, Corner]
+    text: str = Field("", max_length=300)
+    style: Literal["", "burned", "label", "lead", "symbol", "plate"] = ""
+
+
+class Verdict(Message):
+    """All markers of one film, as a person left them.
+
+    Args:
+        version: version of the film that the person saw.
+    """
+
+    markers: tuple[DrawnMarker, ...] = Field(max_length=MOST_MARKERS)
+    version: int
+
+
+def to_markers(drawn: tuple[DrawnMarker, ...], width: int, height: int) -> tuple[Marker, ...]:
+    """Return the markers of a person on a film of this size.
+
+    Raises:
+        MarkerFileError: a marker is smaller than a pixel, or for the most part outside the film.
+    """
+    return tuple(
+        Marker(_checked_quad(marker.quad, width, height), marker.text, 1.0, marker.style, PERSON) for marker in drawn
+    )
+
+
+def to_json(marker: Marker) -> dict[str, Any]:
+    """Return a marker for the page."""
+    return {
+        "quad": [list(point) for point in marker.quad],
+        "text": marker.text,
+        "confidence": marker.confidence,
+        "style": marker.style,
+        "source": marker.source,
+    }
+
+
+def _checked_quad(corners: tuple[Corner, ...], width: int, height: int) -> Quad:
+    quad = as_quad(corners)
+    points = np.array(quad, np.float32)
+    if not cv2.isContourConvex(points):  # a corner was dragged across a side
+        quad = enclosing_quad(points)
+    x0, y0, x1, y1 = quad_box(quad)
+    if min(*quad_sides(quad), x1 - x0, y1 - y0) < SMALLEST_PX:
+        raise MarkerFileError(f"a marker is {x1 - x0:.3g} x {y1 - y0:.3g} px; draw it at least one pixel wide and high")
+    inside = (min(x1, width) - max(x0, 0)) / (x1 - x0), (min(y1, height) - max(y0, 0)) / (y1 - y0)
+    if min(inside) < LEAST_INSIDE:
+        raise MarkerFileError("a marker lies for the most part outside the film; move or delete it")
+    return quad
