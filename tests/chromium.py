@@ -97,10 +97,10 @@ class Page:
         kind, params = event.get("method"), event.get("params", {})
         if kind == "Runtime.exceptionThrown":
             self.complaints.append(str(params["exceptionDetails"]))
-        elif kind == "Log.entryAdded" or (
-            kind == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning")
-        ):
-            self.complaints.append(str(params.get("entry", params)))
+        elif kind == "Log.entryAdded":
+            self.complaints.append(str(params["entry"]))
+        elif kind == "Runtime.consoleAPICalled":
+            self.complaints.append(str(params["args"]))
         elif kind == "Page.javascriptDialogOpening":
             self.complaints.append(f"dialog: {params}")
 

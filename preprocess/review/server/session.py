@@ -284,9 +284,9 @@ def _read_plan(out: Path, root: Path | None, max_pixels: int) -> CleaningPlan:
 
 
 def _find_root(out: Path, stored: Any) -> Path:
-    """Return the folder of the films: as clean.json says, or where folders of fxkit 0.1.0 have it by default."""
+    """Return the folder of the films that clean.json names, or else the one beside NAME-clean that is called NAME."""
     real = out.resolve()
-    if isinstance(stored, str):
+    if isinstance(stored, str) and stored:
         return Path(os.path.normpath(real / stored))
     return real.parent / real.name.removesuffix("-clean") if real.name.endswith("-clean") else real
 

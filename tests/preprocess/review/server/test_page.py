@@ -124,12 +124,8 @@ def test_corners_and_markers_are_dragged(page: Page, client: Client) -> None:
 
 
 def test_hostile_names_are_only_text(page: Page, tmp_path: Path) -> None:
-    names = [
-        "<img src=x onerror=alert(1)>.png",
-        "a'\"&amp;\n<script>alert(2)<script>.png",
-        os.fsdecode(b"\xff\xfe.png"),
-        "#?%2f .png",
-    ]
+    names = ["<img src=x onerror=alert(1)>.png", "a'\"&amp;\n<script>alert(2)<script>.png"]
+    names += [os.fsdecode(b"\xff\xfe.png"), "#?%2f .png"]
     for number, name in enumerate(names):
         write_image(tmp_path / "films" / "film.png", film(number))
         (tmp_path / "films" / "film.png").rename(tmp_path / "films" / name)

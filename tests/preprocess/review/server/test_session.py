@@ -192,9 +192,11 @@ def test_the_folder_is_locked_and_must_be_a_cleaned_one(cleaned: Path, tmp_path:
         open_session(cleaned.parent / "films"),
     ):
         pass
-    with pytest.raises(OutputError, match="holds none of the films that were cleaned; give their folder with --root"):
-        with open_session(cleaned, tmp_path / "elsewhere"):
-            pass
+    missing = pytest.raises(
+        OutputError, match="holds none of the films that were cleaned; give their folder with --root"
+    )
+    with missing, open_session(cleaned, tmp_path / "elsewhere"):
+        pass
 
 
 def test_a_tampered_ledger_cannot_name_other_files(cleaned: Path, tmp_path: Path) -> None:
