@@ -104,10 +104,8 @@ def choose_out(root: Path, out: str | Path | None) -> Path:
 def relative_root(root: Path, out: Path) -> str:
     """Return the POSIX path from the output folder to the root, so that both can be moved together.
 
-    It is empty if the output folder is the default one, and absolute if the folders are on different drives.
+    It is the absolute path if the folders are on different drives.
     """
-    if default_out(root) == out.resolve():
-        return ""
     try:
         return Path(os.path.relpath(root.resolve(), out.resolve())).as_posix()
     except ValueError:

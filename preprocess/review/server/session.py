@@ -286,7 +286,7 @@ def _read_plan(out: Path, root: Path | None, max_pixels: int) -> CleaningPlan:
 def _find_root(out: Path, stored: Any) -> Path:
     """Return the folder of the films that clean.json names, or else the one beside NAME-clean that is called NAME."""
     real = out.resolve()
-    if isinstance(stored, str) and stored:
+    if isinstance(stored, str):
         return Path(os.path.normpath(real / stored))
     return real.parent / real.name.removesuffix("-clean") if real.name.endswith("-clean") else real
 
