@@ -13,8 +13,15 @@ from preprocess.words import amount
 @cloup.argument("cleaned", type=PATH)
 @cloup.option("--root", type=PATH, help="Folder of the original films.  [default: the one that was cleaned]")
 @cloup.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1.  [default: any free port]")
+@cloup.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Judge N films chosen at random, to estimate how many markers were missed; written to recall.json.",
+)
+@cloup.option("--seed", type=click.IntRange(0), default=0, help="Seed of the sample.  [default: 0]")
 @cloup.option("--max-pixels", type=click.IntRange(1), help="Refuse images with more pixels.  [default: 100000000]")
-def review(cleaned: Path, root: Path | None, port: int, max_pixels: int | None) -> None:
+def review(cleaned: Path, root: Path | None, port: int, sample: int | None, seed: int, max_pixels: int | None) -> None:
     """Show the films of a folder that `clean-labels` wrote, in the browser, the most doubtful first.
 
     Draw, move and delete markers; each film that you save is cleaned again at once, and ledger.jsonl and markers.json
@@ -24,18 +31,21 @@ def review(cleaned: Path, root: Path | None, port: int, max_pixels: int | None) 
     Example: fxkit review films-clean
     """
     from preprocess.image_files import MAX_PIXELS
+    from preprocess.review.server.opening import open_session
     from preprocess.review.server.serve import check_extra, serve
-    from preprocess.review.server.session import open_session
 
     check_extra()
-    with open_session(cleaned, root, max_pixels=max_pixels or MAX_PIXELS) as session:
+    opened = open_session(cleaned, root, max_pixels=max_pixels or MAX_PIXELS, sample=sample, seed=seed)
+    with opened as session:
         try:
             serve(session, port, _show_address)
         except KeyboardInterrupt:
             click.echo("", err=True)
         progress = session.progress()
         click.echo(f"{progress['judged']} of {amount(progress['films'], 'film')} judged, {session.saved} saved now")
-        if progress["judged"]:
+        if progress["recall"]:
+            click.echo(f"sample: {progress['recall']}")
+        elif progress["judged"]:
             click.echo(f"tune the network with them: {progress['tune']}")
 
 

@@ -4,6 +4,7 @@ TOKEN/                        the page, with page.js and page.css
 TOKEN/progress                how much is judged
 TOKEN/films?first=&count=     a page of the list of films
 TOKEN/films/N                 GET: a film and its markers; POST: the markers of a person
+TOKEN/films/N/left            POST: what a person sees on the cleaned film of a sample
 TOKEN/films/N/before, /after  its pictures
 """
 
@@ -67,10 +68,15 @@ def build_app(session: Session, token: str, port: int, on_saved: Callable[[], No
         on_saved()
         return JSONResponse({"film": session.describe(number), "progress": session.progress()})
 
+    def look_at_film(number: int, body: bytes) -> Response:
+        session.look(number, Verdict.model_validate(parse_json(body)))
+        return JSONResponse({"film": session.describe(number), "progress": session.progress()})
+
     async def post_film(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
-        response: Response = await run_in_threadpool(save_film, request.path_params["number"], await request.body())
+        answer = look_at_film if request.url.path.endswith("/left") else save_film
+        response: Response = await run_in_threadpool(answer, request.path_params["number"], await request.body())
         return response
 
     def answer_error(request: Request, error: Exception) -> Response:
@@ -82,6 +88,7 @@ def build_app(session: Session, token: str, port: int, on_saved: Callable[[], No
         Route(f"/{token}/films", get_films),
         Route(f"/{token}/films/{{number:int}}", get_film, methods=["GET"]),
         Route(f"/{token}/films/{{number:int}}", post_film, methods=["POST"]),
+        Route(f"/{token}/films/{{number:int}}/left", post_film, methods=["POST"]),
         Route(f"/{token}/films/{{number:int}}/{{side}}", get_picture),
         Route(f"/{token}/", get_file),
         Route(f"/{token}/{{name}}", get_file),

@@ -66,22 +66,30 @@ async function load(number) {
 
 function takeFilm(loaded) {
   film = loaded;
-  if (!drafts.has(film.number)) drafts.set(film.number, {markers: clone(film.markers), undo: [], redo: []});
+  if (!drafts.has(film.number)) drafts.set(film.number, {markers: [...clone(film.markers), ...film.left.map(newMarker)], undo: [], redo: []});
   markers = draft().markers;
 }
 
+const newMarker = quad => ({quad, text: "", style: "", confidence: 1, source: "person"});
+
 function prefetch(number) {
   if (number >= Number(byId("progress").max)) return;
-  ask(`films/${number}`).then(next => { for (const side of ["before", "after"]) new Image().src = address(next, side); }, () => {});
+  ask(`films/${number}`).then(next => { for (const side of next.hidden ? ["after"] : ["before", "after"]) new Image().src = address(next, side); }, () => {});
 }
 
 const address = (of, side) => `films/${of.number}/${side}?v=${side === "before" ? 0 : of.version}`;
 
 const save = () => attempt(async () => {
   if (film === null || film.width === 0) return;
-  const edited = changed();
+  const edited = changed(), {hidden} = film;
   const sent = markers.map(({quad, text, style}) => ({quad, text, style}));
-  const answer = await ask(`films/${film.number}`, {markers: sent, version: film.version});
+  const answer = await ask(`films/${film.number}${hidden ? "/left" : ""}`, {markers: sent, version: film.version});
+  if (hidden) {
+    drafts.delete(film.number);
+    takeFilm(answer.film);
+    picked = -1;
+    return;
+  }
   const {undo, redo} = draft();
   drafts.delete(film.number);
   takeFilm(answer.film);
@@ -100,6 +108,8 @@ function showProgress(progress) {
   byId("judged").textContent = `${progress.judged} of ${progress.films} films judged`;
   byId("progress").max = progress.films;
   byId("progress").value = progress.judged;
+  byId("progress").dataset.sample = progress.recall;
+  if (progress.recall) byId("judged").textContent += `: ${progress.recall}`;
   byId("tune-text").textContent = `${progress.judged} judged films are the tuning set, confirmed.json. 20 to 50 films are enough. Stop fxkit review, then run:`;
   byId("tune-command").textContent = progress.tune;
 }
@@ -113,7 +123,7 @@ async function listFilms(restart) {
     button.type = "button";
     button.textContent = `${entry.judged ? "✓ " : ""}${entry.name}`;
     why.className = "why";
-    why.textContent = [`${entry.markers} ${entry.markers === 1 ? "marker" : "markers"}`, ...entry.reasons].join(", ");
+    if (entry.reasons) why.textContent = [`${entry.markers} ${entry.markers === 1 ? "marker" : "markers"}`, ...entry.reasons].join(", ");
     button.append(why);
     button.onclick = () => { button.blur(); open(entry.number); };
     button.setAttribute("aria-current", String(film !== null && entry.number === film.number));
@@ -155,7 +165,7 @@ function setMarkers(list) {
 }
 
 function add(quad) {
-  edit(() => markers.push({quad, text: "", style: "", confidence: 1, source: "person"}));
+  edit(() => markers.push(newMarker(quad)));
   picked = markers.length - 1;
 }
 
@@ -223,7 +233,8 @@ function draw() {
   byId("name").textContent = film.name;
   byId("place").textContent = `film ${film.number + 1} of ${byId("progress").max}${film.judged ? ", judged" : ""}${changed() ? ", not saved" : ""}`;
   byId("reasons").replaceChildren(...film.reasons.map(why => Object.assign(document.createElement("span"), {textContent: why})));
-  byId("save").firstChild.textContent = changed() ? "Save and clean " : "Confirm ";
+  byId("save").firstChild.textContent = film.hidden ? (changed() ? "This is left " : "Nothing is left ") : changed() ? "Save and clean " : "Confirm ";
+  showTask();
   byId("style").value = picked >= 0 ? markers[picked].style : "";
   if (document.activeElement !== byId("marker-text")) byId("marker-text").value = picked >= 0 ? markers[picked].text : "";
   document.title = `${film.name} – fxkit review`;
@@ -231,10 +242,21 @@ function draw() {
   byId("after-name").textContent = `${sides[film.status] ?? "after"}${changed() ? " – of the saved markers" : ""}`;
   if (film.width === 0) { before.replaceChildren(); after.replaceChildren(); return; }
   view ??= {x: 0, y: 0, width: film.width, height: film.height};
-  drawPane(before, "before", [...(pressed("mask") ? [erased()] : []), make("g", {class: "shapes"}, ...markers.map(markerShape))]);
+  drawPane(before, film.hidden ? "after" : "before", [...(pressed("mask") ? [erased()] : []), make("g", {class: "shapes"}, ...markers.map(markerShape))]);
   const left = film.residual.map(({quad}) => outline(quad, "residual"));
-  drawPane(after, film.status === "failed" ? null : "after", [...(pressed("mask") ? [erased()] : []), make("g", {class: "shapes"}, ...left)]);
+  if (!film.hidden) drawPane(after, film.status === "failed" ? null : "after", [...(pressed("mask") ? [erased()] : []), make("g", {class: "shapes"}, ...left)]);
   document.body.classList.toggle("no-outlines", !pressed("outlines"));
+}
+
+function showTask() {
+  const task = byId("task");
+  task.hidden = !byId("progress").dataset.sample;
+  task.textContent = film.hidden
+    ? "1 of 2: This is the cleaned film. Draw a box around every marker, letter or part of one that you still see. Then press Enter."
+    : film.judged ? "Judged." : "2 of 2: This is the film before and after cleaning, with the markers that were found and your boxes. Correct them, then press Enter.";
+  byId("after-pane").hidden = film.hidden;
+  document.querySelector(".panes").classList.toggle("single", film.hidden);
+  byId("before-name").textContent = `${film.hidden ? "cleaned film" : "before"} – drag on the film to draw a marker`;
 }
 
 const pressed = id => byId(id).getAttribute("aria-pressed") === "true";
@@ -288,7 +310,7 @@ before.onpointermove = event => {
   else if (kind === "move") markers[picked].quad = old[picked].quad.map(([x, y]) => round([x + point[0] - start[0], y + point[1] - start[1]]));
   else if (Math.hypot(point[0] - start[0], point[1] - start[1]) > 4 * size) {
     const quad = boxOf(inside(start), inside(point)).map(round);
-    if (picked < 0) { markers.push({quad, text: "", style: "", confidence: 1, source: "person"}); picked = markers.length - 1; }
+    if (picked < 0) { markers.push(newMarker(quad)); picked = markers.length - 1; }
     else markers[picked].quad = quad;
   }
   draw();

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from preprocess.errors import KnownError, OutputError
-from preprocess.review.server.session import Session, write_results
+from preprocess.review.server.opening import write_results
+from preprocess.review.server.session import Session
 
 HOST = "127.0.0.1"
 

@@ -1,37 +1,31 @@
-"""A review of a cleaned folder: its films in order of doubt, and the corrections of a person."""
+"""A review of a cleaned folder: its films in the order in which they are shown, and the corrections of a person."""
 
-import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from threading import RLock
 from typing import Any
 
-import joblib
-
 from preprocess.clean_image import build_mask
-from preprocess.coco import write_coco
 from preprocess.errors import KnownError, OutputError, one_line
 from preprocess.files import has_hash
-from preprocess.folder.clean_folder import MARKERS_FILE, LedgerImages
 from preprocess.folder.one_file import CleaningPlan, FileTask, clean_file
-from preprocess.folder.resume import add_to_settings_file, output_path, remove_partial_writes
+from preprocess.folder.resume import output_path
 from preprocess.folder.sources import PngNames
-from preprocess.image_files import MAX_PIXELS
-from preprocess.json_files import parse_json
-from preprocess.ledger import LEDGER, Ledger, LedgerRow, open_ledger
-from preprocess.locks import lock
+from preprocess.ledger import Ledger, LedgerRow
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import outline_path
-from preprocess.review.ranking import Census, list_reasons, sort_key, take_census
-from preprocess.review.residuals import count_residuals
+from preprocess.review.ranking import Census, list_reasons
+from preprocess.review.recall import describe_recall
 from preprocess.review.server.messages import Verdict, to_json, to_markers
 from preprocess.review.server.pictures import Picture, Pictures
-from preprocess.settings import SETTINGS_FILE, settings_from
+from preprocess.review.server.sample import Sample
 
 CONFIRMED_FILE = "confirmed.json"  # the films that a person judged, as COCO: the tuning set
+
+
+class HiddenError(KnownError):
+    """In a sample, a person must look at the cleaned film before the markers are shown."""
 
 
 class ChangedError(KnownError):
@@ -48,6 +42,7 @@ class Session:
         paths: the films in the order in which they are shown.
         census: counts over the folder at the start, for the reasons to check a film.
         judged: paths of the films that a person judged.
+        sample: the random sample that the films belong to; None if all films are shown.
     """
 
     plan: CleaningPlan
@@ -57,6 +52,7 @@ class Session:
     judged: set[str]
     pictures: Pictures
     names: PngNames
+    sample: Sample | None = None
     mutex: Any = field(default_factory=RLock)
     saved: int = 0
 
@@ -76,8 +72,14 @@ class Session:
         return self.ledger.offsets[self.paths[number]]
 
     def source_picture(self, number: int) -> Picture:
-        """Return the picture of the film before cleaning."""
+        """Return the picture of the film before cleaning.
+
+        Raises:
+            HiddenError: a person must judge the cleaned film first.
+        """
         row = self.row(number)
+        if self.is_hidden(row.path):
+            raise HiddenError("look at the cleaned film first")
         return self.pictures.get(source_path(self.plan.root, row.path), row.sha256)
 
     def output_picture(self, number: int) -> Picture:
@@ -101,20 +103,45 @@ class Session:
             KnownError: the film cannot be cleaned with these markers. Nothing was written.
         """
         with self.mutex:
-            if verdict.version != self.version(number):
-                raise ChangedError("this film was saved in another window; load it again")
-            old = self.row(number)
+            old = self._check_version(number, verdict)
+            if self.is_hidden(old.path):
+                raise HiddenError("look at the cleaned film first")
             source = source_path(self.plan.root, old.path)
             if not has_hash(source, old.sha256):
                 raise ChangedError(f"{old.path}: the file changed after it was cleaned; run clean-labels again")
             width, height = self.size(number)
             markers = to_markers(verdict.markers, width, height)
             row = self._confirm(old, markers) or self._clean(old, MarkedImage(width, height, markers))
+            if self.sample:
+                self.sample.judge(row, self.plan.settings)
             self.ledger.append(row)
             self.judged.add(row.path)
             self.saved += 1
             if old.output and old.output != row.output:
                 output_path(self.plan.out, old.output).unlink(missing_ok=True)
+
+    def look(self, number: int, verdict: Verdict) -> None:
+        """Record what a person sees on the cleaned film of a sample; from then on its markers are shown.
+
+        Raises:
+            ChangedError: the film was saved elsewhere.
+            KnownError: this is no sample, or the film was looked at before.
+        """
+        with self.mutex:
+            row = self._check_version(number, verdict)
+            if self.sample is None:
+                raise KnownError("this is not a sample; start fxkit review with --sample")
+            self.sample.look(row, to_markers(verdict.markers, row.width, row.height))
+
+    def is_hidden(self, path: str) -> bool:
+        """Return whether the markers of a film must not be shown yet."""
+        return self.sample is not None and self.sample.is_hidden(path)
+
+    def _check_version(self, number: int, verdict: Verdict) -> LedgerRow:
+        row = self.row(number)
+        if verdict.version != self.version(number):
+            raise ChangedError("this film was saved in another window; load it again")
+        return row
 
     def size(self, number: int) -> tuple[int, int]:
         """Return the width and height of a film in pixels."""
@@ -149,12 +176,14 @@ class Session:
             width = height = 0
             error = str(problem)
         mask = build_mask((height, width), row.markers, self.plan.settings)
+        hidden = {"status": "", "reasons": (), "markers": [], "residual": [], "mask": "", "hidden": True}
+        left = self.sample.film(row.path).left if self.sample and not row.judged else None
         return {
             "number": number,
             "name": one_line(row.path),
             "status": row.status,
             "error": one_line(error),
-            "reasons": list_reasons(row, self.census),
+            "reasons": self.reasons(row),
             "judged": row.judged,
             "width": width,
             "height": height,
@@ -163,7 +192,13 @@ class Session:
             "mask": outline_path(mask) if width else "",
             "version": self.version(number),
             "next": self.next_to_judge(number),
-        }
+            "hidden": False,
+            "left": left or [],
+        } | (hidden if self.is_hidden(row.path) else {})
+
+    def reasons(self, row: LedgerRow) -> tuple[str, ...]:
+        """Return the reasons to check a film; in a sample there are none."""
+        return () if self.sample else list_reasons(row, self.census)
 
     def next_to_judge(self, number: int) -> int | None:
         """Return the film after this one, or else the first one, that nobody judged; None if all are judged."""
@@ -192,9 +227,7 @@ class Session:
             "number": number,
             "name": one_line(row.path),
             "judged": row.judged,
-            "markers": len(row.markers),
-            "reasons": list_reasons(row, self.census),
-        }
+        } | ({} if self.is_hidden(row.path) else {"markers": len(row.markers), "reasons": self.reasons(row)})
 
     def progress(self) -> dict[str, Any]:
         """Return how much is judged, and the command that tunes the network with it."""
@@ -202,7 +235,8 @@ class Session:
         command = ["fxkit", "markernet", "tune", str(confirmed), str(root), "--out", "site.onnx"]
         with self.mutex:
             n_judged = sum(path in self.judged for path in self.paths)
-        return {"films": len(self.paths), "judged": n_judged, "tune": one_line(shlex.join(command))}
+        recall = describe_recall(self.sample.recall) if self.sample else ""
+        return {"films": len(self.paths), "judged": n_judged, "tune": one_line(shlex.join(command)), "recall": recall}
 
     def snapshot(self) -> Ledger:
         """Return the ledger as it is now, for readers in other threads."""
@@ -216,82 +250,3 @@ def source_path(root: Path, path: str) -> Path:
     if not parts or parts[0] == "/" or ".." in parts:
         raise OutputError(f"{root}: film {path!r} leads out of this folder; clean into a new folder")
     return root / path
-
-
-@contextmanager
-def open_session(out: Path, root: Path | None = None, *, max_pixels: int = MAX_PIXELS) -> Iterator[Session]:
-    """Open the review of a cleaned folder and hold its lock; at the end, sort the ledger and write markers.json.
-
-    Args:
-        root: folder of the films. Default: the one that clean.json names.
-    Raises:
-        OutputError: the folder is not a cleaned folder, another process is writing into it, or its films are missing.
-    """
-    if not (out / SETTINGS_FILE).is_file() or not (out / LEDGER).is_file():
-        raise OutputError(
-            f"{out}: not a cleaned folder (it has no {SETTINGS_FILE} or {LEDGER}); run clean-labels first"
-        )
-    with lock(out):
-        plan = _read_plan(out, root, max_pixels)
-        ledger = open_ledger(out)
-        _check_films(plan.root, ledger)
-        census = take_census(ledger.rows())
-        order = sorted((sort_key(row, census), row.path) for row in ledger.rows())
-        judged = {row.path for row in ledger.rows() if row.judged}
-        paths = tuple(path for _, path in order)
-        session = Session(plan, ledger, paths, census, judged, Pictures(max_pixels), PngNames(plan.root))
-        try:
-            yield session
-        finally:
-            if session.saved:
-                session.ledger = session.ledger.write_sorted(out / LEDGER)
-                write_results(session)
-                remove_partial_writes(out)
-
-
-def write_results(session: Session) -> None:
-    """Write markers.json, confirmed.json and the films with markers left in clean.json."""
-    with session.mutex:
-        ledger, judged = session.snapshot(), set(session.judged)
-    out = session.plan.out
-    write_coco(out / MARKERS_FILE, LedgerImages(ledger))
-    write_coco(out / CONFIRMED_FILE, LedgerImages(ledger.subset(judged)))
-    add_to_settings_file(out, residual=count_residuals(ledger.rows()))
-
-
-def _read_plan(out: Path, root: Path | None, max_pixels: int) -> CleaningPlan:
-    file = out / SETTINGS_FILE
-    try:
-        content = parse_json(file.read_bytes())
-        settings = settings_from(content["settings"], str(file))
-        masks_only, stored = bool(content.get("masks_only", False)), content.get("root")
-        dicom_out, overlays = str(content.get("dicom_out", "png")), str(content.get("overlays", "keep"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError(f"{file}: damaged ({type(error).__name__}: {error}); clean again with --overwrite") from error
-    return CleaningPlan(
-        root=root or _find_root(out, stored),
-        out=out,
-        settings=settings,
-        masks_only=masks_only,
-        dry_run=False,
-        max_pixels=max_pixels,
-        threads=joblib.cpu_count(),
-        easyocr_models=None,
-        marker_file="",
-        dicom_out=dicom_out,
-        overlays=overlays,
-    )
-
-
-def _find_root(out: Path, stored: Any) -> Path:
-    """Return the folder of the films that clean.json names, or else the one beside NAME-clean that is called NAME."""
-    real = out.resolve()
-    if isinstance(stored, str):
-        return Path(os.path.normpath(real / stored))
-    return real.parent / real.name.removesuffix("-clean") if real.name.endswith("-clean") else real
-
-
-def _check_films(root: Path, ledger: Ledger) -> None:
-    films = [source_path(root, path) for path in ledger.offsets]
-    if not any(os.path.exists(film) for film in films):
-        raise OutputError(f"{root}: holds none of the films that were cleaned; give their folder with --root")

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
+from preprocess.review.server.opening import open_session
 from preprocess.review.server.serve import make_server
-from preprocess.review.server.session import Session, open_session
+from preprocess.review.server.session import Session
 
 pytest.importorskip("uvicorn")
 

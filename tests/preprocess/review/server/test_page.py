@@ -11,7 +11,7 @@ import pytest
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.images import write_image
 from preprocess.ledger import read_ledger
-from preprocess.review.server.session import open_session
+from preprocess.review.server.opening import open_session
 
 from ....chromium import CHROMIUM, CTRL, SHIFT, Page, open_browser
 from ...conftest import film

@@ -16,7 +16,7 @@ from preprocess.images import read_image
 from preprocess.ledger import open_ledger, read_ledger
 from preprocess.locks import lock
 from preprocess.markers import PERSON
-from preprocess.review.server.session import open_session
+from preprocess.review.server.opening import open_session
 
 from .conftest import Client, serving
 
