@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.dicom import decode_dicom, open_dicom
+from preprocess.dicom import open_dicom
 from preprocess.dicom_fill import fill_stored
 from preprocess.dicom_grey import COLOUR, implied_window
 from preprocess.formats.dicom_frame import count_frames, decode_frame
 from preprocess.image_files import MAX_PIXELS
-from preprocess.images import to_grey8
+from preprocess.images import decode_image, to_grey8
 from preprocess.markers import Marker, quad_box
 from preprocess.mask import Mask
 from preprocess.words import amount
@@ -69,7 +69,7 @@ def erase_in_dicom(path: str | Path, data: bytes, erasure: Erasure, *, max_pixel
     """
     source, out = (open_dicom(path, data, max_pixels=max_pixels) for _ in range(2))
     decoded = [decode_frame(source, index) for index in range(count_frames(source))]
-    film = decode_dicom(path, data, max_pixels)
+    film = decode_image(path, data, max_pixels=max_pixels)
     window = implied_window(source, decoded[0]) if film.ndim == 2 else None
     frames = [fill_stored(source, frame, erasure.mask, erasure.mode) for frame in decoded]
     _put_pixels(out, frames)
@@ -81,7 +81,7 @@ def erase_in_dicom(path: str | Path, data: bytes, erasure: Erasure, *, max_pixel
         for element in out.group_dataset(group):
             del out[element.tag]
     cleaned = _save(out)
-    if window is None or _looks_the_same(film, decode_dicom(path, cleaned, max_pixels), erasure.mask):
+    if window is None or _looks_the_same(film, decode_image(path, cleaned, max_pixels=max_pixels), erasure.mask):
         return cleaned
     out.WindowCenter, out.WindowWidth = (float(f"{number:.9g}") for number in window)
     out.VOILUTFunction = "LINEAR_EXACT"

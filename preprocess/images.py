@@ -75,7 +75,7 @@ def read_grey8(path: str | Path, *, at_least_px: int | None = None, max_pixels: 
     return to_grey8(_decode_picture(path, data, max_pixels, at_least_px))
 
 
-def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS) -> Array:
+def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS, frame: int = 0) -> Array:
     """Decode the bytes of a whole image file.
 
     Palette and CMYK images become RGB or grey. Transparent pixels are blended with black. A file with several pages
@@ -83,12 +83,13 @@ def decode_image(path: str | Path, data: bytes, *, max_pixels: int = MAX_PIXELS)
 
     Args:
         path: where the bytes come from; error texts start with it. Its extension identifies DICOM without preamble.
+        frame: number of the frame of a DICOM file, from 0.
     Raises:
         ImageError: the bytes are not an image, are truncated or corrupt, or hold more than `max_pixels` pixels.
     """
     path = Path(path)
     if is_dicom(path, data):
-        return decode_dicom(path, data, max_pixels)
+        return decode_dicom(path, data, max_pixels, frame=frame)
     return _decode_picture(path, data, max_pixels)
 
 

@@ -13,7 +13,7 @@ import cv2
 from preprocess.clean_image import Cleaned, clean_image, erase, find_markers, search_again
 from preprocess.detectors.build import build_detector
 from preprocess.detectors.ocr import Detector
-from preprocess.dicom import decode_dicom, is_dicom, open_dicom
+from preprocess.dicom import is_dicom, open_dicom
 from preprocess.dicom_output import Erasure, count_overlays, erase_in_dicom, say_whether_burned_in
 from preprocess.errors import AreaError, DetectorError, ImageError, KnownError, MarkerFileError, OutputError
 from preprocess.files import sha256_of, write_atomic
@@ -175,7 +175,7 @@ def _clean_dicom(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) 
     dataset = open_dicom(path, data, max_pixels=plan.max_pixels)
     cleaned = _clean(plan, task, image)
     if count_frames(dataset) > 1:
-        later = (decode_dicom(path, data, plan.max_pixels, frame=n) for n in range(1, count_frames(dataset)))
+        later = (decode_image(path, data, max_pixels=plan.max_pixels, frame=n) for n in range(1, count_frames(dataset)))
         cleaned = cleaned if _is_given(plan, task) else _add_markers_of(plan, later, image, cleaned)
     n_overlays, erases_overlays = count_overlays(dataset), plan.overlays == "erase"
     if not cleaned.mask.any() and not (n_overlays and erases_overlays):
@@ -184,7 +184,7 @@ def _clean_dicom(plan: CleaningPlan, task: FileTask, data: bytes, image: Array) 
     erasure = Erasure(cleaned.mask, plan.settings.mode, cleaned.markers, detector, erase_overlays=erases_overlays)
     content = erase_in_dicom(path, data, erasure, max_pixels=plan.max_pixels)
     if not _is_given(plan, task) and cleaned.mask.any():
-        cleaned = replace(cleaned, image=decode_dicom(path, content, plan.max_pixels))
+        cleaned = replace(cleaned, image=decode_image(path, content, max_pixels=plan.max_pixels))
         cleaned = search_again(cleaned, _detector_of(plan), plan.settings)
         leaves_some = bool(cleaned.residual or plan.settings.keep or plan.settings.only)
         content = say_whether_burned_in(path, content, burned_in=leaves_some)
