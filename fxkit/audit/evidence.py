@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from fxkit.audit.integrity import Integrity, check_figures
+from fxkit.audit.marker_recall import JudgedSample, read_sample
 from fxkit.data.leaks import LeakCounts, count_leaks
 from fxkit.data.manifest import Record, manifest_hash, usable
 from fxkit.errors import RunError
@@ -71,6 +72,7 @@ class Evidence:
         siblings: names of other runs in the same folder that were evaluated on the same manifest.
         integrity: whether the run's own figures still belong to its files.
         epoch_is_recorded: whether the training recorded which epoch it kept.
+        sample: the judged sample of a cleaned folder; None if none was given.
     """
 
     run: Results
@@ -86,6 +88,7 @@ class Evidence:
     siblings: tuple[str, ...]
     integrity: Integrity
     epoch_is_recorded: bool
+    sample: JudgedSample | None = None
 
     @property
     def trained_run(self) -> Run | None:
@@ -138,15 +141,21 @@ class Evidence:
 
 
 def read_evidence(
-    run_dir: str | Path, *, data_card: str | Path | None = None, ablation: str | Path | None = None
+    run_dir: str | Path,
+    *,
+    data_card: str | Path | None = None,
+    ablation: str | Path | None = None,
+    cleaned: str | Path | None = None,
 ) -> Evidence:
     """Read the evidence from a run folder and from beside it.
 
     Args:
         data_card: data.json of `fxkit index`; default: RUN/data.json.
         ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
+        cleaned: cleaned folder with a sample that `fxkit review --sample` judged.
     Raises:
-        RunError: the folder is not a run, the data card or the ablation does not exist, or a file is damaged.
+        RunError: the folder is not a run, the data card, the ablation or the sample does not exist, or a file is
+            damaged.
     """
     run = open_results(run_dir)
     report = read_report(run.folder)
@@ -155,11 +164,12 @@ def read_evidence(
     metadata = None
     if card:
         metadata = read_optional_json(card, lambda values: _metadata_baseline(card, values, usable(run.records)))
+    tested = tuple(_tested_records(run, report))
     return Evidence(
         run=run,
         source=read_source(run.folder) if not isinstance(run, Run) else None,
         report=report,
-        tested=tuple(_tested_records(run, report)),
+        tested=tested,
         test_leaks=count_leaks(run.records, "test"),
         val_leaks=count_leaks(run.records, "val"),
         metadata=metadata,
@@ -169,6 +179,7 @@ def read_evidence(
         siblings=_find_siblings(run),
         integrity=_check_integrity(run.folder, report),
         epoch_is_recorded=bool(report.training and report.training.best),
+        sample=read_sample(cleaned, tested),
     )
 
 

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 
 from fxkit.audit.evidence import Evidence
+from fxkit.audit.marker_recall import add_sample
 from fxkit.audit.rules import DROP, Answer, Colour
 from fxkit.data.manifest import films_hash, usable
 from fxkit.metrics.scores import p_text
@@ -15,7 +16,11 @@ from preprocess.words import amount
 
 
 def ask_markers(evidence: Evidence) -> Answer:
-    """Ask whether the model relies on text markers."""
+    """Ask whether the model relies on text markers, and whether many are left on the cleaned films."""
+    return add_sample(_ask_ablation(evidence), evidence.sample)
+
+
+def _ask_ablation(evidence: Evidence) -> Answer:
     answer = Answer("markers", "Does the model rely on markers?", "grey", "")
     command, ablation = _find_command(evidence), evidence.ablation
     if evidence.trained_run is None and ablation is None:

@@ -36,18 +36,24 @@ AUTHORS_ADD = (
 
 @locked("run_dir")
 def build_audit(
-    run_dir: str | Path, *, data_card: str | Path | None = None, ablation: str | Path | None = None
+    run_dir: str | Path,
+    *,
+    data_card: str | Path | None = None,
+    ablation: str | Path | None = None,
+    cleaned: str | Path | None = None,
 ) -> Audit:
     """Write RUN/audit.html, audit.md and audit.json; nothing is trained or predicted.
 
     Args:
         data_card: data.json of `fxkit index`; default: RUN/data.json.
         ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
+        cleaned: cleaned folder with a sample that `fxkit review --sample` judged.
     Raises:
-        RunError: the folder is not a run, the data card or the ablation does not exist, or a file is damaged.
+        RunError: the folder is not a run, the data card, the ablation or the sample does not exist, or a file is
+            damaged.
         OutputError: the pages cannot be written.
     """
-    evidence = read_evidence(run_dir, data_card=data_card, ablation=ablation)
+    evidence = read_evidence(run_dir, data_card=data_card, ablation=ablation, cleaned=cleaned)
     answers = answer_questions(evidence)
     folder = evidence.run.folder
     rows = collect_rows(evidence)

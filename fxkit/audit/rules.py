@@ -34,6 +34,8 @@ MAX_CALIBRATION_ERROR = 0.1  # as a probability
 
 DROP = 0.05  # fall of the AUROC on other data
 
+MAX_LEFT = 0.2  # of the films may still bear a marker
+
 FEW_WRONG, MANY_WRONG = 0.03, 0.06  # of the films
 
 GAP = 0.1  # between a subgroup and the other films, for metrics between 0 and 1
@@ -77,7 +79,8 @@ RULES: dict[str, Rule] = {
         "this run; or for the model itself, which gave the predictions of this folder.",
         "The verdict is 'undecided'; or markers were erased on the films of one class mostly; or the ablation differs "
         "from this run in the kind of model, the backbone, the weights, the image size, a setting, the manifest or the "
-        f"cleaning; or it allows a loss above {DROP}; or its split leaks.",
+        f"cleaning; or it allows a loss above {DROP}; or its split leaks; or a judged sample does not rule out that "
+        f"more than {MAX_LEFT:.0%} of the cleaned films still bear a marker.",
         "The verdict is 'reliance', for models trained on raw films as in this run, or for the model itself.",
         "The limits of the ablation's verdict apply here too. A linear head on frozen features is a different model "
         "from one trained in full.",

@@ -16,6 +16,9 @@ CHECK_FAILED = 4  # exit code, unlike those of errors
     "--data-card", type=PATH, help="data.json that `fxkit index` wrote for the films.  [default: RUN/data.json]"
 )
 @cloup.option("--ablation", type=PATH, help="Output folder of `fxkit ablate masked-vs-raw`.  [default: RUN]")
+@cloup.option(
+    "--cleaned", type=PATH, help="Cleaned folder with a sample that `fxkit review --sample` judged: the markers left."
+)
 @positive_option(CHECKED_POSITIVE)
 @cloup.option(
     "--fail-on",
@@ -28,6 +31,7 @@ def audit(
     run: Path,
     data_card: Path | None,
     ablation: Path | None,
+    cleaned: Path | None,
     positive: str | None,
     fail_on: str | None,
     as_json: bool,
@@ -45,7 +49,7 @@ def audit(
 
     hold(run)
     check_positive(positive, run)
-    result = build_audit(run, data_card=data_card, ablation=ablation)
+    result = build_audit(run, data_card=data_card, ablation=ablation, cleaned=cleaned)
     if as_json:
         click.echo((result.page.parent / "audit.json").read_text(encoding="utf-8"), nl=False)
     else:
