@@ -24,6 +24,7 @@ from preprocess.json_files import describe_error, parse_json
 from preprocess.markers import Marker, Quad, quad_area
 from preprocess.mask import marker_mask
 from preprocess.settings import SETTINGS_FILE, CleanSettings
+from preprocess.words import amount
 
 RECALL_FILE = "recall.json"
 
@@ -215,7 +216,7 @@ def describe_recall(recall: Recall) -> str:
         return "no film of the sample was judged"
     return (
         f"at most {math.ceil(share.high * 100 - 1e-9)} % of films still bear a marker ({recall.films.with_missed} of "
-        f"{recall.films.judged} films judged at random, 95 % interval {share.low:.1%} to {share.high:.1%})"
+        f"{amount(recall.films.judged, 'film')} judged at random, 95 % interval {share.low:.1%} to {share.high:.1%})"
     )
 
 

@@ -255,7 +255,7 @@ function showTask() {
     ? "1 of 2: This is the cleaned film. Draw a box around every marker, letter or part of one that you still see. Then press Enter."
     : film.judged ? "Judged." : "2 of 2: This is the film before and after cleaning, with the markers that were found and your boxes. Correct them, then press Enter.";
   byId("after-pane").hidden = film.hidden;
-  document.querySelector(".panes").classList.toggle("single", film.hidden);
+  document.querySelector(".panes").classList.toggle("single", film.hidden || film.width > 1.3 * film.height);
   byId("before-name").textContent = `${film.hidden ? "cleaned film" : "before"} – drag on the film to draw a marker`;
 }
 

@@ -11,6 +11,7 @@ from preprocess.review.recall import (
     Recall,
     SampledFilm,
     count_markers,
+    describe_recall,
     draw_sample,
     hash_cleaning,
     read_recall,
@@ -38,6 +39,12 @@ class Sample:
     def is_hidden(self, path: str) -> bool:
         """Return whether what was found on a film must not be shown, because nobody looked at the cleaned film yet."""
         return self.film(path).left is None
+
+    def describe(self) -> str:
+        """Return the estimate once all films are judged: before, it could sway the person, or end the sample early."""
+        if not self.recall.is_complete:
+            return "the estimate follows when the whole sample is judged"
+        return describe_recall(self.recall)
 
     def look(self, row: LedgerRow, left: tuple[Marker, ...]) -> None:
         """Record what a person saw on a cleaned film, and what had been erased on it. This cannot be changed later.

@@ -3,6 +3,7 @@
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,6 +13,8 @@ from preprocess.review.server.opening import write_results
 from preprocess.review.server.session import Session
 
 HOST = "127.0.0.1"
+
+PAUSE = 10  # pause after files were written, as a multiple of the time that it took: 4 s for 10,000 films
 
 MISSING = "fxkit review needs the extra: pip install 'fxkit[review]' ({})"
 
@@ -78,8 +81,10 @@ def write_in_background(session: Session) -> Iterator[Callable[[], None]]:
             wake.clear()
             if stop.is_set():
                 return
+            start_s = time.monotonic()
             with suppress(KnownError):  # a full disk; the ledger has the films, and the end of the review writes again
                 write_results(session)
+            stop.wait(PAUSE * (time.monotonic() - start_s))
 
     writer = threading.Thread(target=write, name="review-writer", daemon=True)
     writer.start()

@@ -16,7 +16,6 @@ from preprocess.ledger import Ledger, LedgerRow
 from preprocess.markers import MarkedImage, Marker
 from preprocess.mask import outline_path
 from preprocess.review.ranking import Census, list_reasons
-from preprocess.review.recall import describe_recall
 from preprocess.review.server.messages import Verdict, to_json, to_markers
 from preprocess.review.server.pictures import Picture, Pictures
 from preprocess.review.server.sample import Sample
@@ -235,7 +234,7 @@ class Session:
         command = ["fxkit", "markernet", "tune", str(confirmed), str(root), "--out", "site.onnx"]
         with self.mutex:
             n_judged = sum(path in self.judged for path in self.paths)
-        recall = describe_recall(self.sample.recall) if self.sample else ""
+        recall = "" if self.sample is None else self.sample.describe()
         return {"films": len(self.paths), "judged": n_judged, "tune": one_line(shlex.join(command)), "recall": recall}
 
     def snapshot(self) -> Ledger:

@@ -41,7 +41,7 @@ def test_the_estimate_grows_with_each_film_and_goes_on_later(cleaned: Path) -> N
         paths = session.paths
         markers = look(client, 0, [BOX])["markers"]
         answer = client.save(0, [*markers, {"quad": BOX}])
-        assert "(1 of 1 films judged at random" in answer["progress"]["recall"]
+        assert answer["progress"]["recall"] == "the estimate follows when the whole sample is judged"
         look(client, 1, [])
     recall = read_recall(cleaned / "recall.json")
     assert recall is not None
@@ -52,9 +52,12 @@ def test_the_estimate_grows_with_each_film_and_goes_on_later(cleaned: Path) -> N
         assert session.paths[:2] == paths
         assert [client.get(f"films/{number}")["hidden"] for number in range(3)] == [False, False, True]
         client.save(1, client.get("films/1")["markers"])
+        for number in range(2, 6):
+            client.save(number, look(client, number, [])["markers"])
+        assert "(1 of 6 films judged at random" in client.get("progress")["recall"]
     recall = read_recall(cleaned / "recall.json")
     assert recall is not None
-    assert (recall.films.judged, recall.markers.missed) == (2, 1)
+    assert (recall.films.judged, recall.markers.missed, recall.is_complete) == (6, 1, True)
     with (
         pytest.raises(OutputError, match="is a sample with seed 0; give --seed 0 to go on with it"),
         open_session(cleaned, sample=6, seed=1),
