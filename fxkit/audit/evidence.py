@@ -154,8 +154,7 @@ def read_evidence(
         ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
         cleaned: cleaned folder with a sample that `fxkit review --sample` judged.
     Raises:
-        RunError: the folder is not a run, the data card, the ablation or the sample does not exist, or a file is
-            damaged.
+        RunError: the folder is not a run, another folder lacks its file, or a file is damaged.
     """
     run = open_results(run_dir)
     report = read_report(run.folder)

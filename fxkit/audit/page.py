@@ -49,8 +49,7 @@ def build_audit(
         ablation: folder of an ablation; default: the run folder, or the ablation that the run is an arm of.
         cleaned: cleaned folder with a sample that `fxkit review --sample` judged.
     Raises:
-        RunError: the folder is not a run, the data card, the ablation or the sample does not exist, or a file is
-            damaged.
+        RunError: the folder is not a run, another folder lacks its file, or a file is damaged.
         OutputError: the pages cannot be written.
     """
     evidence = read_evidence(run_dir, data_card=data_card, ablation=ablation, cleaned=cleaned)
