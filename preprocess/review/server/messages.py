@@ -1,13 +1,13 @@
 """What the page sends to the server, checked, and how markers are written for the page."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from preprocess.errors import MarkerFileError
-from preprocess.markers import PERSON, Marker, Quad, as_quad, enclosing_quad, quad_box, quad_sides
+from preprocess.markers import PERSON, STYLES, Marker, Quad, as_quad, enclosing_quad, quad_box, quad_sides
 
 MOST_MARKERS = 500  # of one film
 
@@ -33,7 +33,14 @@ class DrawnMarker(Message):
 
     quad: tuple[Corner, Corner, Corner, Corner]
     text: str = Field("", max_length=300)
-    style: Literal["", "burned", "label", "lead", "symbol", "plate"] = ""
+    style: str = ""
+
+    @field_validator("style")
+    @classmethod
+    def _is_known(cls, style: str) -> str:
+        if style and style not in STYLES:
+            raise ValueError(f"is none of {', '.join(STYLES)}")
+        return style
 
 
 class Verdict(Message):

@@ -1,7 +1,6 @@
 "use strict";
 // The page of `fxkit review`. Text of films is only ever set as textContent. Coordinates are pixels of the film.
 
-const STYLES = ["burned", "label", "lead", "symbol", "plate", ""];
 const PAGE = 100;
 const MOST_STEPS = 200; // of undo
 const byId = id => document.getElementById(id);
@@ -356,7 +355,13 @@ function zoom(factor, [x, y] = [view.x + view.width / 2, view.y + view.height / 
 
 // ---- controls ----
 
-for (const style of STYLES) byId("style").add(new Option(style || "unknown", style));
+function offerStyles(names) {
+  const styles = [...names, ""];
+  for (const style of styles) byId("style").add(new Option(style || "unknown", style));
+  styles.forEach((style, index) => { actions[index + 1] = () => setStyle(style); });
+  byId("style-keys").textContent = `1 – ${styles.length}`;
+  byId("style-names").textContent = `style: ${names.join(", ")}, unknown`;
+}
 
 const toggle = id => byId(id).setAttribute("aria-pressed", String(!pressed(id)));
 const pick = by => { if (markers.length) picked = (picked + by + markers.length + (picked < 0 && by < 0 ? 1 : 0)) % markers.length; };
@@ -367,7 +372,6 @@ const actions = {
   o: () => toggle("outlines"), m: () => toggle("mask"), 0: () => { view = null; }, "+": () => view && zoom(1.25), "=": () => view && zoom(1.25),
   "-": () => view && zoom(0.8), "[": () => turnBy(-5), "]": () => turnBy(5), Escape: () => { picked = -1; }, "?": () => byId("help").showModal(),
 };
-STYLES.forEach((style, index) => { actions[index + 1] = () => setStyle(style); });
 const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 function run(action) {
@@ -412,7 +416,9 @@ addEventListener("beforeunload", event => {
 addEventListener("resize", draw);
 
 attempt(async () => {
-  showProgress(await ask("progress"));
+  const progress = await ask("progress");
+  offerStyles(progress.styles);
+  showProgress(progress);
   const wanted = Number(location.hash.slice(1));
   await load(Number.isInteger(wanted) && wanted >= 0 && wanted < byId("progress").max ? wanted : 0);
   if (location.hash === "#0" && film.judged && film.next !== null) await load(film.next);

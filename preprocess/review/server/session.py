@@ -13,7 +13,7 @@ from preprocess.folder.one_file import CleaningPlan, FileTask, clean_file
 from preprocess.folder.resume import output_path
 from preprocess.folder.sources import PngNames
 from preprocess.ledger import Ledger, LedgerRow
-from preprocess.markers import MarkedImage, Marker
+from preprocess.markers import STYLES, MarkedImage, Marker
 from preprocess.mask import outline_path
 from preprocess.review.ranking import Census, list_reasons
 from preprocess.review.server.messages import Verdict, to_json, to_markers
@@ -235,7 +235,13 @@ class Session:
         with self.mutex:
             n_judged = sum(path in self.judged for path in self.paths)
         recall = "" if self.sample is None else self.sample.describe()
-        return {"films": len(self.paths), "judged": n_judged, "tune": one_line(shlex.join(command)), "recall": recall}
+        return {
+            "films": len(self.paths),
+            "judged": n_judged,
+            "tune": one_line(shlex.join(command)),
+            "recall": recall,
+            "styles": STYLES,
+        }
 
     def snapshot(self) -> Ledger:
         """Return the ledger as it is now, for readers in other threads."""
