@@ -78,7 +78,23 @@ def main(
     rows: Path | None,
     jobs: int,
 ) -> None:
-    config = load_config(
+    config = mobilenet(weights, size)
+    task = Task(config, films, size, list_unmarked(real, real_list), jobs)
+    done = read_rows(rows)
+    for seed in range(first_seed, first_seed + repetitions):
+        for correlation in correlations:
+            if not any((row["correlation"], row["seed"]) == (str(correlation), str(seed)) for row in done):
+                done.append(run_repetition(task, correlation, seed))
+                write_rows(rows, done)
+                print("#", *done[-1].values(), flush=True)
+    print("correlation  repetitions  reliance (95 % interval)  no evidence  undecided")
+    for correlation in correlations:
+        print_verdicts(correlation, [row for row in done if row["correlation"] == str(correlation)])
+
+
+def mobilenet(weights: Path, size: int) -> Config:
+    """Return the settings of MobileNetV2 with the given weights, for films of a size in px."""
+    return load_config(
         None,
         [
             "model.backbone=mobilenetv2_100",
@@ -91,17 +107,6 @@ def main(
             "data.batch_size=4",  # fastest per film for this network in eager mode
         ],
     )
-    task = Task(config, films, size, list_unmarked(real, real_list), jobs)
-    done = read_rows(rows)
-    for seed in range(first_seed, first_seed + repetitions):
-        for correlation in correlations:
-            if not any((row["correlation"], row["seed"]) == (str(correlation), str(seed)) for row in done):
-                done.append(run_repetition(task, correlation, seed))
-                write_rows(rows, done)
-                print("#", *done[-1].values(), flush=True)
-    print("correlation  repetitions  reliance (95 % interval)  no evidence  undecided")
-    for correlation in correlations:
-        print_verdicts(correlation, [row for row in done if row["correlation"] == str(correlation)])
 
 
 def read_rows(path: Path | None) -> list[dict[str, str]]:

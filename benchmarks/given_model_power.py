@@ -1,14 +1,15 @@
 """Measure how often the marker test of a given model reports reliance, if markers predict the class and if not.
 
-python benchmarks/given_model_power.py FOLDER [--real FILMS --real-list FILE]
+python benchmarks/given_model_power.py FOLDER [--real FILMS --real-list FILE] [--weights FILE]
 
 Each film of a pool without markers, synthetic or real, gets two versions: with lead letters, and with burned-in text or
 boxes. Their arms are made once, as `fxkit ablate masked-vs-raw --model` makes them, and statistics of their grey levels
 and edges are stored. Each repetition divides the patients at random, chooses one version of each film so that the
 markers correlate with the class, and trains a model outside fxkit: logistic regression on the statistics of the raw
-training films. The other films are tested, with the code of the command. All repetitions use the films of the pool.
+training films or, with --weights, on their features of MobileNetV2. The other films are tested, with the code of the
+command. All repetitions use the films of the pool.
 
-FOLDER keeps the films and the statistics, so that the benchmark can be interrupted. FOLDER/rows.csv has the rows.
+FOLDER keeps the films and the statistics, so that the benchmark can be interrupted. FOLDER/rows.csv or rows-network.csv has the rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,13 +20,14 @@ from typing import Any
 import click
 import cv2
 import numpy as np
-from ablation_power import list_unmarked, print_verdicts, read_rows, shrink, write_rows
+from ablation_power import list_unmarked, mobilenet, print_verdicts, read_rows, shrink, write_rows
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fxkit.ablation.coverage import count_by_class, find_left_markers
 from fxkit.ablation.given import conclude
+from fxkit.ablation.learning import extract_features
 from fxkit.ablation.settings import read_ablation_settings
 from fxkit.ablation.write_arms import ArmOptions, write_arms
 from fxkit.data.image_root import open_image_root
@@ -75,6 +77,9 @@ class Pool:
 @click.option("--size", default=224, show_default=True, help="Longer side of a synthetic film, px.")
 @click.option("--real", type=click.Path(exists=True, path_type=Path), help="Folder of films to draw markers on.")
 @click.option("--real-list", type=click.Path(exists=True, path_type=Path), help="List of its films without markers.")
+@click.option(
+    "--weights", type=click.Path(exists=True, path_type=Path), help="Weights of MobileNetV2 for its features."
+)
 @click.option("--correlation", "correlations", type=float, multiple=True, default=(0.9, 0.0), show_default=True)
 @click.option("--repetitions", default=40, show_default=True)
 @click.option("--test-fraction", default=0.5, show_default=True, help="Share of the patients that are tested.")
@@ -84,6 +89,7 @@ def main(
     size: int,
     real: Path | None,
     real_list: Path | None,
+    weights: Path | None,
     correlations: tuple[float, ...],
     repetitions: int,
     test_fraction: float,
@@ -91,13 +97,14 @@ def main(
     root = folder / "films"
     if not (root / TRUTH).is_file():
         write_versions(root, read_real(real, real_list) if real else read_made(folder / "unmarked", films, size))
-    pool = build_pool(root, folder, known_markers=not real)
-    done = read_rows(folder / "rows.csv")
+    pool = build_pool(root, folder, weights, known_markers=not real)
+    file = folder / ("rows-network.csv" if weights else "rows.csv")
+    done = read_rows(file)
     for seed in range(repetitions):
         for correlation in correlations:
             if not any((row["correlation"], row["seed"]) == (str(correlation), str(seed)) for row in done):
                 done.append(run_repetition(pool, correlation, seed, test_fraction))
-                write_rows(folder / "rows.csv", done)
+                write_rows(file, done)
                 print("#", *done[-1].values(), flush=True)
     print("correlation  repetitions  reliance (95 % interval)  no evidence  undecided")
     for correlation in correlations:
@@ -156,7 +163,7 @@ def draw(image: np.ndarray, styles: tuple[str, ...], rng: np.random.Generator) -
     return np.asarray(np.round(255 * np.clip(film, 0, 1)), np.uint8), tuple(p.marker for p in placed)
 
 
-def build_pool(root: Path, folder: Path, *, known_markers: bool) -> Pool:
+def build_pool(root: Path, folder: Path, weights: Path | None, *, known_markers: bool) -> Pool:
     records = index_data(root / TRUTH, IndexOptions(copies=False, split="none")).records
     records = [replace(record, split="test") for record in records]
     cleaned = folder / "clean"
@@ -165,7 +172,9 @@ def build_pool(root: Path, folder: Path, *, known_markers: bool) -> Pool:
     records = [r for r in records if ledger[r.path].status in ("cleaned", "copied")]
     roots = write_arms(root, cleaned, records, folder / "arms", ArmOptions(0, SEEDS, pasted=(), controls=True))
     features = {
-        arm: [read_features(folder, roots[seed][arm], records) for seed in (SEEDS if arm == "control" else [0])]
+        arm: [
+            read_features(folder, roots[seed][arm], records, weights) for seed in (SEEDS if arm == "control" else [0])
+        ]
         for arm in ARMS
     }
     file = folder / "left.txt"
@@ -176,10 +185,14 @@ def build_pool(root: Path, folder: Path, *, known_markers: bool) -> Pool:
     return Pool(records, features, erased, set(file.read_text().split("\n")) & {r.path for r in records})
 
 
-def read_features(folder: Path, root: Path, records: Sequence[Record]) -> np.ndarray:
-    """Return (N, D) features of the films below root; computed once."""
-    file = folder / f"features-{root.name}.npy"
-    if not file.is_file():
+def read_features(folder: Path, root: Path, records: Sequence[Record], weights: Path | None) -> np.ndarray:
+    """Return (N, D) statistics of the films below root, or their features of a network; computed once."""
+    file = folder / f"{'network' if weights else 'features'}-{root.name}.npy"
+    if file.is_file():
+        return np.asarray(np.load(file))
+    if weights:
+        np.save(file, extract_features(mobilenet(weights, INPUT_PX), root, records, "cpu"))
+    else:
         images = open_image_root(root)
         np.save(file, np.stack([describe(to_grey8(read_image(images.find(record.path)))) for record in records]))
     return np.asarray(np.load(file))
