@@ -49,6 +49,8 @@ def test_it_prints_the_address_and_ends_by_a_signal(cleaned: Path, sign: int, co
 def test_errors_are_one_line(
     cleaned: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("uvicorn")
+
     def run(*options: str) -> str:
         with pytest.raises(SystemExit) as ended:
             main(["review", *options])

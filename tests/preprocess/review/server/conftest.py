@@ -17,8 +17,6 @@ from preprocess.review.server.opening import open_session
 from preprocess.review.server.serve import make_server
 from preprocess.review.server.session import Session
 
-pytest.importorskip("uvicorn")
-
 
 @dataclass(frozen=True)
 class Client:
@@ -58,7 +56,8 @@ class Client:
 
 @contextmanager
 def serving(session: Session) -> Iterator[Client]:
-    """Serve a session in a thread."""
+    """Serve a session in a thread; skip the test without the extra `review`."""
+    pytest.importorskip("uvicorn")
     with make_server(session) as (server, opened, address):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
         thread.start()
