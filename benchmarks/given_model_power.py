@@ -9,7 +9,8 @@ markers correlate with the class, and trains a model outside fxkit: logistic reg
 training films or, with --weights, on their features of MobileNetV2. The other films are tested, with the code of the
 command. All repetitions use the films of the pool.
 
-FOLDER keeps the films and the statistics, so that the benchmark can be interrupted. FOLDER/rows.csv or rows-network.csv has the rows.
+FOLDER keeps the films and the statistics, so that the benchmark can be interrupted. FOLDER/rows.csv, or with --weights
+FOLDER/rows-network.csv, has the rows.
 """
 
 from collections.abc import Iterable, Sequence
