@@ -43,18 +43,24 @@ def ask_leak(evidence: Evidence) -> Answer:
     stamps = (evidence.scores.stamp if evidence.scores else "", run.stamp)
     fold_stamp = next((stamp for stamp in stamps if "folds" in stamp), "")
     if leak.grouped_files or fold_stamp:
-        return replace(answer, colour="red", reason=f"Yes: {leak.text or fold_stamp}.", command=INDEX)
+        return replace(answer, colour="red", reason=f"Yes: {leak.text or fold_stamp}.", command=_unseen(evidence))
     if val_leak.grouped_files:
         reason = f"Not into the test set, but {val_leak.text}. The epoch was chosen on films that training had seen."
-        return replace(answer, colour="amber", reason=reason, command=INDEX)
+        return replace(answer, colour="amber", reason=reason, command=_unseen(evidence))
     if not all(r.patient for r in files):
         reason = (
             "No copy of a tested film was found in training. But not all files have a named patient, and file names, "
             "bytes and pixels cannot show that two films belong to one patient."
         )
-        return replace(answer, colour="amber", reason=reason, command=INDEX + "   # with a column patient")
+        again = evidence.evaluate_command if evidence.source else INDEX
+        return replace(answer, colour="amber", reason=reason, command=f"{again}   # with a column patient")
     reason = f"No: no film and no patient of the {amount(len(tested), 'tested file')} is also in training."
     return replace(answer, colour="green", reason=reason)
+
+
+def _unseen(evidence: Evidence) -> str:
+    """Return the command that makes a score of films that training has not seen."""
+    return evidence.evaluate_films("UNSEEN_FILMS") if evidence.source else INDEX
 
 
 def ask_size(evidence: Evidence) -> Answer:
@@ -77,7 +83,7 @@ def ask_size(evidence: Evidence) -> Answer:
         (f"{unit}s of the rarest class", f"{n_rarest} ({label})"),
         ("files a film", f"{total.files / total.films:.1f}"),
     )
-    command = "" if colour == "green" else f"fxkit evaluate {evidence.quoted_folder} --data MORE_FILMS"
+    command = "" if colour == "green" else evidence.evaluate_films("MORE_FILMS")
     return replace(answer, colour=colour, reason=reason, facts=facts, command=command)
 
 
@@ -154,9 +160,7 @@ def ask_selection(evidence: Evidence) -> Answer:
             f"Possibly: {len(siblings)} other {'runs' if len(siblings) > 1 else 'run'} in the same folder had the same "
             "test films. If this run was chosen for its score, the score is too optimistic."
         )
-        return replace(
-            answer, reason=reason, command=f"fxkit evaluate {evidence.quoted_folder} --data FILMS_NEVER_USED"
-        )
+        return replace(answer, reason=reason, command=evidence.evaluate_films("FILMS_NEVER_USED"))
     if evidence.source:
         reason = "Predictions do not show how the model was chosen: report on which films each choice was made."
         return replace(answer, colour="grey", reason=reason)

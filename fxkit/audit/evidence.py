@@ -120,8 +120,16 @@ class Evidence:
             films = f"--manifest {self.quoted_folder}/manifest.csv --root {shlex.quote(str(self.run.root))}"
             return f"fxkit evaluate {self.source.model_command} {films} --out {self.quoted_folder}"
         if self.source is not None:
-            return f"fxkit evaluate --predictions {shlex.quote(self.source.predictions)} --out {self.quoted_folder}"
+            return f"fxkit evaluate {self.source.evaluate_arguments} --out {self.quoted_folder}"
         return f"fxkit evaluate {self.quoted_folder}" + (" --split out-of-fold" if self.is_out_of_fold else "")
+
+    def evaluate_films(self, films: str) -> str:
+        """Return the command that evaluates the model on new test films, which the reader names."""
+        if self.source is None:
+            return f"fxkit evaluate {self.quoted_folder} --data {films}"
+        if self.source.model:
+            return f"fxkit evaluate {self.source.model_command} --data {films} --out RESULTS"
+        return f"fxkit evaluate {self.source.arguments_for(f'{films}.csv')} --out RESULTS"
 
     @property
     def scores(self) -> Scores | None:

@@ -27,7 +27,8 @@ def ask_labels(evidence: Evidence) -> Answer:
     answer = replace(answer, facts=facts, files=(folder / FILE,))
     if check.sha256 != manifest_hash(evidence.run.records):
         return replace(answer, reason="The search for label errors was made on another manifest.", command=command)
-    correct = evidence.evaluate_command if evidence.source else "fxkit index DATA --labels verdicts.csv"
+    again = f"{evidence.evaluate_command} --overwrite   # with the right classes in the table"
+    correct = again if evidence.source else "fxkit index DATA --labels verdicts.csv"
     return _judge(answer, check, command, correct)
 
 

@@ -47,14 +47,15 @@ def _ask_ablation(evidence: Evidence) -> Answer:
 def _find_command(evidence: Evidence) -> str:
     """Return the command that tests the model, trained by fxkit or given."""
     folder, source = evidence.quoted_folder, evidence.source
-    films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
     if evidence.trained_run is not None:
+        films = f"--manifest {folder}/manifest.csv --root {shlex.quote(str(evidence.run.root))}"
         training = f"--config {folder}/config.yaml" + ("" if evidence.is_probe else " --full --folds 0")
         return f"fxkit ablate {MARKERS} {films} {training} --out {folder}"
     again = " --overwrite" if evidence.ablation else ""
     if source is not None and source.model:
         return f"fxkit ablate {MARKERS} {source.model_command} --out {folder}{again}"
-    return f"fxkit ablate {MARKERS} --model MODEL {films} --out {folder}{again}"
+    root = "" if evidence.run.has_films else "--root FILMS "
+    return f"fxkit ablate {MARKERS} --model MODEL {root}--out {folder}{again}"
 
 
 def _judge(answer: Answer, evidence: Evidence, ablation: Ablation, command: str) -> Answer:

@@ -15,6 +15,8 @@ from fxkit.report.build import CALIBRATION_LINES
 from fxkit.report.results import Scores, headline_text
 from preprocess.words import amount
 
+SUBGROUPS = (("--markers", "CLEANED"), ("--subgroups", "TABLE.csv"))  # options that add subgroups
+
 IDEAL_VALUES = {"slope": 1.0, "intercept": 0.0}
 
 
@@ -60,8 +62,9 @@ def _metrics_files(evidence: Evidence) -> tuple[Path, ...]:
 
 def ask_calibration(evidence: Evidence) -> Answer:
     """Ask whether the predicted probabilities are calibrated."""
-    command = f"fxkit calibrate {evidence.quoted_folder} && {evidence.evaluate_command}"
-    answer = Answer("calibration", "Are the probabilities calibrated?", "grey", "", command=command)
+    answer = Answer("calibration", "Are the probabilities calibrated?", "grey", "", command=calibrate_command(evidence))
+    if evidence.source and not evidence.source.are_probabilities:
+        return replace(answer, reason="The scores are no probabilities, so there is nothing to calibrate.", command="")
     calibration = evidence.scores.metrics.calibration.get("film") if evidence.scores else None
     if calibration is None:
         return replace(answer, reason="The run's metrics contain no calibration.")
@@ -92,9 +95,30 @@ def ask_calibration(evidence: Evidence) -> Answer:
     return replace(answer, colour="amber", reason=f"Not shown: {figure}, and {doubt}.")
 
 
+def calibrate_command(evidence: Evidence) -> str:
+    """Return the commands that calibrate the model and evaluate it again.
+
+    The results of a model made elsewhere stay those of the given predictions; the calibrated ones get a new folder.
+    """
+    folder = evidence.quoted_folder
+    if evidence.source is None:
+        return f"fxkit calibrate {folder} && {evidence.evaluate_command}"
+    if not (evidence.run.folder / "splits" / "val" / "predictions.csv").is_file():
+        return f"{evidence.evaluate_command}   # with validation films in a column split; then fxkit calibrate"
+    facts = f"--films {folder}/manifest.csv"
+    if evidence.source.n_trained:
+        facts += f" --trained-on {folder}/manifest.csv"
+    again = f"fxkit evaluate --predictions {folder}/predictions_calibrated.csv {facts} --out CALIBRATED"
+    return f"fxkit calibrate {folder} && {again}"
+
+
 def ask_external(evidence: Evidence) -> Answer:
     """Ask how the model performs on data that training has not seen."""
     command = f"fxkit evaluate {evidence.quoted_folder} --data OTHER"
+    if evidence.source:
+        source, table = evidence.source, evidence.source.arguments_for("OTHER.csv")
+        films = f"{source.model_command} --data OTHER" if source.model else table
+        command = f"fxkit evaluate {films} --out {evidence.quoted_folder} --name other"
     answer = Answer("external", "Does the score hold on other data?", "grey", "", command=command)
     all_others = evidence.report.others
     others = [scores for scores in all_others if not scores.was_seen and not scores.metrics.overlap.is_own_test]
@@ -130,9 +154,12 @@ def _judge_unseen(evidence: Evidence, other: Scores) -> tuple[Colour, str]:
         judgement = f"{judgement}; {patients}"
     if other.metrics.overlap.pixels_compared:
         return colour, judgement
+    if evidence.source and not evidence.source.n_trained:
+        return ("amber" if colour == "green" else colour), f"{judgement}; which films training has seen is unknown"
+    remedy = "with --root and --trained-root" if evidence.source else "if need be with --trained-on FOLDER"
     unknown = (
         "whether training films were saved again among them is unknown, because their pixels were not compared: run "
-        "`fxkit evaluate` on them again, if need be with --trained-on FOLDER"
+        f"`fxkit evaluate` on them again, {remedy}"
     )
     return ("amber" if colour == "green" else colour), f"{judgement}; {unknown}"
 
@@ -165,7 +192,9 @@ def judge_external(own: Scores | None, other: Scores) -> tuple[Colour, str]:
 
 def ask_subgroups(evidence: Evidence) -> Answer:
     """Ask whether the model performs worse on some subgroups."""
-    command = f"{evidence.evaluate_command} --markers CLEANED --subgroups TABLE.csv"
+    given = evidence.source.arguments if evidence.source else ()
+    wanted = [f"{name} {value}" for name, value in SUBGROUPS if name not in given]
+    command = " ".join([evidence.evaluate_command, *wanted])
     answer = Answer("subgroups", "Is the model worse on some subgroups?", "grey", "", command=command)
     parts = evidence.scores.metrics.subgroups if evidence.scores else ()
     if evidence.scores is None or not parts:

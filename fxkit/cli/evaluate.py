@@ -47,7 +47,11 @@ if TYPE_CHECKING:
     cloup.option("--data", type=PATH, help="Other films: folder with one subfolder per class, or a CSV file."),
     cloup.option("--manifest", type=PATH, help="Other films: a manifest of `fxkit index`. All its rows are used."),
     cloup.option("--root", type=PATH, help="Folder that the paths in the CSV or manifest are relative to."),
-    cloup.option("--name", help="Name of the results folder for other films.  [default: name of the data]"),
+    cloup.option(
+        "--name",
+        help="Name of the results folder for other films. With --out, these are other films than those of the "
+        "results there.  [default: name of the data]",
+    ),
     cloup.option(
         "--split",
         type=click.Choice(["test", "val", "train", "out-of-fold"]),
@@ -123,7 +127,7 @@ def evaluate(run: Path | None, **options: Any) -> None:
         result = evaluate_predictions(options) if source == TABLE else evaluate_given(options)
     print_result(result)
     name = "metrics_out_of_fold.json" if options["split"] == "out-of-fold" else "metrics.json"
-    click.echo(f"figures: {result.folder / name}\nreport: {build_report(run or result.folder)}")
+    click.echo(f"figures: {result.folder / name}\nreport: {build_report(run or options['out'])}")
 
 
 def evaluate_run_folder(

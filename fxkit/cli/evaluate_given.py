@@ -19,7 +19,7 @@ def evaluate_given(options: dict[str, Any]) -> "EvaluationResult":
     from fxkit.data.manifest import usable
     from fxkit.data.positive import order_classes
     from fxkit.evaluation.analyses import AnalysisOptions
-    from fxkit.evaluation.external.evaluate_model import ModelOptions, evaluate_model
+    from fxkit.evaluation.external.evaluate_model import ModelOptions, evaluate_model, evaluate_other_films
     from fxkit.metrics.operating_points import parse_target
     from fxkit.models.given.open import check_name
 
@@ -41,7 +41,10 @@ def evaluate_given(options: dict[str, Any]) -> "EvaluationResult":
         analyses=AnalysisOptions(tuple(map(parse_target, options["targets"])), **analysis),
         **{name: options[name] for name in ("trained_on", "raw", "overwrite")},
     )
-    return evaluate_model(opened, records, folder, options["out"], settings)
+    out, name = options["out"], options["name"]
+    if name is None:
+        return evaluate_model(opened, records, folder, out, settings)
+    return evaluate_other_films(opened, records, folder, out, name, settings, allow_leaks=options["allow_leaks"])
 
 
 def _trained_root(options: dict[str, Any], root: Path) -> Path | None:

@@ -60,7 +60,7 @@ SUITED = {
     **dict.fromkeys(("scale", "out", "threshold", "trained_root", "overwrite"), (TABLE, GIVEN)),
     **dict.fromkeys(INPUT_OPTIONS, (GIVEN,)),
     **dict.fromkeys(("data", "manifest", "raw"), (RUN, GIVEN)),
-    **dict.fromkeys(("name", "exported", "tta"), (RUN,)),
+    **dict.fromkeys(("exported", "tta"), (RUN,)),
 }
 
 
@@ -92,7 +92,9 @@ def evaluate_predictions(options: dict[str, Any]) -> "EvaluationResult":
     """Evaluate the table that the options name."""
     from fxkit.evaluation.analyses import AnalysisOptions
     from fxkit.evaluation.external.columns import ColumnChoice
-    from fxkit.evaluation.external.evaluate import TableOptions, evaluate_table
+    from fxkit.evaluation.external.evaluate import evaluate_table
+    from fxkit.evaluation.external.options import TableOptions
+    from fxkit.evaluation.external.other import evaluate_other_table
     from fxkit.metrics.operating_points import parse_target
 
     analysis = {name: options[name] for name in ("prevalence", "markers", "table", "columns")}
@@ -102,4 +104,7 @@ def evaluate_predictions(options: dict[str, Any]) -> "EvaluationResult":
         analyses=AnalysisOptions(tuple(map(parse_target, options["targets"])), **analysis),
         **{name: options[name] for name in direct},
     )
-    return evaluate_table(options["predictions"], options["out"], settings)
+    file, out, name = options["predictions"], options["out"], options["name"]
+    if name is None:
+        return evaluate_table(file, out, settings)
+    return evaluate_other_table(file, out, name, settings, allow_leaks=options["allow_leaks"])

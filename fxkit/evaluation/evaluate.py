@@ -11,7 +11,7 @@ from fxkit.errors import DataError, RunError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse
 from fxkit.evaluation.checks import check_classes, check_cleaning, spell_as_model
 from fxkit.evaluation.fold_predictions import SOURCE, find_fold_predictions, pool, predict_folds
-from fxkit.evaluation.overlap import SEEN_FILES, compare_with_run, write_seen_files
+from fxkit.evaluation.other_data import compare_other, evaluation_folder, refuse_other_figures
 from fxkit.evaluation.result import EvaluationResult, write_figures
 from fxkit.evaluation.temperature import calibrated
 from fxkit.metrics.analyses import Analyses
@@ -20,7 +20,7 @@ from fxkit.metrics.summary import Evaluation, evaluate_predictions
 from fxkit.models.exported import ExportedModel, load_exported, model_hash
 from fxkit.models.predict_images import Network
 from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records, predict_records_with
-from fxkit.models.run_folder import Run, open_run, read_json
+from fxkit.models.run_folder import Run, open_run
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views
 from preprocess.locks import locked
@@ -109,19 +109,13 @@ def evaluate_other(
     run, model = open_run(run_folder), load_model(run_folder)
     subject = _Subject(run, model, Path(root))
     records, spelling_note = spell_as_model(model, usable(records))
-    folder = _evaluation_folder(run, name, subject.root)
+    folder = evaluation_folder(run, name)
+    refuse_other_figures(folder, "root", str(subject.root.resolve()), "the films in")
     check_classes(model, records, name)
     check_cleaning(model, subject.root, options.raw)
-    comparison = compare_with_run(run, records, subject.root, trained_on=options.trained_on)
-    overlap = comparison.overlap
-    write_seen_files(folder, comparison.seen)
-    if overlap.leaks and not options.allow_leaks:
-        sites = " (if the data sets have different people of the same id, give both a column site)"
-        raise DataError(
-            f"{name}: {overlap.text}{sites if overlap.patient_files else ''}; expected films that training has not "
-            f"seen; leave them out ({folder / SEEN_FILES} lists them), or give --allow-leaks, which stamps all figures"
-        )
-    stamp = "; ".join(filter(None, [overlap.text and f"leaking data: {overlap.text}", run.stamp]))
+    overlap, stamp = compare_other(
+        run, records, subject.root, folder, trained_on=options.trained_on, allow_leaks=options.allow_leaks
+    )
     source = {"root": str(subject.root.resolve()), "overlap": asdict(overlap)}
     evaluation, analyses = _evaluate(subject, records, folder, run.root, options, stamp, source)
     return EvaluationResult(folder, evaluation, analyses, stamp, (*filter(None, [spelling_note]), *overlap.notes))
@@ -230,14 +224,3 @@ def _predictor_entries(run: Run, options: EvaluationOptions) -> dict[str, Any]:
     if options.tta is not None:
         entries["views"] = [view.name for view in select_views(run.config, options.tta)]
     return entries
-
-
-def _evaluation_folder(run: Run, name: str, root: Path) -> Path:
-    if name in ("", "..") or name != Path(name).name:
-        raise RunError(f"--name {name!r}: expected the name of a folder, without slashes")
-    folder = run.folder / "evaluations" / name
-    if (folder / "metrics.json").is_file():
-        earlier_root = read_json(folder / "metrics.json").get("root")
-        if earlier_root != str(root.resolve()):
-            raise RunError(f"{folder}: holds figures of the films in {earlier_root}; choose another --name")
-    return folder

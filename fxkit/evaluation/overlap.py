@@ -19,7 +19,7 @@ from fxkit.index.fingerprints import (
     read_fingerprints,
     write_fingerprints,
 )
-from fxkit.models.run_folder import Run
+from fxkit.models.run_folder import Results, Run
 from fxkit.models.training_films import (
     Overlap,
     SeenFile,
@@ -33,6 +33,7 @@ from fxkit.models.training_films import (
 )
 from preprocess.errors import ImageError, OutputError
 from preprocess.files import sha256_of, write_atomic
+from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import read_ledger_if_any
 from preprocess.listing import image_paths
 from preprocess.words import amount
@@ -62,7 +63,9 @@ class _KnownFilms:
     is_complete: bool
 
 
-def compare_with_run(run: Run, other: Sequence[Record], root: Path, *, trained_on: Path | None = None) -> Comparison:
+def compare_with_run(
+    run: Results, other: Sequence[Record], root: Path, *, trained_on: Path | None = None
+) -> Comparison:
     """Compare other data with all films of a run.
 
     Pixels are compared with the fingerprints in the run folder. If it has none, as after a training by an older
@@ -70,14 +73,19 @@ def compare_with_run(run: Run, other: Sequence[Record], root: Path, *, trained_o
 
     Args:
         other: records of the other data.
-        root: folder of the other data.
+        root: folder of the other data; Path() if they are not at hand.
         trained_on: folder with the training films, for a run without fingerprints whose films were moved.
     """
-    known = _find_known_films(run, trained_on)
-    copies = _find_copies(known, other, root, run.config.data.max_pixels)
+    max_pixels, at_hand = _max_pixels(run), root != Path()
+    known = _find_known_films(run, trained_on, max_pixels)
+    copies = _find_copies(known, other, root, max_pixels) if at_hand else {}
     seen = find_seen_files(run, other, root, copies)
-    overlap = count_overlap(run, other, seen, pixels_compared=known.is_complete)
+    overlap = count_overlap(run, other, seen, pixels_compared=known.is_complete and at_hand)
     return Comparison(tuple(seen), overlap)
+
+
+def _max_pixels(run: Results) -> int:
+    return run.config.data.max_pixels if isinstance(run, Run) else MAX_PIXELS
 
 
 def write_seen_files(folder: Path, seen: Sequence[SeenFile]) -> None:
@@ -141,14 +149,14 @@ def _choose_films(root: Path, records: Sequence[Record]) -> dict[str, str]:
     return choose_files(divided, source_hashes(root, divided))
 
 
-def _find_known_films(run: Run, trained_on: Path | None) -> _KnownFilms:
+def _find_known_films(run: Results, trained_on: Path | None, max_pixels: int) -> _KnownFilms:
     files, known = _list_files(run.root, run.records), read_fingerprints(run.folder) or {}
     if _covers_training(run, known):
         return _KnownFilms(known, files, is_complete=True)
     if trained_on is not None:
         files |= _hash_films(trained_on)
     missing = {digest: file for digest, file in files.items() if digest not in known}
-    known |= compute_fingerprints(missing, run.config.data.max_pixels)
+    known |= compute_fingerprints(missing, max_pixels)
     is_complete = _covers_training(run, known)
     if is_complete and has_hashes(run.records):
         with suppress(OutputError):  # the run folder may be read-only
@@ -163,7 +171,7 @@ def _hash_films(folder: Path) -> dict[str, Path]:
     return {sources.get(digest, digest): folder / path for path, digest in digests.items()}
 
 
-def _covers_training(run: Run, fingerprints: Mapping[str, Fingerprint]) -> bool:
+def _covers_training(run: Results, fingerprints: Mapping[str, Fingerprint]) -> bool:
     """Whether there is a fingerprint of each training film, also of those that the backbone weights were trained on.
 
     Without the SHA-256 of the films, as in a shared model, only their number is known.

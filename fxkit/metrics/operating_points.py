@@ -38,6 +38,13 @@ class Target:
         return f"{self.kind}{'=' if self.kind in KINDS else ' '}{self.value:.4g}"
 
     @property
+    def argument(self) -> str:
+        """The target as `parse_target` reads it."""
+        if self.kind == "youden":
+            return self.kind
+        return f"{self.kind}={self.value!r}" if self.kind in KINDS else repr(self.value)
+
+    @property
     def is_given(self) -> bool:
         """Whether the threshold is given, so that it is not chosen on films."""
         return self.kind == "threshold"

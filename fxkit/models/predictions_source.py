@@ -24,6 +24,7 @@ class PredictionsSource(JsonResult):
         n_trained: number of these films.
         compared: how the films were compared with those of training.
         notes: how the tables were read.
+        arguments: arguments of `fxkit evaluate` that name the table and say how it is read.
         model: name of the model, as the user gave it; "" for a table.
         model_sha256: hash of the model's file, its weights, or its function's source file; "" if unknown.
         model_kind: run, export, onnx, timm or predictor.
@@ -42,6 +43,7 @@ class PredictionsSource(JsonResult):
     n_trained: int = 0
     compared: str = ""
     notes: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     model: str = ""
     model_sha256: str = ""
     model_kind: str = ""
@@ -58,6 +60,17 @@ class PredictionsSource(JsonResult):
         """The options of the command line that name the model, such as --model FILE, quoted for a shell."""
         option = "--predictor" if self.model_kind == "predictor" else "--model"
         return shlex.join((option, self.model, *self.model_options))
+
+    @property
+    def evaluate_arguments(self) -> str:
+        """The options of `fxkit evaluate` that name the table and say how it is read, quoted for a shell."""
+        return shlex.join(self.arguments or ("--predictions", self.predictions))
+
+    def arguments_for(self, table: str) -> str:
+        """Return the options of `fxkit evaluate` that read another table in the same way, quoted for a shell."""
+        names = ("--key", "--truth", "--score", "--scale", *(() if self.are_probabilities else ("--threshold",)))
+        pairs = zip(self.arguments[::2], self.arguments[1::2], strict=True)
+        return shlex.join(["--predictions", table, *(text for pair in pairs if pair[0] in names for text in pair)])
 
     @property
     def are_probabilities(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fxkit.config import Config
 from fxkit.data.manifest import Record, read_manifest, usable, write_manifest
-from fxkit.models.run_folder import Run, open_run
+from fxkit.models.run_folder import Results, Run, open_run
 from preprocess.ledger import read_ledger_if_any
 from preprocess.tables.cells import patient_key
 from preprocess.words import amount
@@ -113,14 +113,14 @@ class Overlap:
             notes.append(f"{files} of {self.n_files} {verb} the run's own test films, so they are not other data")
         if not self.known:
             notes.append(
-                "unknown whether the training has seen these films: the model was shared without the SHA-256 of its "
-                "films (`fxkit push --with-hashes` includes them)"
+                "unknown whether the training has seen these files: the SHA-256 of its films is not known (for a "
+                "shared model, `fxkit push --with-hashes` includes them)"
             )
         if not self.pixels_compared:
             notes.append(
-                "unknown whether training films were saved again among these films: the run has no fingerprints of "
-                "some of its training films, and they are not in their folder any more; to compare the pixels, give "
-                "the folder with --trained-on FOLDER"
+                "unknown whether training films were saved again among these films: there are no fingerprints of some "
+                "of the training films, and their files are not at hand; to compare the pixels, give their folder with "
+                "--trained-on FOLDER"
             )
         return (*notes, *filter(None, [self.patients_note]))
 
@@ -139,7 +139,7 @@ class Overlap:
 
 
 def find_seen_files(
-    run: Run, other: Sequence[Record], root: Path, copies: Mapping[str, str] | None = None
+    run: Results, other: Sequence[Record], root: Path, copies: Mapping[str, str] | None = None
 ) -> list[SeenFile]:
     """Find the files of other data that are not new to a run: by bytes, before or after cleaning, pixels and patients.
 
@@ -183,7 +183,7 @@ def _is_known_patient(record: Record, patients: Mapping[str, set[str]]) -> bool:
     return bool(sites) and (not record.site or record.site in sites or "" in sites)
 
 
-def count_overlap(run: Run, other: Sequence[Record], seen: Sequence[SeenFile], *, pixels_compared: bool) -> Overlap:
+def count_overlap(run: Results, other: Sequence[Record], seen: Sequence[SeenFile], *, pixels_compared: bool) -> Overlap:
     """Count the files that `find_seen_files` found.
 
     Args:
@@ -211,7 +211,7 @@ def count_overlap(run: Run, other: Sequence[Record], seen: Sequence[SeenFile], *
     )
 
 
-def list_training_films(run: Run) -> list[Record]:
+def list_training_films(run: Results) -> list[Record]:
     """Return the train and val records of a run and of the runs that its backbone weights come from.
 
     The SHA-256 of a cleaned file is replaced by that of its source.
@@ -222,7 +222,7 @@ def list_training_films(run: Run) -> list[Record]:
     return own + list_pretraining_films(run)
 
 
-def list_pretraining_films(run: Run) -> list[Record]:
+def list_pretraining_films(run: Results) -> list[Record]:
     """Return the records that the backbone weights of a run were trained on."""
     pretraining = run.folder / PRETRAINING_FILE
     return list(read_manifest(pretraining)) if pretraining.is_file() else []
@@ -235,7 +235,8 @@ def has_hashes(records: Iterable[Record]) -> bool:
 
 def source_hashes(root: Path, records: Sequence[Record]) -> list[str]:
     """Return the SHA-256 of each record's file, or of its source if root is a cleaned folder."""
-    sources = {row.output_sha256: row.sha256 for row in read_ledger_if_any(root).values()}
+    rows = read_ledger_if_any(root) if root != Path() else {}  # Path(): the films are not at hand
+    sources = {row.output_sha256: row.sha256 for row in rows.values()}
     return [sources.get(r.sha256, r.sha256) for r in records]
 
 

@@ -1,15 +1,19 @@
 """Evaluate a table of predictions: the folder has the figures, pages and files of a run, but no model."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxkit.data.manifest import Record
 from fxkit.errors import DataError
 from fxkit.evaluation.analyses import AnalysisOptions, analyse
-from fxkit.evaluation.external.columns import ColumnChoice, find_facts, find_key, is_score_name
+from fxkit.evaluation.external.columns import find_facts, find_key, is_score_name
 from fxkit.evaluation.external.films import GroupedFilms, TrainingFilms, group_films, read_training_films, split_of
+from fxkit.evaluation.external.options import DEFAULTS, TableOptions, table_arguments
 from fxkit.evaluation.external.probabilities import ClassScores, class_scores
 from fxkit.evaluation.external.read_predictions import ForeignPredictions, join_films, read_predictions
 from fxkit.evaluation.result import EvaluationResult, write_figures
@@ -30,35 +34,8 @@ Rows = NDArray[np.int64]
 GIVEN_FILES = ("given.csv", "given_films.csv", "given_trained_on.csv")
 
 
-@dataclass(frozen=True)
-class TableOptions:
-    """How to read a table of predictions.
-
-    Attributes:
-        columns: columns that the user names.
-        films: second table, which says more about the films.
-        trained_on: folder or table of the films that the model was trained on.
-        root: folder of the films, if they are at hand; their pixels are then compared.
-        trained_root: folder of the training films, if `trained_on` is a table.
-        positive: positive class of two.
-        threshold: probability from which a film counts as positive; with scale "score", a score. None for 0.5.
-        analyses: operating points, prevalence and subgroups. Thresholds are chosen on the rows of the split val.
-        overwrite: replace figures of other predictions in the folder.
-    """
-
-    columns: ColumnChoice = field(default_factory=ColumnChoice)
-    films: Path | None = None
-    trained_on: Path | None = None
-    root: Path | None = None
-    trained_root: Path | None = None
-    positive: str | None = None
-    threshold: float | None = None
-    analyses: AnalysisOptions = field(default_factory=AnalysisOptions)
-    overwrite: bool = False
-
-
 def evaluate_table(
-    file: Path, out: Path, options: TableOptions = TableOptions(), *, progress: Progress | None = None
+    file: Path, out: Path, options: TableOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> EvaluationResult:
     """Evaluate a table of predictions, and write the folder that report, audit, compare and calibrate read.
 
@@ -71,11 +48,9 @@ def evaluate_table(
         OutputError: the folder holds something else.
     """
     check_out(out, sha256_of(file) if file.is_file() else "", overwrite=options.overwrite)
-    table = read_predictions(file, options.columns)
-    if options.films is not None:
-        table = join_films(table, options.films, options.columns.truth)
+    table = read_joined(file, options)
     scores = class_scores(table, positive=options.positive, threshold=options.threshold)
-    films = [replace(film, label=_label(scores, n), split=split_of(film, file)) for n, film in enumerate(table.films)]
+    films = [replace(film, label=scores.label(n), split=split_of(film, file)) for n, film in enumerate(table.films)]
     training = read_training_films(options.trained_on, options.trained_root) if options.trained_on else None
     grouped = group_films(films, training, options.root, progress)
     source = _describe(table, scores, grouped, training, options)
@@ -84,8 +59,14 @@ def evaluate_table(
         raise DataError(f"{file}: no row of the split test; expected some; correct the column of splits")
     write_manifest_json(out, grouped.root, grouped.records, scores.classes)
     write_json(out / FILE, source.model_dump())
-    subject = Subject(open_results(out), source, _predictions(scores, grouped, table))
-    return evaluate_rows(subject, rows["test"], rows["val"], _attributes(table, options))
+    subject = Subject(open_results(out), source, as_predictions(scores, grouped, table))
+    return evaluate_rows(subject, rows["test"], rows["val"], with_attributes(table, options))
+
+
+def read_joined(file: Path, options: TableOptions) -> ForeignPredictions:
+    """Read a table of predictions, with what the second table says about the films."""
+    table = read_predictions(file, options.columns)
+    return table if options.films is None else join_films(table, options.films, options.columns.truth)
 
 
 @dataclass(frozen=True)
@@ -107,12 +88,18 @@ def evaluate_rows(subject: Subject, test: Rows, val: Rows, options: AnalysisOpti
     Args:
         test, val: (N,) numbers of rows of the predictions.
     """
-    folder = subject.results.folder
-    if len(val):
-        _evaluate(subject, val, val, AnalysisOptions(), folder / "splits" / "val")
-    evaluation, analyses = _evaluate(subject, test, val, options, folder)
-    notes = (*subject.source.notes, *_warn_of_order(evaluation))
-    return EvaluationResult(folder, evaluation, analyses, subject.results.stamp, notes=notes)
+    results, source, predictions = subject.results, subject.source, subject.predictions
+    validation = predictions.take(val) if len(val) else None
+
+    def part(rows: Rows, folder: Path) -> Part:
+        records = [results.records[n] for n in rows]
+        return Part(predictions.take(rows), records, validation, folder, results.stamp)
+
+    if validation is not None:
+        evaluate_part(results, source, part(val, results.folder / "splits" / "val"), AnalysisOptions())
+    evaluation, analyses = evaluate_part(results, source, part(test, results.folder), options)
+    notes = (*source.notes, *warn_of_order(evaluation))
+    return EvaluationResult(results.folder, evaluation, analyses, results.stamp, notes=notes)
 
 
 def _describe(
@@ -135,6 +122,7 @@ def _describe(
         n_trained=sum(record.split == "train" for record in grouped.records),
         compared=grouped.compared,
         notes=(*table.notes, *scores.notes, *(training.notes if training else ()), *grouped.notes),
+        arguments=table_arguments(table.file, options),
     )
 
 
@@ -158,11 +146,7 @@ def check_out(out: Path, identity: str, *, overwrite: bool) -> None:
         raise OutputError(f"{out}: holds figures of other predictions; choose another --out, or give --overwrite")
 
 
-def _label(scores: ClassScores, n: int) -> str:
-    return scores.classes[scores.labels[n]] if scores.labels[n] >= 0 else ""
-
-
-def _predictions(scores: ClassScores, grouped: GroupedFilms, table: ForeignPredictions) -> Predictions:
+def as_predictions(scores: ClassScores, grouped: GroupedFilms, table: ForeignPredictions) -> Predictions:
     """Return the predictions of the table, with the paths, films and groups of the records."""
     records = grouped.records[: len(scores.labels)]
     folds = [film.fold for film in table.films]
@@ -177,7 +161,7 @@ def _predictions(scores: ClassScores, grouped: GroupedFilms, table: ForeignPredi
     )
 
 
-def _attributes(table: ForeignPredictions, options: TableOptions) -> AnalysisOptions:
+def with_attributes(table: ForeignPredictions, options: TableOptions) -> AnalysisOptions:
     """Take subgroups from the other columns of the tables, unless the user names a table."""
     if options.analyses.table is not None:
         return options.analyses
@@ -190,31 +174,45 @@ def _attributes(table: ForeignPredictions, options: TableOptions) -> AnalysisOpt
     return replace(options.analyses, table=source.path, key=key, skip=tuple(skip))
 
 
-def _evaluate(
-    subject: Subject, rows: Rows, validation: Rows, options: AnalysisOptions, folder: Path
-) -> tuple[Evaluation, Analyses]:
-    """Compute the figures of some rows, and write them with the predictions and the pictures into the folder.
+@dataclass(frozen=True)
+class Part:
+    """Some of the predictions in a folder of results, and where their figures go.
 
-    Args:
-        validation: rows that operating points choose their thresholds on.
+    Attributes:
+        records: a record for each prediction.
+        validation: predictions that operating points choose their thresholds on; None if there are none.
+        folder: the folder of results, or a folder in it.
+        stamp: the warning shown with all figures; "" for none.
+        entries: further entries of metrics.json.
     """
-    results, source = subject.results, subject.source
-    predictions = subject.predictions.take(rows)
+
+    predictions: Predictions
+    records: Sequence[Record]
+    validation: Predictions | None
+    folder: Path
+    stamp: str
+    entries: Mapping[str, Any] = field(default_factory=dict)
+
+
+def evaluate_part(
+    results: Results, source: PredictionsSource, part: Part, options: AnalysisOptions
+) -> tuple[Evaluation, Analyses]:
+    """Compute the figures of some predictions, and write them with the predictions and the pictures."""
 
     def choose_on() -> Predictions:
-        if not len(validation):
+        if part.validation is None:
             raise DataError(
                 f"{source.predictions or source.model}: no row of the split val to choose a threshold on; add "
                 "validation films with a column split, or give --target a threshold"
             )
-        return subject.predictions.take(validation)
+        return part.validation
 
-    records = [results.records[n] for n in rows]
-    analyses = analyse(predictions, records, options, threshold=source.threshold, predict_validation=choose_on)
-    evaluation = evaluate_predictions(predictions, threshold=source.threshold)
+    threshold = source.threshold
+    analyses = analyse(part.predictions, part.records, options, threshold=threshold, predict_validation=choose_on)
+    evaluation = evaluate_predictions(part.predictions, threshold=threshold)
     if not source.are_probabilities:
         evaluation, analyses = _without_probabilities(evaluation, analyses)
-    write_figures(results, folder, predictions, evaluation, analyses, results.stamp, {})
+    write_figures(results, part.folder, part.predictions, evaluation, analyses, part.stamp, part.entries)
     return evaluation, analyses
 
 
@@ -233,7 +231,7 @@ def _without_probabilities(evaluation: Evaluation, analyses: Analyses) -> tuple[
     return evaluation.model_copy(update=levels), analyses.model_copy(update={"calibration": {}, "decision_curve": None})
 
 
-def _warn_of_order(evaluation: Evaluation) -> list[str]:
+def warn_of_order(evaluation: Evaluation) -> list[str]:
     """Warn if the scores rank the classes the wrong way round."""
     headline = evaluation.film.headline
     if not evaluation.positive or not headline.high < 0.5:

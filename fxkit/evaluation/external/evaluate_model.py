@@ -1,7 +1,7 @@
 """Evaluate a model that was made elsewhere: it predicts films, and its folder is that of a table of predictions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +10,24 @@ from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.evaluation.analyses import AnalysisOptions
 from fxkit.evaluation.checks import check_classes, check_cleaning, spell_as_model
-from fxkit.evaluation.external.evaluate import Subject, check_out, evaluate_rows
+from fxkit.evaluation.external.evaluate import (
+    Part,
+    Subject,
+    check_out,
+    evaluate_part,
+    evaluate_rows,
+    warn_of_order,
+)
 from fxkit.evaluation.external.films import GroupedFilms, TrainingFilms, group_films, read_training_films
+from fxkit.evaluation.external.other import describe_overlap, read_validation
 from fxkit.evaluation.external.read_predictions import Film
+from fxkit.evaluation.other_data import compare_other, evaluation_folder, refuse_other_figures
 from fxkit.evaluation.result import EvaluationResult
 from fxkit.index.build import Progress
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.given.open import OpenedModel
 from fxkit.models.predict_records import predict_records_with
-from fxkit.models.predictions_source import FILE, PredictionsSource
+from fxkit.models.predictions_source import FILE, PredictionsSource, read_source
 from fxkit.models.run_folder import open_results, write_json, write_manifest_json
 from preprocess.image_files import MAX_PIXELS
 from preprocess.words import amount
@@ -86,6 +95,45 @@ def evaluate_model(
     write_json(out / FILE, source.model_dump())
     test, val = (np.flatnonzero([r.split == name for r in tested]) for name in ("test", "val"))
     return evaluate_rows(Subject(open_results(out), source, predictions), test, val, options.analyses)
+
+
+def evaluate_other_films(
+    model: OpenedModel,
+    records: Sequence[Record],
+    root: Path,
+    folder: Path,
+    name: str,
+    options: ModelOptions = ModelOptions(),
+    *,
+    allow_leaks: bool = False,
+) -> EvaluationResult:
+    """Predict other data with the model whose results a folder holds; the figures go into evaluations/<name>/ there.
+
+    All usable films are evaluated, at the threshold of the folder.
+
+    Raises:
+        DataError: as `evaluate_model`; or the folder holds results of another model, or training has seen some of the
+            films or patients.
+        RunError: the folder holds no results of a model made elsewhere, or the name holds other figures.
+    """
+    results, source = open_results(folder), read_source(folder)
+    if source.identity != _describe(model, options).identity:
+        raise DataError(
+            f"{folder}: holds results of {source.model or source.predictions}; expected those of {model.name} with the "
+            "same options: evaluate its own test films first, without --name"
+        )
+    out = evaluation_folder(results, name)
+    refuse_other_figures(out, "root", str(root.resolve()), "the films in")
+    spelled, spelling = spell_as_model(model.network, usable(records))
+    check_classes(model.network, spelled, str(root))
+    check_cleaning(model.network, root, options.raw)
+    overlap, stamp = compare_other(results, spelled, root, out, allow_leaks=allow_leaks)
+    predictions = _predict(model, root, spelled, spelled, options.max_pixels)
+    entries = {"root": str(root.resolve()), "overlap": asdict(overlap)}
+    part = Part(predictions, spelled, read_validation(results), out, stamp, entries)
+    evaluation, analyses = evaluate_part(results, source, part, options.analyses)
+    notes = (*filter(None, [spelling]), *describe_overlap(overlap, source), *warn_of_order(evaluation))
+    return EvaluationResult(out, evaluation, analyses, stamp, notes)
 
 
 def _describe(model: OpenedModel, options: ModelOptions) -> PredictionsSource:

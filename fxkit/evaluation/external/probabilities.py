@@ -41,6 +41,10 @@ class ClassScores:
     probabilities: Floats
     notes: tuple[str, ...]
 
+    def label(self, row: int) -> str:
+        """Return the true class of a row; "" if it is unknown."""
+        return self.classes[self.labels[row]] if self.labels[row] >= 0 else ""
+
 
 def class_scores(
     predictions: ForeignPredictions, *, positive: str | None = None, threshold: float | None = None

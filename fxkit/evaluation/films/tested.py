@@ -207,9 +207,9 @@ def _paths_by_film(files: Predictions, n: int) -> tuple[tuple[str, ...], ...]:
 def _root_of(run: Results, part: str) -> Path | None:
     """Return the folder of the films, that of training or that of other data; None if they are not at hand."""
     if part and (run.folder / part / "metrics.json").is_file():
-        root = read_json(run.folder / part / "metrics.json").get("root")
-        if isinstance(root, str):
-            return Path(root)
+        values = read_json(run.folder / part / "metrics.json")
+        if "root" in values:
+            return Path(values["root"]) if values["root"] else None
     return run.root if run.has_films else None
 
 

@@ -105,6 +105,22 @@ def test_source_json_names_the_model_and_its_input(network: Path, evaluated: Pat
     assert "input: 64 x 64 pixels, 3 channels, stretched, NCHW float32" in source.model_input
 
 
+def test_other_films_go_below_the_results(
+    network: Path, trained: Run, evaluated: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    results = shutil.copytree(evaluated, tmp_path / "results")
+    films = ["--manifest", trained.folder / "manifest.csv", "--root", trained.root, "--out", results, "--name", "own"]
+    result = invoke(evaluate, *given(network, *films))
+    assert "films that the model was trained on are not known" in result.output
+    assert f"report: {results / 'report.html'}" in result.output
+    metrics = json.loads((results / "evaluations" / "own" / "metrics.json").read_text())
+    assert metrics["overlap"]["test_files"] == json.loads((evaluated / "metrics.json").read_text())["n_files"]
+    other_mean = [*given(network, *films)]
+    other_mean[other_mean.index("--mean") + 1] = "0.4"
+    with pytest.raises(DataError, match=r"holds results of .*; expected those of .* with the same options"):
+        invoke(evaluate, *other_mean)
+
+
 def test_source_json_of_earlier_folders_still_opens(tmp_path: Path) -> None:
     old = {"predictions": "p.csv", "sha256": "ab", "key": "id", "scores": {}, "scale": "logit", "threshold": 0.5}
     (tmp_path / "source.json").write_text(json.dumps(old))

@@ -1,6 +1,7 @@
 """`fxkit evaluate --predictions`, and the commands that read its folder."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_the_folder_is_reported_audited_and_calibrated(folder: Path) -> None:
     assert "logit(calibrated) = logit(p) / " in calibrated.output
     compared = run("compare", folder, folder)
     assert "50 films, 50 groups" in compared.output
+
+
+def test_other_data_answer_the_question_of_the_audit(folder: Path, table: Path) -> None:
+    results, other = shutil.copytree(folder, table.parent / "copied"), table.parent / "other.csv"
+    other.write_text(table.read_text().replace("P", "Q").replace("\nf", "\ng"))
+    result = run("evaluate", "--predictions", other, "--out", results, "--name", "elsewhere")
+    assert result.exit_code == 0, result.output
+    assert "80 files, 80 films, 80 groups" in result.output
+    assert f"figures: {results / 'evaluations' / 'elsewhere' / 'metrics.json'}" in result.output
+    assert f"report: {results / 'report.html'}" in result.output
+    assert "Does the score hold on other data? On elsewhere, the AUROC is" in run("audit", results).output
 
 
 def test_an_audit_can_fail_a_check(folder: Path) -> None:

@@ -13,7 +13,8 @@ from fxkit.evaluation.analyses import AnalysisOptions
 from fxkit.evaluation.compare_runs import compare_runs
 from fxkit.evaluation.evaluate import evaluate_run
 from fxkit.evaluation.external.calibrate import calibrate_table
-from fxkit.evaluation.external.evaluate import TableOptions, evaluate_table
+from fxkit.evaluation.external.evaluate import evaluate_table
+from fxkit.evaluation.external.options import TableOptions
 from fxkit.metrics.operating_points import parse_target
 from fxkit.models.run_folder import open_results, open_run
 from fxkit.report.build import build_report

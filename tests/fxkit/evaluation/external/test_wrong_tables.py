@@ -7,7 +7,8 @@ import pytest
 
 from fxkit.errors import ConfigError, DataError
 from fxkit.evaluation.external.columns import ColumnChoice
-from fxkit.evaluation.external.evaluate import TableOptions, evaluate_table
+from fxkit.evaluation.external.evaluate import evaluate_table
+from fxkit.evaluation.external.options import TableOptions
 from preprocess.errors import OutputError
 
 HEAD = "path,label,p_fracture,p_normal\n"

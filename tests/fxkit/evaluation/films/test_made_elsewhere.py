@@ -11,7 +11,8 @@ from fxkit.audit.evidence import read_evidence
 from fxkit.audit.label_question import ask_labels
 from fxkit.errors import DataError
 from fxkit.evaluation.external.columns import ColumnChoice
-from fxkit.evaluation.external.evaluate import TableOptions, evaluate_table
+from fxkit.evaluation.external.evaluate import evaluate_table
+from fxkit.evaluation.external.options import TableOptions
 from fxkit.evaluation.films.errors import write_errors
 from fxkit.evaluation.films.label_errors import find_label_errors
 from fxkit.evaluation.films.tested import describe_films, read_tested_films
