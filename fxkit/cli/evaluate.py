@@ -189,7 +189,7 @@ def print_result(result: "EvaluationResult") -> None:
     evaluation = result.evaluation
     if result.stamp:
         click.echo(result.stamp)
-    for note in (*result.notes, *result.analyses.notes):
+    for note in dict.fromkeys((*result.notes, *result.analyses.notes)):  # both may have read one table
         click.echo(f"note: {one_line(note)}", err=True)
     click.echo(
         f"{amount(evaluation.n_files, 'file')}, {amount(evaluation.n_films, 'film')}, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fxkit.errors import ConfigError, DataError
-from preprocess.tables.cells import clean_cell, label_key
+from preprocess.tables.cells import clean_cell, is_empty, label_key, read_number
 from preprocess.tables.columns import find_columns, find_named
 from preprocess.tables.names import plain_name
 from preprocess.tables.read import Table
@@ -92,8 +92,8 @@ def find_prediction_columns(table: Table, choice: ColumnChoice = BY_NAME) -> Col
     """
     key, key_notes = find_key(table, choice.key)
     facts, fact_notes = find_facts(table, choice.truth, key)
-    scores = _named_scores(table, choice.scores) if choice.scores else _find_scores(table, {key, *facts.values()})
-    scale = choice.scale or _guess_scale(scores)
+    scores = _named_scores(table, choice.scores) if choice.scores else _find_scores(table, key, facts)
+    scale = choice.scale or _guess_scale(table, scores)
     notes = [*key_notes, *fact_notes]
     if not choice.scores:
         notes.append(f"{table.path}: scores are read from {_listed(scores)}, as {_plural(scale, len(scores))}")
@@ -154,9 +154,9 @@ def _named_scores(table: Table, named: Sequence[str]) -> dict[str, str]:
     return scores
 
 
-def _find_scores(table: Table, used: set[str]) -> dict[str, str]:
+def _find_scores(table: Table, key: str, facts: Mapping[str, str]) -> dict[str, str]:
     """Find the columns of scores by their names."""
-    names = [name for name in table.columns if name not in used]
+    names = [name for name in table.columns if name not in {key, *facts.values()}]
     by_word: dict[str, dict[str, str]] = {}
     for name in names:
         word, class_name = _divide(name)
@@ -172,12 +172,34 @@ def _find_scores(table: Table, used: set[str]) -> dict[str, str]:
         if len(chosen) == 1 and not sets:
             return {chosen[0]: "" if chosen[0] in single else class_of(chosen[0])}
     candidates = dict.fromkeys([*single, *(name for columns in sets for name in columns), *alone])
+    if not candidates and (found := _named_like_classes(table, names, facts)):
+        return found
     problem = f"{_listed(candidates)} may all hold the scores" if candidates else "no column of scores"
     raise DataError(
         f"{table.path}: {problem}; expected one column such as `probability`, or one for each class such as "
         f"`p_fracture`; its columns are: {_listed(table.columns)}; name them with --score COLUMN or --score "
         "CLASS=COLUMN"
     )
+
+
+def _named_like_classes(table: Table, names: Sequence[str], facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns of numbers that have the names of the true classes: all of them, or one of two."""
+    if "label" not in facts:
+        return {}
+    written = {clean_cell(row.values.get(facts["label"], "")) for row in table.rows}
+    classes = {label_key(name): name for name in written if not is_empty(name)}
+    found = {name: classes[label_key(name)] for name in names if label_key(name) in classes and _is_number(table, name)}
+    all_found = len(found) == len(classes) > 1
+    return found if all_found or (len(found) == 1 and len(classes) == 2) else {}
+
+
+def _is_number(table: Table, column: str) -> bool:
+    """Tell whether the first cell of a column is a number, perhaps with a percent sign."""
+    try:
+        read_number(clean_cell(table.rows[0].values.get(column, "")).removesuffix("%").rstrip())
+    except ValueError:
+        return False
+    return True
 
 
 def _is_single(column: str) -> bool:
@@ -208,9 +230,14 @@ def _divide(column: str) -> tuple[str, str]:
     return (word, words[0][len(word) :]) if word in SCORE_WORDS and word != words[0] else ("", "")
 
 
-def _guess_scale(scores: Mapping[str, str]) -> Scale:
+def _guess_scale(table: Table, scores: Mapping[str, str]) -> Scale:
     names = " ".join(map(plain_name, scores))
-    return "logit" if "logit" in names else "percent" if "percent" in names else "probability"
+    if "logit" in names:
+        return "logit"
+    signs = any("%" in name for name in scores) or all(
+        clean_cell(row.values.get(column, "")).endswith("%") for row in table.rows for column in scores
+    )
+    return "percent" if signs or "percent" in names else "probability"
 
 
 def _plural(scale: Scale, n: int) -> str:

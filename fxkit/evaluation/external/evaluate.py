@@ -1,5 +1,6 @@
 """Evaluate a table of predictions: the folder has the figures, pages and files of a run, but no model."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,7 +99,8 @@ def evaluate_rows(subject: Subject, test: Rows, val: Rows, options: AnalysisOpti
     if validation is not None:
         evaluate_part(results, source, part(val, results.folder / "splits" / "val"), AnalysisOptions())
     evaluation, analyses = evaluate_part(results, source, part(test, results.folder), options)
-    notes = (*source.notes, *warn_of_order(evaluation))
+    tested = [results.records[n] for n in test]
+    notes = (*source.notes, *_warn_of_patients(tested), *warn_of_order(evaluation))
     return EvaluationResult(results.folder, evaluation, analyses, results.stamp, notes=notes)
 
 
@@ -121,9 +123,29 @@ def _describe(
         trained_on=options.trained_on.name if options.trained_on else "",
         n_trained=sum(record.split == "train" for record in grouped.records),
         compared=grouped.compared,
-        notes=(*table.notes, *scores.notes, *(training.notes if training else ()), *grouped.notes),
+        notes=(
+            *table.notes,
+            *scores.notes,
+            *_splits_note(table),
+            *(training.notes if training else ()),
+            *grouped.notes,
+        ),
         arguments=table_arguments(table.file, options),
     )
+
+
+def _splits_note(table: ForeignPredictions) -> list[str]:
+    """Say what the rows of other splits than test are used for."""
+    splits = Counter(split_of(film, table.file) for film in table.films)
+    uses = {
+        "val": "only choose thresholds and calibrate",
+        "train": "are training films and have no part in the figures",
+    }
+    return [
+        f"{table.file}: the {amount(splits[split], 'row')} of the split {split} {use}"
+        for split, use in uses.items()
+        if splits[split]
+    ]
 
 
 def check_out(out: Path, identity: str, *, overwrite: bool) -> None:
@@ -229,6 +251,18 @@ def _without_probabilities(evaluation: Evaluation, analyses: Analyses) -> tuple[
         if (level := getattr(evaluation, name)) is not None
     }
     return evaluation.model_copy(update=levels), analyses.model_copy(update={"calibration": {}, "decision_curve": None})
+
+
+def _warn_of_patients(tested: Sequence[Record]) -> list[str]:
+    """Warn if groups cannot hold all films of a patient, because patients are not known."""
+    unknown = sum(not record.patient for record in tested)
+    groups = Counter(record.group for record in tested)
+    if not unknown or (unknown == len(tested) and max(groups.values()) > 1):  # groups may be patients
+        return []
+    return [
+        f"WARNING: {unknown} of {amount(len(tested), 'test film')} have no patient: if some are of one patient, the "
+        "intervals are too narrow, and a patient may also be in training; add a column `patient`"
+    ]
 
 
 def warn_of_order(evaluation: Evaluation) -> list[str]:

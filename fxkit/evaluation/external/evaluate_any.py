@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from fxkit.errors import ConfigError
 from fxkit.evaluation.analyses import AnalysisOptions
 from fxkit.evaluation.external.columns import ColumnChoice, Scale
-from fxkit.evaluation.external.evaluate import GIVEN_FILES, TableOptions, check_out, evaluate_table
+from fxkit.evaluation.external.evaluate import GIVEN_FILES, check_out, evaluate_table
 from fxkit.evaluation.external.frames import Frame
 from fxkit.evaluation.external.given import TRUTH, Given, arrays_as_table, as_given
+from fxkit.evaluation.external.options import TableOptions
 from fxkit.evaluation.external.python_words import in_python_words, to_python
 from fxkit.evaluation.result import EvaluationResult
 from fxkit.evaluation.temporary_folder import TemporaryFolder

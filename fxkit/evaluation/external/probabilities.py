@@ -74,7 +74,9 @@ def class_scores(
     index = {label_key(name): k for k, name in enumerate(classes)}
     labels = np.array([index[label_key(name)] if name else UNKNOWN for name in names], np.int64)
     notes += [warning] if warning else []
-    return ClassScores(classes, labels, probabilities, (*notes, *_decisions_note(predictions)))
+    return ClassScores(
+        classes, labels, probabilities, (*notes, *_decisions_note(predictions), *_confidence_note(predictions))
+    )
 
 
 def _join_labels(predictions: ForeignPredictions) -> tuple[list[str], list[str]]:
@@ -229,4 +231,21 @@ def _decisions_note(predictions: ForeignPredictions) -> list[str]:
     return [
         f"WARNING: {predictions.file}: the scores have only the values {values[0]:g} and {values[-1]:g}, so they are "
         "decisions; the AUROC is that of one threshold, and calibration cannot be judged; expected probabilities"
+    ]
+
+
+FEW_FILMS = 20  # as few scores may all lie above 0.5 by chance
+
+
+def _confidence_note(predictions: ForeignPredictions) -> list[str]:
+    """Warn if a single column may hold the confidence in each decision, which is never below one half."""
+    if predictions.scores.shape[1] > 1 or len(predictions.films) < FEW_FILMS or predictions.scale not in LIMITS:
+        return []
+    half = LIMITS[predictions.scale] / 2
+    if predictions.scores.min() < half:
+        return []
+    column = next(iter(predictions.columns.scores))
+    return [
+        f"WARNING: {predictions.file}: no score is below {half:g}: does `{column}` hold the confidence in each "
+        "decision? Expected the probability of the same class for all films"
     ]

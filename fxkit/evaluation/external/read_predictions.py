@@ -103,7 +103,7 @@ def read_predictions(file: Path, choice: ColumnChoice = BY_NAME) -> ForeignPredi
     rows, repeated = _rows_by_key(table, columns)
     cells = CellReader(table)
     films = tuple(_read_film(key, row, columns.facts, cells) for key, row in rows.items())
-    scores = _read_scores(table, list(rows.values()), tuple(columns.scores))
+    scores = _read_scores(table, list(rows.values()), columns)
     notes = [table.note, *columns.notes, *cells.notes(), *repeated]
     return ForeignPredictions(file, films, scores, tuple(columns.scores.values()), columns, tuple(filter(None, notes)))
 
@@ -146,15 +146,16 @@ def _read_film(key: str, row: Row, facts: Mapping[str, str], cells: CellReader) 
     return Film(key, **{meaning: cells.read(row, column, MISSING[meaning]) for meaning, column in facts.items()})
 
 
-def _read_scores(table: Table, rows: Sequence[Row], columns: Sequence[str]) -> NDArray[np.float64]:
+def _read_scores(table: Table, rows: Sequence[Row], columns: Columns) -> NDArray[np.float64]:
     """Return (N, K) the scores as written; raise DataError with counts if some are no numbers."""
-    scores = np.full((len(rows), len(columns)), np.nan)
+    scores = np.full((len(rows), len(columns.scores)), np.nan)
+    sign = "%" if columns.scale == "percent" else ""
     wrong: list[str] = []
     for i, row in enumerate(rows):
-        for k, column in enumerate(columns):
+        for k, column in enumerate(columns.scores):
             text = clean_cell(row.values.get(column, ""))
             try:
-                scores[i, k] = read_number(text)
+                scores[i, k] = read_number(text.removesuffix(sign).rstrip())
             except ValueError:
                 wrong.append(f"row {row.line}: {text!r}" if text else f"row {row.line}: nothing")
     if wrong:

@@ -1,6 +1,7 @@
 """A table of predictions is evaluated as a run is, and its folder is read as a run's folder is."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,17 @@ def test_the_leaks_of_a_public_split_are_found(shared_data: Path, tmp_path: Path
     assert result.stamp.startswith("leaking split: of ")
     leak = {a.key: a for a in answer_questions(read_evidence(tmp_path / "out"))}["leak"]
     assert leak.colour == "red"
+
+
+def test_rows_of_other_splits_and_missing_patients_are_told(table: Path, tmp_path: Path) -> None:
+    lines = table.read_text().splitlines()
+    lines[1:11] = [line.replace(",val,", ",train,") for line in lines[1:11]]
+    table.write_text("\n".join(lines))
+    notes = "\n".join(evaluate_table(table, tmp_path / "out").notes)
+    assert "the 40 rows of the split val only choose thresholds and calibrate" in notes
+    assert "the 10 rows of the split train are training films and have no part in the figures" in notes
+    assert "have no patient" not in notes
+    lines[-6:] = [re.sub(r",P\d+,", ",,", line) for line in lines[-6:]]
+    table.write_text("\n".join(lines))
+    notes = "\n".join(evaluate_table(table, tmp_path / "out", TableOptions(overwrite=True)).notes)
+    assert "WARNING: 6 of 70 test films have no patient" in notes

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fxkit.errors import DataError
 from fxkit.evaluation.external.columns import ColumnChoice
 from fxkit.evaluation.external.probabilities import class_scores
 from fxkit.evaluation.external.read_predictions import ForeignPredictions, join_films, read_predictions
@@ -126,3 +127,41 @@ def test_parquet_is_read_as_the_csv_file_with_its_values(tmp_path: Path) -> None
     columns = {"path": ["a.png", "b.png"], "label": ["fracture", "normal"], "prob": [0.9, 0.2], "age": [3, None]}
     parquet.write_table(pyarrow.table(columns), tmp_path / "preds.parquet")
     assert positives(read_predictions(tmp_path / "preds.parquet")) == EXPECTED
+
+
+@pytest.mark.parametrize("numbers", [("90%", "20%"), ("90 %", "20 %"), ("90,0%", "20,0%")])
+def test_percent_signs_are_read(numbers: tuple[str, str], read) -> None:  # type: ignore[no-untyped-def]
+    predictions = read(f"path;label;probability\na.png;fracture;{numbers[0]}\nb.png;normal;{numbers[1]}\n")
+    assert positives(predictions) == EXPECTED
+    assert any("as percentages of the positive class" in note for note in predictions.notes)
+
+
+def test_a_percent_sign_in_the_heading_counts(read) -> None:  # type: ignore[no-untyped-def]
+    assert positives(read("path,label,Model output (%)\na.png,fracture,90\nb.png,normal,20\n")) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label,Normal,Fracture\na.png,fracture,0.1,0.9\nb.png,normal,0.8,0.2\n",
+        "path,label,fracture\na.png,fracture,0.9\nb.png,normal,0.2\n",
+        "path,label,0,1\na.png,1,0.1,0.9\nb.png,0,0.8,0.2\n",
+        "path,label,0,1,fracture\na.png,1.0,0.1,0.9,yes\nb.png,0.0,0.8,0.2,no\n",
+    ],
+)
+def test_columns_with_the_names_of_the_classes_are_their_scores(text: str, read) -> None:  # type: ignore[no-untyped-def]
+    assert positives(read(text)) == EXPECTED
+
+
+def test_columns_of_some_classes_are_not_taken_for_all(read) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(DataError, match="no column of scores"):
+        read("path,label,a,b\n1,a,0.1,0.9\n2,b,0.8,0.2\n3,c,0.5,0.5\n")
+
+
+def test_confidences_in_decisions_are_warned_of(read) -> None:  # type: ignore[no-untyped-def]
+    rows = [f"{n}.png,{('fracture', 'normal')[n % 2]},{0.5 + n / 50}" for n in range(20)]
+    scores = class_scores(read("path,label,probability\n" + "\n".join(rows)))
+    assert any("no score is below 0.5: does `probability` hold the confidence" in note for note in scores.notes)
+    rows[0] = "0.png,fracture,0.49"
+    scores = class_scores(read("path,label,probability\n" + "\n".join(rows)))
+    assert not any("confidence" in note for note in scores.notes)
