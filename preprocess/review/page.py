@@ -8,7 +8,6 @@ times, and only the listed ones are kept.
 import heapq
 import itertools
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ def write_review(file: Path, inputs: ReviewInputs) -> None:
         pictured=len(pictures),
         association=inputs.association,
         root=_link(inputs.root, file.parent),
-        command=f"fxkit review {shlex.quote(one_line(file.parent.name))}",
+        command="fxkit review FOLDER",
     )
     write_atomic(file, page + "\n")
 

@@ -17,7 +17,7 @@ from fxkit.cli.compare import compare
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.predict import predict
 from fxkit.cli.report import report
-from fxkit.data.manifest import usable
+from fxkit.data.manifest import usable, write_manifest
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.index.build import Index
 from fxkit.models.exported import KEY
@@ -109,7 +109,8 @@ def test_other_films_go_below_the_results(
     network: Path, trained: Run, evaluated: Path, invoke: Invoke, tmp_path: Path
 ) -> None:
     results = shutil.copytree(evaluated, tmp_path / "results")
-    films = ["--manifest", trained.folder / "manifest.csv", "--root", trained.root, "--out", results, "--name", "own"]
+    write_manifest(tmp_path / "tested.csv", usable(trained.records, "test"))
+    films = ["--manifest", tmp_path / "tested.csv", "--root", trained.root, "--out", results, "--name", "own"]
     result = invoke(evaluate, *given(network, *films))
     assert "films that the model was trained on are not known" in result.output
     assert f"report: {results / 'report.html'}" in result.output

@@ -55,7 +55,7 @@ def test_a_model_shared_without_hashes_cannot_recognise_training_films(trained: 
     result = evaluate_other(
         pulled, usable(trained.records, "train")[:4], trained.root, "perhaps", EvaluationOptions(device="cpu")
     )
-    assert result.notes[0].startswith("unknown whether the training has seen these films")
+    assert result.notes[0].startswith("unknown whether the training has seen these files")
     assert result.notes[1].startswith("unknown whether training films were saved again among these films")
     overlap = read_json(result.folder / "metrics.json")["overlap"]
     assert (overlap["files"], overlap["known"], overlap["pixels_compared"]) == (0, False, False)
