@@ -7,7 +7,7 @@ import click
 import cloup
 
 from fxkit.cli.given_ablation import ablate_model, load_films, refuse_input_options
-from fxkit.cli.given_options import given_options, model_option, predictor_option
+from fxkit.cli.given_options import given_options, model_option, output_options, predictor_option
 from fxkit.cli.options import (
     PATH,
     device_option,
@@ -54,7 +54,7 @@ MODE_TEXTS = {
     ),
 )
 @model_options()
-@given_options(model_option, predictor_option)
+@given_options(model_option, predictor_option, *output_options)
 @cloup.option_group(
     "Run",
     cloup.option("--out", type=PATH, help="Output folder.  [default: runs/ablate-NAME]"),

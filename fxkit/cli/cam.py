@@ -10,7 +10,7 @@ import cloup
 
 from fxkit.cli.given_ablation import refuse_input_options
 from fxkit.cli.given_cam import Explained, explain_given
-from fxkit.cli.given_options import given_options, model_option, predictor_option
+from fxkit.cli.given_options import given_options, model_option, output_options, predictor_option
 from fxkit.cli.options import (
     CHECKED_POSITIVE,
     PATH,
@@ -51,7 +51,7 @@ UNDEFINED = "sanity check undefined: the maps of the network, or of its shuffled
 @cloup.option("--out", type=PATH, help="Output folder.  [default: RUN/cam]")
 @positive_option(CHECKED_POSITIVE)
 @device_option()
-@given_options(model_option, predictor_option)
+@given_options(model_option, predictor_option, *output_options)
 def cam(
     run: Path | None,
     images: tuple[Path, ...],

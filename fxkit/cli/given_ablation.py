@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from fxkit.cli.given_options import INPUT_OPTIONS, open_given, read_given_options
+from fxkit.cli.given_options import INPUT_OPTIONS, OUTPUT_OPTIONS, open_given, read_given_options
 from fxkit.cli.options import load_source, print_notes, print_step, take_options
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def refuse_training_options() -> None:
 
 def refuse_input_options(options: dict[str, Any]) -> None:
     """Take the options of a model made elsewhere out of those of the command, and refuse them without such a model."""
-    values = {name: options.pop(name) for name in ("model", "predictor", *INPUT_OPTIONS)}
-    given = [INPUT_OPTIONS[name] for name, value in values.items() if value is not None]
+    values = {name: options.pop(name) for name in ("model", "predictor", *INPUT_OPTIONS, *OUTPUT_OPTIONS)}
+    given = [INPUT_OPTIONS.get(name, f"--{name}") for name, value in values.items() if value is not None]
     if given:
         raise click.UsageError(f"{given[0]} describes a model made elsewhere; give --model or --predictor")
 
@@ -61,7 +61,8 @@ def ablate_model(source: Source, folder: Path, settings: "AblationSettings", opt
     if name is not None and predictor is not None:
         raise click.UsageError("--model and --predictor cannot be combined")
     classes = order_classes((r.label for r in usable(records)), values["positive"])
-    given, _ = read_given_options(values, positive=values["positive"], data_classes=classes)
+    outputs = {name: values.pop(name) for name in OUTPUT_OPTIONS}
+    given, _ = read_given_options(values, positive=values["positive"], data_classes=classes, **outputs)
     model = open_given(name, predictor, given, device=values["device"], films=len(records))
     print_notes([*filter(None, [model.note]), *([] if model.kind in ("run", "export") else model.describe())])
     return ablate_given(

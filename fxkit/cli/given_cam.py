@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fxkit.cli.given_options import open_given, read_given_options
+from fxkit.cli.given_options import OUTPUT_OPTIONS, open_given, read_given_options
 from fxkit.cli.options import list_image_files, print_notes
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def open_for_maps(results: "Results | None", options: dict[str, Any]) -> "Opened
             "cannot be shuffled from outside; leave the option out"
         )
     classes = results.classes if results else None
-    given, _ = read_given_options(options, positive=options["positive"], data_classes=classes)
+    outputs = {name: options[name] for name in OUTPUT_OPTIONS}
+    given, _ = read_given_options(options, positive=options["positive"], data_classes=classes, **outputs)
     model = open_given(name, predictor, given, device=options["device"])
     print_notes([*filter(None, [model.note]), *([] if model.kind in ("run", "export") else model.describe())])
     return model

@@ -33,6 +33,16 @@ INPUT_OPTIONS = {
     "resize": "--resize",
 }
 
+# Names of the parameters of `output_options`
+OUTPUT_OPTIONS = ("scale", "threshold")
+
+output_options = (
+    cloup.option(
+        "--scale", type=click.Choice(["probability", "logit"]), help="What the outputs are.  [default: by the model]"
+    ),
+    cloup.option("--threshold", type=float, help="Probability from which a film is called positive.  [default: 0.5]"),
+)
+
 
 def model_option(command: Command) -> Command:
     """Add --model to a command."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
-from fxkit.cli.given_options import given_options, open_given, predictor_option, read_given_options
+from fxkit.cli.given_options import given_options, open_given, output_options, predictor_option, read_given_options
 from fxkit.cli.options import (
     PATH,
     TTA_HELP,
@@ -41,10 +41,7 @@ if TYPE_CHECKING:
 @cloup.option("--max-pixels", type=int, help="Refuse images with more pixels.  [default: 100000000]")
 @given_options(
     predictor_option,
-    cloup.option(
-        "--scale", type=click.Choice(["probability", "logit"]), help="What the outputs are.  [default: by the model]"
-    ),
-    cloup.option("--threshold", type=float, help="Probability from which a film is called positive.  [default: 0.5]"),
+    *output_options,
     cloup.option(
         "--show-input", type=PATH, metavar="FILE.png", help="Write a picture of the first film as the model gets it."
     ),

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click import UsageError
+from click import Command, UsageError
 from click.testing import Result
 
+from fxkit.cli.ablate import ablate
 from fxkit.cli.cam import cam
 from fxkit.cli.evaluate import evaluate
+from fxkit.cli.given_options import INPUT_OPTIONS, OUTPUT_OPTIONS
+from fxkit.cli.predict import predict
 from fxkit.cli.report import report
 from fxkit.errors import ConfigError, DataError
 
@@ -93,3 +96,21 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_model_or_a_run_is_needed(invoke: Invoke) -> None:
     assert "give RUN, or a model made elsewhere" in invoke(cam, exit_code=2).output
+
+
+@pytest.mark.parametrize("command", [ablate, cam, predict])
+def test_what_the_outputs_are_can_be_said_wherever_a_model_is_given(command: Command) -> None:
+    """The audit names commands with all options of the evaluation, and a model without a scale asks for one."""
+    assert {option.name for option in evaluate.params} >= {*INPUT_OPTIONS, *OUTPUT_OPTIONS, "positive"}
+    assert {option.name for option in command.params} >= {*INPUT_OPTIONS, *OUTPUT_OPTIONS, "positive"}
+
+
+def test_outputs_are_read_as_logits_if_the_user_says_so(marker_films: Path, tmp_path: Path, invoke: Invoke) -> None:
+    film = next(marker_films.glob("fractured/*.png"))
+    printed = invoke(cam, film, *READS["reads_marker"], "--scale", "logit", "--out", tmp_path / "maps")
+    assert "the logit of" in printed.stderr
+
+
+def test_options_of_outputs_do_not_suit_a_run(tmp_path: Path, invoke: Invoke) -> None:
+    printed = invoke(cam, tmp_path, "--scale", "logit", exit_code=2).output
+    assert "--scale describes a model made elsewhere; give --model or --predictor" in printed
