@@ -163,11 +163,11 @@ def _load_onnx(path: Path) -> ExportedModel:
 
 
 def onnx_options() -> Any:
-    """Return the session options of ONNX Runtime: as many threads as OMP_NUM_THREADS says, and no warnings."""
+    """Return the session options of ONNX Runtime: as many threads as OMP_NUM_THREADS says, and no log."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only; warnings are about how the graph was optimised
+    options.log_severity_level = 4  # errors are raised, too; warnings are about how the graph was optimised
     # ONNX Runtime ignores OMP_NUM_THREADS, and its idle threads would keep the other cores busy.
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdigit():

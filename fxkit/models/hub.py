@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from fxkit.config import LOADING_ARGS, Config
 from fxkit.errors import ConfigError, WeightsError
 from preprocess.json_files import parse_json
+from preprocess.words import amount
 
 HUB, FOLDER, TIMM = "hf-hub:", "local-dir:", "timm:"
 
@@ -85,7 +86,9 @@ def resolve_backbone(config: Config) -> Config:
     found = find_hub_model(name, weights=model.pretrained and model.weights is None)
     size = found.settings.get("input_size", (3, 224, 224))
     if size[0] != 3:
-        raise ConfigError(f"model.backbone = {name}: takes {size[0]} channel(s); expected 3, which training uses")
+        raise ConfigError(
+            f"model.backbone = {name}: takes {amount(size[0], 'channel')}; expected 3, which training uses"
+        )
     changes: dict[str, Any] = {"backbone": found.architecture, "hub": name, "args": {**found.args, **model.args}}
     for key in ("mean", "std"):
         if getattr(model, key) is None and found.settings.get(key) is not None:

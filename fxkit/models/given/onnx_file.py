@@ -20,6 +20,7 @@ from fxkit.models.given.options import NO_OPTIONS, GivenOptions, repeat
 from fxkit.models.given.outputs import as_matrix, guess_scale, name_outputs
 from preprocess.errors import first_few
 from preprocess.images import Array
+from preprocess.words import amount
 
 TYPES = {
     "tensor(float)": "float32",
@@ -27,6 +28,8 @@ TYPES = {
     "tensor(double)": "float64",
     "tensor(uint8)": "uint8",
 }
+
+IN_A_FUNCTION = "predict in a function with --predictor MODULE:FUNCTION"
 
 AXES: dict[Layout, tuple[int, ...]] = {
     "NCHW": (2, 3, 1),
@@ -122,8 +125,7 @@ CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     ),
     (
         ("is not a registered function/op", "No Op registered", "custom", "domain"),
-        "it uses operators that ONNX Runtime does not have; export it with standard operators, or predict in a "
-        "function with --predictor MODULE:FUNCTION",
+        f"it uses operators that ONNX Runtime does not have; export it with standard operators, or {IN_A_FUNCTION}",
     ),
     (
         ("opset", "IR version", "ir_version"),
@@ -154,7 +156,7 @@ def _only_input(name: str, session: Any) -> Any:
         names = first_few(one.name for one in inputs) or "none"
         raise RunError(
             f"{name}: has {len(inputs)} inputs ({names}); expected one, the film; export the network with the image as "
-            "its only input, or predict in a function with --predictor MODULE:FUNCTION"
+            f"its only input, or {IN_A_FUNCTION}"
         )
     if inputs[0].type not in TYPES:
         raise RunError(f"{name}: its input {inputs[0].name} is a {inputs[0].type}; expected one of {', '.join(TYPES)}")
@@ -169,7 +171,10 @@ def _choose_output(name: str, session: Any) -> str:
         scores = [output for output in scores if len(output.shape) == 2]
     if len(scores) != 1:
         found = first_few(f"{output.name} {output.type} {output.shape}" for output in outputs)
-        raise RunError(f"{name}: expected one output of shape (N, C), the scores of the classes; found {found}")
+        raise RunError(
+            f"{name}: expected one output of shape (N, C), the scores of the classes; found {found}; export the "
+            f"network with the scores as its only output, or {IN_A_FUNCTION}"
+        )
     return str(scores[0].name)
 
 
@@ -234,7 +239,8 @@ def _layout(name: str, shape: Sequence[Any], channels: int | None) -> Layout:
         return "NHW"
     if len(shape) != 4:
         raise RunError(
-            f"{name}: its input has the shape {_shape_text(shape)}; expected images, (N, C, H, W) or (N, H, W, C)"
+            f"{name}: its input has the shape {_shape_text(shape)}; expected images, (N, C, H, W) or (N, H, W, C); for "
+            f"a model on features of a film, {IN_A_FUNCTION}"
         )
     second, last = shape[1], shape[3]
     if second in (1, 3):
@@ -276,7 +282,7 @@ def _channels(name: str, shape: Sequence[Any], layout: Layout, options: GivenOpt
         assert given is not None  # `_layout` refuses an unknown number
         return given
     if given is not None and given != fixed:
-        raise ConfigError(f"{name}: takes {fixed} channel(s); --channels says {given}; leave it out")
+        raise ConfigError(f"{name}: takes {amount(fixed, 'channel')}; --channels says {given}; leave it out")
     return fixed
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fxkit.errors import ConfigError
+from preprocess.words import amount
 
 Resize = Literal["stretch", "pad", "crop"]
 
@@ -156,6 +157,7 @@ def repeat(values: Sequence[float], channels: int, option: str) -> tuple[float, 
         return (values[0],) * channels
     if len(values) != channels:
         raise ConfigError(
-            f"{option}: {len(values)} numbers for {channels} channel(s); expected one number, or {channels}"
+            f"{option}: {len(values)} numbers for {amount(channels, 'channel')}; expected one number"
+            f"{f', or {channels}' if channels > 1 else ''}"
         )
     return tuple(values)

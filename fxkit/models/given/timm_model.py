@@ -23,6 +23,7 @@ from fxkit.models.hub import TIMM, find_hub_model
 from fxkit.models.predict_records import choose_device
 from preprocess.files import sha256_of
 from preprocess.images import Array
+from preprocess.words import amount
 
 ELSEWHERE = "download config.json and model.safetensors elsewhere, and give their folder as local-dir:FOLDER"
 
@@ -93,7 +94,9 @@ def _load_found(name: str) -> tuple[nn.Module, Mapping[str, Any], str]:
 def _film_input(name: str, settings: Mapping[str, Any], options: GivenOptions) -> FilmInput:
     channels, height, width = settings.get("test_input_size") or settings.get("input_size") or (3, 224, 224)
     if options.channels not in (None, channels) or channels not in (1, 3):
-        raise ConfigError(f"{name}: takes {channels} channel(s); expected 1 or 3, as --channels says if it is given")
+        raise ConfigError(
+            f"{name}: takes {amount(channels, 'channel')}; expected 1 or 3, as --channels says if it is given"
+        )
     if options.input_size is not None:
         height, width = options.input_size
     mean, std = (options.mean or settings["mean"], options.std or settings["std"])

@@ -115,7 +115,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], GivenOptions, str]] = {
     ),
     "unknown argument": (lambda f: None, {"model_args": {"spin": 1}}, GivenOptions(), "cannot build mobilenetv3_small"),
     "no names": (lambda f: None, {"label_names": None}, GivenOptions(), "does not name their classes; give --classes"),
-    "other channels": (lambda f: None, {}, GivenOptions(channels=1), "takes 3 channel(s); expected 1 or 3, as"),
+    "other channels": (lambda f: None, {}, GivenOptions(channels=1), "takes 3 channels; expected 1 or 3, as"),
 }
 
 

@@ -56,6 +56,11 @@ def as_segmentation(model: onnx.ModelProto) -> None:
     model.graph.output.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["N", 1, 8, 8]))
 
 
+def two_outputs(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Identity", ["scores"], ["features"]))
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 2]))
+
+
 def label_only(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("ArgMax", ["scores"], ["label"], axis=1, keepdims=0))
     del model.graph.output[:]
@@ -119,6 +124,8 @@ FILES: dict[str, tuple[str, Write, GivenOptions, str]] = {
     "custom operators": ("m.onnx", save_edited(custom_operator), TWO, "uses operators that ONNX Runtime does not have"),
     "two inputs": ("m.onnx", save_edited(two_inputs), TWO, "has 2 inputs (film, age); expected one, the film"),
     "table input": ("m.onnx", save(("N", 30)), TWO, "its input has the shape (N, 30); expected images"),
+    "table input, and what to do": ("m.onnx", save(("N", 30)), TWO, "for a model on features of a film, predict in a"),
+    "two outputs": ("m.onnx", save_edited(two_outputs), TWO, "with the scores as its only output, or predict in a"),
     "four channels": ("m.onnx", save(("N", 4, 8, 8)), TWO, "has the shape (N, 4, 8, 8); expected 1 or 3 channels"),
     "unknown channels": ("m.onnx", save(("N", "C", 8, 8)), TWO, "leaves the channels open; give --channels 1"),
     "text input": ("m.onnx", save(dtype=TensorProto.INT64), TWO, "its input film is a tensor(int64); expected one of"),
@@ -133,7 +140,7 @@ FILES: dict[str, tuple[str, Write, GivenOptions, str]] = {
         "m.onnx",
         save(),
         GivenOptions(classes=("a", "b"), channels=3),
-        "takes 1 channel(s); --channels says 3",
+        "takes 1 channel; --channels says 3",
     ),
     "normalised uint8": (
         "m.onnx",
@@ -145,7 +152,7 @@ FILES: dict[str, tuple[str, Write, GivenOptions, str]] = {
         "m.onnx",
         save(),
         GivenOptions(classes=("a", "b"), mean=(0.4, 0.5, 0.6)),
-        "--mean: 3 numbers for 1 channel(s)",
+        "--mean: 3 numbers for 1 channel; expected one number",
     ),
     "segmentation": (
         "m.onnx",
@@ -206,6 +213,20 @@ def test_a_wrong_file_gets_one_line(tmp_path: Path, kind: str) -> None:
     text = str(raised.value)
     assert expected in text
     assert text == one_line(text)
+
+
+def two_channels_only(model: onnx.ModelProto) -> None:
+    """Let the network fail on films of any channels but two, which only shows when it runs."""
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 2, 8, 8), np.float32), "two"))
+    model.graph.node.insert(0, helper.make_node("Add", ["film", "two"], ["sum"]))
+    model.graph.node[1].input[0] = "sum"
+
+
+def test_a_network_that_fails_leaves_no_log_of_onnx_runtime(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    save_edited(two_channels_only, shape=("N", "C", 8, 8))(tmp_path / "m.onnx")
+    with pytest.raises(KnownError, match="check --input-size and --channels"):
+        open_model(tmp_path / "m.onnx", GivenOptions(classes=("a", "b"), channels=3))
+    assert capfd.readouterr() == ("", "")
 
 
 SOURCES = {
