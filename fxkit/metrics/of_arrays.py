@@ -42,12 +42,15 @@ def read_labels_and_scores(
         y_true: (N,) names, numbers or booleans. Missing ones (None, NaN or "") are unknown classes.
         y_score: (N,) scores of the positive class, or (N, C) one for each class.
         classes: classes in the order of the columns, such as `model.classes_`; y_true may then hold their numbers from
-            0. Default: the sorted values of y_true. Scores of shape (N,) are those of the second.
+            0. Default: the headings of a DataFrame, or the sorted values of y_true. Scores of shape (N,) are those of
+            the second.
         positive: class that scores of shape (N,) are of. Needed if y_true holds names and `classes` is not given.
     Raises:
-        DataError: lengths differ, there is no row, a score is no finite number, or classes and columns do not fit.
-        ConfigError: `positive` is missing, or none of the classes.
+        DataError: lengths differ, there is no row, a score is no finite number, classes and columns do not fit, or two
+            series have one index in different orders.
+        ConfigError: `positive` is missing, or none of the classes; or `classes` contradicts the headings.
     """
+    _check_index(y_true, y_score, "y_score")
     scores = _read_scores(y_score)
     values = [_plain(value) for value in np.asarray(_one_column(y_true, "y_true"), object).tolist()]
     if len(values) != len(scores):
@@ -57,6 +60,7 @@ def read_labels_and_scores(
     known = [value for value in values if value is not None]
     if not known:
         raise DataError(f"y_true: all {amount(len(values), 'class', 'classes')} are missing; expected some known ones")
+    classes = _named_by_headings(y_score, known) if classes is None else _check_headings(y_score, classes)
     named = classes is not None
     names = [str(_plain(value)) for value in classes] if classes is not None else _sorted_names(known)
     labels = _names_of(values, names, named=named)
@@ -87,6 +91,8 @@ def predictions_of(
         DataError: as `read_labels_and_scores`; or a score lies outside of 0 to 1, or rows do not add up to 1.
         ConfigError: as `read_labels_and_scores`.
     """
+    _check_index(y_true, groups, "groups")
+    _check_index(y_true, films, "films")
     read = read_labels_and_scores(y_true, y_score, classes=classes, positive=positive)
     probabilities = _probabilities(read.scores)
     order = list(read.classes)
@@ -123,6 +129,48 @@ def names_of_rows(values: ArrayLike, n: int, what: str) -> tuple[str, ...]:
     return tuple(map(str, plain))
 
 
+def _check_index(y_true: Any, other: Any, what: str) -> None:
+    """Refuse two series of pandas whose rows are the same in another order, because arrays are paired by position."""
+    mine: Any = getattr(y_true, "index", None)
+    theirs: Any = getattr(other, "index", None)
+    if not hasattr(mine, "equals") or not hasattr(theirs, "equals") or mine.equals(theirs):
+        return
+    if sorted(map(str, mine)) == sorted(map(str, theirs)):
+        raise DataError(
+            f"y_true and {what} have the same index in different orders, and rows are paired by position; expected one "
+            f"order, such as {what}.loc[y_true.index]"
+        )
+
+
+def _headings(y_score: Any) -> list[Any]:
+    """Return the headings of a DataFrame; none for an array, or for a single column."""
+    headings = list(getattr(y_score, "columns", ()))
+    return headings if len(headings) > 1 else []
+
+
+def _named_by_headings(y_score: Any, known: Sequence[Any]) -> list[Any] | None:
+    """Return the headings of a DataFrame if they are the classes; None if they are only numbers, or there are none."""
+    headings = _headings(y_score)
+    if headings and {str(value) for value in known} <= {str(_plain(heading)) for heading in headings}:
+        return headings
+    if any(isinstance(heading, str) for heading in headings):
+        raise DataError(
+            f"y_score has the columns {first_few(map(str, headings), 8)}, which are not the classes of y_true "
+            f"({first_few(_sorted_names(known), 8)}); give classes=[...] with the class of each column"
+        )
+    return None
+
+
+def _check_headings(y_score: Any, classes: Sequence[Any]) -> Sequence[Any]:
+    names, headings = ([str(_plain(value)) for value in values] for values in (classes, _headings(y_score)))
+    if names != headings and sorted(names) == sorted(headings):
+        raise ConfigError(
+            f"classes={names} and the columns {', '.join(headings)} of y_score are in different orders; expected one "
+            "order; leave classes out"
+        )
+    return classes
+
+
 def _one_column(values: ArrayLike, what: str) -> Any:
     array = np.asarray(values, None if hasattr(values, "dtype") else object)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -135,7 +183,7 @@ def _one_column(values: ArrayLike, what: str) -> Any:
 def _plain(value: Any) -> Any:
     """Return a value without its numpy type, 1.0 as 1, and None for a missing one."""
     value = value.item() if isinstance(value, np.generic) else value
-    if value is None or value == "" or value != value or str(value) in ("NaT", "<NA>"):
+    if value is None or str(value) in ("", "NaT", "<NA>") or value != value:  # pandas.NA can only be printed
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

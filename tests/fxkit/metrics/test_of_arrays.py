@@ -107,3 +107,82 @@ def test_groups_have_a_name_in_each_row() -> None:
         predictions_of(Y, P, groups=[1, 2, 3])
     with pytest.raises(DataError, match="groups: 2 of 4 values are missing \\(first in row 1\\)"):
         predictions_of(Y, P, groups=["a", None, float("nan"), "b"])
+
+
+class Frame(np.ndarray):
+    """An array with the headings of a DataFrame, as pandas, polars and scikit-learn's `set_output` return them."""
+
+    columns: list[Any]
+
+
+def frame(values: Any, columns: list[Any]) -> Frame:
+    made = np.asarray(values, np.float64).view(Frame)
+    made.columns = columns
+    return made
+
+
+def test_the_headings_of_a_frame_are_its_classes() -> None:
+    y, p = ["normal", "fracture", "normal"], np.array([0.1, 0.9, 0.2])
+    scores = frame(np.stack([1 - p, p], axis=1), ["normal", "fracture"])
+    predictions = predictions_of(y, scores)
+    assert predictions.classes == ("normal", "fracture")
+    np.testing.assert_allclose(predictions.probabilities[:, 1], p)
+    with pytest.raises(ConfigError, match="are in different orders; expected one order; leave classes out"):
+        predictions_of(y, scores, classes=["fracture", "normal"])
+    with pytest.raises(DataError, match="has the columns p_normal, p_fracture, which are not the classes of y_true"):
+        predictions_of(y, frame(scores, ["p_normal", "p_fracture"]))
+
+
+def test_numbered_headings_are_no_names() -> None:
+    scores = frame([[0.1, 0.9], [0.8, 0.2]], [0, 1])
+    assert predictions_of(["normal", "fracture"], scores).classes[0] in ("fracture", "normal")
+    turned = predictions_of([0, 1], frame([[0.9, 0.1], [0.2, 0.8]], [1, 0]))
+    np.testing.assert_allclose(turned.probabilities[:, turned.classes.index("1")], [0.9, 0.2])
+
+
+class Missing:
+    """Behaves as pandas.NA: comparisons have no truth value."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    def __str__(self) -> str:
+        return "<NA>"
+
+
+def test_a_missing_value_of_pandas_is_an_unknown_class() -> None:
+    predictions = predictions_of(np.array([0, 1, Missing()], object), [0.1, 0.9, 0.5])
+    assert predictions.labels.tolist() == [0, 1, -1]
+
+
+class Index(list[int]):
+    def equals(self, other: list[int]) -> bool:
+        return self == other
+
+
+class Series(np.ndarray):
+    """An array with an index, as a column of pandas."""
+
+    index: Index
+
+
+def series(values: list[Any], index: list[int]) -> Series:
+    made = np.asarray(values).view(Series)
+    made.index = Index(index)
+    return made
+
+
+def test_series_in_different_orders_are_refused() -> None:
+    y, p = series([0, 1, 1], [4, 5, 6]), series([0.1, 0.9, 0.8], [4, 5, 6])
+    assert len(predictions_of(y, p)) == 3
+    assert len(predictions_of(y, series([0.1, 0.9, 0.8], [0, 1, 2]))) == 3  # a reset index says nothing
+    with pytest.raises(DataError, match=r"same index in different orders, .* such as y_score\.loc\[y_true\.index\]"):
+        predictions_of(y, series([0.9, 0.1, 0.8], [5, 4, 6]))
+    with pytest.raises(DataError, match="y_true and groups have the same index"):
+        predictions_of(y, p, groups=series(["a", "b", "c"], [6, 5, 4]))
