@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Grey
 from fxkit.models.given.film_input import FilmInput
-from fxkit.models.given.outputs import Floats, Outputs
+from fxkit.models.given.outputs import Floats, Outputs, as_matrix
 from preprocess.images import Array
 
 PROBE_PX = (96, 80)  # height, width of the test pictures
@@ -81,4 +81,23 @@ def constant_note(probe: NDArray[np.float64]) -> tuple[str, ...]:
     return (
         "WARNING: the outputs are the same for black, white, a ramp and noise; are --range, --mean and --std those of "
         "the training?",
+    )
+
+
+BATCH_TOLERANCE = 5e-3  # of the largest output; sums of 16 bits in another order differ less
+
+
+def batch_note(
+    run: Callable[[Sequence[Array]], object], prepared: Sequence[Array], probe: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Warn if the outputs of a film, (N, K) in probe, change with the films beside it, or by chance.
+
+    A network of PyTorch that was left in training mode does both.
+    """
+    again = as_matrix(run(prepared[:0:-1]), "the model", len(prepared) - 1)
+    if np.abs(again - probe[:0:-1]).max() <= BATCH_TOLERANCE * max(1.0, float(np.abs(probe).max())):
+        return ()
+    return (
+        "WARNING: the outputs of a film change with the other films of a batch, or by chance; call .eval() on a "
+        "network of PyTorch, and keep the order of the films",
     )

@@ -14,7 +14,7 @@ from fxkit.models.exported import onnx_options
 from fxkit.models.given.film_input import FilmInput, Layout
 from fxkit.models.given.foreign_formats import refuse_foreign_format
 from fxkit.models.given.metadata import ModelSays, read_metadata
-from fxkit.models.given.network import FilmModel, GivenCard, constant_note, probe_pictures
+from fxkit.models.given.network import FilmModel, GivenCard, batch_note, constant_note, probe_pictures
 from fxkit.models.given.onnx_graph import hash_onnx, output_function
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions, repeat
 from fxkit.models.given.outputs import as_matrix, guess_scale, name_outputs
@@ -57,8 +57,9 @@ def open_onnx(path: Path, options: GivenOptions = NO_OPTIONS) -> FilmModel:
     scale = options.scale or says.scale or output_function(path, network.output) or guess_scale(probe, name)
     outputs = name_outputs(name, probe.shape[1], scale, says.classes, options)
     outputs.to_probabilities(probe, len(probe))
+    notes = (*constant_note(probe), *batch_note(network.run, prepared, probe))
     card = GivenCard(outputs.classes, 0.5 if options.threshold is None else options.threshold, hash_onnx(path))
-    return FilmModel(card, outputs, network.run, film_input, constant_note(probe))
+    return FilmModel(card, outputs, network.run, film_input, notes)
 
 
 @dataclass(frozen=True)

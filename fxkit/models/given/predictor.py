@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fxkit.errors import ConfigError, RunError
-from fxkit.models.given.network import FilmModel, GivenCard, constant_note, probe_pictures
+from fxkit.models.given.network import FilmModel, GivenCard, batch_note, constant_note, probe_pictures
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions
 from fxkit.models.given.outputs import as_matrix, name_outputs
 from preprocess.errors import one_line
@@ -43,11 +43,14 @@ def open_predictor(predictor: str | Predictor, options: GivenOptions = NO_OPTION
         return _call(function, films, name)
 
     pictures = probe_pictures()
-    probe = as_matrix(run(pictures), name, len(pictures))
-    outputs = name_outputs(name, probe.shape[1], options.scale or "probability", _own_classes(function), options)
+    returned = run(pictures)
+    probe = as_matrix(returned, name, len(pictures))
+    classes = _own_classes(function) or _headings(returned, name, options)
+    outputs = name_outputs(name, probe.shape[1], options.scale or "probability", classes, options)
     outputs.to_probabilities(probe, len(pictures))
     threshold = 0.5 if options.threshold is None else options.threshold
-    return FilmModel(GivenCard(outputs.classes, threshold, _hash(function)), outputs, run, notes=constant_note(probe))
+    notes = (*constant_note(probe), *batch_note(run, pictures, probe))
+    return FilmModel(GivenCard(outputs.classes, threshold, _hash(function)), outputs, run, notes=notes)
 
 
 def import_function(name: str) -> Predictor:
@@ -83,7 +86,7 @@ def _import(module_name: str, name: str) -> Any:
                 f"--predictor {name}: there is no module {error.name!r} in {here} or on PYTHONPATH; {EXPECTED}"
             ) from error
         raise RunError(f"--predictor {name}: needs the package {error.name!r}, which is not installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RunError(f"--predictor {name}: cannot be imported ({_describe(error)}); correct the module") from error
     finally:
         sys.path.remove(here)
@@ -91,16 +94,16 @@ def _import(module_name: str, name: str) -> Any:
 
 def _call(function: Predictor, films: Sequence[Array], name: str) -> Any:
     try:
-        result = function(list(films))
+        result = function([film.copy() for film in films])  # it may write into them
         return result.detach().cpu().numpy() if hasattr(result, "detach") else result
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RunError(
             f"{name}: fails on {len(films)} films ({_describe(error)}); expected a function from a list of (H, W) "
             "uint8 arrays to (N, C) probabilities"
         ) from error
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """Return the type, the text and the place of an error on one line."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f", {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
@@ -110,6 +113,23 @@ def _describe(error: Exception) -> str:
 def _own_classes(function: Predictor) -> tuple[str, ...] | None:
     classes = getattr(function, "classes", None)
     return None if classes is None else tuple(map(str, classes))
+
+
+def _headings(returned: Any, name: str, options: GivenOptions) -> tuple[str, ...] | None:
+    """Return the names of the columns, if the function returned a DataFrame with names.
+
+    Raises:
+        ConfigError: --classes names the same classes in another order.
+    """
+    headings = tuple(getattr(returned, "columns", ()))
+    if len(headings) < 2 or not all(isinstance(heading, str) for heading in headings):
+        return None
+    if options.classes and options.classes != headings and {*options.classes} == {*headings}:
+        raise ConfigError(
+            f"{name}: returned the columns {', '.join(headings)}; --classes says {', '.join(options.classes)}; "
+            "expected one order; leave --classes out"
+        )
+    return headings
 
 
 def _hash(function: Predictor) -> str:

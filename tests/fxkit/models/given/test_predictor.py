@@ -1,6 +1,7 @@
 """Python functions as models: what they get, what they may return, and which module runs."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_whole_films_reach_the_function_in_batches() -> None:
     model = open_function(watch, TWO)
     many = films() * 10
     assert predict_films(model.network, many)[:, 1].tolist() == [0, 0.4, 1] * 10
-    assert [size for batch in sizes[1:] for size in batch] == [film.shape for film in many]
+    assert [size for batch in sizes[2:] for size in batch] == [film.shape for film in many]
     assert max(map(len, sizes)) == 16
 
 
@@ -101,3 +102,44 @@ def test_a_pipeline_of_scikit_learn_predicts() -> None:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(features(train), [n % 2 for n in range(20)])
     model = open_function(lambda given: pipeline.predict_proba(features(given)), TWO)
     assert predict_films(model.network, train) == pytest.approx(pipeline.predict_proba(features(train)))
+
+
+def test_a_function_may_write_into_its_films() -> None:
+    def predict(given: list[np.ndarray]) -> np.ndarray:
+        scores = brightness(given)
+        for film in given:
+            film[:] = 0
+        given.clear()
+        return scores
+
+    given = films()
+    before = [film.copy() for film in given]
+    assert predict_films(open_function(predict, TWO).network, given)[:, 1].tolist() == [0, 0.4, 1]
+    assert all((film == same).all() for film, same in zip(given, before, strict=True))
+
+
+def test_the_headings_of_a_returned_frame_are_the_classes() -> None:
+    class Frame(np.ndarray):
+        columns = ("fractured", "normal")
+
+    def predict(given: list[np.ndarray]) -> np.ndarray:
+        return np.stack([brightness(given), 1 - brightness(given)], axis=1).view(Frame)
+
+    model = open_function(predict)
+    assert model.classes == ("normal", "fractured")
+    assert predict_films(model.network, films())[:, 1] == pytest.approx([0, 0.4, 1])
+    with pytest.raises(ConfigError, match="returned the columns fractured, normal; --classes says normal, fractured"):
+        open_function(predict, TWO)
+
+
+def in_training_mode(given: list[np.ndarray]) -> np.ndarray:
+    """Return outputs that depend on the mean of the batch, as batch norm in training mode does."""
+    scores = brightness(given)
+    return np.clip(0.5 + (scores - scores.mean()) / 2, 0, 1)
+
+
+@pytest.mark.parametrize("predict", [in_training_mode, lambda films: np.sort(brightness(films))])
+def test_outputs_that_depend_on_other_films_are_warned_of(predict: Callable[..., np.ndarray]) -> None:
+    notes = open_function(predict, TWO).describe()
+    assert any("WARNING: the outputs of a film change with the other films of a batch" in note for note in notes)
+    assert not any("WARNING" in note for note in open_function(brightness, TWO).describe())

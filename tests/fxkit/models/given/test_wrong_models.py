@@ -236,6 +236,7 @@ SOURCES = {
     "shapes.py": (
         "import numpy as np\n\n"
         "def raises(films):\n    raise ValueError('no GPU')\n\n"
+        "def ends(films):\n    raise SystemExit(3)\n\n"
         "def short(films):\n    return np.full((1, 2), 0.5)\n\n"
         "def logits(films):\n    return np.full((len(films), 2), [-3.0, 3.0])\n\n"
         "def words(films):\n    return ['normal'] * len(films)\n\n"
@@ -255,6 +256,7 @@ FUNCTIONS = {
     "broken:predict": "--predictor broken:predict: cannot be imported (SyntaxError",
     "hungry:predict": "needs the package 'a_package_that_nobody_has', which is not installed",
     "shapes:raises": "shapes:raises: fails on 4 films (ValueError: no GPU, shapes.py line 4); expected a function",
+    "shapes:ends": "shapes:ends: fails on 4 films (SystemExit: 3, shapes.py line 7)",
     "shapes:short": "shapes:short: returned 1 rows for 4 films; expected one row for each film",
     "shapes:logits": "returned values from -3 to 3; expected probabilities from 0 to 1; give --scale logit",
     "shapes:words": "shapes:words: returned list, no array of numbers; expected (N, C)",
