@@ -167,7 +167,9 @@ def find_image(root: str | Path, path: str) -> Path:
     for name in (named.name, f"{named.name}.png", f"{drop_extension(named.name)}.png"):
         if os.path.exists(named.with_name(name)):  # unlike Path.exists, False for a name that is too long
             return named.with_name(name)
-    raise ImageError(f"{named}: no such file, nor a .png made from it; check the image root")
+    raise ImageError(
+        f"{named}: no such file, nor a .png made from it; give the folder that paths are relative to with --root"
+    )
 
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -15,11 +15,13 @@ from fxkit.metrics.intervals import Interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric
 from fxkit.report.coverage import ClassCoverage, Coverage
+from preprocess.errors import first_few
 from preprocess.files import sha256_of
 from preprocess.folder.clean_folder import FolderOptions, clean_folder
 from preprocess.image_files import MAX_PIXELS
 from preprocess.ledger import LedgerRow, read_ledger
 from preprocess.settings import CleanSettings, read_clean_settings
+from preprocess.words import amount
 
 # The network that comes with the package, whatever the films were cleaned with. Text is not needed.
 CHECK = CleanSettings(read_text=False)
@@ -30,6 +32,12 @@ Film = tuple[str, str, str]  # film, group and class, as `Predictions.by_film` d
 def check_same_files(root: Path, cleaned: Path, records: Sequence[Record]) -> None:
     """Raise DataError unless the raw films are the files that the cleaned films were made of."""
     ledger = read_ledger(cleaned)
+    lost = [record.path for record in records if not (root / record.path).is_file()]
+    if lost:
+        raise DataError(
+            f"{root}: {len(lost)} of {amount(len(records), 'film')} not found: {first_few(lost)}; were they moved? "
+            "Give the folder that their paths are relative to with --root"
+        )
     for record in records:
         if sha256_of(root / record.path) != ledger[record.path].sha256:
             raise DataError(

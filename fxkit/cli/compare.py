@@ -43,11 +43,8 @@ def compare(run_a: Path, run_b: Path, part: str, positive: str | None, as_json_t
     for letter, stamp in zip("ab", result.stamps, strict=True):
         if stamp:
             click.echo(f"{letter}: {one_line(stamp)}")
-    if result.only_a or result.only_b:
-        click.echo(
-            f"left out: {amount(result.only_a, 'file')} that only a predicted, and {result.only_b} that "
-            f"only b predicted"
-        )
+    if result.left_out:
+        click.echo(result.left_out)
     click.echo("\n".join(rows_text(result.rows)))
     click.echo(
         f"{amount(len(result.rows), 'figure was', 'figures were')} tested; a single small p value can be due to chance"

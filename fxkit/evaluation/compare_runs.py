@@ -100,9 +100,17 @@ class Comparison:
         lines = [f"{amount(self.n_films, 'film')}, {amount(self.n_groups, 'group')}; differences are a minus b"]
         lines += [positive_line(("", self.positive))] if self.positive else []
         lines += [f"{letter}: {one_line(stamp)}" for letter, stamp in zip("ab", self.stamps, strict=True) if stamp]
+        lines += [self.left_out] if self.left_out else []
         return "\n".join([*lines, *rows_text(self.rows)])
 
     __repr__ = __str__
+
+    @property
+    def left_out(self) -> str:
+        """How many files only one of the two predicted; "" if there is none."""
+        if not self.only_a and not self.only_b:
+            return ""
+        return f"left out: {amount(self.only_a, 'file')} that only a predicted, and {self.only_b} that only b predicted"
 
     def _repr_html_(self) -> str:
         page = load_template("evaluation/comparison.html")
@@ -215,9 +223,15 @@ def _check_same_films(a: Predictions, b: Predictions) -> None:
             f"the positive class of the first run is {positive_class(a.classes)!r}, that of the second "
             f"{positive_class(b.classes)!r}; expected the same; train one of them again with --positive"
         )
-    same = (a.classes, a.paths, a.groups) == (b.classes, b.paths, b.groups)
-    if not same or (a.labels != b.labels).any():
+    parts = {
+        "classes": a.classes == b.classes,
+        "films": a.paths == b.paths,
+        "labels": a.classes != b.classes or a.paths != b.paths or not (a.labels != b.labels).any(),
+        "groups": a.groups == b.groups,
+    }
+    if differing := [part for part, same in parts.items() if not same]:
+        classes = f" ({', '.join(a.classes)}; {', '.join(b.classes)})" if "classes" in differing else ""
         raise DataError(
-            "the two runs differ in the classes, labels, films or groups of the same files; expected two runs on one "
-            "manifest"
+            f"the two runs differ in the {' and '.join(differing)} of the same files{classes}; expected two runs on "
+            "one manifest"
         )

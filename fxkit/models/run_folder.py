@@ -174,6 +174,8 @@ def open_run(folder: str | Path) -> Run:
             f"{folder}: holds predictions of a model that was made elsewhere, and no model; expected a run of `fxkit "
             "train`; only audit, report, compare, calibrate, errors and label-errors read such a folder"
         )
+    if not folder.exists():
+        raise RunError(f"{folder}: no such folder; expected one that `fxkit train` or `fxkit evaluate` wrote")
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder}: not a run folder (config.yaml is missing); make one with `fxkit train`")
     config = read_run_config(folder / "config.yaml")

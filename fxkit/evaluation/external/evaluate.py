@@ -99,7 +99,7 @@ def evaluate_rows(subject: Subject, test: Rows, val: Rows, options: AnalysisOpti
     if validation is not None:
         evaluate_part(results, source, part(val, results.folder / "splits" / "val"), AnalysisOptions())
     evaluation, analyses = evaluate_part(results, source, part(test, results.folder), options)
-    tested = [results.records[n] for n in test]
+    tested = [] if source.model else [results.records[n] for n in test]  # whoever lists films says it of folders
     notes = (*source.notes, *_warn_of_patients(tested), *warn_of_order(evaluation))
     return EvaluationResult(results.folder, evaluation, analyses, results.stamp, notes=notes)
 

@@ -71,3 +71,6 @@ def test_other_raw_films_than_the_cleaned_ones_are_refused(made: Synthetic, inde
     (tmp_path / "other" / index.records[3].path).write_bytes(b"another film")
     with pytest.raises(DataError, match=rf"{index.records[3].path}: is not the file that was cleaned into"):
         check_same_files(tmp_path / "other", cleaned, index.records)
+    shutil.rmtree(tmp_path / "other" / Path(index.records[3].path).parts[0])
+    with pytest.raises(DataError, match=r"other: \d+ of \d+ films not found: .* were they moved\? .* with --root"):
+        check_same_files(tmp_path / "other", cleaned, index.records)

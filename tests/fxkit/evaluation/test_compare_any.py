@@ -100,5 +100,5 @@ def test_wrong_sides_are_refused(arrays: dict[str, Any], tmp_path: Path) -> None
         fxkit.compare(tmp_path, tmp_path)
     with pytest.raises(DataError, match="y_true has 300 rows and y_score 299"):
         fxkit.compare(p, p[1:], y_true=y)
-    with pytest.raises(DataError, match="the two runs differ in the classes, labels, films or groups"):
+    with pytest.raises(DataError, match="the two runs differ in the labels of the same files"):
         fxkit.compare(fxkit.intervals(y, p), fxkit.intervals(1 - y, p))

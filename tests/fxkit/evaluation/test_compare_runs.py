@@ -108,7 +108,12 @@ def test_files_of_only_one_run_are_left_out_and_different_labels_are_refused() -
     a, b = make_pair()
     comparison = compare_predictions(a, b.take(np.arange(50)[::-1]), resamples=50)
     assert (comparison.n_films, comparison.only_a, comparison.only_b) == (50, 10, 0)
-    with pytest.raises(DataError, match="differ in the classes, labels, films or groups of the same files; expected"):
+    assert "left out: 10 files that only a predicted, and 0 that only b predicted" in str(comparison)
+    with pytest.raises(DataError, match=r"differ in the classes of the same files \(.*; no, yes\)"):
+        compare_predictions(a, replace(b, classes=("no", "yes")))
+    with pytest.raises(DataError, match="differ in the groups of the same files"):
+        compare_predictions(a, replace(b, groups=tuple(f"g{i}" for i in range(60))))
+    with pytest.raises(DataError, match="differ in the labels of the same files; expected"):
         compare_predictions(a, replace(b, labels=1 - b.labels))
     with pytest.raises(DataError, match="no film with a known class in common; expected predictions of the same films"):
         compare_predictions(a, replace(b, paths=tuple(f"x{i}" for i in range(60))))

@@ -21,6 +21,8 @@ def test_a_run_is_read_as_it_was_written(trained: Run) -> None:
 def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"not a run folder \(config\.yaml is missing\)"):
         open_run(tmp_path)
+    with pytest.raises(RunError, match="no such folder; expected one that `fxkit train` or `fxkit evaluate` wrote"):
+        open_run(tmp_path / "absent")
 
 
 def test_a_changed_manifest_is_refused(run_folder: Path) -> None:
