@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from preprocess.errors import one_line
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 MAX_INLINE_BYTES = 2_000_000  # a larger picture is embedded as a reduced JPEG
 MAX_WIDTH_PX = 1_800  # of the reduced JPEG
@@ -37,6 +37,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["one_line"] = one_line
     environment.globals["amount"] = amount
+    environment.globals["part_of"] = part_of
     return environment
 
 

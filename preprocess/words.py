@@ -19,3 +19,13 @@ def part_of(n: int, whole: int, one: str, many: str = "") -> str:
         many: its plural; default: `one` with an s.
     """
     return f"the only {one}" if n == whole == 1 else f"{n} of {amount(whole, one, many)}"
+
+
+def none_of(whole: int, one: str, many: str = "") -> str:
+    """Return no part of a number with its noun, as subject: "none of 3 files", or "no file" for 1.
+
+    Args:
+        one: noun.
+        many: its plural; default: `one` with an s.
+    """
+    return f"no {one}" if whole == 1 else f"none of {amount(whole, one, many)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from fxkit.audit.evidence import Evidence, MetadataBaseline
 from fxkit.audit.rules import ENOUGH, FEW, Answer, Colour
 from fxkit.config import ModelConfig
+from fxkit.data.leaks import count_equal_names
 from fxkit.data.manifest import count_records, usable
 from fxkit.data.site_classes import find_site_classes
 from fxkit.index.datacard.verdicts import ABOVE, FAR_ABOVE, NONE
@@ -29,13 +30,15 @@ def ask_leak(evidence: Evidence) -> Answer:
         reason = "The manifest has no test film and no fold, so nothing was tested."
         return replace(answer, reason=reason, command=INDEX)
     files = usable(run.records)
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         ("tested files", str(len(tested))),
         ("of them copies of a training film", str(leak.leaked_files)),
         ("of them other films of a training group", str(leak.grouped_files - leak.leaked_files)),
         ("validation files of a training group", str(val_leak.grouped_files)),
         ("files with a named patient", f"{sum(bool(r.patient) for r in files)} of {len(files)}"),
     )
+    if n_alike := _count_alike(evidence):
+        facts += (("further files with the file name of a training film; no pixels were compared", str(n_alike)),)
     answer = replace(answer, facts=facts)
     if evidence.source and not evidence.source.n_trained:
         reason = "The films that the model was trained on are not known, so they could not be compared."
@@ -50,12 +53,26 @@ def ask_leak(evidence: Evidence) -> Answer:
     if not all(r.patient for r in files):
         reason = (
             "No copy of a tested film was found in training. But not all files have a named patient, and file names, "
-            "bytes and pixels cannot show that two films belong to one patient."
+            f"bytes and pixels cannot show that two films belong to one patient.{_alike(n_alike)}"
         )
         again = evidence.evaluate_command if evidence.source else INDEX
         return replace(answer, colour="amber", reason=reason, command=f"{again}   # with a column patient")
     reason = f"No: no film and no patient of the {amount(len(tested), 'tested file')} is also in training."
+    reason += _alike(n_alike)
     return replace(answer, colour="green", reason=reason)
+
+
+def _count_alike(evidence: Evidence) -> int:
+    """Count test files with the names of training films: a hint and no leak, because data sets number their films."""
+    by_names = evidence.source is not None and "pixels" not in evidence.source.compared
+    return count_equal_names(evidence.run.records) if by_names else 0
+
+
+def _alike(n: int) -> str:
+    """Say that test files have the names of training films, as a sentence after others."""
+    if not n:
+        return ""
+    return f" {amount(n, 'file has', 'files have')} the name of a training film in another folder, which is no proof."
 
 
 def _unseen(evidence: Evidence) -> str:

@@ -8,6 +8,7 @@ from fxkit.data.film_names import film_keys
 from fxkit.data.groups import drop_split_folder
 from fxkit.data.manifest import Record, count_records, usable
 from fxkit.errors import DataError
+from preprocess.image_files import drop_extension
 from preprocess.tables.cells import patient_key
 from preprocess.words import amount, part_of
 
@@ -103,6 +104,21 @@ def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
         matches = ((evidence, by_key.get(key(record))) for evidence, key, by_key in first)
         leaks += [Leak(record, match, evidence) for evidence, match in matches if match is not None][:1]
     return leaks
+
+
+def count_equal_names(records: Sequence[Record], part: str = "test") -> int:
+    """Count the files of a part that do not leak, but have the file name of a training film in another folder.
+
+    Where pixels cannot be compared, this is a hint and no more: data sets number their films, too.
+    """
+    training = {_file_name(r.path) for r in usable(records) if r.split in TRAINING_SPLITS[part]}
+    leaking = {leak.record.path for leak in find_leaks(records, part)}
+    return sum(_file_name(r.path) in training for r in usable(records, part) if r.path not in leaking)
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path, without extension and case."""
+    return drop_extension(path.rpartition("/")[2]).casefold()
 
 
 def count_leaks(records: Sequence[Record], part: str = "test", leaks: Sequence[Leak] | None = None) -> LeakCounts:

@@ -17,7 +17,7 @@ from preprocess.folder.sources import default_out
 from preprocess.known_markers import KnownMarkers, read_known_markers
 from preprocess.ledger import LEDGER
 from preprocess.mask import marker_mask
-from preprocess.words import amount
+from preprocess.words import amount, none_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def films_from_run(
         raise DataError(f"{run.folder / 'manifest.csv'}: no usable test film; name images to explain instead")
     if known_boxes and not any(known_boxes.find(record.path) for record in records):
         raise MarkerFileError(
-            f"{boxes}: none of its {amount(len(known_boxes.images), 'image')} (the first: "
+            f"{boxes}: {none_of(len(known_boxes.images), 'image')} in it (the first: "
             f"{next(iter(known_boxes.images), 'none')}) is a test film of {run.folder}, such as {records[0].path}; "
             "file_name must be the path of a film, or its end"
         )

@@ -29,7 +29,7 @@ from preprocess.one_value import one_value_notes
 from preprocess.tables.cells import label_key
 from preprocess.tables.paths import FilmPaths
 from preprocess.tables.spellings import SITES, join_spellings
-from preprocess.words import amount
+from preprocess.words import none_of
 
 
 @dataclass(frozen=True)
@@ -263,6 +263,7 @@ def _record(file: ScannedFile, reading: Reading, film: str, group: str, patient:
         film=film,
         patient=patient,
         site=site,
+        given_label=file.given_label,
     )
 
 
@@ -271,9 +272,8 @@ def _check_usable(data_name: str, records: Sequence[Record]) -> None:
     readable = usable(records)
     if not readable:
         first = records[0]
-        raise DataError(
-            f"{data_name}: none of {amount(len(records), 'file')} can be read; the first: {first.path}: {first.status}"
-        )
+        text = f"{none_of(len(records), 'file')} can be read; the first: {first.path}: {first.status}"
+        raise DataError(f"{data_name}: {text}")
     classes = sorted({r.label for r in readable})
     if len(classes) < 2:
         raise DataError(

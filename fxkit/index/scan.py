@@ -33,6 +33,7 @@ class ScannedFile:
     patient: str = ""
     site: str = ""
     folder: str = ""  # of several data sets, the folder of this one, relative to the root
+    given_label: str = ""  # class before a verdict changed it, if the CSV file is a manifest that says so
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _check_classes(data: Path, scanned: Scan, fewest: int) -> Scan:
 
 
 def _scan_csv(path: Path, root: Path) -> Scan:
-    table = read_film_table(path, root, ("label", "patient", "site", "split"), LAYOUTS)
+    table = read_film_table(path, root, ("label", "patient", "site", "split", "given_label"), LAYOUTS)
     with keep_notes(table.notes):
         files, notes = _files_of(path, table)
     return _finish(path, Scan(root, tuple(files[name] for name in sorted(files)), (*table.notes, *notes)))
@@ -148,7 +149,7 @@ def _files_of(path: Path, table: FilmTable) -> tuple[dict[str, ScannedFile], lis
     for row in table.rows:
         split = SPLIT_WORDS[row.split.lower()] if has_split and row.split else ""
         split = split if has_split else split_from_path(row.path)
-        file = ScannedFile(row.path, row.label, split, row.patient, row.site)
+        file = ScannedFile(row.path, row.label, split, row.patient, row.site, given_label=row.given_label)
         first = files.setdefault(file.path, file)
         if _keys(first) != _keys(file):
             raise DataError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fxkit.metrics.json_result import JsonResult, Number
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 ENOUGH = 0.5  # least share of the test films of every class that `no evidence` needs to be cleaned
 
@@ -60,7 +60,7 @@ class Coverage:
     def text(self) -> str:
         """The cleaned films of all films and of each class, such as "6 of 240 test films (6 of 120 a, 0 of 120 b)"."""
         if not self.by_class:
-            return f"{self.n_erased} of {amount(self.n_files, 'test file')}"
+            return part_of(self.n_erased, self.n_files, "test file")
         total = sum(part.n_films for part in self.by_class.values())
         cleaned = sum(part.cleaned for part in self.by_class.values())
         ordered = sorted(self.by_class.items(), key=lambda item: item[1].share)
@@ -103,7 +103,7 @@ def find_imbalance(coverage: Coverage) -> str:
         return ""
     only = "only " if not few.n_erased else ""
     text = (
-        f"markers were erased {only}on {many.n_erased} of {amount(many.n_films, 'test film')} of class {most}, and on "
+        f"markers were erased {only}on {part_of(many.n_erased, many.n_films, 'test film')} of class {most}, and on "
         f"{few.n_erased} of {few.n_films} of class {fewest}"
     )
     if few.n_left >= ENOUGH * few.n_films:

@@ -38,7 +38,7 @@ from preprocess.review.association import ClassLookup, associate, build_class_lo
 from preprocess.review.page import ReviewInputs, write_review
 from preprocess.review.residuals import count_residuals
 from preprocess.settings import CleanSettings
-from preprocess.words import amount
+from preprocess.words import amount, none_of
 
 MARKERS_FILE = "markers.json"
 
@@ -229,7 +229,7 @@ def _read_markers(markers: str | Path, sources: Sources) -> dict[str, MarkedImag
     if not set(listed) & set(sources.paths):
         example = next(iter(listed), "none")
         raise MarkerFileError(
-            f"{markers}: none of its {amount(len(listed), 'image')} (the first: {example}) is among the "
+            f"{markers}: {none_of(len(listed), 'image')} in it (the first: {example}) is among the "
             f"{amount(len(sources.paths), 'image')} below {sources.root}; file_name must be relative to that folder"
         )
     return listed

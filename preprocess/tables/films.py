@@ -18,7 +18,10 @@ MISSING: dict[str, Callable[[str], bool]] = {
     "site": is_unknown,
     "split": is_unknown,
     "group": is_unknown,
+    "given_label": is_empty,
 }
+
+EXACT = ("group", "given_label")  # columns of a manifest; no other name is read as these
 
 CLASS_COLUMNS = ("label", "patient", "group")  # what cleaning reads: markers are counted by class, patient or group
 
@@ -36,6 +39,7 @@ class FilmRow:
     site: str = ""
     split: str = ""  # as written
     group: str = ""
+    given_label: str = ""  # class before a verdict changed it
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class FilmTable:
 
     Attributes:
         names: the names of all columns.
-        columns: meaning (path, label, patient, site, split or group) -> column that it is read from, if there is one.
+        columns: meaning (path, or a key of MISSING) -> column that it is read from, if there is one.
         notes: messages for the user: columns under other names, columns that are not read, placeholders, and paths
             that differ from their files.
     """
@@ -76,9 +80,8 @@ def read_film_table(file: Path, root: Path, meanings: Sequence[str], remedy: str
 
 def _film_table(table: Table, root: Path, meanings: Sequence[str], remedy: str) -> FilmTable:
     file = table.path
-    columns, notes = find_columns(table, ["path", *(meaning for meaning in meanings if meaning != "group")])
-    if "group" in meanings and (group := find_named(table.columns, "group")):
-        columns["group"] = group  # of a manifest; no other name is read as it
+    columns, notes = find_columns(table, ["path", *(meaning for meaning in meanings if meaning not in EXACT)])
+    columns |= {name: column for name in EXACT if name in meanings and (column := find_named(table.columns, name))}
     if "path" not in columns:
         raise DataError(f"{file}: no column `path`; its columns are: {', '.join(table.columns)}; {remedy}")
     if not table.rows:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def write_tables(folder: Path, *, leaking: bool) -> None:
     (folder / "train.csv").write_text("path,patient\n" + "".join(f"train/{n}.png,P{n}\n" for n in patients))
 
 
-def shell(command: str, folder: Path) -> int:
+def shell(command: str, folder: Path, variables: Mapping[str, str] = {}) -> int:
     """Run a command in bash with this environment's fxkit, and return its exit status."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, check=False)
+    done = subprocess.run(["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path, **variables}, check=False)
     return done.returncode
 
 
@@ -47,8 +48,13 @@ def run_action(folder: Path, values: dict[str, str]) -> int:
     """Run the commands of the action, but not the installation, and return the first status that is not 0."""
     inputs: dict[str, Any] = {name: values.get(name, item.get("default")) for name, item in ACTION["inputs"].items()}
     for step in ACTION["runs"]["steps"]:
-        command = re.sub(r"\$\{\{ inputs\.([a-z-]+) }}", lambda match: inputs[match[1]], step.get("run", ""))
-        if command.startswith("fxkit ") and (status := shell(command, folder)):
+        command = step.get("run", "")
+        assert "${{" not in command  # a value that is pasted into a script could end the command
+        variables = {
+            name: re.sub(r"\$\{\{ inputs\.([a-z-]+) }}", lambda match: inputs[match[1]], text)
+            for name, text in step.get("env", {}).items()
+        }
+        if command.startswith("fxkit ") and (status := shell(command, folder, variables)):
             return status
     return 0
 

@@ -1,4 +1,4 @@
-from preprocess.words import amount, part_of
+from preprocess.words import amount, none_of, part_of
 
 
 def test_a_noun_follows_its_number() -> None:
@@ -10,3 +10,7 @@ def test_a_noun_follows_its_number() -> None:
 def test_a_part_of_one_is_the_only_one() -> None:
     assert [part_of(1, whole, "test film") for whole in (1, 2)] == ["the only test film", "1 of 2 test films"]
     assert part_of(0, 1, "class", "classes") == "0 of 1 class"
+
+
+def test_none_of_one_is_no() -> None:
+    assert [none_of(whole, "class", "classes") for whole in (1, 3)] == ["no class", "none of 3 classes"]

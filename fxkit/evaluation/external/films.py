@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fxkit.data.groups import SPLIT_WORDS
+from fxkit.data.leaks import count_equal_names
 from fxkit.data.manifest import OK, Record
 from fxkit.errors import DataError
 from fxkit.evaluation.external.columns import find_facts, find_key
@@ -22,7 +23,9 @@ from preprocess.tables.paths import FilmPaths, plain_path
 from preprocess.tables.placeholders import CellReader
 from preprocess.tables.read import read_table
 from preprocess.tables.spellings import PATIENTS, join_spellings
-from preprocess.words import amount
+from preprocess.words import amount, part_of
+
+BY_NAMES = "names and tables"  # how films are compared whose files are not at hand
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,24 @@ def group_films(
     )
     records = [replace(record, split=film.split, status=OK) for record, film in zip(found, every, strict=True)]
     records = _keep_names(records, given_films, given_groups)
-    compared = "pixels, bytes and names" if top and None not in roots else "names and tables"
+    compared = "pixels, bytes and names" if top and None not in roots else BY_NAMES
+    notes += _name_notes(records) if compared == BY_NAMES else []
     unread = [reading.status for reading in readings if reading.status != OK]
     if unread:
         notes.append(f"{amount(len(unread), 'film')} cannot be read and is compared by name alone: {unread[0]}")
     return GroupedFilms(top, tuple(records), compared, (*notes, *group_notes))
+
+
+def _name_notes(records: Sequence[Record]) -> list[str]:
+    """Say how many test films may be training films in another folder, where no pixels can be compared."""
+    n = count_equal_names(records)
+    if not n:
+        return []
+    return [
+        f"{amount(n, 'test film has', 'test films have')} the file name of a training film in another folder; whether "
+        "they are the same film is not known without the films: give --root and --trained-root, or patients in both "
+        "tables"
+    ]
 
 
 def _below_one_folder(films: Sequence[Film], roots: Sequence[Path | None]) -> tuple[Path | None, list[str]]:
@@ -171,7 +187,7 @@ def _below_one_folder(films: Sequence[Film], roots: Sequence[Path | None]) -> tu
         paths.append(Path(os.path.relpath(file, top)).as_posix())
     if lost:
         raise DataError(
-            f"{first_few(map(str, folders))}: {len(lost)} of {amount(len(films), 'film')} not found: {first_few(lost)};"
+            f"{first_few(map(str, folders))}: {part_of(len(lost), len(films), 'film')} not found: {first_few(lost)};"
             " expected the folder that the keys are relative to; correct --root, or leave it out to compare by names"
         )
     return top, paths

@@ -16,7 +16,7 @@ from fxkit.metrics.predictions import SUM_TOLERANCE, UNKNOWN
 from preprocess.errors import first_few
 from preprocess.tables.cells import label_key
 from preprocess.tables.spellings import CLASSES, join_spellings
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 Floats = NDArray[np.float64]
 
@@ -179,7 +179,7 @@ def _to_probability(predictions: ForeignPredictions, threshold: float | None) ->
         low, high = scores.min(), scores.max()
         fits = "percent" if low >= 0 and high <= 100 and scale == "probability" else "logit"
         raise DataError(
-            f"{predictions.file}: {int(outside.any(axis=1).sum())} of {amount(len(scores), 'film')} have scores "
+            f"{predictions.file}: the scores of {part_of(int(outside.any(axis=1).sum()), len(scores), 'film')} lie "
             f"outside of 0 to {limit:g} (from {low:g} to {high:g}); expected a {scale}; give --scale {fits} if they "
             f"are {'percentages' if fits == 'percent' else 'logits'}, or --scale score with --threshold for any other "
             "scale"
@@ -215,7 +215,7 @@ def _all_classes(predictions: ForeignPredictions, threshold: float | None) -> Fl
     if off.any():
         i = int(np.flatnonzero(off)[0])
         raise DataError(
-            f"{predictions.file}: the probabilities of {int(off.sum())} of {amount(len(sums), 'film')} do not add up "
+            f"{predictions.file}: the probabilities of {part_of(int(off.sum()), len(sums), 'film')} do not add up "
             f"to 1 (from {sums.min():.3g} to {sums.max():.3g}; first {predictions.films[i].key}); expected one "
             "probability for each class; give --scale logit if they are logits, or --score with the column of the "
             "positive class if the classes are independent findings"

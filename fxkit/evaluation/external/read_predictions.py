@@ -24,7 +24,7 @@ from preprocess.tables.match_rows import match_rows
 from preprocess.tables.paths import plain_path
 from preprocess.tables.placeholders import CellReader
 from preprocess.tables.read import Row, Table, read_table
-from preprocess.words import amount
+from preprocess.words import amount, part_of
 
 EXPECTED = "expected a CSV or Parquet file with a row for each film: its path or id, and its scores"
 
@@ -186,7 +186,7 @@ def join_films(predictions: ForeignPredictions, file: Path, truth: str | None = 
     if lost:
         n = len(predictions.films)
         raise DataError(
-            f"{file}: no row for {len(lost)} of {amount(n, 'prediction')}: {first_few(lost)}; expected a row for each "
+            f"{file}: no row for {part_of(len(lost), n, 'prediction')}: {first_few(lost)}; expected a row for each "
             f"film of {predictions.file}; add them, or delete the predictions"
         )
     cells = CellReader(table)
@@ -209,7 +209,7 @@ def _refuse_contradictions(predictions: ForeignPredictions, added: Sequence[Film
         if differing:
             key, first, second = differing[0]
             raise DataError(
-                f"{file}: the {name} of {len(differing)} of {amount(len(pairs), 'film')} differs from that in "
+                f"{file}: the {name} of {part_of(len(differing), len(pairs), 'film')} differs from that in "
                 f"{predictions.file}: {key} is {second!r} here and {first!r} there; correct one of the tables"
             )
 

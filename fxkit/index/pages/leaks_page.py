@@ -128,17 +128,21 @@ def verdict(count: LeakCounts) -> str:
         return f"There is no {count.part} part."
     worth = f"The {count.part} part is worth {_size(count.films, count.groups, count.unit)}"
     if not count.grouped_files:
-        tested = _counted(count.files, f"{count.part} file")
+        part = f"{count.part} file"
+        tested = f"no {part}" if count.files == 1 else f"none of {_counted(count.files, part)}"
         return (
-            f"No leak found: none of {tested} has a copy of its film, or another film of its {count.unit}, in "
+            f"No leak found: {tested} has a copy of its film, or another film of its {count.unit}, in "
             f"training, as far as the manifest tells. {worth}."
         )
     copies, others = count.leaked_files, count.grouped_files - count.leaked_files
     show = "shows" if others == 1 else "show"
     other_films = f"; {others:,} more ({percent(others, count.files)}) {show} another film of a training {count.unit}"
     new = _size(count.new_films, count.new_groups, count.unit) if count.new_films else "none"
+    part = f"{copies:,} of {_counted(count.files, f'{count.part} file')} ({percent(copies, count.files)})"
+    if copies == count.files == 1:
+        part = f"The only {count.part} file"
     return (
-        f"{copies:,} of {_counted(count.files, f'{count.part} file')} ({percent(copies, count.files)}) "
+        f"{part} "
         f"{'has' if count.files == 1 else 'have'} a copy of the same film in training"
         f"{other_films if others else ''}. {worth}, not {_counted(count.files, 'file')}; {new} of "
         f"these {'is' if count.new_films < 2 else 'are'} new to the training."

@@ -9,7 +9,7 @@ from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import DataError
 from fxkit.index.scan import first_few
 from preprocess.tables.cells import patient_key
-from preprocess.words import amount
+from preprocess.words import amount, none_of
 
 STRICTEST = ("test", "val", "train")  # a film that was once in test must never be trained on
 
@@ -44,7 +44,7 @@ def read_frozen(path: str | Path, records: Sequence[Record]) -> FrozenSplits:
     rows = _older_rows(older, records)
     if not rows:
         raise DataError(
-            f"{path}: has a split for none of {amount(len(records), 'file')}; expected an older manifest of the same "
+            f"{path}: has a split for {none_of(len(records), 'file')}; expected an older manifest of the same "
             "films; leave --frozen out to make a new split"
         )
     splits = {group: min((r.split for r in olds), key=STRICTEST.index) for group, olds in rows.items()}

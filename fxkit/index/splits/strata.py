@@ -8,7 +8,7 @@ from fxkit.errors import DataError
 from preprocess.coco_names import name_films
 from preprocess.known_markers import KnownMarkers
 from preprocess.markers import MarkedImage, describe_style
-from preprocess.words import amount
+from preprocess.words import none_of
 
 UNKNOWN = "none"
 
@@ -45,7 +45,7 @@ def _read_styles(records: Sequence[Record], markers: KnownMarkers) -> dict[str, 
     images = name_films(markers.images, [r.path for r in records], markers.source)
     if not any(r.path in images for r in records):
         raise DataError(
-            f"{markers.source}: has markers of none of {amount(len(records), 'film')}, such as "
+            f"{markers.source}: has markers of {none_of(len(records), 'film')}, such as "
             f"{records[0].path}; expected "
             "the markers of these films; run `fxkit clean-labels` on them"
         )

@@ -34,7 +34,7 @@ from fxkit.training.search.results import SearchResult, Trial, write_results
 from fxkit.training.search.space import Space, apply, encode_current
 from fxkit.training.train import TrainOptions, train
 from preprocess.locks import locked
-from preprocess.words import amount
+from preprocess.words import none_of
 
 OBJECTIVES = {"auroc": "maximize", "log_loss": "minimize"}
 
@@ -137,7 +137,7 @@ def _best(task: _Task, trials: Sequence[Trial]) -> Trial:
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise RunError(
-            f"{task.folder}: none of {amount(len(trials), 'trial')} finished; error of the last one: {trials[-1].error}"
+            f"{task.folder}: {none_of(len(trials), 'trial')} finished; error of the last one: {trials[-1].error}"
         )
     choose = max if OBJECTIVES[task.options.objective] == "maximize" else min
     return choose(complete, key=lambda trial: trial.score)

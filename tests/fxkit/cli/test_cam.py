@@ -60,7 +60,7 @@ def test_boxes_of_another_size_or_of_other_films_are_told(
         image["file_name"] = "other/" + image["file_name"] + ".png"
     (tmp_path / "others.json").write_text(json.dumps(content))
     with pytest.raises(
-        KnownError, match=r"others.json: none of its \d+ images .* is a test film of .*; file_name must"
+        KnownError, match=r"others.json: none of \d+ images in it .* is a test film of .*; file_name must"
     ):
         invoke(cam, run_folder, "--boxes", tmp_path / "others.json")
 

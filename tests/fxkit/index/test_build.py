@@ -311,6 +311,20 @@ def test_real_truncated_files_are_left_out(shared_data: Path, tmp_path: Path) ->
     assert all("truncated" in r.status for r in bad)
 
 
+def test_a_corrected_manifest_keeps_the_labels_that_the_data_gave(tmp_path: Path) -> None:
+    root = films(tmp_path / "raw", *(f"{label}/{n}.png" for label in "ab" for n in range(4)))
+    file = tmp_path / "verdicts.csv"
+    file.write_text("film,path,label,new_label,verdict\nx,b/1.png,b,a,accept\n")
+    corrected = index_data(root, IndexOptions(copies=False, split="none", labels=(file,)))
+    write_index(tmp_path / "corrected.csv", corrected)
+    again = index_data(tmp_path / "corrected.csv", IndexOptions(root=root, copies=False, split="none"))
+    assert [(r.path, r.label, r.given_label) for r in again.records if r.given_label] == [("b/1.png", "a", "b")]
+    assert not any("given_label" in note for note in again.notes)
+    file.write_text("film,path,label,new_label,verdict\nx,b/1.png,a,b,accept\n")
+    undone = index_data(tmp_path / "corrected.csv", IndexOptions(root=root, copies=False, split="none", labels=(file,)))
+    assert not any(r.given_label for r in undone.records)
+
+
 def test_accepted_verdicts_on_labels_replace_them_before_copies_are_compared(tmp_path: Path) -> None:
     root = films(tmp_path / "raw", *(f"{label}/{n}.png" for label in "ab" for n in range(4)))
     shutil.copy(root / "a" / "0.png", root / "b" / "twin.png")

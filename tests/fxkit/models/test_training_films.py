@@ -54,7 +54,7 @@ def test_without_hashes_the_overlap_is_unknown(trained: Run) -> None:
     overlap = compare_with_run(bare, trained.records, trained.root).overlap
     assert (overlap.files, overlap.known) == (0, False)
     assert overlap.notes[-2].startswith(
-        "unknown whether the training has seen these films: the model was shared without"
+        "unknown whether the training has seen these files: the SHA-256 of its films is not known"
     )
     assert compare_with_run(trained, bare.records, trained.root).overlap.known
     assert (has_hashes(trained.records), has_hashes(bare.records)) == (True, False)
@@ -116,6 +116,6 @@ def test_fingerprints_of_some_training_films_are_not_enough(trained: Run, tmp_pa
     write_fingerprints(folder, {digest: film for digest, film in stored.items() if digest != first})
     overlap = compare_with_run(run, trained.records, trained.root).overlap
     assert not overlap.pixels_compared
-    assert any("no fingerprints of some of its training films" in note for note in overlap.notes)
+    assert any("no fingerprints of some of the training films" in note for note in overlap.notes)
     assert compare_with_run(run, trained.records, trained.root, trained_on=trained.root).overlap.pixels_compared
     assert (read_fingerprints(folder) or {}).keys() >= stored.keys()

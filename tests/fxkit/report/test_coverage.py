@@ -29,7 +29,7 @@ def cover(*classes: tuple[int, int, int]) -> Coverage:
         ),
         (
             cover((1, 1, 0), (10, 5, 0), (10, 10, 0)),
-            "markers were erased on 1 of 1 test film of class a, and on 5 of 10 of class b: if the others bear no "
+            "markers were erased on the only test film of class a, and on 5 of 10 of class b: if the others bear no "
             "marker, the presence of a marker alone tells the class",
         ),
         (cover((120, 114, 0), (120, 100, 0)), ""),

@@ -142,7 +142,7 @@ def test_marker_files_that_do_not_match_the_films_are_refused(films: Films, tmp_
     root, _ = films(2)
     write_coco(tmp_path / "far.json", {"elsewhere.png": MarkedImage(1, 1)})
     with pytest.raises(
-        MarkerFileError, match=r"none of its 1 image \(the first: elsewhere.png\) is among the 2 images below"
+        MarkerFileError, match=r"no image in it \(the first: elsewhere.png\) is among the 2 images below"
     ):
         clean_folder(root, options=FolderOptions(markers=tmp_path / "far.json"))
     small = MarkedImage(9, 9, (Marker(box_quad(1, 1, 2, 2)),))

@@ -46,6 +46,20 @@ def test_the_same_predictions_give_the_same_figures_pages_and_answers(run_folder
     assert answers[0] == answers[1]
 
 
+def test_equal_file_names_in_other_folders_are_a_hint_and_no_leak(tmp_path: Path) -> None:
+    rows = [f"north/{n}.png,P{n},{('no', 'yes')[n % 2]},{0.3 + n % 2 * 0.4 + n / 1000}" for n in range(40)]
+    (tmp_path / "own.csv").write_text("\n".join(["path,patient,label,probability", *rows]))
+    (tmp_path / "train.csv").write_text("path,patient\nsouth/1.jpg,Q1\nsouth/2.png,Q2\nsouth/99.png,Q3\n")
+    result = evaluate_table(tmp_path / "own.csv", tmp_path / "out", TableOptions(trained_on=tmp_path / "train.csv"))
+    assert result.stamp == ""
+    (note,) = (note for note in result.notes if "file name" in note)
+    assert note.startswith("2 test films have the file name of a training film in another folder; whether they are")
+    answer = next(a for a in answer_questions(read_evidence(tmp_path / "out")) if a.key == "leak")
+    assert answer.colour == "green"
+    assert answer.reason.endswith("2 files have the name of a training film in another folder, which is no proof.")
+    assert ("further files with the file name of a training film; no pixels were compared", "2") in answer.facts
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Predictions of 60 patients with two films each, in the splits val and test."""

@@ -51,11 +51,11 @@ WRONG_TABLES: dict[str, tuple[str | bytes, str]] = {
     "a score is infinite": (ones(0.9, "inf"), "row 3: 'inf'"),
     "logits": (
         ones(-3.5, 2, 0.5, 7),
-        "3 of 4 films have scores outside of 0 to 1 (from -3.5 to 7); expected a probability; give --scale logit",
+        "the scores of 3 of 4 films lie outside of 0 to 1 (from -3.5 to 7); expected a probability; give --scale logit",
     ),
     "percent": (
         ones(90, 10, 55, 0.5),
-        "3 of 4 films have scores outside of 0 to 1 (from 0.5 to 90); expected a probability; give --scale percent",
+        "the scores of 3 of 4 films lie outside of 0 to 1 (from 0.5 to 90); expected a probability; give --scale perc",
     ),
     "percent above 100": (ones(90, 101, column="percent_probability"), "outside of 0 to 100"),
     "all equal": (ones(0.5, 0.5, 0.5, 0.5), "all 4 films have the same score (0.5)"),

@@ -65,5 +65,5 @@ def test_a_group_with_several_folds_takes_the_lowest_and_gives_a_warning(older: 
 
 
 def test_a_manifest_of_other_films_is_refused(older: Path) -> None:
-    with pytest.raises(DataError, match=r"older\.csv: has a split for none of 1 file; expected an older manif"):
+    with pytest.raises(DataError, match=r"older\.csv: has a split for no file; expected an older manif"):
         read_frozen(older, [record("other.png", "other")])
