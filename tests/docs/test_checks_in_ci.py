@@ -40,7 +40,9 @@ def write_tables(folder: Path, *, leaking: bool) -> None:
 def shell(command: str, folder: Path, variables: Mapping[str, str] = {}) -> int:
     """Run a command in bash with this environment's fxkit, and return its exit status."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path, **variables}, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path, **variables}, check=False
+    )
     return done.returncode
 
 
