@@ -11,6 +11,8 @@ def join(names: Sequence[str], keys: Sequence[str]) -> list[str]:
         names: one name for every file.
         keys: one key for every file; "" is no key.
     """
+    if not any(keys):
+        return list(names)
     from scipy.cluster.hierarchy import DisjointSet  # takes long to import, and only `fxkit index` joins names
 
     sets = DisjointSet(names)

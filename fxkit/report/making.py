@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxkit.data.leaks import LeakCounts, count_leaks, leak_stamp
+from fxkit.data.leaks import TRAINING_SPLITS, LeakCounts, count_leaks, stamp_text
 from fxkit.data.manifest import PartCount, count_splits, read_manifest, usable
 from fxkit.html import data_uri
 from fxkit.metrics.json_result import read_optional_json
@@ -77,14 +77,15 @@ def read_data(run: Path) -> Data | None:
         return None
     records = read_manifest(run / "manifest.csv")
     classes = read_classes(run, records)
+    leaks = [count_leaks(records, part) for part in TRAINING_SPLITS]
     parts = {name: count_splits([r for r in records if r.label == name]) for name in classes}
     return Data(
         classes=classes,
         rows=tuple(count_splits(records, classes)),
         films={(count.split, name): count.films for name, counts in parts.items() for count in counts},
         left_out=len(records) - len(usable(records)),
-        leak=count_leaks(records),
-        stamp=leak_stamp(records),
+        leak=leaks[0],  # of the test part
+        stamp=stamp_text(leaks),
         group_word="patients" if all(r.patient for r in usable(records, "test")) else "groups of films",
     )
 

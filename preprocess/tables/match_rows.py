@@ -24,8 +24,10 @@ def match_rows(table: Table, key: str, paths: Sequence[str]) -> dict[str, Row]:
     rows = _rows_by_path(table, key)
     matched: dict[str, Row] = {}
     for form in (str, loose_path):
-        index = _index(rows, form)
         films = [path for path in paths if path not in matched]
+        if not films:
+            break
+        index = _index(rows, form)
         matched |= {path: row for path in films if (row := _find(table, index, form(path), path)) is not None}
     _refuse_shared_rows(table, matched)
     if not matched:
@@ -38,6 +40,8 @@ def _rows_by_path(table: Table, key: str) -> dict[str, Row]:
     for row in table.rows:
         path = plain_path(row.values.get(key, ""))
         first = rows.setdefault(path, row)
+        if first is row:
+            continue
         differing = [name for name in table.columns if name != key and _text(first, name) != _text(row, name)]
         if path and differing:
             raise DataError(
