@@ -23,7 +23,7 @@ from fxkit.metrics.intervals import (
 )
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.recalibration import recalibration
+from fxkit.metrics.recalibration import recalibrations
 from fxkit.metrics.scores import Floats, Ints, Mask
 
 BINS = 10
@@ -123,23 +123,14 @@ def _spread(
     known: Predictions, p: Floats, hit: Mask, bins: Ints, binary: bool, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
     """Return M figures (share of each bin, slope, intercept), for all rows as (M,) and for each resample as (M, B)."""
-
-    whole = np.ones((1, len(p)))
-    starts = {with_slope: recalibration(whole, p, hit, with_slope=with_slope)[:, 0] for with_slope in (True, False)}
-
-    def fit(weights: Floats, with_slope: bool) -> Floats:
-        """Start from the fit of all rows, which is near those of the resamples; where that fails, from no change."""
-        fits = recalibration(weights, p, hit, with_slope=with_slope, start=starts[with_slope])
-        lost = np.isnan(fits[0])
-        fits[:, lost] = recalibration(weights[lost], p, hit, with_slope=with_slope)
-        return fits
+    lines = recalibrations(p, hit) if binary else None
 
     def figures(weights: Floats) -> Floats:
         shares = _shares(weights, hit, bins)
-        return np.concatenate([shares, fit(weights, True)[:1], fit(weights, False)[1:]]) if binary else shares
+        return shares if lines is None else np.concatenate([shares, lines(weights)])
 
     draws = over_resamples(figures, known.groups, resamples, seed)
-    return figures(whole)[:, 0], np.concatenate(draws, axis=1)
+    return figures(np.ones((1, len(p))))[:, 0], np.concatenate(draws, axis=1)
 
 
 def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[np.str_]) -> Bin:

@@ -1,7 +1,16 @@
-"""How well scores rank positives above negatives, for many weightings of the same rows: AUROC and average precision."""
+"""How well scores rank positives above negatives, for many weightings of the same rows: AUROC and average precision.
+
+Rows are sorted and divided once (`rank_rows`, `rank_positives`); each weighting then costs a few sums.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +37,61 @@ def tied(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Float
     return np.add.reduceat(up, starts, axis=1), np.add.reduceat(down, starts, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Rows that are divided into R parts by their scores, from low to high.
+
+    Attributes:
+        members: (2 * R, N) of 0 and 1: the negatives of each part, then the positives of each part.
+    """
+
+    members: "csr_array"
+
+    def sums(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return the weight of the positives, and of the negatives, of each part: two arrays (R, B).
+
+        Args:
+            weights: (B, N); fastest if the weights of a row lie side by side in memory (Fortran order).
+        """
+        sums = np.asarray(self.members @ np.ascontiguousarray(weights.T))
+        half = len(sums) // 2
+        return sums[half:], sums[:half]
+
+
+def rank_rows(positive: Mask, scores: Floats, folds: Ints | None = None) -> tuple[Ranked, ...]:
+    """Divide the rows of each fold, or all rows, into as few parts as the ROC curve and its area need.
+
+    A part holds rows of one class between two rows of the other one, or rows of both classes with equal scores.
+
+    Args:
+        positive: (N,) bool.
+        scores: (N,); higher scores mean positive.
+        folds: (N,) fold of each row, or None.
+    """
+    every = np.arange(len(scores))
+    parts = [every] if folds is None else [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    return tuple(_divide(positive, scores, rows, split_positives=False) for rows in parts)
+
+
+def rank_positives(positive: Mask, scores: Floats) -> Ranked:
+    """Divide the rows into as few parts as average precision needs: no part holds positives with different scores."""
+    return _divide(positive, scores, np.arange(len(scores)), split_positives=True)
+
+
+def _divide(positive: Mask, scores: Floats, rows: Ints, *, split_positives: bool) -> Ranked:
+    from scipy.sparse import csr_array
+
+    order = rows[np.argsort(scores[rows], kind="stable")]
+    truth = positive[order]
+    level = np.cumsum(np.diff(scores[order], prepend=scores[order[:1]]) != 0)
+    up, down = np.bincount(level, truth) > 0, np.bincount(level, ~truth) > 0
+    joined = (~up[1:] & ~up[:-1]) | (~down[1:] & ~down[:-1] & (not split_positives))
+    part = np.concatenate([np.zeros(min(1, len(up)), np.int64), np.cumsum(~joined)])[level]
+    n_parts = int(part[-1]) + 1 if len(part) else 0
+    row = np.where(truth, part + n_parts, part)
+    return Ranked(csr_array((np.ones(len(order)), (row, order)), shape=(2 * n_parts, len(scores))))
+
+
 def weighted_auroc(weights: Floats, positive: Mask, scores: Floats, folds: Ints | None = None) -> Floats:
     """Return (B,) areas under the ROC curve: P(positive scores higher) + P(tie) / 2 (Hanley and McNeil 1982).
 
@@ -45,44 +109,30 @@ def weighted_auroc(weights: Floats, positive: Mask, scores: Floats, folds: Ints 
         scores: (N,); higher scores mean positive.
         folds: (N,) fold of each film, or None.
     """
-    if not len(scores):
-        return np.full(len(weights), np.nan)
-    if folds is None:
-        return ratio(*_count_pairs(weights, positive, scores))
-    parts = [folds == fold for fold in np.unique(folds)]
-    pairs = [_count_pairs(weights[:, part], positive[part], scores[part]) for part in parts]
-    right, compared = np.sum(pairs, axis=0)
+    return ranked_auroc(weights, rank_rows(positive, scores, folds))
+
+
+def ranked_auroc(weights: Floats, ranked: tuple[Ranked, ...]) -> Floats:
+    """Return what `weighted_auroc` does, for rows that `rank_rows` divided."""
+    right, compared = np.zeros(len(weights)), np.zeros(len(weights))
+    for fold in ranked:
+        up, down = fold.sums(weights)
+        below = np.cumsum(down, axis=0)
+        compared += up.sum(axis=0) * down.sum(axis=0)
+        below -= down / 2
+        right += np.einsum("rb,rb->b", up, below)
     return ratio(right, compared)
 
 
-def _count_pairs(weights: Floats, positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return (B,) weights of the pairs in the right order, ties counting half, and (B,) weights of all pairs."""
-    up, (below, not_above) = weights[:, positive], _below(weights, ~positive, scores, scores[positive])
-    right = np.einsum("bp,bp->b", up, below + not_above) / 2
-    return right, up.sum(axis=1) * weights[:, ~positive].sum(axis=1)
+def ranked_average_precision(weights: Floats, ranked: Ranked) -> Floats:
+    """Return (B,) average precisions: the precision at each positive, averaged over the weights of the positives.
 
-
-def _below(weights: Floats, among: Mask, scores: Floats, limits: Floats) -> tuple[Floats, Floats]:
-    """Return the weight of the rows of a set with a lower score, and with at most this score: (B, P) for P limits.
-
-    Both are looked up in one cumulative sum.
+    Args:
+        weights: (B, N) >= 0.
+        ranked: rows that `rank_positives` divided.
     """
-    order = np.flatnonzero(among)[np.argsort(scores[among], kind="stable")]
-    sums = np.zeros((len(weights), len(order) + 1))
-    np.cumsum(weights[:, order], axis=1, out=sums[:, 1:])
-    first, last = (np.searchsorted(scores[order], limits, side=side) for side in ("left", "right"))
-    below = np.take(sums, first, axis=1)
-    return below, below if (first == last).all() else np.take(sums, last, axis=1)
-
-
-def weighted_average_precision(weights: Floats, positive: Mask, scores: Floats) -> Floats:
-    """Return (B,) average precisions (precision summed over the steps of recall); arguments as for `weighted_auroc`."""
-    if not len(scores):
-        return np.full(len(weights), np.nan)
-    limits, up = scores[positive], weights[:, positive]
-    hits, misses = (
-        weights[:, among].sum(axis=1, keepdims=True) - _below(weights, among, scores, limits)[0]
-        for among in (positive, ~positive)
-    )
-    precision = np.nan_to_num(ratio(hits, hits + misses))
-    return ratio(np.einsum("bp,bp->b", up, precision), up.sum(axis=1))
+    up, down = (part[::-1] for part in ranked.sums(weights))
+    precision = np.cumsum(up, axis=0)
+    called = np.cumsum(up + down, axis=0)
+    np.divide(precision, called, out=precision, where=called > 0)
+    return ratio(np.einsum("rb,rb->b", up, precision), up.sum(axis=0))

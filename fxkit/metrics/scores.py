@@ -6,14 +6,15 @@ the values in a thousand resamples at once. Tests compare each formula with scik
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.ranking import ratio, weighted_auroc, weighted_average_precision
+from fxkit.metrics.ranking import Ranked, rank_positives, rank_rows, ranked_auroc, ranked_average_precision, ratio
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +35,18 @@ class Scored:
     probabilities: Floats
     decisions: Ints
     folds: Ints | None = None
+    _ranked: dict[int, tuple[Ranked, ...]] = field(default_factory=dict, init=False, repr=False)
+
+    def ranked(self, k: int) -> tuple[Ranked, ...]:
+        """Return the files divided by their probability of class k, as `ranked_auroc` needs them; sorted only once."""
+        if k not in self._ranked:
+            self._ranked[k] = rank_rows(self.labels == k, self.probabilities[:, k], self.folds)
+        return self._ranked[k]
+
+    @cached_property
+    def ranked_positives(self) -> Ranked:
+        """The files divided by their probability of class 1, as `ranked_average_precision` needs them."""
+        return rank_positives(self.labels == 1, ranks_within_folds(self.probabilities[:, 1], self.folds))
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,7 @@ def log_losses(probabilities: Floats, labels: Ints) -> Floats:
 
 
 def _macro_auroc(s: Scored, weights: Floats) -> Floats:
-    areas = [weighted_auroc(weights, s.labels == k, s.probabilities[:, k], s.folds) for k in np.unique(s.labels)]
-    return _mean(areas)
+    return _mean([ranked_auroc(weights, s.ranked(k)) for k in np.unique(s.labels).tolist()])
 
 
 def _macro_f1(s: Scored, weights: Floats) -> Floats:
@@ -171,13 +183,11 @@ def share_metric(name: str, *, of: Callable[[Scored], Mask], among: Callable[[Sc
     )
 
 
-AUROC = Metric("auroc", lambda s, w: weighted_auroc(w, s.labels == 1, s.probabilities[:, 1], s.folds), _each_class)
+AUROC = Metric("auroc", lambda s, w: ranked_auroc(w, s.ranked(1)), _each_class)
 
 AVERAGE_PRECISION = Metric(
     "average_precision",
-    _comparing(
-        lambda s, w: weighted_average_precision(w, s.labels == 1, ranks_within_folds(s.probabilities[:, 1], s.folds))
-    ),
+    _comparing(lambda s, w: ranked_average_precision(w, s.ranked_positives)),
     _each_class,
 )
 

@@ -26,7 +26,7 @@ from fxkit.metrics.figures.style import (
 )
 from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.ranking import tied
+from fxkit.metrics.ranking import rank_rows, tied
 from fxkit.metrics.scores import Floats, Ints, Mask
 
 if TYPE_CHECKING:
@@ -144,12 +144,11 @@ def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if not 0 < positive.sum() < len(positive):
         return np.zeros((0, len(grid)))
-    folds = np.zeros(len(scores), np.int64) if known.folds is None else known.folds
-    curves = []
+    ranked, curves = rank_rows(positive, scores, known.folds), []
     for weights in resampled_weights(known.groups, resamples, seed):
         sums, pairs = np.zeros((len(weights), len(grid))), np.zeros(len(weights))
-        for part in (folds == fold for fold in np.unique(folds)):
-            up, down = tied(weights[:, part], positive[part], scores[part])
+        for fold in ranked:
+            up, down = (part.T for part in fold.sums(weights))
             n = up.sum(axis=1) * down.sum(axis=1)
             for b, x, y in zip(np.flatnonzero(n), _rates(down[n > 0]), _rates(up[n > 0]), strict=True):
                 sums[b] += n[b] * np.interp(grid, x, y)
