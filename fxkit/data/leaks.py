@@ -86,6 +86,8 @@ def find_leaks(records: Sequence[Record], part: str = "test") -> list[Leak]:
     by file name, else the same film by the manifest, else the same group, else the same patient in another spelling.
     """
     training = [r for r in usable(records) if r.split in TRAINING_SPLITS[part]]
+    if not training:
+        return []
     shared_films = {r.film for r in training} & {r.film for r in usable(records, part)}
     paths = [r.path for r in records if r.film in shared_films]
     names = dict(zip(paths, film_keys([drop_split_folder(path) for path in paths]), strict=True))
@@ -112,6 +114,8 @@ def count_equal_names(records: Sequence[Record], part: str = "test") -> int:
     Where pixels cannot be compared, this is a hint and no more: data sets number their films, too.
     """
     training = {_file_name(r.path) for r in usable(records) if r.split in TRAINING_SPLITS[part]}
+    if not training:
+        return 0
     leaking = {leak.record.path for leak in find_leaks(records, part)}
     return sum(_file_name(r.path) in training for r in usable(records, part) if r.path not in leaking)
 

@@ -16,11 +16,12 @@ from fxkit.metrics.intervals import (
     build_difference,
     build_interval,
     learning_inflation,
+    number_groups,
     support_of,
     support_of_masks,
 )
 from fxkit.metrics.predictions import Predictions
-from fxkit.metrics.scores import Floats, Mask, Metric, Scored, scored
+from fxkit.metrics.scores import Floats, Ints, Mask, Metric, Scored, scored
 
 Counts = NDArray[np.integer[Any]]
 
@@ -41,13 +42,14 @@ def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Itera
     Args:
         groups: (N,) group of each file.
     """
-    names, members = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
+    members = number_groups(groups)
+    n_groups = int(members.max(initial=-1)) + 1
     size = max(1, CHUNK // max(1, len(members)))
-    if resamples * len(names) <= KEPT:
-        drawn = _draws(len(names), resamples, seed)
+    if resamples * n_groups <= KEPT:
+        drawn = _draws(n_groups, resamples, seed)
         chunks: Iterator[Counts] = (drawn[start : start + size] for start in range(0, resamples, size))
     else:
-        chunks = _draw_chunks(len(names), resamples, seed, size)
+        chunks = _draw_chunks(n_groups, resamples, seed, size)
     for counts in chunks:
         # The weights of a row lie side by side: copying and summing rows is much faster than picking columns.
         yield counts.T.astype(float)[members].T
@@ -125,7 +127,7 @@ def intervals(
     """
     runs = _aligned(predictions)
     parts = [scored(run, threshold) for run in runs]
-    groups = np.asarray(runs[0].groups, object).astype(str)
+    groups = number_groups(runs[0].groups)
     resampled = [metric for metric in metrics if not _is_mean(metric, parts)]
     values = _values(resampled, parts, np.ones((1, len(groups))))
     n = resamples if resampled else 0
@@ -146,7 +148,7 @@ def _is_mean(metric: Metric, parts: Sequence[Scored]) -> bool:
     return bool(rows[0].any()) and all((row == rows[0]).all() for row in rows)
 
 
-def _mean_interval(metric: Metric, parts: Sequence[Scored], groups: NDArray[np.str_]) -> Interval:
+def _mean_interval(metric: Metric, parts: Sequence[Scored], groups: Ints) -> Interval:
     """Return the interval of a metric that is a mean over files."""
     rows = metric.support(parts[0])[0]
     mean = measure_mean(_mean_values(metric, parts)[rows], np.ones(int(rows.sum())), groups[rows])
@@ -184,7 +186,7 @@ def paired_difference(
     _aligned([*runs_a, *runs_b])
     parts_a, parts_b = ([scored(run.known(), threshold) for run in runs] for runs in (runs_a, runs_b))
     known = runs_a[0].known()
-    groups = np.asarray(known.groups, object).astype(str)
+    groups = number_groups(known.groups)
     if _is_mean(metric, parts_a + parts_b):
         rows, most = metric.support(parts_a[0])[0], metric.limits[1] - metric.limits[0]
         apart = (_mean_values(metric, parts_a) - _mean_values(metric, parts_b))[rows]
@@ -255,13 +257,13 @@ def differences(
     Args:
         groups: (N,) group of each row, over both sides.
     """
-    names = np.asarray(groups, object).astype(str)
-    value = _difference(metrics, a, b, np.ones((1, len(names))))[:, 0]
+    numbers = number_groups(groups)
+    value = _difference(metrics, a, b, np.ones((1, len(numbers))))[:, 0]
     draws = over_resamples(lambda weights: _difference(metrics, a, b, weights), groups, resamples, seed)
     spread, by_name = np.concatenate(draws, axis=1), {}
     for i, metric in enumerate(metrics):
         masks = [_spread_out(mask, side.rows) for side in (a, b) for mask in metric.support(side.scored)]
-        support = support_of_masks(masks, names, len(metric.support(a.scored)), metric.is_share)
+        support = support_of_masks(masks, numbers, len(metric.support(a.scored)), metric.is_share)
         by_name[metric.name] = build_difference(float(value[i]), spread[i], support, metric.limits)
     return by_name
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 from scipy.stats import ncx2
@@ -18,6 +17,7 @@ from fxkit.metrics.intervals import (
     Z,
     build_interval,
     effective_groups,
+    number_groups,
     support_of_masks,
     variance_inflation,
 )
@@ -97,7 +97,7 @@ def calibration(part: Predictions, *, seed: int = 0, resamples: int = RESAMPLES)
     if not len(known):
         raise DataError("predictions: no file has a known class; expected at least one; give data with class labels")
     p, hit = predicted(known)
-    groups = np.asarray(known.groups, object).astype(str)
+    groups = number_groups(known.groups)
     bins = bin_rows(p, len(np.unique(groups)))
     several = len(np.unique(known.labels)) > 1
     binary = len(known.classes) == 2
@@ -133,7 +133,7 @@ def _spread(
     return figures(np.ones((1, len(p))))[:, 0], np.concatenate(draws, axis=1)
 
 
-def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: NDArray[np.str_]) -> Bin:
+def _bin(p: Floats, member: Mask, share: float, spread: Floats, groups: Ints) -> Bin:
     share_interval = build_interval(share, spread, support_of_masks([member], groups, 1, True))
     return Bin(mean=float(p[member].mean()), share=share_interval)
 
@@ -171,7 +171,7 @@ def _shares(weights: Floats, hit: Mask, bins: Ints) -> Floats:
         return np.asarray((weights @ (member * hit[:, None]) / (weights @ member)).T)
 
 
-def _errors(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> tuple[Interval, float, Interval]:
+def _errors(p: Floats, hit: Mask, bins: Ints, groups: Ints) -> tuple[Interval, float, Interval]:
     """Return the ECE, the one by chance alone, and the error corrected for chance."""
     noise, gaps, rows = gap_covariance(p, hit, bins, groups), bin_gaps(p, hit, bins), np.bincount(bins)
     counts = len(np.unique(groups)), effective_groups(groups)
@@ -204,7 +204,7 @@ def _error(gaps: Floats, rows: Ints, noise: Floats, groups: tuple[int, float]) -
     return Interval(value, min(low, value), max(value, high), n_groups, 0, n)
 
 
-def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: NDArray[np.str_]) -> Floats:
+def gap_covariance(p: Floats, hit: Mask, bins: Ints, groups: Ints) -> Floats:
     """Return (K, K): covariance over groups of the bins' gaps, each gap times the root of the bin's share of rows.
 
     The variance of a bin cannot be estimated if it has a single group, or if all its rows have the same outcome. It is

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fxkit.metrics.bootstrap import RESAMPLES, over_resamples
-from fxkit.metrics.intervals import Interval, build_interval, support_of_masks
+from fxkit.metrics.intervals import Interval, build_interval, number_groups, support_of_masks
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats, Mask
@@ -78,7 +78,7 @@ def _shares(
     known: Predictions, called: Mask, sets: Sequence[Mask], seed: int, resamples: int
 ) -> tuple[list[list[Interval]], list[float]]:
     """Return the shares of true and of false positives for each row of called (M, N), and their correlations."""
-    groups = np.asarray(known.groups, object).astype(str)
+    groups = number_groups(known.groups)
     hits = [(called & member).astype(float) for member in (known.labels == 1, known.labels != 1)]
     members = [of.astype(float) for of in sets]
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fxkit.errors import DataError
 from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
-from fxkit.metrics.intervals import Interval, Limits, Support, build_interval, variance_inflation
+from fxkit.metrics.intervals import Interval, Limits, Support, build_interval, number_groups, variance_inflation
 
 Column = NDArray[Any]
 
@@ -44,7 +44,7 @@ def group_interval(
             f"{len(groups)} groups and columns of {[*map(len, arrays)]} rows; expected equal lengths above 0"
         )
     n_rows, n_groups = len(groups), len(set(groups))
-    inflation = variance_inflation(np.asarray(groups, object).astype(str))
+    inflation = variance_inflation(number_groups(groups))
     draws = [row for weights in resampled_weights(groups, resamples, seed) for row in weights.astype(int)]
     spread = np.array([float(figure(*(np.repeat(array, row, axis=0) for array in arrays))) for row in draws])
     support = Support(n_groups, n_groups, max(1, n_groups - 1), float(n_rows), n_rows, inflation)

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from fxkit.metrics.intervals import LEVEL, Interval, Limits, Z, wilson
-from fxkit.metrics.scores import Floats
+from fxkit.metrics.intervals import LEVEL, Interval, Limits, Z, number_groups, wilson
+from fxkit.metrics.scores import Floats, Ints
 
-Names = Sequence[str] | NDArray[np.str_]  # group of each film
+Names = Sequence[str] | Ints  # group of each film
 
 FEWEST = 3.0  # effective groups; with fewer there is no interval
 
@@ -61,7 +60,7 @@ def measure_mean(above: Floats, below: Floats, groups: Names) -> GroupMean:
         above, below: (N,) values; `below` is 1 for a mean.
         groups: (N,) group of each film.
     """
-    _, member = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
+    _, member = np.unique(groups if isinstance(groups, np.ndarray) else number_groups(groups), return_inverse=True)
     value, films = float(above.sum() / below.sum()), np.bincount(member).astype(float)
     residual = above - value * below
     weight = np.bincount(member, below) / below.sum()

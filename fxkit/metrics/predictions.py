@@ -64,17 +64,19 @@ class Predictions:
 
     def known(self) -> "Predictions":
         """Return the rows with a known class."""
-        return self.take(np.flatnonzero(self.labels >= 0))
+        is_known = self.labels >= 0
+        return self if is_known.all() else self.take(np.flatnonzero(is_known))
 
     def take(self, rows: NDArray[np.int64]) -> "Predictions":
         """Return the rows with these indices, in this order."""
+        numbers = np.asarray(rows).tolist()
         return Predictions(
             classes=self.classes,
-            paths=tuple(self.paths[i] for i in rows),
+            paths=tuple(map(self.paths.__getitem__, numbers)),
             labels=self.labels[rows],
             probabilities=self.probabilities[rows],
-            films=tuple(self.films[i] for i in rows),
-            groups=tuple(self.groups[i] for i in rows),
+            films=tuple(map(self.films.__getitem__, numbers)),
+            groups=tuple(map(self.groups.__getitem__, numbers)),
             folds=None if self.folds is None else self.folds[rows],
         )
 

@@ -35,6 +35,8 @@ ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d+", re.IGNORECASE)  # 1.23457E+11: a spr
 
 def clean_cell(cell: str) -> str:
     """Return a cell without outer space, signs without width, and the formula ="..." around a text."""
+    if cell[:1].isalnum() and cell[-1:].isalnum():  # most cells; there may be millions
+        return cell
     text = cell.strip(OUTER)
     formula = FORMULA_TEXT.fullmatch(text)
     return formula[1].strip(OUTER) if formula else text
@@ -42,7 +44,7 @@ def clean_cell(cell: str) -> str:
 
 def is_undecoded(text: str) -> bool:
     """Tell whether a text holds bytes that are not UTF-8, as surrogates."""
-    return any("\udc80" <= letter <= "\udcff" for letter in text)
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
 def decode_legacy(text: str) -> str:
@@ -61,6 +63,7 @@ def is_empty(text: str) -> bool:
     return not text or text.lower() in EMPTY
 
 
+@lru_cache(maxsize=1 << 16)
 def is_unknown(text: str) -> bool:
     """Tell whether a cleaned cell is empty, a word for "not known" such as unknown or none, or only - . ? / or _."""
     plain = _plain(text)
@@ -85,7 +88,8 @@ def read_number(text: str) -> float:
 
 
 def _plain(text: str) -> str:
-    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, folded))
 
 
 @lru_cache(maxsize=1 << 16)
