@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from fxkit.metrics.bootstrap import interval, paired_difference, resampled_weights
+from fxkit.metrics.bootstrap import interval, paired_difference
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.resamples import resampled_weights
 from fxkit.metrics.scores import ACCURACY, AUROC, SENSITIVITY, Floats, Metric, scored
 
 RESAMPLES = 400

@@ -20,7 +20,14 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, softmax
 
-CLASSES = {"two": ("intact", "fracture"), "ties": ("intact", "fracture"), "three": ("intact", "displaced", "torus")}
+CLASSES = {
+    "two": ("intact", "fracture"),
+    "ties": ("intact", "fracture"),
+    "three": ("intact", "displaced", "torus"),
+    "five": ("intact", "displaced", "torus", "greenstick", "avulsion"),
+}
+
+SHARES = {2: (0.75, 0.25), 3: (0.6, 0.3, 0.1), 5: (0.4, 0.3, 0.15, 0.1, 0.05)}
 
 
 def main() -> None:
@@ -45,7 +52,7 @@ def make_table(file: Path, rows: int, case: str) -> None:
     n_films, n_patients = max(1, rows * 3 // 5), max(1, rows * 2 // 5)
     film = np.concatenate([np.arange(n_films), rng.integers(n_films, size=rows - n_films)])
     patient = np.concatenate([np.arange(n_patients), rng.integers(n_patients, size=n_films - n_patients)])
-    label = rng.choice(len(classes), n_films, p=[0.75, 0.25] if len(classes) == 2 else [0.6, 0.3, 0.1])
+    label = rng.choice(len(classes), n_films, p=SHARES[len(classes)])
     split = np.where(rng.random(n_patients) < 0.2, "val", "test")
     site, sex = rng.choice(["east", "north", "west"], n_patients), rng.choice(["F", "M"], n_patients)
     age = rng.integers(1, 95, n_patients)

@@ -1,13 +1,9 @@
 """Bootstrap over groups (patients or films): 95 % intervals of metrics, means, ratios and paired differences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from numpy.typing import NDArray
 
 from fxkit.errors import DataError
 from fxkit.metrics.group_means import loss_limits, mean_interval, measure_mean, share_limits
@@ -21,67 +17,10 @@ from fxkit.metrics.intervals import (
     support_of_masks,
 )
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.resamples import over_resamples
 from fxkit.metrics.scores import Floats, Ints, Mask, Metric, Scored, scored
 
-Counts = NDArray[np.integer[Any]]
-
 RESAMPLES = 1000
-
-CHUNK = 1_000_000  # weights in memory at once: 8 MB, which the cache of a processor partly holds
-
-THREADS = 4  # each holds a few arrays of the size of a chunk
-
-KEPT = 50_000_000  # counts of draws that are kept for the next figure: 50 MB, or 100 MB
-
-
-def resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
-    """Resample all groups with replacement; yield chunks of weights (b, N), one row for each resample.
-
-    The same groups, resamples and seed give the same weights. Paired differences depend on this.
-
-    Args:
-        groups: (N,) group of each file.
-    """
-    members = number_groups(groups)
-    n_groups = int(members.max(initial=-1)) + 1
-    size = max(1, CHUNK // max(1, len(members)))
-    if resamples * n_groups <= KEPT:
-        drawn = _draws(n_groups, resamples, seed)
-        chunks: Iterator[Counts] = (drawn[start : start + size] for start in range(0, resamples, size))
-    else:
-        chunks = _draw_chunks(n_groups, resamples, seed, size)
-    for counts in chunks:
-        # The weights of a row lie side by side: copying and summing rows is much faster than picking columns.
-        yield counts.T.astype(float)[members].T
-
-
-def over_resamples(
-    figures: Callable[[Floats], Floats], groups: Sequence[str], resamples: int, seed: int
-) -> list[Floats]:
-    """Return figures(weights) for each chunk of `resampled_weights`, in order.
-
-    Several chunks are computed in threads, because numpy releases the interpreter's lock.
-    """
-    chunks = resampled_weights(groups, resamples, seed)
-    if len(groups) * resamples <= CHUNK:
-        return [figures(weights) for weights in chunks]
-    in_threads = Parallel(n_jobs=min(cpu_count(), THREADS), prefer="threads", pre_dispatch="n_jobs")
-    return list(in_threads(delayed(figures)(weights) for weights in chunks))
-
-
-@lru_cache(maxsize=4)
-def _draws(n_groups: int, resamples: int, seed: int) -> Counts:
-    """Return (resamples, n_groups) how often each group is drawn; all figures of a set of groups share them."""
-    chunks = _draw_chunks(n_groups, resamples, seed, max(1, CHUNK // n_groups))
-    small = [chunk.astype(np.min_scalar_type(int(chunk.max()))) for chunk in chunks]
-    return np.concatenate([np.zeros((0, n_groups), np.uint8), *small])
-
-
-def _draw_chunks(n_groups: int, resamples: int, seed: int, size: int) -> Iterator[Counts]:
-    """Yield chunks of at most `size` rows; the chunks change no number."""
-    rng = np.random.default_rng(seed)
-    for start in range(0, resamples, size):
-        yield rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=min(size, resamples - start))
 
 
 def interval(

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import ncx2
 
 from fxkit.errors import DataError
-from fxkit.metrics.bootstrap import RESAMPLES, over_resamples
+from fxkit.metrics.bootstrap import RESAMPLES
 from fxkit.metrics.ece import ece_interval
 from fxkit.metrics.group_means import FEWEST
 from fxkit.metrics.intervals import (
@@ -24,6 +24,7 @@ from fxkit.metrics.intervals import (
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.recalibration import recalibrations
+from fxkit.metrics.resamples import over_resamples
 from fxkit.metrics.scores import Floats, Ints, Mask
 
 BINS = 10

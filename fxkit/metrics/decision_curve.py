@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fxkit.metrics.bootstrap import RESAMPLES, over_resamples
+from fxkit.metrics.bootstrap import RESAMPLES
 from fxkit.metrics.intervals import Interval, build_interval, number_groups, support_of_masks
 from fxkit.metrics.json_result import JsonResult, Number
 from fxkit.metrics.predictions import Predictions
+from fxkit.metrics.resamples import over_resamples
 from fxkit.metrics.scores import Floats, Mask
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fxkit.errors import DataError
-from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.bootstrap import RESAMPLES
 from fxkit.metrics.intervals import Interval, Limits, Support, build_interval, number_groups, variance_inflation
+from fxkit.metrics.resamples import resampled_weights
 
 Column = NDArray[Any]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fxkit.metrics.bootstrap import RESAMPLES, resampled_weights
+from fxkit.metrics.bootstrap import RESAMPLES
 from fxkit.metrics.figures.style import (
     COLOURS,
     FAINT,
@@ -27,6 +27,7 @@ from fxkit.metrics.figures.style import (
 from fxkit.metrics.fold_ranks import ranks_within_folds
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.ranking import rank_rows, tied
+from fxkit.metrics.resamples import over_resamples
 from fxkit.metrics.scores import Floats, Ints, Mask
 
 if TYPE_CHECKING:
@@ -144,8 +145,9 @@ def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -
     positive, scores = known.labels == 1, known.probabilities[:, 1]
     if not 0 < positive.sum() < len(positive):
         return np.zeros((0, len(grid)))
-    ranked, curves = rank_rows(positive, scores, known.folds), []
-    for weights in resampled_weights(known.groups, resamples, seed):
+    ranked = rank_rows(positive, scores, known.folds)
+
+    def curves(weights: Floats) -> Floats:
         sums, pairs = np.zeros((len(weights), len(grid))), np.zeros(len(weights))
         for fold in ranked:
             up, down = (part.T for part in fold.sums(weights))
@@ -153,8 +155,11 @@ def roc_curves(known: Predictions, grid: Floats, *, seed: int, resamples: int) -
             for b, x, y in zip(np.flatnonzero(n), _rates(down[n > 0]), _rates(up[n > 0]), strict=True):
                 sums[b] += n[b] * np.interp(grid, x, y)
             pairs += n
-        curves.append(sums[pairs > 0] / pairs[pairs > 0, None])
-    return np.concatenate(curves)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((sums / pairs[:, None]).T)
+
+    by_resample = np.concatenate(over_resamples(curves, known.groups, resamples, seed), axis=1).T
+    return np.asarray(by_resample[~np.isnan(by_resample[:, 0])])
 
 
 def _rates(weights: Floats) -> Floats:

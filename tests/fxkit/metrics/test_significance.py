@@ -29,8 +29,8 @@ def test_auroc_standard_errors_and_p_values_match_published_ones() -> None:
 
 
 def test_the_variance_of_the_difference_matches_the_bootstrap() -> None:
-    from fxkit.metrics.bootstrap import resampled_weights
     from fxkit.metrics.ranking import weighted_auroc
+    from fxkit.metrics.resamples import resampled_weights
 
     rng = np.random.default_rng(0)
     positive = np.arange(200) % 2 == 0
