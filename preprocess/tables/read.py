@@ -114,10 +114,11 @@ def _table(path: Path, lines: list[tuple[int, list[str]]], encoding: str, separa
     _check_names(path, names)
     kept = [n for n, name in enumerate(heading) if clean_cell(name) or any(n < len(v) and v[n] for _, v in rows)]
     filled = [(line, values) for line, values in rows if _has_values(path, line, values, len(names))]
+    complete = len(kept) == len(names)
     records = [
-        Row(line, {names[n]: values[n] for n in kept if n < len(values)})
-        for line, values in filled
-        if values != written
+        Row(line, dict(zip(names, v, strict=False)) if complete else {names[n]: v[n] for n in kept if n < len(v)})
+        for line, v in filled
+        if v != written
     ]
     note = _note(path, encoding, separator, n_repeated=len(filled) - len(records))
     return Table(path, tuple(names[n] for n in kept), tuple(records), note)
@@ -206,7 +207,7 @@ def _check_names(path: Path, names: list[str]) -> None:
 
 def _has_values(path: Path, line: int, values: list[str], n_columns: int) -> bool:
     """Tell whether a row is not blank; raise DataError if it has more values than there are columns."""
-    if any(map(clean_cell, values[n_columns:])):
+    if len(values) > n_columns and any(map(clean_cell, values[n_columns:])):
         raise DataError(
             f"{path}, row {line}: {amount(len(values), 'value')} for {amount(n_columns, 'column')}; put a value that "
             "contains the separator in double quotes"
