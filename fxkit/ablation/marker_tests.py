@@ -8,7 +8,7 @@ from scipy.special import logit
 
 from fxkit.ablation.result import build_contrast
 from fxkit.metrics.class_contrast import class_contrast
-from fxkit.metrics.group_means import mean_interval
+from fxkit.metrics.group_means import difference_interval
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Floats
 from fxkit.report.ablation import Contrast, Flips
@@ -36,8 +36,8 @@ def count_flips(name: str, tested: Mapping[str, Sequence[Predictions]]) -> Flips
         name=name,
         by_marker=float(wrong_by_marker.mean()),
         by_patch=float(wrong_by_patch.mean()),
-        difference=mean_interval(wrong_by_marker - wrong_by_patch, groups),
-        fall=mean_interval(fall, groups),
+        difference=difference_interval(wrong_by_marker - wrong_by_patch, groups),
+        fall=difference_interval(fall, groups),
     )
 
 

@@ -138,8 +138,6 @@ def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
     ratio = ratio_interval(both[:, 1], both[:, 0], [r.group or r.path for r in rows])
     tail = 50 * (1 - LEVEL)
     low, high = (float(x) for x in np.percentile(chance_ratios, [tail, 100 - tail]))
-    if math.isnan(ratio.low):
-        ratio = replace(ratio, low=0.0, high=math.inf)
     area, attention = (float(x) for x in both.mean(axis=0))
     return Share(
         name=name,
@@ -148,8 +146,8 @@ def _average_shares(name: str, rows: Sequence[Attention]) -> Share:
         area=area,
         attention=attention,
         ratio=ratio.value,
-        low=max(0.0, ratio.low),
-        high=ratio.high,
+        low=max(0.0, ratio.low) if ratio.has_limits else math.nan,
+        high=ratio.high if ratio.has_limits else math.nan,
         chance_low=low,
         chance_high=high,
         chance_of=OTHER_FILMS if all(r.by_other_films for r in rows) else RANDOM_POSITIONS,

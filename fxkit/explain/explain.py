@@ -210,10 +210,11 @@ def describe_summary(s: AttentionSummary) -> list[str]:
 
 
 def _describe_share(s: Share) -> str:
+    limits = f"95 % interval {s.low:.1f} to {s.high:.1f}" if s.interval.has_limits else "too few groups for an interval"
     return (
         f"{s.name} ({amount(s.n_films, 'film')}, {amount(s.n_groups, 'group')}): markers cover {s.area:.2%} of the "
-        f"area and receive {s.attention:.2%} of the attention; ratio {s.ratio:.1f} (95 % interval {s.low:.1f} to "
-        f"{s.high:.1f}; {s.chance_of}: {s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
+        f"area and receive {s.attention:.2%} of the attention; ratio {s.ratio:.1f} ({limits}; {s.chance_of}: "
+        f"{s.chance_low:.1f} to {s.chance_high:.1f}): {s.verdict}"
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fxkit.data.preprocessing import Preprocessing
 from fxkit.explain.attention import Attention, film_coverage, resize_mask
-from fxkit.metrics.group_means import mean_interval
+from fxkit.metrics.group_means import measure_mean, share_limits
 from fxkit.report.attention import PointingGame
 from preprocess.words import amount
 
@@ -61,7 +61,7 @@ def summarise_pointing(rows: Sequence[Attention]) -> PointingGame | None:
     hits = np.array([r.in_box for r in boxed], float)
     chance = np.array([r.box_share for r in boxed], float).mean(axis=0)
     groups = [r.group or r.path for r in boxed]
-    strict, tolerant = (mean_interval(hits[:, column], groups) for column in (0, 1))
+    strict, tolerant = (share_limits(measure_mean(hits[:, column], np.ones(len(hits)), groups)) for column in (0, 1))
     return PointingGame(
         n_films=len(boxed),
         strict=strict,

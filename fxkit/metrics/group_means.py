@@ -147,6 +147,20 @@ def mean_interval(values: Floats, groups: Names, limits: Limits = (-math.inf, ma
     return mean_limits(measure_mean(values, np.ones(len(values)), groups), limits)
 
 
+def difference_interval(differences: Floats, groups: Names) -> Interval:
+    """Return the mean of (N,) differences between -1 and 1 with its 95 % interval over groups; see `mean_limits`.
+
+    If all groups agree, the limits are those of Newcombe 1998, "Improved confidence intervals for differences between
+    two proportions based on paired data", with one pair for each effective group.
+    """
+    mean = measure_mean(differences, np.ones(len(differences)), groups)
+    if mean.variance >= UNKNOWN or mean.effective < FEWEST:
+        return mean_limits(mean, (-1.0, 1.0))
+    half = 1 - wilson(1.0, mean.effective)[0]
+    low, high = max(-1.0, mean.value - half), min(1.0, mean.value + half)
+    return Interval(mean.value, low, high, mean.n_groups, 0, mean.n)
+
+
 def ratio_interval(above: Floats, below: Floats, groups: Names) -> Interval:
     """Return sum(above) / sum(below) with its 95 % interval over groups; see `mean_limits`.
 

@@ -40,12 +40,12 @@ class Interval:
     def __format__(self, number_format: str) -> str:
         """Return "value (low to high)"; "undefined" for NaN.
 
-        Where a limit is NaN, it is "value (too few groups)" if groups were counted, and the value alone otherwise.
+        Without limits (`has_limits`), it is "value (too few groups)" if groups were counted, else the value alone.
         """
         if math.isnan(self.value):
             return "undefined"
         value, low, high = (format(number, number_format) for number in (self.value, self.low, self.high))
-        if math.isnan(self.low) or math.isnan(self.high):
+        if not self.has_limits:
             return f"{value} (too few groups)" if self.n_groups else value
         return f"{value} ({low} to {high})"
 
@@ -58,6 +58,11 @@ class Interval:
     def signed(self) -> str:
         """The interval with signs, for a difference, such as "+0.04 (-0.02 to +0.10)"."""
         return f"{self:+.2f}"
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether the limits say anything: neither is NaN, and not both are infinite."""
+        return not (math.isnan(self.low) or math.isnan(self.high) or (math.isinf(self.low) and math.isinf(self.high)))
 
     @property
     def drawable(self) -> bool:

@@ -72,7 +72,8 @@ class Contrast(JsonResult):
             sides: follows p, such as " one-sided".
         """
         value, low, high = (format(number, number_format) for number in (self.value, self.low, self.high))
-        return f"{value} (95 % interval {low} to {high}, {p_text(self.p)}{sides})"
+        limits = f"95 % interval {low} to {high}" if self.interval.has_limits else "too few groups for an interval"
+        return f"{value} ({limits}, {p_text(self.p)}{sides})"
 
 
 class Flips(JsonResult):

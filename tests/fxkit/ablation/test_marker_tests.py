@@ -28,6 +28,19 @@ def test_predictions_that_change_to_wrong_are_counted() -> None:
     assert flips.fall.value == pytest.approx(np.mean([0.8, -0.8, 0.2, 0.0]))
 
 
+def test_pasting_that_changes_no_decision_keeps_a_finite_interval() -> None:
+    same = [predicted([0.1, 0.2, 0.9, 0.8])]
+    flips = count_flips("swapped", {"raw": same, "swapped": same, "swapped-patch": same})
+    assert f"{flips.difference:+.1%}" == "+0.0% (-49.0% to +49.0%)"  # 4 groups
+    assert flips.fall.has_limits
+
+
+def test_a_class_with_a_single_group_gets_no_interval_and_says_why() -> None:
+    one = predictions(np.array([-2.0, -0.4, 0.8, 0.9, 1.1]), np.array([0, 0, 0, 0, 1]))  # patients of 4 and of 1
+    contrast = measure_lost_log_odds("log_odds", "", [one], [one])
+    assert contrast.describe(sides=" one-sided").startswith("0.000 (too few groups for an interval, p ")
+
+
 LABELS = np.array([0, 1] * 30 + [0] * 20)  # 50 and 30 films
 
 

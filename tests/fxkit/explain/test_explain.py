@@ -258,7 +258,8 @@ def test_the_text_compares_attention_with_area_and_chance() -> None:
     lines = describe(rows)
     assert lines[0] == "4 films, 2 with known markers; grad-cam, layer layer4"
     assert lines[2] == "1 map is empty: no region supports the predicted class"
-    assert "markers cover 2.00% of the area and receive 6.00% of the attention; ratio 3.0 (95 %" in lines[3]
+    assert "of the attention; ratio 3.0 (too few groups for an interval; the same shapes" in lines[3]
+    assert "markers cover 2.00% of the area and receive 6.00% of the attention" in lines[3]
     assert lines[3].endswith("the same shapes at random positions: 1.0 to 1.0): more than by chance")
 
 
@@ -272,7 +273,10 @@ def test_shares_are_reported_by_class_and_by_correctness() -> None:
     assert shares["a"].ratio == pytest.approx(5)
     assert shares["b"].ratio == pytest.approx(1)
     assert (shares["b"].n_films, shares["b"].n_groups, shares["b"].verdict) == (4, 4, "as by chance")
-    assert shares["all films with markers"].low < 3 < shares["all films with markers"].high
+    everything = shares["all films with markers"]
+    assert everything.low < 3 < everything.high
+    limits = f"ratio 3.0 (95 % interval {everything.low:.1f} to {everything.high:.1f}; the same shapes"
+    assert limits in describe(rows)[2]
 
 
 def test_shapes_moved_over_a_uniform_map_receive_their_share_of_the_area() -> None:

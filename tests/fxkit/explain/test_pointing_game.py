@@ -51,3 +51,13 @@ def test_the_interval_is_computed_over_groups() -> None:
     assert game.strict.low > game.strict_chance == pytest.approx(0.1)
     assert "the peak lies in a box in 25.0% (" in describe_pointing(game)[0]
     assert summarise_pointing([]) is None
+
+
+def test_hits_on_every_film_keep_a_finite_interval() -> None:
+    rows = [
+        Attention(f"{i}", "a", "a", 0.9, None, None, group=f"g{i}", in_box=(True, True), box_share=(0.1, 0.2))
+        for i in range(8)
+    ]
+    game = summarise_pointing(rows)
+    assert game is not None
+    assert "the peak lies in a box in 100.0% (67.6% to 100.0%) of films" in describe_pointing(game)[0]

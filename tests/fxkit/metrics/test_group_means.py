@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 
 from fxkit.metrics.bootstrap import intervals
-from fxkit.metrics.group_means import FEWEST, loss_limits, mean_interval, measure_mean, ratio_interval, share_limits
+from fxkit.metrics.group_means import (
+    FEWEST,
+    difference_interval,
+    loss_limits,
+    mean_interval,
+    measure_mean,
+    ratio_interval,
+    share_limits,
+)
 from fxkit.metrics.intervals import wilson
 from fxkit.metrics.scores import ACCURACY, BRIER, LOG_LOSS, SENSITIVITY
 
@@ -34,6 +42,16 @@ def test_few_effective_groups_get_no_interval() -> None:
 def test_if_all_groups_agree_the_limits_are_the_possible_ones() -> None:
     estimate = mean_interval(np.full(6, 0.25), list("abcdef"), (0.0, 1.0))
     assert (estimate.value, estimate.low, estimate.high) == (0.25, 0.0, 1.0)
+
+
+def test_a_difference_on_which_all_groups_agree_keeps_limits() -> None:
+    estimate = difference_interval(np.zeros(20), [str(i) for i in range(20)])
+    assert estimate.high == pytest.approx(1 - wilson(1.0, 20)[0])
+    assert f"{estimate:+.1%}" == "+0.0% (-16.1% to +16.1%)"  # Newcombe 1998: 0 of 20 has an upper limit of 0.1611
+    assert difference_interval(np.zeros(4), list("aabb")).text == "0.00 (too few groups)"
+    differences = np.random.default_rng(0).uniform(-0.5, 0.5, 20)
+    groups = [str(i) for i in range(20)]
+    assert difference_interval(differences, groups) == mean_interval(differences, groups, (-1.0, 1.0))
 
 
 def test_the_variance_of_equal_groups_is_that_of_their_means() -> None:

@@ -17,7 +17,9 @@ NAN = math.nan
         (Interval(0.5), "0.50", "+0.50"),
         (Interval(NAN), "undefined", "undefined"),
         (Interval(NAN, 0.1, 0.2), "undefined", "undefined"),
-        (Interval(2.0, -math.inf, math.inf), "2.00 (-inf to inf)", "+2.00 (-inf to +inf)"),
+        (Interval(2.0, -math.inf, math.inf), "2.00", "+2.00"),
+        (Interval(0.5, -math.inf, math.inf, n_groups=4), "0.50 (too few groups)", "+0.50 (too few groups)"),
+        (Interval(12.0, 3.0, math.inf), "12.00 (3.00 to inf)", "+12.00 (+3.00 to +inf)"),
     ],
 )
 def test_an_interval_is_written_as_value_and_limits(interval, text, signed):
