@@ -15,8 +15,8 @@ from accuracy_films import Film, read_film
 from torch import nn
 
 from fxkit.config import Config
-from fxkit.data.dataset import mix_seed
 from fxkit.data.preprocessing import resize
+from fxkit.data.seeds import mix_seed
 from fxkit.data.transforms import augment, build_augmentation, to_tensor
 from fxkit.models.backbones import build_backbone, build_preprocessing
 from fxkit.models.classifier import build_head

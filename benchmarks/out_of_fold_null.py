@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from fxkit.ablation.learning import C, divide_records
+from fxkit.ablation.learning import C
+from fxkit.ablation.parts import divide_records
 from fxkit.data.manifest import Record
 from fxkit.evaluation.fold_predictions import pool
 from fxkit.metrics.bootstrap import interval

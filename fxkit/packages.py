@@ -25,8 +25,8 @@ TRAINING = ("albumentations", "lightning", "tensorboard", "timm", "torch", "torc
 
 # Commands -> packages that they need and that a light install leaves out.
 NEEDED_BY = {
-    "train, search, ablate, evaluate, calibrate, markernet": TRAINING,
-    "cam": ("albumentations", "grad-cam", "timm", "torch"),
+    "train, search, markernet; evaluate, calibrate and ablate with a run": TRAINING,
+    "cam with a run": ("albumentations", "grad-cam", "timm", "torch"),
     "export": ("onnxscript", "timm", "torch"),
     "predict with torch, push, pull": ("timm", "torch"),
     "clean-labels --detector easyocr": ("easyocr", "torch"),

@@ -13,6 +13,12 @@ fxkit="$work/venv/bin/fxkit"
 "$fxkit" synth films --films 40 --size 160
 "$fxkit" index films/truth.csv --out manifest.csv
 "$fxkit" clean-labels films
+cat >bright.py <<'END'
+def predict(films):
+    return [film.mean() / 255 for film in films]
+END
+"$fxkit" evaluate --predictor bright:predict --data films --out results
+"$fxkit" audit results
 "$fxkit" doctor
 if "$fxkit" train --manifest manifest.csv --root films --config tiny >out.txt 2>&1; then
     echo "fxkit train ran without torch" && exit 1

@@ -126,8 +126,12 @@ LIGHT_MODULES = (
     "fxkit.evaluation.films.errors",
     "fxkit.evaluation.films.label_errors",
     "fxkit.evaluation.films.tested",
+    "fxkit.ablation.given",
     "fxkit.ablation.result",
     "fxkit.ablation.settings",
+    "fxkit.evaluation.external.evaluate_model",
+    "fxkit.explain.explain",
+    "fxkit.explain.occlusion",
     "fxkit.models.exported",
     "fxkit.models.engines",
     "fxkit.models.given.onnx_file",
@@ -135,6 +139,7 @@ LIGHT_MODULES = (
     "fxkit.models.hub",
     "fxkit.models.model_json",
     "fxkit.models.predict_images",
+    "fxkit.models.predict_with",
     "fxkit.models.run_folder",
 )
 

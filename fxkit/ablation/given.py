@@ -19,7 +19,7 @@ from fxkit.evaluation.external.same_model import compare_with_folder
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import Metric, ranking_metric
 from fxkit.models.given.open import OpenedModel
-from fxkit.models.predict_records import predict_records_with
+from fxkit.models.predict_with import predict_records_with
 from fxkit.report.ablation import GIVEN, Ablation, Contrast
 from fxkit.report.coverage import ENOUGH, Coverage
 from fxkit.report.marker_verdict import ALPHA, GIVEN_MODEL, MARKERS, RELIANCE, judge

@@ -11,11 +11,11 @@ from fxkit.ablation.learning import (
     build_quick_fit,
     check_start,
     describe_models,
-    divide_records,
     extract_features,
     predict_arms,
 )
 from fxkit.ablation.marker_tests import TESTS, count_flips, measure_lost_log_odds
+from fxkit.ablation.parts import divide_records
 from fxkit.ablation.result import Tested, compare_scores, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config

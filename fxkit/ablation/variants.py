@@ -9,10 +9,10 @@ from fxkit.ablation.learning import (
     build_full_fit,
     build_quick_fit,
     check_start,
-    divide_records,
     extract_features,
     predict_arms,
 )
+from fxkit.ablation.parts import divide_records
 from fxkit.ablation.result import Tested, compare_scores, score_cells, write_result
 from fxkit.ablation.settings import QUICK, AblationOptions, AblationSettings
 from fxkit.config import Config, update_config

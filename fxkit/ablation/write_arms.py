@@ -19,10 +19,10 @@ from fxkit.ablation.arms import (
     move_mask,
     paste,
 )
-from fxkit.ablation.learning import name_parts
-from fxkit.data.dataset import mix_seed
+from fxkit.ablation.parts import name_parts
 from fxkit.data.image_root import ImageRoot, open_image_root
 from fxkit.data.manifest import Record, manifest_hash, usable
+from fxkit.data.seeds import mix_seed
 from fxkit.models.run_folder import read_json, write_json
 from preprocess.clean_image import fill
 from preprocess.image_files import MAX_PIXELS

@@ -96,7 +96,7 @@ def explain_run(run: Path, images: tuple[Path, ...], out: Path | None, options: 
     """Map the test films of a run, or other images, with the run's model."""
     from fxkit.explain.explain import ExplainOptions, explain, explain_with
     from fxkit.explain.films import films_from_run
-    from fxkit.explain.maps import METHODS
+    from fxkit.explain.mapper import METHODS
     from fxkit.explain.occlusion import OcclusionMapper
     from fxkit.models.given.open import open_model
     from fxkit.models.predict_images import build_cleaner

@@ -75,7 +75,7 @@ def open_for_maps(results: "Results | None", options: dict[str, Any]) -> "Opened
     if options["method"] not in (None, "occlusion"):
         raise ConfigError(
             f"--method {options['method']}: needs the gradients of a network in torch, and {name or predictor} is "
-            "opened without them; leave the option out for occlusion, or use fxkit.explain.modules.explain_module"
+            "opened without them; leave the option out for occlusion, or use fxkit.explain_module"
         )
     if options["sanity"]:
         raise ConfigError(
@@ -93,7 +93,7 @@ def open_for_maps(results: "Results | None", options: dict[str, Any]) -> "Opened
 def check_same_model(model: "OpenedModel", results: "Results", root: Path, films: "Sequence[Film]") -> None:
     """Refuse a model that gives other probabilities than those in the folder, so that a report cannot mix models."""
     from fxkit.evaluation.external.same_model import compare_with_folder
-    from fxkit.models.predict_records import predict_records_with
+    from fxkit.models.predict_with import predict_records_with
     from preprocess.image_files import MAX_PIXELS
 
     names = {film.name for film in films}

@@ -19,6 +19,7 @@ from fxkit.data.film_cache import FilmCache
 from fxkit.data.image_root import ImageRoot
 from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey, Preprocessing, resize
+from fxkit.data.seeds import mix_seed
 from fxkit.data.transforms import augment, build_augmentation, shrink, to_tensor, training_px
 from fxkit.errors import DataError
 from preprocess.image_files import MAX_PIXELS
@@ -130,11 +131,6 @@ def build_loader(
 def _use_one_opencv_thread(_worker: int) -> None:
     """Stop OpenCV from starting threads in a loader process: a thread pool can hang after a fork."""
     cv2.setNumThreads(0)
-
-
-def mix_seed(*numbers: int) -> int:
-    """Combine several numbers into one 32-bit seed; similar numbers give unrelated seeds."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def sample_films_evenly(records: Sequence[Record], seed: int) -> list[Record]:

@@ -19,7 +19,8 @@ from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.summary import Evaluation, evaluate_predictions
 from fxkit.models.exported import ExportedModel, load_exported, model_hash
 from fxkit.models.predict_images import Network
-from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records, predict_records_with
+from fxkit.models.predict_records import TorchNetwork, choose_device, predict_records
+from fxkit.models.predict_with import predict_records_with
 from fxkit.models.run_folder import Run, open_run
 from fxkit.models.saved import Model, load_model
 from fxkit.models.test_time import AveragedNetwork, select_views

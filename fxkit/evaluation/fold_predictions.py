@@ -13,6 +13,7 @@ from fxkit.data.leaks import count_leaks
 from fxkit.data.manifest import Record, usable
 from fxkit.errors import DataError
 from fxkit.evaluation.temperature import Bias, calibrated, fit_calibration, prior_bias
+from fxkit.index.splits.hold_out_fold import LEARNED, hold_out_fold
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.classifier import Ensemble
 from fxkit.models.run_folder import Run
@@ -20,8 +21,6 @@ from fxkit.models.saved import Model
 from preprocess.errors import ImageError
 
 FILE = "out_of_fold.csv"
-
-LEARNED = ("train", "val")
 
 SOURCE = "out-of-fold"
 
@@ -135,16 +134,6 @@ def prior_of_folds(run: Run, model: Model) -> Bias:
         return ()
     learnt = [record for part in fold_records(run) for record in part]
     return prior_bias(run.config.optim, learnt, model.card.classes)
-
-
-def hold_out_fold(records: Sequence[Record], fold: int, folds: int) -> list[Record]:
-    """Return the records with the splits of the model that predicts a fold.
-
-    That fold is test, the next fold is val (after the last fold comes the first), and the others are train. The test
-    files of the records are left out.
-    """
-    parts = {fold: "test", (fold + 1) % folds: "val"}
-    return [replace(r, split=parts.get(int(r.fold), "train") if r.split in LEARNED and r.fold else "") for r in records]
 
 
 def stamp_of_run(run: Run) -> str:

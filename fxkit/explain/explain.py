@@ -5,14 +5,15 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from fxkit.data.dataset import mix_seed
 from fxkit.data.positive import positive_class
 from fxkit.data.preprocessing import resize
+from fxkit.data.seeds import mix_seed
 from fxkit.explain.attention import (
     Attention,
     measure_marker_shares,
@@ -21,21 +22,21 @@ from fxkit.explain.attention import (
     use_other_films,
 )
 from fxkit.explain.films import Film, misfit_notes, misfits
-from fxkit.explain.mapper import Heat, Mapper
-from fxkit.explain.maps import METHODS, map_run, shuffle_weights
+from fxkit.explain.mapper import METHODS, Heat, Mapper
 from fxkit.explain.marker_places import measure_places
 from fxkit.explain.pictures import Picture, draw_panel, draw_sheet, draw_stamp
 from fxkit.explain.pointing_game import check_peak, describe_pointing, summarise_pointing
 from fxkit.models.predict_images import Cleaner
-from fxkit.models.predict_records import choose_device
 from fxkit.models.run_folder import write_json
-from fxkit.models.saved import Model
 from fxkit.report.attention import AttentionSummary, Share
 from preprocess.files import write_atomic
 from preprocess.image_files import MAX_PIXELS
 from preprocess.images import Array, read_image, to_grey8, write_image
 from preprocess.locks import locked
 from preprocess.words import amount
+
+if TYPE_CHECKING:
+    from fxkit.models.saved import Model
 
 SHEET_FILMS = 24  # films on the contact sheet
 
@@ -85,7 +86,7 @@ class Explanation:
 
 
 def explain(
-    model: Model, films: Iterable[Film], out: str | Path, options: ExplainOptions = ExplainOptions()
+    model: "Model", films: Iterable[Film], out: str | Path, options: ExplainOptions = ExplainOptions()
 ) -> Explanation:
     """Explain films by activation maps of a run's model; see `explain_with`.
 
@@ -96,6 +97,9 @@ def explain(
         ImageError: a film cannot be read.
         ConfigError: the backbone has no layer that a map can be computed from.
     """
+    from fxkit.explain.maps import map_run, shuffle_weights  # they need torch, and maps by occlusion do not
+    from fxkit.models.predict_records import choose_device
+
     model.classifier.to(choose_device(options.device)).eval()
     shuffled = map_run(shuffle_weights(model), options.method) if options.sanity else None
     return explain_with(map_run(model, options.method), films, out, options, shuffled=shuffled)

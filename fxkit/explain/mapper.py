@@ -11,6 +11,8 @@ from fxkit.metrics.scores import Floats
 
 Heat = NDArray[np.float32]
 
+METHODS = ("grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam")  # by gradients, of networks in torch
+
 
 @dataclass(frozen=True, eq=False)
 class Mapped:

@@ -14,14 +14,12 @@ from torch import Tensor, nn
 from fxkit.data.preprocessing import Grey, Preprocessing, resize
 from fxkit.data.transforms import to_tensor
 from fxkit.errors import ConfigError
-from fxkit.explain.mapper import Heat, Mapped
+from fxkit.explain.mapper import METHODS, Heat, Mapped
 from fxkit.metrics.predictions import decisions
 from fxkit.metrics.scores import Floats
 from fxkit.models.classifier import capture_output
 from fxkit.models.predict_records import predict_tensor
 from fxkit.models.saved import Model
-
-METHODS = ("grad-cam", "grad-cam++", "hirescam", "layercam", "eigencam")
 
 
 @dataclass(frozen=True)

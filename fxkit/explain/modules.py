@@ -12,7 +12,8 @@ from fxkit.data.preprocessing import Grey, Preprocessing
 from fxkit.errors import ConfigError
 from fxkit.explain.explain import ExplainOptions, Explanation, explain_with
 from fxkit.explain.films import Film
-from fxkit.explain.maps import METHODS, GradientMapper, TargetLayer
+from fxkit.explain.mapper import METHODS
+from fxkit.explain.maps import GradientMapper, TargetLayer
 from fxkit.metrics.scores import Floats
 from fxkit.models.classifier import capture_output
 

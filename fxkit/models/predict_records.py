@@ -1,4 +1,4 @@
-"""Predict the films of a manifest, with a model in torch or with any other network."""
+"""Predict the films of a manifest with a model in torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from fxkit.data.manifest import Record
 from fxkit.data.preprocessing import Grey
 from fxkit.data.transforms import to_tensor
 from fxkit.errors import ConfigError
-from fxkit.metrics.predictions import UNKNOWN, Predictions
+from fxkit.metrics.predictions import Predictions
 from fxkit.models.classifier import calibrate_logits, forward_films
 from fxkit.models.model_json import ModelCard
-from fxkit.models.predict_images import AnyNetwork, Floats, predict_images
+from fxkit.models.predict_images import Floats
+from fxkit.models.predict_with import build_predictions
 from fxkit.models.saved import Model
-from preprocess.errors import ImageError
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -89,35 +89,4 @@ def predict_records(
     )
     parts = [predict_tensor(model, images.to(torch_device)) for images, _ in build_loader(dataset, data)]
     probabilities = np.concatenate(parts) if parts else np.zeros((0, len(model.card.classes)))
-    return _build_predictions(model.card.classes, records, probabilities)
-
-
-def predict_records_with(
-    network: AnyNetwork, root: str | Path, records: Sequence[Record], *, max_pixels: int
-) -> Predictions:
-    """Predict the files of a manifest as `predict_records` does, with any network.
-
-    Raises:
-        ImageError: a file is missing or cannot be read.
-    """
-    image_root = open_image_root(root)
-    predictions = predict_images(network, [image_root.find(r.path) for r in records], max_pixels=max_pixels, raw=True)
-    for prediction in predictions:
-        if prediction.error:
-            raise ImageError(prediction.error)
-    classes = network.card.classes
-    return _build_predictions(
-        classes, records, np.array([p.probabilities for p in predictions]).reshape(-1, len(classes))
-    )
-
-
-def _build_predictions(classes: tuple[str, ...], records: Sequence[Record], probabilities: Floats) -> Predictions:
-    index = {name: i for i, name in enumerate(classes)}
-    return Predictions(
-        classes=classes,
-        paths=tuple(r.path for r in records),
-        labels=np.array([index.get(r.label, UNKNOWN) for r in records], np.int64),
-        probabilities=probabilities,
-        films=tuple(r.film for r in records),
-        groups=tuple(r.group for r in records),
-    )
+    return build_predictions(model.card.classes, records, probabilities)

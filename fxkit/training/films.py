@@ -15,7 +15,6 @@ from fxkit.data.dataset import (
     FilmDataset,
     ProcessShare,
     build_loader,
-    mix_seed,
     sample_films_evenly,
     training_weights,
 )
@@ -24,6 +23,7 @@ from fxkit.data.image_root import ImageRoot
 from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import order_classes
 from fxkit.data.preprocessing import Preprocessing
+from fxkit.data.seeds import mix_seed
 from fxkit.errors import DataError
 from preprocess.settings import read_clean_settings
 

@@ -13,10 +13,11 @@ from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import positive_class
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
-from fxkit.evaluation.fold_predictions import FILE, LEARNED, hold_out_fold, pool
+from fxkit.evaluation.fold_predictions import FILE, pool
 from fxkit.evaluation.out_of_fold import OutOfFold, rewrite_figures
 from fxkit.evaluation.overlap import write_run_fingerprints
 from fxkit.index.splits.divide import Divided, assign_folds
+from fxkit.index.splits.hold_out_fold import LEARNED, hold_out_fold
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.backbones import build_preprocessing, pretrained_tag
 from fxkit.models.classifier import Classifier, Ensemble, build_classifier, set_trainable

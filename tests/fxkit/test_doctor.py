@@ -61,7 +61,7 @@ def test_a_light_install_names_the_commands_that_lack_packages(versions):
     versions(torch=None, grad_cam=None, onnxscript=None)
     finding = doctor.examine_training_packages()
     assert finding.state == "missing"
-    assert "cam: grad-cam, torch; export: onnxscript, torch; predict with torch, push, pull: torch" in finding.detail
+    assert "cam with a run: grad-cam, torch; export: onnxscript, torch; predict with torch" in finding.detail
     assert re.fullmatch(r"pip install 'grad-cam<2,>=[\d.]+' 'onnxscript>=[\d.]+' 'torch[<>=,.\d]+'", finding.remedy)
 
 

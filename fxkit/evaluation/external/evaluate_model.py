@@ -26,7 +26,7 @@ from fxkit.evaluation.result import EvaluationResult
 from fxkit.index.build import Progress
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.given.open import OpenedModel
-from fxkit.models.predict_records import predict_records_with
+from fxkit.models.predict_with import predict_records_with
 from fxkit.models.predictions_source import FILE, PredictionsSource, read_source
 from fxkit.models.run_folder import open_results, write_json, write_manifest_json
 from preprocess.image_files import MAX_PIXELS

@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
 from fxkit.config import Config
-from fxkit.data.dataset import mix_seed
 from fxkit.data.manifest import Record, usable
 from fxkit.data.positive import positive_class
+from fxkit.data.seeds import mix_seed
 from fxkit.errors import ConfigError, DataError, RunError
-from fxkit.evaluation.fold_predictions import hold_out_fold
+from fxkit.index.splits.hold_out_fold import hold_out_fold
 from fxkit.metrics.predictions import Predictions
 from fxkit.metrics.scores import ranking_metric, scored
 from fxkit.models.predict_records import predict_records

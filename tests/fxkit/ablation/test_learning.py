@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.learning import build_quick_fit, divide_records, extract_features
+from fxkit.ablation.learning import build_quick_fit, extract_features
+from fxkit.ablation.parts import divide_records
 from fxkit.config import load_config
 from fxkit.data.manifest import Record
 from fxkit.errors import DataError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxkit.ablation.learning import divide_records, name_parts
+from fxkit.ablation.parts import divide_records, name_parts
 from fxkit.ablation.write_arms import ArmOptions, Donors, choose_donors, find_erased, write_arms
 from fxkit.data.image_root import open_image_root
 from fxkit.index.build import Index, IndexOptions, index_data

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fxkit.config import AugmentConfig, DataConfig
-from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, class_weights, mix_seed, sample_films_evenly
+from fxkit.data.dataset import DatasetOptions, FilmDataset, build_loader, class_weights, sample_films_evenly
 from fxkit.data.film_cache import open_film_cache
 from fxkit.data.image_root import open_image_root
 from fxkit.data.manifest import Record
@@ -97,12 +97,6 @@ def test_rarer_classes_weigh_more(films: tuple[Path, list[Record]]) -> None:
 def test_a_class_without_training_files_is_refused(films: tuple[Path, list[Record]]) -> None:
     with pytest.raises(DataError, match="class 'b' has no training film"):
         class_weights([replace(films[1][0], label="a")], ["a", "b"])
-
-
-def test_mixed_seeds_differ_and_repeat() -> None:
-    seeds = {mix_seed(a, b, c) for a in range(4) for b in range(4) for c in range(4)}
-    assert len(seeds) == 64
-    assert mix_seed(1, 2, 3) in seeds
 
 
 def test_files_of_a_cleaned_folder_are_found_through_its_ledger(tmp_path: Path) -> None:

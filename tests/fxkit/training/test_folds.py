@@ -11,8 +11,9 @@ from fxkit.config import Config, load_config
 from fxkit.data.manifest import Record, read_manifest, usable
 from fxkit.errors import ConfigError, DataError, RunError
 from fxkit.evaluation.evaluate import EvaluationOptions, evaluate_run
-from fxkit.evaluation.fold_predictions import hold_out_fold, stamp_of_folds
+from fxkit.evaluation.fold_predictions import stamp_of_folds
 from fxkit.index.build import IndexOptions, index_data
+from fxkit.index.splits.hold_out_fold import hold_out_fold
 from fxkit.metrics.predictions import Predictions
 from fxkit.models.predict_records import predict_records
 from fxkit.models.run_folder import open_run, read_json
