@@ -16,6 +16,7 @@ _MODULES = {
     "intervals": "fxkit.metrics.interval_table",
     "compare": "fxkit.evaluation.compare_any",
     "ablate": "fxkit.ablation.ablate_any",
+    "explain_module": "fxkit.explain.modules",
     # read and clean
     "read_image": "preprocess.images",
     "clean_image": "fxkit.api",

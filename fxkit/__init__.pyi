@@ -26,6 +26,7 @@ from fxkit.evaluation.evaluate import EvaluationOptions as EvaluationOptions
 from fxkit.evaluation.evaluate import evaluate_other as evaluate_other
 from fxkit.evaluation.evaluate import evaluate_run as evaluate_run
 from fxkit.evaluation.external.evaluate_any import evaluate as evaluate
+from fxkit.explain.modules import explain_module as explain_module
 from fxkit.index.build import IndexOptions as IndexOptions
 from fxkit.index.build import index_data as index_data
 from fxkit.index.build import write_index as write_index

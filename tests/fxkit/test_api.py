@@ -20,6 +20,7 @@ STABLE_NAMES = {
     "intervals",
     "compare",
     "ablate",
+    "explain_module",
     "read_image",
     "clean_image",
     "clean_folder",

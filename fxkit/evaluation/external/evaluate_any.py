@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -11,8 +11,10 @@ from fxkit.errors import ConfigError
 from fxkit.evaluation.analyses import AnalysisOptions
 from fxkit.evaluation.external.columns import ColumnChoice, Scale
 from fxkit.evaluation.external.evaluate import GIVEN_FILES, check_out, evaluate_table
+from fxkit.evaluation.external.evaluate_films import AnyModel, evaluate_films
 from fxkit.evaluation.external.frames import Frame
 from fxkit.evaluation.external.given import TRUTH, Given, arrays_as_table, as_given
+from fxkit.evaluation.external.model_source import InputArguments, ModelArguments
 from fxkit.evaluation.external.options import TableOptions
 from fxkit.evaluation.external.python_words import in_python_words, to_python
 from fxkit.evaluation.result import EvaluationResult
@@ -24,18 +26,23 @@ from preprocess.files import sha256_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from fxkit.data.manifest import Record
+    from fxkit.index.build import Index
+
 EXPECTED = "arrays y_true and y_score, a DataFrame, a mapping of columns, or the path of a CSV or Parquet file"
 
 
-class TableArguments(TypedDict, total=False):
-    """Further arguments of `fxkit.evaluate`; they are options of `fxkit evaluate --predictions`.
+class TableArguments(InputArguments, total=False):
+    """Further arguments of `fxkit.evaluate`; they are options of the command. With `model`, see also `InputArguments`.
 
     Attributes:
         key: column with the path or id of each film; default: by its name.
         truth: column with the true class; default: by its name.
         scores: columns of the scores, as COLUMN or CLASS=COLUMN; default: by their names.
-        scale: probability, percent, logit or score; a score is any other scale and needs `threshold`.
-        root: folder of the films, if they are at hand; their pixels are then compared.
+        scale: probability, percent, logit or score; a score is any other scale and needs `threshold`. With `model`,
+            probability or logit.
+        root: folder of the films, if they are at hand; their pixels are then compared. With `model`, the folder that
+            the paths of films are relative to.
         trained_root: folder of the training films, if `trained_on` is a table.
         targets: operating points, such as "sensitivity=0.95", chosen on the rows of the split val.
         prevalence: share of positives to which PPV, NPV and net benefit refer.
@@ -54,9 +61,10 @@ class TableArguments(TypedDict, total=False):
 
 
 def evaluate(
-    y_true: "ArrayLike | Frame | str | Path",
+    y_true: "ArrayLike | Frame | Index | Sequence[Record] | str | Path",
     y_score: "ArrayLike | None" = None,
     *,
+    model: "AnyModel | None" = None,
     films: "Frame | str | Path | None" = None,
     groups: "ArrayLike | None" = None,
     classes: Sequence[Any] | None = None,
@@ -66,16 +74,15 @@ def evaluate(
     out: "str | Path | None" = None,
     **further: "Unpack[TableArguments]",
 ) -> EvaluationResult:
-    """Evaluate predictions of any model: the figures of `fxkit evaluate --predictions`, with intervals and pictures.
+    """Evaluate any model or its predictions: the figures of `fxkit evaluate`, with intervals and pictures.
 
     Args:
         y_true: (N,) true classes; or, without `y_score`, a table with a row for each film: its path or id, true class
             and scores, as a DataFrame, a mapping of columns, or the path of a CSV or Parquet file.
         y_score: (N,) scores of the positive class, or (N, C) of each class.
-        films: table that says more about the films: path, patient, split, site, age and so on. With arrays, its rows
-            are in the order of `y_true`; with a table, they are matched by path or id.
-        groups, classes: with arrays, (N,) names of the patients and C classes; see `fxkit.intervals`.
-        positive: positive class of two; see `fxkit.intervals`.
+        model: a file, a name or a function that predicts the films; they stand first: see `fxkit.ablate` for both.
+        films: table of path, patient, split, site, age and so on, in the order of `y_true`; or matched by path or id.
+        groups, classes, positive: (N,) patients, C classes, and the positive one of two; see `fxkit.intervals`.
         threshold: score from which a film is called positive; default: 0.5.
         trained_on: folder or table of the training films; copies and patients in both stamp all figures.
         out: folder for the results, which the commands read; default: a temporary one, deleted with the result.
@@ -84,13 +91,41 @@ def evaluate(
         DataError, ConfigError: the values cannot be read, do not fit together, or are no such scores.
         OutputError: `out` holds something else.
     """
+    _refuse_strangers(further, model)
+    trained = _read_trained_on(trained_on)
+    if model is not None:
+        _refuse_tables(y_score=y_score, films=films, groups=groups, **further)
+        takes = _choose_model_arguments(classes, threshold, further)
+        return evaluate_films(model, y_true, takes, positive, trained, out, further)
+    given = (films, groups, classes, positive, further)
+    tables = _read_table(y_true, *given) if y_score is None else _read_arrays(y_true, y_score, *given)
+    return _evaluate(replace(tables, threshold=threshold, trained_on=trained), out, further)
+
+
+def _refuse_strangers(further: TableArguments, model: "AnyModel | None") -> None:
+    """Refuse unknown arguments, and without a model those that say what it takes."""
     if unknown := further.keys() - TableArguments.__annotations__.keys():
         raise TypeError(f"evaluate() got an unexpected keyword argument {min(unknown)!r}")
-    if y_score is None:
-        tables = _read_table(y_true, films, groups, classes, positive, further)
-    else:
-        tables = _read_arrays(y_true, y_score, films, groups, classes, positive, further)
-    return _evaluate(replace(tables, threshold=threshold, trained_on=_read_trained_on(trained_on)), out, further)
+    if model is None and (named := [name for name in InputArguments.__annotations__ if name in further]):
+        raise ConfigError(f"{named[0]} says what a model takes; give model=, or leave it out")
+
+
+def _refuse_tables(**values: Any) -> None:
+    """Refuse what says how predictions are read, because the model makes them."""
+    names = ("y_score", "films", "groups", "key", "truth", "scores")
+    if given := [name for name in names if values.get(name) is not None]:
+        raise ConfigError(
+            f"{given[0]} belongs to predictions, and a model predicts the films itself; give the films first, as a "
+            "folder, a table or a manifest, and leave it out"
+        )
+
+
+def _choose_model_arguments(
+    classes: Sequence[Any] | None, threshold: float | None, further: TableArguments
+) -> ModelArguments:
+    values = {"classes": classes, "threshold": threshold, **further}
+    names = ModelArguments.__annotations__
+    return cast(ModelArguments, {name: v for name, v in values.items() if name in names and v is not None})
 
 
 @dataclass(frozen=True)

@@ -23,22 +23,18 @@ if TYPE_CHECKING:
 Films = tuple[Path, list[Record]]  # folder that the paths are relative to, and a record for each file
 
 
-class ModelArguments(TypedDict, total=False):
+class InputArguments(TypedDict, total=False):
     """What a model made elsewhere takes, where its file does not say it; a function takes films as they are.
 
     Attributes:
-        classes: names in the order of the outputs; a single output is that of the second of two.
         input_size: side in pixels, or height and width.
         channels: 1, or 3 equal ones.
         value_range: values of black and white before the normalisation; default: 0 and 1.
         mean, std: numbers for all channels, or one for each.
         resize: "stretch", "pad" (with black) or "crop" (the centre).
         crop_fraction: with "crop", the side of the centre as a fraction of the film's shorter side.
-        scale: "probability" or "logit".
-        threshold: probability from which a film counts as positive.
     """
 
-    classes: Sequence[str]
     input_size: int | tuple[int, int]
     channels: int
     value_range: tuple[float, float]
@@ -46,17 +42,44 @@ class ModelArguments(TypedDict, total=False):
     std: float | Sequence[float]
     resize: str
     crop_fraction: float
+
+
+class ModelArguments(InputArguments, total=False):
+    """What a model made elsewhere takes and returns, where its file does not say it; see also `InputArguments`.
+
+    Attributes:
+        classes: names in the order of the outputs; a single output is that of the second of two.
+        scale: "probability" or "logit".
+        threshold: probability from which a film counts as positive.
+    """
+
+    classes: Sequence[str]
     scale: str
     threshold: float
 
 
-def find_films(films: Any, root: str | Path | None) -> Films:
+def as_options(arguments: ModelArguments, positive: str | None = None) -> tuple[str, ...]:
+    """Return the options of the command line that say the same, to be recorded."""
+    options: list[str] = []
+    for name, value in {**arguments, "positive": positive}.items():
+        if value is None or name == "crop_fraction":
+            continue
+        if name == "resize" and arguments.get("crop_fraction") is not None:
+            value = f"{value}={arguments['crop_fraction']:g}"
+        separator = "x" if name == "input_size" else ","
+        text = value if isinstance(value, str) or not isinstance(value, Sequence) else separator.join(map(str, value))
+        options += [f"--{'range' if name == 'value_range' else name.replace('_', '-')}", str(text)]
+    return tuple(options)
+
+
+def find_films(films: Any, root: str | Path | None, *, split: str = "none") -> Films:
     """Return the folder and the records of films.
 
     Args:
         films: a result of `fxkit.evaluate` or its folder; a folder with a folder for each class; a table with a path
             and a class in each row, in memory or as a file; a manifest; an `Index` of `fxkit.index_data`; or records.
         root: folder that the paths of a table, a manifest or records are relative to.
+        split: "given" keeps the split of folders named train, val and test, and of tables; "none" does not.
     Raises:
         DataError: the films cannot be found or read.
         ConfigError: the folder of the paths is not given.
@@ -66,13 +89,13 @@ def find_films(films: Any, root: str | Path | None) -> Films:
     if isinstance(films, Index):
         return films.root, list(films.records)
     if isinstance(films, (str, Path)):
-        return _of_path(Path(films), root)
+        return _of_path(Path(films), root, split)
     if is_frame(films):
         temporary = TemporaryFolder()
         file = temporary.path / "films.csv"
         read_columns(films, "films").write_csv(file)
         with in_python_words({file: "films"}):
-            return _indexed(file, _needed(root, "a table of films"))
+            return _indexed(file, _needed(root, "a table of films"), split)
     if isinstance(films, Sequence) and films and all(isinstance(record, Record) for record in films):
         return _needed(root, "records"), list(films)
     raise DataError(
@@ -92,16 +115,16 @@ def _of_results(folder: Path, root: str | Path | None) -> Films:
     return image_root, list(results.records)
 
 
-def _of_path(path: Path, root: str | Path | None) -> Films:
+def _of_path(path: Path, root: str | Path | None, split: str) -> Films:
     if path.is_file():
         columns = read_table(path, "expected a table of films").columns
         if all(find_named(columns, name) for name in REQUIRED):
             return _needed(root, f"the manifest {path}"), read_manifest(path)
-    return _indexed(path, Path(root) if root is not None else None)
+    return _indexed(path, Path(root) if root is not None else None, split)
 
 
-def _indexed(data: Path, root: Path | None) -> Films:
-    index = index_data(data, IndexOptions(root=root, split="none"))
+def _indexed(data: Path, root: Path | None, split: str) -> Films:
+    index = index_data(data, IndexOptions(root=root, split=split))
     return index.root, list(index.records)
 
 
