@@ -30,7 +30,6 @@ from fxkit.cli.cam import cam
 from fxkit.cli.clean_labels import clean_labels
 from fxkit.cli.evaluate import evaluate
 from fxkit.cli.index import index_command
-from fxkit.data.manifest import read_manifest
 from preprocess.images import read_grey8
 from tests.fxkit.marker_films import CLASSES, SIDE, write_marker_films
 
@@ -43,7 +42,7 @@ KINDS = {0.9: "planted", 0.0: "without"}  # correlation of the marker's corner a
 
 @dataclass(frozen=True)
 class Films:
-    """Films in a folder, their manifest, and the arrays that a model learns from.
+    """The tested films, their manifest, and the arrays that a model learns from.
 
     Attributes:
         images: (N, 96, 96) uint8 training films.
@@ -57,12 +56,12 @@ class Films:
 
 
 def write_films(folder: Path, correlation: float, invoke: Invoke) -> Films:
-    root, manifest = write_marker_films(folder / "films", films=200, correlation=correlation), folder / "manifest.csv"
-    options = ["--no-copies", "--fractions", "0.5,0,0.5"]  # all these films are alike, so none is a copy
+    root, manifest = write_marker_films(folder / "films", films=100, correlation=correlation), folder / "manifest.csv"
+    options = ["--no-copies", "--fractions", "0,0,1"]  # all these films are alike, so none is a copy
     invoke(index_command, root / "truth.csv", *options, "--out", manifest)
-    learnt = [record for record in read_manifest(manifest) if record.split == "train"]
-    images = np.stack([read_grey8(root / record.path) for record in learnt])
-    return Films(root, manifest, images, np.array([CLASSES.index(record.label) for record in learnt]))
+    learnt = sorted(write_marker_films(folder / "train", films=100, correlation=correlation, seed=1).glob("*/*.png"))
+    images = np.stack([read_grey8(path) for path in learnt])
+    return Films(root, manifest, images, np.array([CLASSES.index(path.parent.name) for path in learnt]))
 
 
 def train_network(films: Films, file: Path) -> None:
