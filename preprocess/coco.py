@@ -33,6 +33,7 @@ from preprocess.markers import (
     quad_area,
     quad_box,
     quad_sides,
+    with_strokes,
 )
 from preprocess.words import amount
 
@@ -95,7 +96,7 @@ def _annotation_row(number: int, image_id: int, marker: Marker) -> dict[str, Any
         "image_id": image_id,
         "category_id": CATEGORIES.index(marker.style if marker.style in STYLES else "marker") + 1,
         "bbox": [round(v, 2) for v in (x0, y0, x1 - x0, y1 - y0)],
-        "segmentation": [[value for point in marker.quad for value in point]],
+        "segmentation": [[value for point in quad for value in point] for quad in marker.strokes or (marker.quad,)],
         "area": round(quad_area(marker.quad), 2),
         "iscrowd": 0,
         "score": marker.confidence,
@@ -239,13 +240,24 @@ def _parse_annotation(row: Mapping[str, Any], names: Mapping[int, str]) -> Marke
     values = {**row, **(row.get("attributes") or {})}
     style = names.get(_whole(row.get("category_id") or 0), "")
     confidence = row.get("score", values.get("confidence"))
-    return Marker(
+    marker = Marker(
         _parse_quad(values),
         text=str(values.get("text") or ""),
         confidence=1.0 if confidence in (None, "") else _finite(confidence),
         style=style if style in STYLES else "",
         source=PERSON if values.get("source") == PERSON else "",
     )
+    strokes = _parse_strokes(values) if style == "annotation" else ()
+    return with_strokes(marker, strokes) if strokes else marker
+
+
+def _parse_strokes(values: Mapping[str, Any]) -> tuple[Quad, ...]:
+    """Return the quads of an annotation's lines, or nothing if it has a single polygon or none."""
+    polygons = values.get("segmentation")
+    if not isinstance(polygons, list) or len(polygons) < 2:
+        return ()
+    points = [np.array([_finite(value) for value in polygon], np.float32).reshape(-1, 2) for polygon in polygons]
+    return tuple(as_quad(part) if len(part) == 4 else enclosing_quad(part) for part in points)
 
 
 def _parse_quad(values: Mapping[str, Any]) -> Quad:

@@ -1,7 +1,7 @@
 """The ledger of a cleaned folder: one row for each file. Rows are appended during a run, so that a run can resume."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from preprocess.errors import OutputError
 from preprocess.files import write_atomic
 from preprocess.json_files import describe_error, parse_json
-from preprocess.markers import Marker, as_quad
+from preprocess.markers import Marker, Quad, as_quad
 
 LEDGER = "ledger.jsonl"
 
@@ -186,7 +186,11 @@ def read_ledger_if_any(folder: str | Path) -> dict[str, LedgerRow]:
 
 def ledger_line(row: LedgerRow) -> str:
     """Return a row as one line of JSON, line break included."""
-    return json.dumps(asdict(row)) + "\n"
+    fields = asdict(row)
+    for marker in (*fields["markers"], *fields["residual"]):
+        if not marker["strokes"]:
+            del marker["strokes"]
+    return json.dumps(fields) + "\n"
 
 
 def _file_of(source: str | Path) -> Path:
@@ -210,11 +214,15 @@ def _unreadable(file: Path, error: OSError) -> OutputError:
     return OutputError(f"{file}: the ledger cannot be read ({error.strerror}); run clean-labels first")
 
 
+def _strokes(marker: Mapping[str, Any]) -> list[Quad]:
+    return [as_quad(quad) for quad in marker.get("strokes", ())]
+
+
 def _parse(file: Path, where: str, line: bytes) -> LedgerRow:
     try:
         fields: dict[str, Any] = parse_json(line)
         markers, residual = (
-            [{**marker, "quad": as_quad(marker["quad"])} for marker in found]
+            [{**marker, "quad": as_quad(marker["quad"]), "strokes": _strokes(marker)} for marker in found]
             for found in (fields["markers"], fields.get("residual", []))
         )
         return _ROW.validate_python({**fields, "markers": markers, "residual": residual})

@@ -6,7 +6,7 @@ outer top left corner of the image. So a marker that covers an (H, W) image ends
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,7 +18,7 @@ Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
 
 
-STYLES = ("burned", "label", "lead", "symbol", "plate")
+STYLES = ("burned", "label", "lead", "symbol", "plate", "annotation")
 
 PERSON = "person"  # source of a marker that a person drew or confirmed
 
@@ -37,6 +37,8 @@ class Marker:
         confidence: confidence from 0 to 1 that this is a marker.
         style: one of STYLES, or empty if unknown.
         source: PERSON if a person drew or confirmed it; else empty.
+        strokes: quads of the lines of an annotation, such as an arrow or a circle; only these are erased, not what the
+            lines enclose. Empty: the whole quad is erased.
     """
 
     quad: Quad
@@ -44,6 +46,7 @@ class Marker:
     confidence: float = 1.0
     style: str = ""
     source: str = ""
+    strokes: tuple[Quad, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,11 @@ def lies_on(marker: Marker, plate: Marker) -> bool:
     """Return whether the centre of a marker lies on a plate."""
     x, y = (sum(values) / 4 for values in zip(*marker.quad, strict=True))
     return float(cv2.pointPolygonTest(np.array(plate.quad, np.float32), (x, y), False)) >= 0
+
+
+def with_strokes(marker: Marker, strokes: tuple[Quad, ...]) -> Marker:
+    """Return an annotation with these strokes of its lines, and with the quad that encloses them."""
+    return replace(marker, quad=enclosing_quad(np.array(strokes, np.float32).reshape(-1, 2)), strokes=strokes)
 
 
 def enclosing_quad(points: NDArray[np.float32]) -> Quad:

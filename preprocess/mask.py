@@ -30,15 +30,16 @@ def marker_mask(
     Args:
         shape: shape of the image; only height and width are used.
         grow_fraction: margin as a fraction of the marker's shorter side. It covers soft edges and tight quads.
-            Plates have faint edges and get only the margin of `grow_px`.
+            Plates have faint edges and get only the margin of `grow_px`, and so do the strokes of annotations.
         grow_px: smallest margin, in pixels of a film of 1,000 px; it scales with the film.
     """
     canvas = np.zeros(shape[:2], np.uint8)
     smallest = max(grow_px * max(shape[:2]) / 1000, min(grow_px, SOFT_EDGE_PX))
     for marker in markers:
-        relative = 0.0 if marker.style == "plate" else grow_fraction * min(quad_sides(marker.quad))
+        relative = 0.0 if marker.style == "plate" or marker.strokes else grow_fraction * min(quad_sides(marker.quad))
         margin = max(smallest, relative)
-        cv2.fillPoly(canvas, [_pixels(_grow(marker.quad, margin), shape)], 1)
+        for quad in marker.strokes or (marker.quad,):
+            cv2.fillPoly(canvas, [_pixels(_grow(quad, margin), shape)], 1)
     return canvas.astype(bool)
 
 

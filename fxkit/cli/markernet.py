@@ -1,13 +1,16 @@
 """fxkit markernet: train the network that finds markers, or adapt it to a site."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import cloup
 
 from fxkit.cli.options import PATH, print_notes
 from preprocess.words import amount
+
+if TYPE_CHECKING:
+    from preprocess.markernet.scene import Film
 
 ROOT_HELP = "Folder that the paths in a CSV are relative to.  [default: folder of the CSV]"
 
@@ -27,6 +30,14 @@ def markernet() -> None:
 @cloup.argument("data", type=PATH)
 @cloup.option("--root", type=PATH, help=ROOT_HELP)
 @cloup.option("--also", type=PATH, multiple=True, help="Another folder of films. Repeatable.")
+@cloup.option(
+    "--marked",
+    type=(PATH, PATH),
+    multiple=True,
+    metavar="MARKERS FOLDER",
+    help="COCO file of films that bear markers, and the folder of these films. Markers with a score below 0.5 may be "
+    "none: they are not learnt from. Repeatable.",
+)
 @cloup.option("--out", type=PATH, required=True, help=OUT_HELP)
 @cloup.option("--start", type=PATH, help="Weights to start from, a .safetensors file.  [default: random weights]")
 @cloup.option("--lr", type=click.FloatRange(0, min_open=True), help="Peak learning rate. Use a lower one with --start.")
@@ -39,30 +50,26 @@ def train(
     data: Path,
     root: Path | None,
     also: tuple[Path, ...],
+    marked: tuple[tuple[Path, Path], ...],
     out: Path,
     start: Path | None,
     average: bool,
     **plan: float | None,
 ) -> None:
-    """Train the network on films without markers. DATA is a folder, or a CSV file with a column `path`.
+    """Train the network, mainly on films without markers. DATA is a folder, or a CSV file with a column `path`.
 
     Training draws markers and similar objects onto the films. It takes hours on two cores. Start an interrupted
     training again to continue it.
 
     Example: fxkit markernet train films.csv --root films --out markernet.onnx
     """
-    from preprocess.folder.sources import list_sources
     from preprocess.markernet.lettering import missing_fonts
-    from preprocess.markernet.scene import read_films
     from preprocess.markernet.training import TrainingPlan
     from preprocess.markernet.training import train as train_network
     from preprocess.markernet.weights import load_network, save_network
 
     network = load_network(start) if start else None
-    films = []
-    for sources in (list_sources(data, root), *(list_sources(folder, None) for folder in also)):
-        print_notes(sources.notes)
-        films += read_films(sources.root, dict.fromkeys(sources.paths, ()))
+    films = _read_films(data, root, also, marked)
     chosen: dict[str, Any] = {name: value for name, value in plan.items() if value is not None}
     if missing := missing_fonts():
         click.echo(
@@ -74,6 +81,23 @@ def train(
     click.echo(f"{amount(len(films), 'film')}; checkpoints in {checkpoints}", err=True)
     save_network(train_network(films, TrainingPlan(**chosen), checkpoints, network, average=average), out)
     click.echo(f"{out}: trained; use it with `fxkit clean-labels DATA --weights {out}`")
+
+
+def _read_films(
+    data: Path, root: Path | None, also: tuple[Path, ...], marked: tuple[tuple[Path, Path], ...]
+) -> list["Film"]:
+    """Return the films to train on: those without markers, and those of COCO files with theirs."""
+    from preprocess.coco import read_coco
+    from preprocess.folder.sources import list_sources
+    from preprocess.markernet.scene import read_films
+
+    films = []
+    for sources in (list_sources(data, root), *(list_sources(folder, None) for folder in also)):
+        print_notes(sources.notes)
+        films += read_films(sources.root, dict.fromkeys(sources.paths, ()))
+    for file, folder in marked:
+        films += read_films(folder, {path: image.markers for path, image in read_coco(file).items()})
+    return films
 
 
 @markernet.command("tune", short_help="Adapt the network to the markers of a site.")

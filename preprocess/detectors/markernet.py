@@ -10,16 +10,27 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from preprocess.detectors.reading import Grey, TextReader, read_markers
-from preprocess.detectors.regions import MULTIPLE, STRIDE, Logits, Region, find_regions, split_region
+from preprocess.detectors.regions import (
+    MULTIPLE,
+    STRIDE,
+    Logits,
+    Region,
+    find_regions,
+    split_region,
+    strokes_of,
+    styles_of,
+)
 from preprocess.detectors.second_look import Film, second_look
 from preprocess.detectors.tight_quads import tighten
 from preprocess.errors import DetectorError
-from preprocess.markers import Marker, Quad, lies_on
+from preprocess.markers import Marker, Quad, lies_on, with_strokes
 from preprocess.settings import NETWORK
 
-STYLES = ("burned", "label", "lead", "symbol")
+STYLES = ("burned", "label", "lead", "symbol", "annotation")
 
-CHANNELS = 9
+CHANNELS = 10
+
+CHANNELS_BEFORE = 9  # of networks of fxkit 0.1, which know no annotations
 
 SIDE_PX = 1024  # longest side of the film that the network sees
 
@@ -39,7 +50,7 @@ PLATE_CORE, PLATE_EDGE = (
 )  # CORE and EDGE for plates; stricter, so that doubtful pixels are kept
 
 # added to the logits before they become a confidence: faint marks are often markers, but seldom lead
-STYLE_SHIFT = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0}
+STYLE_SHIFT = {"burned": 1.5, "label": 1.0, "lead": -0.4, "symbol": 1.0, "annotation": 1.0}
 
 BRIGHT = 110  # films with a higher median grey level are darkened; nearly all training films are below it
 
@@ -110,7 +121,7 @@ class MarkerNetDetector:
             raise DetectorError(
                 f"{file}: cannot be loaded ({reason}); expected an .onnx of `fxkit markernet`"
             ) from error
-        if [shape[1:2] for shape in shapes] != [[1], [CHANNELS]]:
+        if [shape[1:2] for shape in shapes] not in ([[1], [CHANNELS]], [[1], [CHANNELS_BEFORE]]):
             raise DetectorError(f"{file}: not a marker network; expected the .onnx of `fxkit markernet`")
         self._reader = reader
 
@@ -141,14 +152,15 @@ def build_marker(image: Grey, logits: Logits, region: Region, scale: NDArray[np.
     """
     values = region.values(logits)
     certain = np.sort(values[0])[values.shape[1] // 2 :]
-    style = STYLES[int(values[1:5].mean(1).argmax())]
+    style = STYLES[int(styles_of(values).mean(1).argmax())]
     quad = region.above(logits[0], min(OUTLINE, float(certain.mean()) - FAINT_MARGIN)).quad(scale)
     if style in ("burned", "lead"):
         quad = tighten(image, quad, INK_FRACTION)
-    if style != "symbol":
+    if style not in ("symbol", "annotation"):
         quad = in_reading_order(quad, values[6:8].mean(1), bool(values[8].mean() > 0))
     confidence = float(sigmoid(certain + np.float32(STYLE_SHIFT[style])).mean())
-    return Marker(quad, confidence=round(confidence, 4), style=style)
+    marker = Marker(quad, confidence=round(confidence, 4), style=style)
+    return with_strokes(marker, strokes_of(region, scale)) if style == "annotation" else marker
 
 
 def in_reading_order(quad: Quad, up: NDArray[np.float32], mirrored: bool) -> Quad:

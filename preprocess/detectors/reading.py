@@ -64,12 +64,12 @@ def read_from_all_sides(image: Grey, quad: Quad, reader: TextReader) -> Reading:
 
 
 def read_markers(image: Grey, markers: Iterable[Marker], reader: TextReader) -> list[Marker]:
-    """Read the text of markers whose quads are in reading order. Symbols, plates and illegible markers get no text."""
+    """Read the text of markers whose quads are in reading order. Symbols, plates and annotations get no text."""
     return [_read_marker(image, marker, reader) for marker in markers]
 
 
 def _read_marker(image: Grey, marker: Marker, reader: TextReader) -> Marker:
-    if marker.style in ("symbol", "plate") or min(quad_sides(marker.quad)) < MIN_LETTER_PX:
+    if marker.style in ("symbol", "plate", "annotation") or min(quad_sides(marker.quad)) < MIN_LETTER_PX:
         return marker
     line, confidence = reader.read(cut_upright(image, marker.quad))
     return replace(marker, text=line.strip() if confidence * _legible_fraction(line) >= MIN_READING_SCORE else "")

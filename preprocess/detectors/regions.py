@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from preprocess.markers import Quad, enclosing_quad, quad_area
 
-# (CHANNELS, h, w). Channel 0: marker; 1 to 4: its style is STYLES[0..3]; 5: plate under lead letters;
-# 6 and 7: x and y of the direction in which the top of the text points; 8: the text is mirrored
+# (CHANNELS, h, w). Channel 0: marker; 1 to 4 and 9: its style is STYLES[0..4]; 5: plate under lead letters;
+# 6 and 7: x and y of the direction in which the top of the text points; 8: the text is mirrored.
+# Networks of fxkit 0.1 have no channel 9
 Logits = NDArray[np.float32]
 
 Labels = NDArray[np.int32]  # (h, w): 0 for no part, else the number of the part
@@ -20,6 +21,10 @@ STRIDE = 2  # pixels of the network's input to one pixel of its output
 MULTIPLE = 32  # the sides of the network's input must be multiples of this
 
 MIN_PIXELS = 12  # smaller regions are ignored
+
+STYLE_CHANNELS = (1, 2, 3, 4, 9)
+
+CELL = 8  # side of the pieces into which the lines of annotations are cut, in pixels of the network's output
 
 LEVELS = (0.0, 2.0, 4.0)  # logits above which a region may fall apart into several markers
 
@@ -63,6 +68,27 @@ class Region:
         return enclosing_quad((corners * scale).astype(np.float32))
 
 
+def strokes_of(region: Region, scale: NDArray[np.float64]) -> tuple[Quad, ...]:
+    """Return rotated rectangles that cover the pixels of a region of thin lines, one for each piece of a line.
+
+    The lines are cut by a grid of CELL pixels, so that a circle is covered by short pieces and not by its rectangle.
+    """
+    quads = []
+    height, width = region.shape.shape
+    for top in range(0, height, CELL):
+        for left in range(0, width, CELL):
+            cell = region.shape[top : top + CELL, left : left + CELL].astype(np.uint8)
+            corner = (region.corner[0] + left, region.corner[1] + top)
+            count, pieces = cv2.connectedComponents(cell)
+            quads += [Region(corner, pieces == number).quad(scale) for number in range(1, count)]
+    return tuple(quads)
+
+
+def styles_of(logits: Logits) -> Logits:
+    """Return the (styles, ...) logits of the styles in (CHANNELS, ...) logits."""
+    return logits[[channel for channel in STYLE_CHANNELS if channel < len(logits)]]
+
+
 def find_regions(logits: NDArray[np.float32], core: float, edge: float) -> list[Region]:
     """Return the connected regions of (h, w) logits >= edge that have MIN_PIXELS or more pixels >= core.
 
@@ -101,8 +127,9 @@ def _rectangle_area(region: Region) -> float:
 
 
 def _candidate_splits(logits: Logits, shape: NDArray[np.bool_]) -> Iterator[Labels]:
-    styles = logits[1:5].argmax(0)
-    yield _label_parts([shape & (logits[0] >= LEVELS[0]) & (styles == style) for style in range(4)])
+    styles = styles_of(logits)
+    best = styles.argmax(0)
+    yield _label_parts([shape & (logits[0] >= LEVELS[0]) & (best == style) for style in range(len(styles))])
     for level in LEVELS:
         yield _label_parts([shape & (logits[0] >= level)])
 

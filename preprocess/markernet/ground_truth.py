@@ -1,8 +1,8 @@
 """Ground truth of a training picture: six int8 layers at half the size of the picture.
 
-The layers (`LAYERS`) are marker (0 or 1), style (index into STYLES; -1 outside markers), plate (0 or 1), up_x and up_y
-(direction of the top of the text, as hundredths of a unit vector; 0 without text), and mirrored (0 or 1; -1 without
-text).
+The layers (`LAYERS`) are marker (0 or 1; -1 where unknown), style (index into STYLES; -1 outside markers), plate (0 or
+1), up_x and up_y (direction of the top of the text, as hundredths of a unit vector; 0 without text), and mirrored (0 or
+1; -1 without text).
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preprocess.detectors.markernet import STYLES
 from preprocess.detectors.regions import STRIDE
 from preprocess.markernet.laying import Points
-from preprocess.markernet.marker_parts import Area
+from preprocess.markernet.marker_parts import UNKNOWN, Area
 from preprocess.markers import as_quad, is_mirrored
 
 Truth = NDArray[np.int8]
@@ -50,7 +50,12 @@ def is_free(truth: Truth, areas: Iterable[Area]) -> bool:
 
 def write_truth(truth: Truth, area: Area) -> None:
     """Write an area into the ground truth, in place."""
-    here = _fill_quad(area.quad, truth.shape[1:]) > 0
+    here = np.zeros(truth.shape[1:], np.bool_)
+    for quad in area.strokes or (area.quad,):
+        here |= _fill_quad(quad, truth.shape[1:]) > 0
+    if area.style == UNKNOWN:
+        truth[0][here & (truth[0] == 0)] = -1
+        return
     if area.style == "plate":
         truth[2][here] = 1
         return

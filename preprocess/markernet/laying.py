@@ -54,9 +54,11 @@ def lay_ink(ink: Ink, matrix: Points, shape: tuple[int, ...]) -> Grey:
 
 
 def typed_ink(
-    rng: np.random.Generator, inks: list[tuple[Ink, Points]], plain: bool = False, black_fraction: float = 0.05
+    rng: np.random.Generator, inks: list[tuple[Ink, Points]], plain: bool = False, black_fraction: float = 0.08
 ) -> DrawOnFilm:
     """Return a function that draws ink of one grey that contrasts with the film, sometimes with an outline.
+
+    One in eight is faint: little brighter or darker than the film, like a watermark or letters over a bright chest.
 
     Args:
         plain: never draw an outline.
@@ -64,27 +66,41 @@ def typed_ink(
     """
     greys = [0.0, 1.0, rng.uniform(0.9, 1.0), rng.uniform(0.55, 0.9)]
     grey = float(rng.choice(greys, p=[black_fraction, *((1 - black_fraction) * np.array([0.55, 0.3, 0.15]))]))
-    outline = not plain and rng.random() < 0.2
+    style = (
+        "plain" if plain else str(rng.choice(["plain", "outlined", "shadowed", "hollow"], p=[0.76, 0.14, 0.05, 0.05]))
+    )
     opacity = 1.0 if rng.random() < 0.8 else rng.uniform(0.7, 1.0)
+    faint = float(rng.uniform(0.05, 0.16)) * float(rng.choice([1, 1, 1, -1])) if rng.random() < 0.12 else 0.0
 
     def draw(film: Grey) -> None:
         over = np.minimum(sum(lay_ink(ink, matrix, film.shape) for ink, matrix in inks), 1.0)
-        visible_grey = _contrasting_grey(film, over, grey)
-        if outline:
-            edge = np.asarray(cv2.dilate(over, np.ones((3, 3), np.uint8)), np.float32)
-            film[:] = film * (1 - edge) + (0.0 if visible_grey > 0.5 else 1.0) * edge
-        film[:] = film * (1 - over * opacity) + visible_grey * over * opacity
+        if faint:
+            film += over * (faint if _mean_under(film, over) + faint < 0.97 else -abs(faint))
+            np.clip(film, 0, 1, out=film)
+            return
+        level = visible_grey(film, over, grey)
+        if style == "hollow":  # the outline alone; the letters show the film
+            over = np.maximum(np.asarray(cv2.dilate(over, np.ones((3, 3), np.uint8)), np.float32) - over, 0)
+        elif style != "plain":
+            wide = np.asarray(cv2.dilate(over, np.ones((3, 3), np.uint8)), np.float32)
+            edge = np.roll(over, (2, 2), (0, 1)) if style == "shadowed" else wide
+            film[:] = film * (1 - edge) + (0.0 if level > 0.5 else 1.0) * edge
+        film[:] = film * (1 - over * opacity) + level * over * opacity
 
     return draw
 
 
-def _contrasting_grey(film: Grey, over: Grey, grey: float) -> float:
+def visible_grey(film: Grey, over: Grey, grey: float) -> float:
     """Return the grey of the ink, or white on a dark film and black on a bright one if the contrast is too low."""
-    total = float(over.sum())
-    below = float((film * over).sum()) / total if total > 0 else 0.0
+    below = _mean_under(film, over)
     if abs(grey - below) > 0.15:
         return grey
     return 1.0 if below < 0.7 else 0.0
+
+
+def _mean_under(film: Grey, over: Grey) -> float:
+    total = float(over.sum())
+    return float((film * over).sum()) / total if total > 0 else 0.0
 
 
 def lead_ink(ink: Ink, matrix: Points, density: float, soft_px: float, white: float = 1.0) -> DrawOnFilm:

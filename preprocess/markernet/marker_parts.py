@@ -6,6 +6,8 @@ import numpy as np
 
 from preprocess.markernet.laying import DrawOnFilm, Points
 
+UNKNOWN = "unknown"  # style of a part of a film that may be a marker or not; the loss leaves it out
+
 SMALLEST_PX = 6.0  # height of letters; smaller ones are not legible
 
 
@@ -15,13 +17,15 @@ class Area:
 
     Args:
         quad: (4, 2) corners in film pixels; for text in reading order.
-        style: one of preprocess.markers.STYLES.
+        style: one of preprocess.markers.STYLES, or UNKNOWN.
         text: empty for icons and plates.
+        strokes: for annotations, the (4, 2) corners of each stroke of their lines; only these are marker.
     """
 
     quad: Points
     style: str
     text: str = ""
+    strokes: tuple[Points, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from preprocess.errors import ImageError
 from preprocess.images import decode_image, encode_jpeg, read_image, to_grey8
 from preprocess.markernet.distractors import draw_distractor
 from preprocess.markernet.ground_truth import Truth, empty_truth, is_free, write_truth
+from preprocess.markernet.hardware import draw_hardware
 from preprocess.markernet.laying import Grey, Points
-from preprocess.markernet.marker_parts import Area, FilmPose, SyntheticMarker
+from preprocess.markernet.marker_parts import UNKNOWN, Area, FilmPose, SyntheticMarker
 from preprocess.markernet.synthetic_markers import draw_marker
 from preprocess.markers import Marker
 
@@ -30,6 +31,12 @@ COPY_FRACTION = 0.4  # share of pictures that look like an enlarged copy of a fe
 COPY_MARKER_SCALE = 0.45  # size of a marker on such a copy relative to a film of full size
 
 MARKER_COUNTS = (0, 1, 2, 3, 4, 5)  # number of markers on a picture
+
+UNSURE = 0.5  # with less confidence, a marker on a film to train on may be none
+
+HARDWARE_FRACTION = 0.45  # share of implants, teeth, electrodes and bars among the distractors
+
+BORDER_FRACTION = 0.2  # share of markers at a border of the picture, which cuts many of them
 
 COUNT_PROBABILITIES = (0.3, 0.27, 0.2, 0.12, 0.07, 0.04)
 
@@ -71,10 +78,14 @@ def read_films(root: str | Path, marked: Mapping[str, Sequence[Marker]]) -> list
 
 
 def reduce_film(image: Picture, markers: Sequence[Marker]) -> Film:
-    """Return a Film for an (H, W) uint8 image and its markers, whose quads are in pixels of the image."""
+    """Return a Film for an (H, W) uint8 image and its markers, whose quads are in pixels of the image.
+
+    Markers with a confidence below UNSURE become areas that the loss leaves out.
+    """
     scale = min(1.0, film_scale(image.shape))
     picture = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return Film(darken_bright_film(picture), tuple(Area(np.array(m.quad) * scale, m.style) for m in markers))
+    areas = (Area(np.array(m.quad) * scale, UNKNOWN if m.confidence < UNSURE else m.style) for m in markers)
+    return Film(darken_bright_film(picture), tuple(areas))
 
 
 def make_scene(
@@ -109,9 +120,9 @@ def make_scene(
 
 def _draw_distractors(rng: np.random.Generator, picture: Grey, truth: Truth) -> None:
     """Draw distractors on the picture, in place, but not over markers that are already on the film."""
-    original, is_marker = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) > 0
+    original, is_marker = picture.copy(), np.kron(truth[0], np.ones((STRIDE, STRIDE), np.int8)) != 0
     for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3, 5]))):
-        draw_distractor(rng, picture)
+        (draw_hardware if rng.random() < HARDWARE_FRACTION else draw_distractor)(rng, picture)
     picture[is_marker] = original[is_marker]
 
 
@@ -180,9 +191,13 @@ def _draw_background(rng: np.random.Generator, side_px: int) -> Picture:
 def _vary_exposure(rng: np.random.Generator, film: Grey) -> Grey:
     film = film ** float(np.exp(rng.normal(0, 0.3)))
     film = film * float(rng.uniform(0.6, 1.15)) + float(rng.choice([0, 0, rng.uniform(0, 0.15)]))
-    if rng.random() < 0.05:
+    if rng.random() < 0.08:
         film = 1 - film
-    return np.clip(film, 0, 1).astype(np.float32)
+    film = np.clip(film, 0, 1).astype(np.float32)
+    if rng.random() < 0.1:  # as consoles that raise the local contrast
+        equaliser = cv2.createCLAHE(float(rng.uniform(1.5, 6)), (4, 4))
+        film = equaliser.apply(np.round(film * 255).astype(np.uint8)).astype(np.float32) / np.float32(255)
+    return np.asarray(film, np.float32)
 
 
 def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, truth: Truth) -> list[SyntheticMarker]:
@@ -198,7 +213,11 @@ def _place_markers(rng: np.random.Generator, inside: Picture, pose: FilmPose, tr
 
 
 def _choose_centre(rng: np.random.Generator, inside: Picture) -> Points:
-    """Choose a random centre of a marker, mostly on the film and sometimes just outside it."""
+    """Choose a random centre of a marker, mostly on the film and sometimes just outside it, or near a border."""
+    if rng.random() < BORDER_FRACTION:
+        along, depth = rng.uniform(0, 1) * inside.shape[0], rng.uniform(0, 14)
+        spots = ((along, depth), (along, inside.shape[0] - depth), (depth, along), (inside.shape[0] - depth, along))
+        return np.array(spots[int(rng.integers(4))])
     for _ in range(8):
         x, y = rng.uniform(0.0, 1.0, 2) * inside.shape[::-1]
         if inside[int(y), int(x)]:

@@ -23,7 +23,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from preprocess.detectors.markernet import film_scale, pad_film, resize_film, sigmoid
-from preprocess.detectors.regions import STRIDE
+from preprocess.detectors.regions import STRIDE, STYLE_CHANNELS
 from preprocess.errors import ImageError
 from preprocess.locks import locked
 from preprocess.markernet.checkpoints import SafeCheckpoints, find_checkpoint
@@ -92,12 +92,14 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor]]):
 
 def compute_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """Return the loss of (N, CHANNELS, H, W) logits for an (N, 6, H, W) ground truth; see ground_truth.LAYERS."""
-    total = _overlap_loss(logits[:, 0], truth[:, 0]) + 0.3 * _overlap_loss(logits[:, 5], truth[:, 2])
+    known = truth[:, 0] >= 0
+    total = _overlap_loss(logits[:, 0][known], truth[:, 0][known])
+    total = total + 0.3 * _overlap_loss(logits[:, 5][known], truth[:, 2][known])
     outputs, targets = logits.movedim(1, -1), truth.movedim(1, -1)
     is_marker = truth[:, 0] > 0
     if is_marker.any():
         outputs, targets = outputs[is_marker].float(), targets[is_marker]
-        total = total + 0.3 * _style_loss(outputs[:, 1:5], targets[:, 1].long())
+        total = total + 0.3 * _style_loss(outputs[:, STYLE_CHANNELS], targets[:, 1].long())
     is_text = targets[..., 5] >= 0
     if is_text.any():
         outputs, targets = outputs[is_text].float(), targets[is_text]
@@ -168,23 +170,36 @@ def _use_one_thread(worker: int) -> None:
 
 
 def find_false_positives(network: MarkerNet, films: Sequence[Film]) -> list[Place]:
-    """Return the centres of the largest regions that the network mistakes for markers on films without markers."""
+    """Return the centres of the largest regions that the network mistakes for markers: those outside all areas."""
     was_training = network.training
     network.eval()
-    unmarked = ((number, film.picture) for number, film in enumerate(films) if not film.areas)
-    places = [place for number, picture in unmarked for place in _search_film(network, number, picture)]
+    places = [place for number, film in enumerate(films) for place in _search_film(network, number, film)]
     network.train(was_training)
     return places
 
 
-def _search_film(network: MarkerNet, number: int, film: NDArray[np.uint8]) -> list[Place]:
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        logits = network(torch.from_numpy(pad_film(resize_film(film)))[None, None].float())
+def _search_film(network: MarkerNet, number: int, film: Film) -> list[Place]:
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        logits = network(torch.from_numpy(pad_film(resize_film(film.picture)))[None, None].float())
     probabilities = sigmoid(logits.float().numpy()[0, 0])
+    scale = STRIDE / film_scale(film.picture.shape)
+    for area in film.areas:
+        cv2.fillPoly(probabilities, [np.round(_grown(area.quad) / scale).astype(np.int32)], 0.0)
     _, _, stats, centres = cv2.connectedComponentsWithStats((probabilities > FALSE_POSITIVE).astype(np.uint8))
     largest = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:PLACES_PER_FILM] + 1
-    scale = STRIDE / film_scale(film.shape)
     return [Place(number, *(float(v) * scale for v in centres[index])) for index in largest]
+
+
+def _grown(quad: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a quad half as large again around its centre; beside a marker, the network may take a little more."""
+    centre = quad.mean(0)
+    return np.asarray(centre + 1.5 * (quad - centre))
+
+
+def has_bfloat16() -> bool:
+    """Return whether the processor computes in bfloat16; elsewhere it is emulated, ten times slower than float32."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def update_batch_norm(network: MarkerNet, films: Sequence[Film], plan: TrainingPlan) -> None:
@@ -250,7 +265,7 @@ def _make_trainer(plan: TrainingPlan, folder: Path) -> lightning.Trainer:
     return lightning.Trainer(
         max_epochs=plan.rounds,
         accelerator="cpu",
-        precision="bf16-mixed",
+        precision="bf16-mixed" if has_bfloat16() else "32-true",
         plugins=[SafeCheckpoints("start it again to continue")],
         reload_dataloaders_every_n_epochs=1,
         callbacks=[

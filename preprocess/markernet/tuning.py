@@ -121,7 +121,8 @@ def _training_markers(image: MarkedImage) -> list[Marker]:
 
     Each style has its own confidence limit, so a marker whose style changes could be lost.
     """
-    return [marker if marker.style == "plate" else replace(marker, style="") for marker in image.markers]
+    sure = [replace(marker, confidence=1.0) for marker in image.markers]
+    return [marker if marker.style == "plate" else replace(marker, style="") for marker in sure]
 
 
 def places_to_show(films: Sequence[Film], uncertain: Sequence[Sequence[bool]]) -> list[Place]:

@@ -6,8 +6,11 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
+from preprocess.detectors.markernet import CHANNELS_BEFORE
 from preprocess.errors import DetectorError
 from preprocess.markernet.network import MarkerNet
+
+NEVER = -4.0  # logit of a style that is never chosen
 
 MAX_SIDE = 64  # largest side of a film that the exported network accepts, in units of 32 px: 2,048 px
 
@@ -20,7 +23,7 @@ def load_network(file: str | Path) -> MarkerNet:
     """
     network = MarkerNet()
     try:
-        network.load_state_dict(safetensors.torch.load_file(file))
+        network.load_state_dict(_with_annotations(safetensors.torch.load_file(file)))
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise DetectorError(
@@ -28,6 +31,16 @@ def load_network(file: str | Path) -> MarkerNet:
             "next to its .onnx file"
         ) from error
     return network
+
+
+def _with_annotations(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights of a network of fxkit 0.1 with an output for annotations, which it never chooses."""
+    weight, bias = weights.get("head.weight"), weights.get("head.bias")
+    if weight is None or bias is None or len(bias) != CHANNELS_BEFORE:
+        return weights
+    weights["head.weight"] = torch.cat([weight, torch.zeros_like(weight[:1])])
+    weights["head.bias"] = torch.cat([bias, bias.new_tensor([NEVER])])
+    return weights
 
 
 def save_network(network: MarkerNet, file: str | Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from preprocess.coco import read_coco, write_coco
 from preprocess.errors import MarkerFileError
-from preprocess.markers import STYLES, MarkedImage, Marker, box_quad, quad_box
+from preprocess.markers import STYLES, MarkedImage, Marker, box_quad, quad_box, with_strokes
 
 start, side = st.floats(0, 2000, allow_nan=False), st.floats(1.1, 900, allow_nan=False)
 markers = st.builds(
@@ -121,3 +122,14 @@ def test_a_box_that_encloses_a_polygon_is_the_same_marker(tmp_path: Path) -> Non
         ((10, 40), (30, 20), (50, 40), (30, 60)),
         box_quad(12, 20, 52, 60),
     ]
+
+
+def test_an_annotation_keeps_the_strokes_of_its_lines(tmp_path: Path) -> None:
+    strokes = (box_quad(10, 10, 60, 13), box_quad(57, 13, 60, 80))
+    arrow = with_strokes(Marker(box_quad(0, 0, 1, 1), "", 0.8, "annotation"), strokes)
+    assert arrow.quad == box_quad(10, 10, 60, 80)
+    write_coco(tmp_path / "m.json", {"a.png": MarkedImage(90, 120, (arrow,))})
+    assert read_coco(tmp_path / "m.json")["a.png"].markers == (arrow,)
+    whole = replace(arrow, strokes=())
+    write_coco(tmp_path / "m.json", {"a.png": MarkedImage(90, 120, (whole,))})
+    assert read_coco(tmp_path / "m.json")["a.png"].markers == (whole,)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from preprocess.errors import OutputError
-from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows, ledger_line, open_ledger, read_ledger
-from preprocess.markers import Marker, box_quad
+from preprocess.ledger import LEDGER, Ledger, LedgerRow, Rows, _parse, ledger_line, open_ledger, read_ledger
+from preprocess.markers import Marker, box_quad, with_strokes
 
 ROW = LedgerRow(
     path="a/ü\n\udcff.jpg",
@@ -78,3 +78,12 @@ def test_a_ledger_that_another_run_changed_is_refused(tmp_path: Path) -> None:
     other.append(ROW)
     with pytest.raises(OutputError, match="another run changed this file; open it again"):
         ledger[FAILED.path]
+
+
+def test_only_annotations_have_strokes_in_the_ledger() -> None:
+    plain = Marker(box_quad(0, 0, 9, 9), "R", 0.9, "lead")
+    arrow = with_strokes(replace(plain, text="", style="annotation"), (box_quad(0, 0, 9, 2), box_quad(4, 0, 6, 9)))
+    row = LedgerRow("a.png", "0" * 64, "cleaned", markers=(plain, arrow), residual=(arrow,))
+    line = ledger_line(row)
+    assert line.count("strokes") == 2
+    assert _parse(Path("ledger"), "line 1", line.encode()) == row

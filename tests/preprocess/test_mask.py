@@ -57,3 +57,11 @@ def test_a_sample_holds_all_pixels_or_evenly_spaced_ones() -> None:
     assert sample(mask, 9).tolist() == [[1, 1], [1, 2], [1, 3], [1, 4], [3, 0]]
     assert sample(mask, 3).tolist() == [[1, 1], [1, 3], [3, 0]]
     assert sample(~mask & mask, 3).shape == (0, 2)
+
+
+def test_of_an_annotation_only_its_strokes_are_masked() -> None:
+    strokes = (box_quad(20, 20, 80, 22), box_quad(20, 78, 80, 80))
+    mask = marker_mask((1000, 1000), [Marker(box_quad(20, 20, 80, 80), style="annotation", strokes=strokes)])
+    assert mask[17:25, 17:83].all()
+    assert mask[75:83, 17:83].all()
+    assert mask.sum() <= 2 * 9 * 67

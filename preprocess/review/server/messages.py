@@ -1,5 +1,6 @@
 """What the page sends to the server, checked, and how markers are written for the page."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import cv2
@@ -54,15 +55,23 @@ class Verdict(Message):
     version: int
 
 
-def to_markers(drawn: tuple[DrawnMarker, ...], width: int, height: int) -> tuple[Marker, ...]:
+def to_markers(
+    drawn: tuple[DrawnMarker, ...], width: int, height: int, before: Iterable[Marker] = ()
+) -> tuple[Marker, ...]:
     """Return the markers of a person on a film of this size.
 
+    Args:
+        before: markers that the film had. An annotation keeps the strokes of its lines while its quad stays the same.
     Raises:
         MarkerFileError: a marker is smaller than a pixel, or for the most part outside the film.
     """
-    return tuple(
-        Marker(_checked_quad(marker.quad, width, height), marker.text, 1.0, marker.style, PERSON) for marker in drawn
-    )
+    strokes = {marker.quad: marker.strokes for marker in before if marker.style == "annotation"}
+    markers = []
+    for marker in drawn:
+        quad = _checked_quad(marker.quad, width, height)
+        lines = strokes.get(quad, ()) if marker.style == "annotation" else ()
+        markers.append(Marker(quad, marker.text, 1.0, marker.style, PERSON, lines))
+    return tuple(markers)
 
 
 def to_json(marker: Marker) -> dict[str, Any]:
@@ -73,6 +82,7 @@ def to_json(marker: Marker) -> dict[str, Any]:
         "confidence": marker.confidence,
         "style": marker.style,
         "source": marker.source,
+        "strokes": [[list(point) for point in quad] for quad in marker.strokes],
     }
 
 

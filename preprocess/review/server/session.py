@@ -109,7 +109,7 @@ class Session:
             if not has_hash(source, old.sha256):
                 raise ChangedError(f"{old.path}: the file changed after it was cleaned; run clean-labels again")
             width, height = self.size(number)
-            markers = to_markers(verdict.markers, width, height)
+            markers = to_markers(verdict.markers, width, height, old.markers)
             row = self._confirm(old, markers) or self._clean(old, MarkedImage(width, height, markers))
             if self.sample:
                 self.sample.judge(row, self.plan.settings)

@@ -10,6 +10,7 @@ from preprocess.clean_image import clean_image
 from preprocess.detectors.markernet import (
     BRIGHT,
     CHANNELS,
+    CHANNELS_BEFORE,
     CORE,
     EDGE,
     MAX_ENLARGEMENT,
@@ -160,7 +161,27 @@ def other_network(file: Path, channels: int) -> Path:
 def test_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match=r"site\.onnx: not a marker network; expected the \.onn"):
         MarkerNetDetector(other_network(tmp_path / "site.onnx", 2))
-    MarkerNetDetector(other_network(tmp_path / "site.onnx", CHANNELS))
+    for channels in (CHANNELS, CHANNELS_BEFORE):
+        MarkerNetDetector(other_network(tmp_path / "site.onnx", channels))
+
+
+def test_of_a_drawn_box_only_the_lines_become_strokes() -> None:
+    outer, inner = [(10, 10), (70, 10), (70, 50), (10, 50)], [(13, 13), (67, 13), (67, 47), (13, 47)]
+    logits = logits_with((0, outer, 6), (0, inner, -6), (9, outer, 4))
+    (region,) = find_regions(logits[0], 0, 0)
+    marker = build_marker(np.zeros((120, 160), np.uint8), logits, region, np.array([2.0, 2.0]))
+    assert (marker.style, marker.quad) == ("annotation", box_quad(20, 20, 140, 100))
+    mask = marker_mask((120, 160), [marker], grow_px=0)
+    assert mask[20:26, 20:140].all()
+    assert mask[20:100, 134:140].all()
+    assert not mask[38:82, 38:122].any()
+
+
+def test_networks_without_a_channel_for_annotations_choose_among_the_other_styles() -> None:
+    logits = logits_with((0, [(10, 10), (70, 10), (70, 50), (10, 50)], 6), (3, [(0, 0), (80, 0), (80, 60), (0, 60)], 2))
+    (region,) = find_regions(logits[0], 0, 0)
+    marker = build_marker(np.zeros((120, 160), np.uint8), logits[:CHANNELS_BEFORE], region, np.array([2.0, 2.0]))
+    assert (marker.style, marker.strokes) == ("lead", ())
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ def soft_margin(areas: tuple[Area, ...], kind: DrawMarker) -> float:
 
 def filled(areas: tuple[Area, ...], shape: tuple[int, ...], margin: float = 0) -> np.ndarray:
     canvas = np.zeros(shape, np.uint8)
-    for area in areas:
-        points = np.round(np.clip(area.quad, -4000, 4000)).astype(np.int32)
+    for quad in (quad for area in areas for quad in area.strokes or (area.quad,)):
+        points = np.round(np.clip(quad, -4000, 4000)).astype(np.int32)
         cv2.fillPoly(canvas, [points], 1)
         if margin:
             cv2.polylines(canvas, [points], True, 1, round(2 * margin))
@@ -54,5 +54,5 @@ def test_a_marker_changes_the_film_only_in_its_areas(kind: DrawMarker, seed: int
 def test_every_style_is_drawn_and_all_areas_but_icons_and_plates_have_text() -> None:
     markers = [draw_marker(np.random.default_rng(seed), MIDDLE, FilmPose()) for seed in range(150)]
     areas = [area for marker in markers for area in marker.areas]
-    assert {area.style for area in areas} == {"burned", "label", "lead", "symbol", "plate"}
-    assert all(bool(area.text) is (area.style not in ("symbol", "plate")) for area in areas)
+    assert {area.style for area in areas} == {"burned", "label", "lead", "symbol", "plate", "annotation"}
+    assert all(bool(area.text) is (area.style not in ("symbol", "plate", "annotation")) for area in areas)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from preprocess.detectors.markernet import CHANNELS
+from preprocess.detectors.regions import STYLE_CHANNELS
 from preprocess.errors import ImageError
-from preprocess.markernet.marker_parts import Area
+from preprocess.markernet.marker_parts import UNKNOWN, Area
 from preprocess.markernet.network import MarkerNet
 from preprocess.markernet.scene import Film, Place, make_scene
 from preprocess.markernet.training import (
@@ -36,10 +38,10 @@ def truths(count: int = 6) -> torch.Tensor:
 
 def perfect(truth: torch.Tensor) -> torch.Tensor:
     """Return logits that predict the ground truth with high confidence."""
-    logits = torch.zeros(len(truth), 9, *truth.shape[2:])
+    logits = torch.zeros(len(truth), CHANNELS, *truth.shape[2:])
     logits[:, 0], logits[:, 5] = (30.0 * (truth[:, layer] > 0) - 15 for layer in (0, 2))
-    for style in range(4):
-        logits[:, 1 + style] = 15.0 * (truth[:, 1] == style)
+    for style, channel in enumerate(STYLE_CHANNELS):
+        logits[:, channel] = 15.0 * (truth[:, 1] == style)
     logits[:, 6:8] = truth[:, 3:5] / 100
     logits[:, 8] = 30.0 * (truth[:, 5] > 0) - 15
     return logits
@@ -54,7 +56,7 @@ def test_correct_predictions_have_no_loss() -> None:
     assert float(compute_loss(perfect(truth), truth)) < 0.01
 
 
-@pytest.mark.parametrize("channel", range(9))
+@pytest.mark.parametrize("channel", range(CHANNELS))
 def test_every_channel_contributes_to_the_loss(channel: int) -> None:
     truth = truths(20)
     wrong = perfect(truth)
@@ -68,8 +70,17 @@ def test_unknown_styles_do_not_contribute_to_the_loss() -> None:
     logits = perfect(known)
     assert (known[:, 0] > 0).any()
     expected = float(compute_loss(logits, known))
-    logits[:, 1:5] = torch.randn(logits[:, 1:5].shape)
+    logits[:, STYLE_CHANNELS] = torch.randn(logits[:, STYLE_CHANNELS].shape)
     assert float(compute_loss(logits, known)) == pytest.approx(expected)
+
+
+def test_unknown_places_do_not_contribute_to_the_loss() -> None:
+    truth = truths(20)
+    truth[:, :, :20] = torch.tensor([-1, -1, 0, 0, 0, -1], dtype=torch.int8)[None, :, None, None]
+    logits = perfect(truth)
+    expected = float(compute_loss(logits, truth))
+    logits[:, :, :20] = torch.randn(logits[:, :, :20].shape) * 9
+    assert float(compute_loss(logits, truth)) == pytest.approx(expected)
 
 
 def replace_style(marked: Film, style: str) -> Film:
@@ -79,7 +90,7 @@ def replace_style(marked: Film, style: str) -> Film:
 def test_pictures_without_markers_have_a_loss() -> None:
     truth = torch.zeros(2, 6, 32, 32, dtype=torch.int8)
     truth[:, [1, 5]] = -1
-    quiet, loud = (torch.full((2, 9, 32, 32), value) for value in (-15.0, 15.0))
+    quiet, loud = (torch.full((2, CHANNELS, 32, 32), value) for value in (-15.0, 15.0))
     assert float(compute_loss(quiet, truth)) < 0.01 < 1 < float(compute_loss(loud, truth))
 
 
@@ -174,12 +185,14 @@ def always(bias: float) -> MarkerNet:
     return network.train()
 
 
-def test_films_without_markers_are_searched_for_false_positives() -> None:
+def test_films_are_searched_for_false_positives_beside_their_markers() -> None:
     network = always(8.0)
-    places = find_false_positives(network, [FILMS[0], MARKED, FILMS[1]])
-    assert [place.film for place in places] == [0, 2]
-    for place in places:  # the centre of the whole padded film
+    covered = replace(MARKED, areas=(Area(np.array([(-50.0, -50), (250, -50), (250, 250), (-50, 250)]), UNKNOWN),))
+    places = find_false_positives(network, [FILMS[0], covered, FILMS[1], MARKED])
+    assert [place.film for place in places] == [0, 2, 3]
+    for place in places[:2]:  # the centre of the whole padded film
         assert (place.x, place.y) == pytest.approx((64, 80), abs=2)
+    assert places[2].y > MARKED.picture.shape[0] / 2 + 4  # the marker at the top is left out
     assert network.training
 
 
