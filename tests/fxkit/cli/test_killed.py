@@ -1,7 +1,7 @@
 """A command that is killed leaves no process behind, and started again it gives the bytes of one that was not killed.
 
-FXKIT_KILL_MOMENTS sets at how many moments each command is killed; the default is 20, and 8
-for training, which takes longer.
+FXKIT_KILL_MOMENTS sets at how many moments each command is killed; the default is 8, and 4 for
+training, which takes longer.
 """
 
 import json
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
 ]
 
-MOMENTS = {"clean-labels": 20, "index": 20, "train": 8}
+MOMENTS = {"clean-labels": 8, "index": 8, "train": 4}
 
 Arguments = Callable[[Path], list[object]]  # of a command that writes below a folder
 

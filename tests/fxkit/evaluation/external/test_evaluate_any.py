@@ -161,7 +161,7 @@ def test_a_run_folder_is_shown_the_same_way(run_folder: Path) -> None:
         (
             {"prob": [7.0] * 159 + [-1]},
             {},
-            "table: 160 of 160 films have scores outside of 0 to 1 .* give scale= logit",
+            "table: the scores of 160 of 160 films lie outside of 0 to 1 .* give scale= logit",
         ),
         ({"prob": [None] + [0.5] * 159}, {}, "table: 1 score is no finite number"),
         ({"label": ["normal"] * 160}, {}, "all films are of class 'normal', .* give positive= \"normal\""),
