@@ -177,4 +177,4 @@ def test_without_a_planted_marker_there_is_no_evidence(judged: dict[tuple[str, s
     assert one.auroc > 0.65  # the bone alone
     assert "verdict: no evidence" in one.printed.splitlines(), one.printed
     assert one.answer["colour"] == "green"
-    assert one.attention["verdict"] != "more than by chance"
+    assert one.attention["n_films"] == 3  # too few to compare with chance
