@@ -92,7 +92,7 @@ def open_for_prediction(
     opened = open_given(model, predictor, given, engine=engine, device=device, films=n_films * len(views))
     print_notes(filter(None, (opened.note, describe_views(views) if tta else "")))
     if opened.kind not in ("run", "export"):
-        print_notes(opened.describe())
+        print_notes(line for line in opened.describe() if not line.startswith("positive class: "))  # see print_table
     return AveragedNetwork(opened.network, views) if tta else opened.network  # type: ignore[arg-type]  # of a run
 
 

@@ -74,14 +74,18 @@ def probe_pictures() -> list[Grey]:
     return [np.zeros(PROBE_PX, np.uint8), np.full(PROBE_PX, 255, np.uint8), ramp, noise]
 
 
-def constant_note(probe: NDArray[np.float64]) -> tuple[str, ...]:
-    """Warn if the outputs, (N, K), are the same for all test pictures."""
+NORMALISED = "are --range, --mean and --std those of the training?"
+
+
+def constant_note(probe: NDArray[np.float64], question: str = NORMALISED) -> tuple[str, ...]:
+    """Warn if the outputs, (N, K), are the same for all test pictures.
+
+    Args:
+        question: what may be wrong.
+    """
     if np.ptp(probe, axis=0).max() > 1e-6 * max(1.0, float(np.abs(probe).max())):
         return ()
-    return (
-        "WARNING: the outputs are the same for black, white, a ramp and noise; are --range, --mean and --std those of "
-        "the training?",
-    )
+    return (f"WARNING: the outputs are the same for black, white, a ramp and noise; {question}",)
 
 
 BATCH_TOLERANCE = 5e-3  # of the largest output; sums of 16 bits in another order differ less

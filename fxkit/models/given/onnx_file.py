@@ -17,7 +17,7 @@ from fxkit.models.given.metadata import ModelSays, read_metadata
 from fxkit.models.given.network import FilmModel, GivenCard, batch_note, constant_note, probe_pictures
 from fxkit.models.given.onnx_graph import hash_onnx, output_function
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions, repeat
-from fxkit.models.given.outputs import as_matrix, guess_scale, name_outputs
+from fxkit.models.given.outputs import as_matrix, guess_scale, name_outputs, softmax_note
 from preprocess.errors import first_few
 from preprocess.images import Array
 from preprocess.words import amount
@@ -51,13 +51,15 @@ def open_onnx(path: Path, options: GivenOptions = NO_OPTIONS) -> FilmModel:
     says = read_metadata(session.get_modelmeta().custom_metadata_map, name, options)
     source = _only_input(name, session)
     film_input = _film_input(name, source, options, says)
-    network = _Session(name, session, source.name, _choose_output(name, session), _batch(source.shape))
+    network = _Session(
+        name, session, source.name, _choose_output(name, session, options.classes or says.classes), _batch(source.shape)
+    )
     prepared = [film_input.prepare(picture) for picture in probe_pictures()]
     network, probe = _try(network, prepared)
     scale = options.scale or says.scale or output_function(path, network.output) or guess_scale(probe, name)
     outputs = name_outputs(name, probe.shape[1], scale, says.classes, options)
     outputs.to_probabilities(probe, len(probe))
-    notes = (*constant_note(probe), *batch_note(network.run, prepared, probe))
+    notes = (*softmax_note(probe, scale), *constant_note(probe), *batch_note(network.run, prepared, probe))
     card = GivenCard(outputs.classes, 0.5 if options.threshold is None else options.threshold, hash_onnx(path))
     return FilmModel(card, outputs, network.run, film_input, notes)
 
@@ -160,16 +162,20 @@ def _only_input(name: str, session: Any) -> Any:
             f"its only input, or {IN_A_FUNCTION}"
         )
     if inputs[0].type not in TYPES:
-        raise RunError(f"{name}: its input {inputs[0].name} is a {inputs[0].type}; expected one of {', '.join(TYPES)}")
+        raise RunError(
+            f"{name}: its input {inputs[0].name!r} is a {inputs[0].type}; expected one of {', '.join(TYPES)}"
+        )
     return inputs[0]
 
 
-def _choose_output(name: str, session: Any) -> str:
-    """Return the only output, or the only one of several that can be (N, C) scores."""
+def _choose_output(name: str, session: Any, classes: Sequence[str] | None) -> str:
+    """Return the only output, or the only one of several that can be (N, C) scores of the named classes."""
     outputs = session.get_outputs()
     scores = [o for o in outputs if o.type in list(TYPES)[:3] and len(o.shape) in (0, 1, 2, 4)]
     if len(scores) > 1:
         scores = [output for output in scores if len(output.shape) == 2]
+    if len(scores) > 1 and classes:  # a network may also return its features
+        scores = [output for output in scores if output.shape[1] == len(classes)] or scores
     if len(scores) != 1:
         found = first_few(f"{output.name} {output.type} {output.shape}" for output in outputs)
         raise RunError(

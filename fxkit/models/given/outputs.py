@@ -10,6 +10,7 @@ from fxkit.data.positive import choose_order, positive_class
 from fxkit.errors import ConfigError, RunError
 from fxkit.models.given.options import GivenOptions, Scale
 from preprocess.errors import first_few
+from preprocess.words import amount
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +93,8 @@ def as_matrix(raw: object, name: str, n_films: int | None = None) -> Floats:
     if values.ndim != 2 or not values.shape[1]:
         raise RunError(f"{name}: returned an array of shape {values.shape}; expected (N, C), one value for each class")
     if n_films is not None and len(values) != n_films:
-        raise RunError(f"{name}: returned {len(values)} rows for {n_films} films; expected one row for each film")
+        rows = amount(len(values), "row")
+        raise RunError(f"{name}: returned {rows} for {amount(n_films, 'film')}; expected one row for each film")
     if not np.isfinite(values).all():
         n = int((~np.isfinite(values)).any(axis=1).sum())
         raise RunError(f"{name}: returned values that are not finite for {n} of {len(values)} films; expected numbers")
@@ -106,9 +108,10 @@ def check_range(values: Floats, name: str) -> None:
         RunError: a value is no probability.
     """
     if values.size and (values.min() < -TOLERANCE or values.max() > 1 + TOLERANCE):
+        percent = values.min() >= 0 and values.max() <= 100
         raise RunError(
             f"{name}: returned values from {values.min():.3g} to {values.max():.3g}; expected probabilities from 0 to "
-            "1; give --scale logit if they are logits"
+            f"1; give --scale logit if they are logits{', or divide percentages by 100' if percent else ''}"
         )
 
 
@@ -123,6 +126,17 @@ def _normalise(values: Floats, name: str) -> Floats:
         )
     inexact = np.abs(sums - 1) > EXACT  # other rows keep all their digits
     return np.where(inexact[:, None], values / sums[:, None], values)
+
+
+def softmax_note(probe: Floats, scale: Scale) -> tuple[str, ...]:
+    """Warn if the outputs of some films, (N, K), are used as logits and look like probabilities."""
+    rows_add_up = probe.shape[1] > 1 and bool((np.abs(probe.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+    if scale != "logit" or not rows_add_up or probe.min() < 0:
+        return ()
+    return (
+        "WARNING: the outputs are used as logits, but lie from 0 to 1 and add up to 1 for every test picture; are they "
+        "probabilities (--scale probability)?",
+    )
 
 
 def _softmax(values: Floats) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from fxkit.errors import ConfigError, RunError
 from fxkit.models.given.network import FilmModel, GivenCard, batch_note, constant_note, probe_pictures
 from fxkit.models.given.options import NO_OPTIONS, GivenOptions
-from fxkit.models.given.outputs import as_matrix, name_outputs
+from fxkit.models.given.outputs import as_matrix, name_outputs, softmax_note
 from preprocess.errors import one_line
 from preprocess.files import sha256_of
 from preprocess.images import Array
@@ -49,7 +49,8 @@ def open_predictor(predictor: str | Predictor, options: GivenOptions = NO_OPTION
     outputs = name_outputs(name, probe.shape[1], options.scale or "probability", classes, options)
     outputs.to_probabilities(probe, len(pictures))
     threshold = 0.5 if options.threshold is None else options.threshold
-    notes = (*constant_note(probe), *batch_note(run, pictures, probe))
+    same = constant_note(probe, "does the function use the films?")
+    notes = (*softmax_note(probe, outputs.scale), *same, *batch_note(run, pictures, probe))
     return FilmModel(GivenCard(outputs.classes, threshold, _hash(function)), outputs, run, notes=notes)
 
 
@@ -71,7 +72,7 @@ def import_function(name: str) -> Predictor:
             raise ConfigError(f"--predictor {name}: {module_name} has no function {function_name!r}; {EXPECTED}")
         value = getattr(value, part)
     if not callable(value):
-        raise ConfigError(f"--predictor {name}: {function_name} is a {type(value).__name__}; expected a function")
+        raise ConfigError(f"--predictor {name}: {function_name} is of type {type(value).__name__}; expected a function")
     return cast(Predictor, value)
 
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from fxkit.models.given.film_input import FilmInput
 from fxkit.models.given.network import FilmModel
@@ -128,3 +129,20 @@ def test_outputs_that_ignore_the_film_are_noted(make_onnx: MakeOnnx) -> None:
         line.startswith("WARNING: the outputs are the same")
         for line in open_model(make_onnx(slope=0.0), TWO).describe()
     )
+
+
+def test_of_a_network_with_features_the_output_with_the_number_of_classes_is_used(make_onnx: MakeOnnx) -> None:
+    path = make_onnx()
+    model = onnx.load(str(path))
+    model.graph.node.append(helper.make_node("Concat", ["scores", "scores", "scores"], ["features"], axis=1))
+    model.graph.output.insert(0, helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 6]))
+    onnx.save(model, str(path))
+    assert predict_films(open_model(path, TWO).network, films()) == pytest.approx(np.array(EXPECTED), abs=1e-6)
+
+
+def test_probabilities_that_are_used_as_logits_are_named(make_onnx: MakeOnnx) -> None:
+    as_logits = GivenOptions(classes=("normal", "fractured"), scale="logit")
+    warning = "WARNING: the outputs are used as logits, but lie from 0 to 1 and add up to 1 for every test picture"
+    assert any(line.startswith(warning) for line in open_model(make_onnx(), as_logits).describe())
+    assert not any("as logits" in line for line in open_model(make_onnx(), TWO).describe())
+    assert not any("as logits" in line for line in open_model(make_onnx(last=""), as_logits).describe())

@@ -143,3 +143,9 @@ def test_outputs_that_depend_on_other_films_are_warned_of(predict: Callable[...,
     notes = open_function(predict, TWO).describe()
     assert any("WARNING: the outputs of a film change with the other films of a batch" in note for note in notes)
     assert not any("WARNING" in note for note in open_function(brightness, TWO).describe())
+
+
+def test_a_function_that_ignores_the_films_is_named_without_options_that_it_refuses() -> None:
+    constant = open_function(lambda films: [[0.4, 0.6]] * len(films), GivenOptions(classes=("normal", "fracture")))
+    (warning,) = (line for line in constant.describe() if "WARNING" in line)
+    assert warning.endswith("the same for black, white, a ramp and noise; does the function use the films?")
