@@ -11,9 +11,9 @@ from fxkit.models.predict_records import (
     TorchNetwork,
     choose_device,
     predict_records,
-    predict_records_with,
     predict_tensor,
 )
+from fxkit.models.predict_with import predict_records_with
 from fxkit.models.run_folder import Run
 from fxkit.models.saved import Model
 from preprocess.errors import ImageError
