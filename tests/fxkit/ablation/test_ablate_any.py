@@ -35,6 +35,7 @@ def ablation(evaluated: EvaluationResult, marker_films: Path) -> Ablation:
     return fxkit.ablate(reads_marker, evaluated, root=marker_films, seeds=[0])
 
 
+@pytest.mark.slow
 def test_a_function_that_reads_the_marker_relies_on_it(ablation: Ablation) -> None:
     assert ablation.verdict == "reliance"
     by_arm = dict(zip(ablation.to_columns()["tested"], ablation.to_columns()["value"], strict=True))
@@ -47,6 +48,7 @@ def test_the_audit_of_the_result_knows_the_answer(evaluated: EvaluationResult, a
     assert fxkit.audit(evaluated)["markers"].verdict == "fail"
 
 
+@pytest.mark.slow
 def test_a_function_that_reads_the_bone_does_not(marker_films: Path) -> None:
     manifest = marker_films.parent / "manifest.csv"
     found = fxkit.ablate(reads_bone, manifest, root=marker_films, seeds=[0])

@@ -25,6 +25,7 @@ def clean(made: Synthetic, out: Path, **options: object) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_films_that_the_network_cleaned_have_few_markers_left(made: Synthetic, index: Index, tmp_path: Path) -> None:
     cleaned = clean(made, tmp_path / "clean", settings=CleanSettings(read_text=False))
     coverage, unmarked = measure_coverage(cleaned, index.records)
@@ -35,6 +36,7 @@ def test_films_that_the_network_cleaned_have_few_markers_left(made: Synthetic, i
     assert not list(tmp_path.glob("*unused*"))
 
 
+@pytest.mark.slow
 def test_markers_that_were_not_erased_are_seen(made: Synthetic, index: Index, tmp_path: Path) -> None:
     """A marker file that lists a small corner of each film erases something on every film, but not its markers."""
     images = [{"id": i, "file_name": r.path, "width": r.width, "height": r.height} for i, r in enumerate(index.records)]
@@ -46,6 +48,7 @@ def test_markers_that_were_not_erased_are_seen(made: Synthetic, index: Index, tm
     assert coverage.lowest_share < 0.5
 
 
+@pytest.mark.slow
 def test_settings_that_leave_markers_are_named(made: Synthetic, index: Index, tmp_path: Path) -> None:
     cleaned = clean(made, tmp_path / "clean", markers=made.root / "markers.json", settings=CleanSettings(only="^R$"))
     coverage, _ = measure_coverage(cleaned, index.records)

@@ -151,6 +151,7 @@ def config() -> Config:
     return load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]"])
 
 
+@pytest.mark.slow
 def test_quick_mode_tests_every_arm_on_every_film(
     config: Config, index: Index, roots: dict[int, Roots], tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", list(CASES))
 def test_each_command_is_understood_and_runs(folder: Path, case: str) -> None:
     write_table(folder / "test only.csv", val=False)
@@ -97,6 +98,7 @@ def test_each_command_is_understood_and_runs(folder: Path, case: str) -> None:
                 invoke(*shlex.split(command)[1:], *(["--overwrite"] if "RESULTS" in command else []))
 
 
+@pytest.mark.slow
 def test_the_commands_say_all_options_of_the_table(folder: Path) -> None:
     invoke("evaluate", *CASES["options"], "--out", "results")
     again = read_evidence(folder / "results").evaluate_command
@@ -106,6 +108,7 @@ def test_the_commands_say_all_options_of_the_table(folder: Path) -> None:
     assert again.startswith("fxkit evaluate --predictions preds.csv --trained-on TRAIN ")
 
 
+@pytest.mark.slow
 def test_calibrated_predictions_are_evaluated_in_a_folder_of_their_own(folder: Path) -> None:
     invoke("evaluate", *CASES["options"], "--out", "results")
     answers = answer_questions(read_evidence(Path("results")))
@@ -118,6 +121,7 @@ def test_calibrated_predictions_are_evaluated_in_a_folder_of_their_own(folder: P
     assert new["calibration"].facts != old["calibration"].facts
 
 
+@pytest.mark.slow
 def test_a_second_round_replaces_wrong_labels(folder: Path) -> None:
     invoke("evaluate", "--predictions", "preds.csv", "--out", "results")
     write_verdicts([1, 2, 4, 5])
@@ -127,6 +131,7 @@ def test_a_second_round_replaces_wrong_labels(folder: Path) -> None:
     invoke(*shlex.split(command)[1:])
 
 
+@pytest.mark.slow
 def test_without_films_no_root_is_invented(folder: Path) -> None:
     invoke("evaluate", "--predictions", "preds.csv", "--out", "results")
     commands = commands_of(answer_questions(read_evidence(Path("results"))))

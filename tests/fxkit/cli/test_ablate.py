@@ -26,6 +26,7 @@ def test_without_a_name_the_ablations_are_listed(invoke: Callable[..., Result]) 
     ]
 
 
+@pytest.mark.slow
 def test_table_differences_and_verdict_are_printed(
     made: Synthetic, made_index: Index, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_leaking_split_is_refused_before_films_are_cleaned(
     assert not (tmp_path / "clean").exists()
 
 
+@pytest.mark.slow
 def test_ablate_and_cam_print_the_stamp_of_a_leaking_split_first(
     made: Synthetic, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:

@@ -31,6 +31,7 @@ def tested(marker_films: Path, tmp_path_factory: pytest.TempPathFactory, invoke:
     return results
 
 
+@pytest.mark.slow
 def test_a_function_that_reads_the_markers_corner_relies_on_markers(tested: dict[str, Any]) -> None:
     out, lines, answer = tested["reads_marker"]
     assert "verdict: reliance" in lines

@@ -67,6 +67,7 @@ def evaluated(network: Path, trained: Run, invoke: Invoke, tmp_path_factory: pyt
     return out
 
 
+@pytest.mark.slow
 def test_predictions_of_torch_and_of_the_file_are_the_same(
     network: Path, trained: Run, evaluated: Path, invoke: Invoke
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_function_is_evaluated_and_predicts(
     assert source.model_command == "--predictor bright_predictor:predict"
 
 
+@pytest.mark.slow
 def test_films_of_training_are_found_and_those_of_train_alone_are_noted(
     network: Path, made_index: Index, trained: Run, invoke: Invoke, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from fxkit.metrics.predictions import Predictions
 from fxkit.models.run_folder import Run, read_json
 
 
+@pytest.mark.slow
 def test_export_prints_the_largest_difference(run_folder: Path, invoke: Callable[..., Result]) -> None:
     difference, path = invoke(export, run_folder, "--format", "onnx").stdout.splitlines()
     assert difference.startswith("largest difference in probability: ")
@@ -39,6 +40,7 @@ def test_every_engine_predicts_the_same(
     assert invoke(predict, exported, *films).stdout == by_torch
 
 
+@pytest.mark.slow
 def test_evaluate_predicts_with_an_exported_file(
     run_folder: Path, exported: Path, invoke: Callable[..., Result]
 ) -> None:

@@ -16,6 +16,7 @@ from fxkit.synth.dataset import Synthetic
 from preprocess.images import write_image
 
 
+@pytest.mark.slow
 def test_a_manifest_is_written_and_the_counts_are_printed(made: Synthetic, tmp_path: Path) -> None:
     out = tmp_path / "manifest.csv"
     result = CliRunner().invoke(index_command, [str(made.root), "--out", str(out), "--seed", "3", "--no-copies"])
@@ -80,6 +81,7 @@ def test_an_accepted_pair_joins_two_groups(tmp_path: Path) -> None:
     assert len(set(group.values())) == 6
 
 
+@pytest.mark.slow
 def test_the_manifest_goes_into_the_current_folder_by_default(
     made: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_manifest_goes_into_the_current_folder_by_default(
     assert (tmp_path / "manifest.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_is_listed_and_the_exit_code_is_0(made: Synthetic, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     shutil.copytree(made.root, raw)
@@ -97,6 +100,7 @@ def test_an_unreadable_file_is_listed_and_the_exit_code_is_0(made: Synthetic, tm
     assert "left out: fractured/two\\nlines.png: zero bytes long; copy the file again" in result.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_random_split_warns_with_numbers(made: Synthetic, tmp_path: Path) -> None:
     arguments = [str(made.root), "--out", str(tmp_path / "m.csv"), "--split", "random", "--no-pages"]
     result = CliRunner().invoke(index_command, arguments)
@@ -104,6 +108,7 @@ def test_a_random_split_warns_with_numbers(made: Synthetic, tmp_path: Path) -> N
     assert "test files have a copy of the same film in training" in result.stdout
 
 
+@pytest.mark.slow
 def test_folds_by_marker_style_are_written_and_counted(made: Synthetic, tmp_path: Path) -> None:
     out, markers = tmp_path / "m.csv", made.root / "markers.json"
     arguments = ["--fractions", "1,0,0", "--folds", "3", "--stratify", "marker", "--markers", str(markers)]
@@ -115,6 +120,7 @@ def test_folds_by_marker_style_are_written_and_counted(made: Synthetic, tmp_path
     assert [line.split()[1] for line in result.stdout.splitlines() if line.split()[0] == "fold"] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_one_of_several_sites_is_held_out(made: Synthetic, tmp_path: Path) -> None:
     for number, film in enumerate(sorted(made.root.glob("*/*.png"))):
         target = tmp_path / "films" / ("east", "west")[number // 3 % 2] / film.parent.name / film.name
@@ -135,6 +141,7 @@ def test_one_of_several_sites_is_held_out(made: Synthetic, tmp_path: Path) -> No
     assert (tmp_path / "n.csv").read_bytes() == out.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_manifest_and_pages(
     made: Synthetic, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +156,7 @@ def test_a_cluster_writes_the_same_manifest_and_pages(
         assert (tmp_path / "two" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_second_run_reads_the_cache_and_decodes_nothing(
     made: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_placeholders_are_no_patient_and_the_files_without_one_are_counted(
     assert {record.patient for record in read_manifest(tmp_path / "m.csv")} == {f"p{n}" for n in range(1, 20, 2)} | {""}
 
 
+@pytest.mark.slow
 def test_cleaning_reads_the_same_files(invoke: Invoke, made: Synthetic, messy: Path, tmp_path: Path) -> None:
     options = ("--root", made.root, "--markers", made.root / "markers.json", "--out", tmp_path / "c", "--dry-run")
     clean = invoke(clean_labels, made.root / "truth.csv", *options)
@@ -99,6 +100,7 @@ def test_cleaning_reads_the_same_files(invoke: Invoke, made: Synthetic, messy: P
     assert f"note: {messy}: column `Patient ID` is read as patient" in result.stderr
 
 
+@pytest.mark.slow
 def test_evaluation_and_subgroups_read_the_same_films(
     invoke: Invoke, made: Synthetic, messy: Path, run_folder: Path
 ) -> None:

@@ -42,6 +42,7 @@ def films_of(folder: Path, out: Path, invoke: Invoke) -> tuple[object, ...]:
     return ("--manifest", out / "films.csv", "--root", folder)
 
 
+@pytest.mark.slow
 def test_index_warns_of_a_guess_and_takes_the_option(unclear: Path, tmp_path: Path, invoke: Invoke) -> None:
     arguments = (unclear, "--out", tmp_path / "m.csv", "--no-copies")
     warned = invoke(index_command, *arguments, "--no-pages").stdout

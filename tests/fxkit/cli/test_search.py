@@ -18,6 +18,7 @@ from preprocess.errors import OutputError
 SETTINGS = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0"]
 
 
+@pytest.mark.slow
 def test_the_best_settings_can_be_used_for_training(made: Synthetic, tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.csv", index_data(made.root, IndexOptions(copies=False)).records)
     (tmp_path / "space.yaml").write_text("optim.head_lr: {low: 1e-3, high: 1e-2, log: true}\n")

@@ -20,6 +20,7 @@ from preprocess.errors import OutputError
 TINY = ["--config", "tiny", "--set", "data.image_size=64", "--epochs", "1,0", "--quiet"]
 
 
+@pytest.mark.slow
 def test_a_data_folder_is_indexed_and_a_run_folder_is_written(made: Synthetic, tmp_path: Path) -> None:
     arguments = ["--data", str(made.root), *TINY, "--runs", str(tmp_path), "--name", "named", "--seed", "3"]
     arguments += ["--set", "trainer.export=onnx"]
@@ -106,6 +107,7 @@ def run(made: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return folder / "run", invoke("train", *source, *tiny, "--folds", 3)
 
 
+@pytest.mark.slow
 def test_each_fold_the_mean_and_the_pooled_score_are_printed(run: tuple[Path, str]) -> None:
     lines = run[1].splitlines()
     assert lines[0] == "positive class: fractured"
@@ -144,6 +146,7 @@ def test_two_folds_are_too_few() -> None:
     assert "2 is not in the range x>=3" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_without_test_films_asks_for_other_data(made: Synthetic, tmp_path: Path) -> None:
     index = index_data(made.root, IndexOptions(copies=False, folds=3, fractions=(1.0, 0.0, 0.0)))
     write_manifest(tmp_path / "manifest.csv", index.records)

@@ -34,6 +34,7 @@ def build(films: tuple[Path, list[Record]], seed: int = 0, augmented: bool = Tru
     return FilmDataset(open_image_root(films[0]), films[1], ["not_fractured", "fractured"], PREPROCESSING, options)
 
 
+@pytest.mark.slow
 def test_items_hold_the_image_and_the_class_index(films: tuple[Path, list[Record]]) -> None:
     dataset = build(films, augmented=False)
     image, label = dataset[0]

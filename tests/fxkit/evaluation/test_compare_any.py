@@ -42,6 +42,7 @@ def test_a_model_does_not_differ_from_itself(arrays: dict[str, Any]) -> None:
     assert not found["auroc"].p < 1  # 1, or undefined
 
 
+@pytest.mark.slow
 def test_results_folders_tables_and_files_give_the_same_rows(
     arrays: dict[str, Any], comparison: Comparison, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_figures_of_films_in_another_root_are_not_overwritten(trained: Run, run_
         evaluate_other(run_folder, trained.records, moved, "other")
 
 
+@pytest.mark.slow
 def test_all_figures_of_a_run_with_a_leaking_split_carry_the_stamp(trained: Run, tmp_path: Path) -> None:
     from fxkit.config import load_config
     from fxkit.training.train import TrainOptions, train

@@ -50,6 +50,7 @@ def read_parts(run: Path) -> list[Predictions]:
     return parts
 
 
+@pytest.mark.slow
 def test_training_stores_the_analyses_of_the_out_of_fold_predictions(run: Path) -> None:
     values = read_json(run / "metrics_out_of_fold.json")
     assert set(values["calibration"]) == {"file", "film", "group"}

@@ -57,6 +57,7 @@ def test_synthetic_films_get_their_true_groups(made: Synthetic) -> None:
     )
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_index(made: Synthetic, made_index: Index) -> None:
     seen: list[tuple[str, int, int]] = []
     index = index_data(
@@ -217,6 +218,7 @@ def test_keeping_a_missing_split_is_refused(tmp_path: Path) -> None:
         index_data(many(tmp_path), IndexOptions(split="keep"))
 
 
+@pytest.mark.slow
 def test_a_random_split_reports_its_leaks(made: Synthetic) -> None:
     index = index_data(made.root, IndexOptions(split="random"))
     counted = count_leaks(index.records)

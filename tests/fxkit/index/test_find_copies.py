@@ -71,6 +71,7 @@ def test_all_copies_are_found_and_nothing_else(scrambled: tuple[Path, dict[str, 
     assert all(done <= total for done, total in seen)
 
 
+@pytest.mark.slow
 def test_small_synthetic_films_of_different_patients_stay_apart(tmp_path: Path) -> None:
     made = synth(tmp_path / "films", SynthOptions(films=24, copies=2, size_px=160, copy_px=96, seed=3))
     rows = list(csv.DictReader((made.root / "truth.csv").open(newline="")))

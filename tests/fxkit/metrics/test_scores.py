@@ -22,6 +22,7 @@ weighted_rows = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(weighted_rows)
 def test_each_weighted_metric_agrees_with_scikit_learn(rows):

@@ -45,6 +45,7 @@ def random_films(count: int, size: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_an_export_predicts_what_the_model_predicts(
     trained: Run, exported: Path, tmp_path: Path, file_format: str

@@ -14,6 +14,7 @@ def test_the_nearest_sizes_of_a_vision_transformer_are_named(size: int, nearest:
         check_image_size("test_vit", size, {})
 
 
+@pytest.mark.slow
 def test_a_size_for_which_nothing_near_works_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"inception_v3 cannot take images of this size"):
         check_image_size("inception_v3", 8, {})

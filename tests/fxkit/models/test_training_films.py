@@ -41,6 +41,7 @@ def test_training_films_among_other_data_are_counted(trained: Run, run_folder: P
     assert result.stamp.startswith(f"leaking data: {len(seen)} files (")
 
 
+@pytest.mark.slow
 def test_cleaned_training_films_are_recognised(trained: Run, made: Synthetic, tmp_path: Path) -> None:
     clean_folder(made.root, tmp_path / "clean", FolderOptions(markers=made.root / "markers.json"))
     other = index_data(tmp_path / "clean", IndexOptions(split="none"))
@@ -85,6 +86,7 @@ def test_weights_trained_on_test_films_are_refused(trained: Run, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_records_the_films_of_its_pretraining_run(trained: Run, tmp_path: Path) -> None:
     other = index_data(synth(tmp_path / "films", SynthOptions(films=18, size_px=96, seed=7)).root)
     config = load_config("tiny", ["data.image_size=64", "optim.epochs=[1, 0]", f"model.weights={trained.folder}"])

@@ -43,6 +43,7 @@ def zero(path: Path) -> None:
     path.write_bytes(data[:2000] + bytes(1000) + data[3000:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "damage", "instead"),
     [

@@ -47,6 +47,7 @@ def test_each_view_is_computed_once_and_the_features_are_deleted(
     assert not (tmp_path / "run" / "checkpoints" / "head" / "features").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_phase_resumes_with_its_features_to_the_same_weights(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

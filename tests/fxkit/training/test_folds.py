@@ -78,6 +78,7 @@ def test_unreadable_files_are_in_no_split(source: Source) -> None:
     assert (records[0].fold, hold_out_fold(records, 0, 3)[0].split) == ("", "")
 
 
+@pytest.mark.slow
 def test_training_writes_a_run_for_each_fold_and_out_of_fold_figures(run: FoldsResult, source: Source) -> None:
     names = {path.name for path in run.folder.iterdir()}
     assert names >= {"fold-0", "fold-1", "fold-2", "model.safetensors", "model.json", "out_of_fold.csv", "config.yaml"}
@@ -181,6 +182,7 @@ def leaking_folds(source: Source) -> list[Record]:
     return [replace(r, fold="1") if r == moved else r for r in records]
 
 
+@pytest.mark.slow
 def test_leaking_folds_are_refused_or_stamped(source: Source, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"fold 0 leaks: of \d+ test files, \d .* give --allow-leaks"):
         check_folds(leaking_folds(source), 3)

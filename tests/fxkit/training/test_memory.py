@@ -21,6 +21,7 @@ def full_above(films: int, error: type[BaseException] = torch.OutOfMemoryError, 
     return step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("films", "fitting"), [(64, 64), (63, 32), (5, 4), (1, 1), (0, 0)])
 def test_the_batch_size_is_halved_until_a_step_fits(films: int, fitting: int) -> None:
     assert fitting_batch_size(full_above(films), 64) == fitting
@@ -44,6 +45,7 @@ def test_the_error_suggests_a_batch_size_that_fits() -> None:
     check_memory(full_above(48), config)
 
 
+@pytest.mark.slow
 def test_an_error_is_raised_if_no_film_fits() -> None:
     with pytest.raises(
         ConfigError, match=r"data\.batch_size = 32: not even one film fits in memory; use a smaller --image-size"

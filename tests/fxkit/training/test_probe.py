@@ -80,6 +80,7 @@ def test_a_hidden_layer_is_refused_before_anything_is_written(made_index: Index,
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_each_fold_trains_a_probe_and_the_run_averages_them(made_index: Index, tmp_path: Path) -> None:
     config = load_config("tiny", [*SETTINGS, "optim.epochs=[1,0]"])
     train_folds(config, made_index.root, made_index.records, tmp_path / "run", 3)

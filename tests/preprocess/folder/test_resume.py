@@ -189,6 +189,7 @@ clean_folder(sys.argv[1], sys.argv[2], FolderOptions(markers=sys.argv[3]))
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_several_times_ends_with_the_same_bytes(films: Films, tmp_path: Path) -> None:
     root, coco = films(60)
     whole = contents(clean_folder(root, tmp_path / "whole", FolderOptions(markers=coco)).out)

@@ -155,6 +155,7 @@ class FailingFilms(Sequence[Film]):
         return self.films[index]
 
 
+@pytest.mark.slow
 def test_a_run_is_reproducible_and_a_stopped_run_continues(tmp_path: Path) -> None:
     whole = weights_of(train(FILMS, SHORT, tmp_path / "whole"))
     assert torch.equal(whole, weights_of(train(FILMS, SHORT, tmp_path / "again")))

@@ -126,6 +126,7 @@ def test_markers_found_with_low_confidence_are_uncertain(tmp_path: Path, monkeyp
     assert _read_for_training(tmp_path, marked)[1] == [[True, False]]
 
 
+@pytest.mark.slow
 def test_false_positives_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marked, all_places = {**write_films(tmp_path, 9), "unmarked.png": MarkedImage(SHAPE[1], SHAPE[0])}, []
     write_image(tmp_path / "unmarked.png", film(shape=SHAPE))

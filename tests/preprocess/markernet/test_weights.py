@@ -37,6 +37,7 @@ def difference(file: Path, network: MarkerNet, shape: tuple[int, int]) -> float:
     return float(np.abs(logits - expected[:, : logits.shape[1]]).max())  # files of fxkit 0.1 have one output less
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_both_files_give_the_same_logits_for_films_of_any_size(
     saved: tuple[Path, MarkerNet], shape: tuple[int, int]

@@ -63,6 +63,7 @@ def test_the_audit_and_the_report_read_the_figures(write: Write, results: Path) 
     assert write_errors(results, part="evaluations/north").lines[0].startswith("160 films of 160 groups")
 
 
+@pytest.mark.slow
 def test_films_at_hand_are_compared_by_their_pixels(write: Write, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for site, first, n in (("a", 0, 4), ("a", 900, 2), ("b", 300, 4)):
@@ -84,6 +85,7 @@ def test_films_at_hand_are_compared_by_their_pixels(write: Write, tmp_path: Path
     assert "4 files of 4 show the run's own test films, so they are not other data" in own.notes
 
 
+@pytest.mark.slow
 def test_training_patients_are_refused_or_stamp_the_figures(write: Write, results: Path) -> None:
     other = write("other.csv", 40, 890)
     with pytest.raises(DataError, match=r"north: 20 files belong to 20 patients with .* or give --allow-leaks"):

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fxkit.index.build import Index, IndexOptions, index_data
@@ -54,6 +55,7 @@ def test_films_without_a_difference_give_no_warning(tmp_path: Path) -> None:
     assert 'class="warning"' not in read(tmp_path)
 
 
+@pytest.mark.slow
 def test_synthetic_films_are_counted_correctly(made: Synthetic, tmp_path: Path) -> None:
     index = index_data(made.root / "truth.csv")
     index = replace(index, notes=("told <before>",))
@@ -71,6 +73,7 @@ def test_synthetic_films_are_counted_correctly(made: Synthetic, tmp_path: Path) 
     assert "told &lt;before&gt;" in read(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
     films(tmp_path / "films", {"a": 80, "b": 80}, 8)
     for folder, jobs in (("one", 1), ("two", 2)):

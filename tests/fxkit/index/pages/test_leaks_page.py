@@ -163,6 +163,7 @@ def test_leaks_json_lists_all_leaks(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "written"), [(["--split", "random"], True), ([], False)])
 def test_index_writes_the_page_for_splits_that_may_leak(
     made: Synthetic, tmp_path: Path, arguments: list[str], written: bool
@@ -175,6 +176,7 @@ def test_index_writes_the_page_for_splits_that_may_leak(
         assert json.loads((tmp_path / "leaks.json").read_text())["stamp"] == leak_stamp(read_manifest(out))
 
 
+@pytest.mark.slow
 def test_leaks_of_a_missing_manifest_are_removed(made: Synthetic, tmp_path: Path) -> None:
     def index(name: str, *arguments: str) -> set[str]:
         more = ["--out", str(tmp_path / name), "--cache", str(tmp_path / "cache"), "--no-copies", "--overwrite"]

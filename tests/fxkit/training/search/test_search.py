@@ -108,6 +108,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_to_the_same_trials(
     source: Source, tmp_path: Path, calls: list[Any], killed_after: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +165,7 @@ def test_failed_trials_are_listed_and_the_search_continues(
         search(TINY, *source, tmp_path / "t", only, SearchOptions(trials=2, folds=3))
 
 
+@pytest.mark.slow
 def test_real_training_runs_without_the_test_films(tmp_path: Path) -> None:
     films = synth(tmp_path / "films", SynthOptions(films=24, size_px=96))
     records = list(index_data(films.root, IndexOptions(copies=False)).records)
