@@ -10,6 +10,8 @@ from fxkit.data.leaks import TRAINING_SPLITS, LeakCounts, count_leaks, stamp_tex
 from fxkit.data.manifest import PartCount, count_splits, read_manifest, usable
 from fxkit.html import data_uri
 from fxkit.metrics.json_result import read_optional_json
+from fxkit.models.predictions_source import FILE as SOURCE
+from fxkit.models.predictions_source import read_source
 from fxkit.models.run_folder import read_classes
 from preprocess.errors import OutputError
 from preprocess.ledger import LedgerRow, read_ledger
@@ -27,6 +29,8 @@ class Data:
         leak: counts of the test files that leak.
         stamp: the warning shown with all figures if the split leaks; "" otherwise.
         group_word: "patients" if the manifest names the patient of each test file, else "groups of films".
+        is_given: whether the model was made elsewhere.
+        knows_training: whether the films are known that the model was trained on.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +40,8 @@ class Data:
     leak: LeakCounts
     stamp: str
     group_word: str
+    is_given: bool = False
+    knows_training: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ def read_data(run: Path) -> Data | None:
         return None
     records = read_manifest(run / "manifest.csv")
     classes = read_classes(run, records)
+    source = read_source(run) if (run / SOURCE).is_file() else None
     leaks = [count_leaks(records, part) for part in TRAINING_SPLITS]
     parts = {name: count_splits([r for r in records if r.label == name]) for name in classes}
     return Data(
@@ -87,6 +94,8 @@ def read_data(run: Path) -> Data | None:
         leak=leaks[0],  # of the test part
         stamp=stamp_text(leaks),
         group_word="patients" if all(r.patient for r in usable(records, "test")) else "groups of films",
+        is_given=source is not None,
+        knows_training=source is None or bool(source.n_trained),
     )
 
 

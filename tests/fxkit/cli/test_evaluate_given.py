@@ -136,6 +136,9 @@ def test_report_audit_calibrate_and_compare_read_the_folder(
 ) -> None:
     folder = Path(shutil.copytree(evaluated, tmp_path / "results"))
     assert "report.html" in invoke(report, folder).output
+    page = (folder / "report.html").read_text()
+    assert "The films that the model was trained on are not known" in page
+    assert "No leak found" not in page
     answers = {a["key"]: a for a in json.loads(invoke(audit, folder, "--json").stdout)["answers"]}
     assert answers["markers"]["command"] == (
         f"fxkit ablate masked-vs-raw --model {network} --classes {NAMES} --mean 0.5 --std 0.25 --out {folder}"
