@@ -97,7 +97,8 @@ def test_markers_that_would_not_be_erased_are_not_covered(tmp_path: Path, monkey
 
 def test_the_styles_of_users_are_dropped_but_plates_stay_plates() -> None:
     lead, plate = (Marker(box_quad(0, 0, 3, 3), "R", 0.5, style) for style in ("lead", "plate"))
-    assert _training_markers(MarkedImage(9, 9, (lead, plate))) == [replace(lead, style=""), plate]
+    sure = [replace(marker, confidence=1.0) for marker in (lead, plate)]  # a person saw them
+    assert _training_markers(MarkedImage(9, 9, (lead, plate))) == [replace(sure[0], style=""), sure[1]]
 
 
 def test_places_are_markers_and_the_centres_of_films_without_markers() -> None:
