@@ -27,6 +27,8 @@ GO_ON = {
 
 RETRY_S = 0.1
 
+GRACE_S = 30.0  # for the clean-up after SIGTERM; then the process ends at once, as a cluster would end it
+
 
 def take_signals() -> None:
     """Let SIGTERM raise `Terminated`, and raise it or KeyboardInterrupt again if Python had to ignore the first."""
@@ -36,10 +38,16 @@ def take_signals() -> None:
 
 
 def _terminate(process: int, signum: int, frame: object) -> NoReturn:
-    """Raise `Terminated`; a second signal, or a signal to a forked process, ends the process at once."""
+    """Raise `Terminated`; a second signal, or a signal to a forked process, ends the process at once.
+
+    A library may swallow the exception, or its clean-up may hang: after GRACE_S the process ends itself.
+    """
     signal.signal(signum, signal.SIG_DFL)
     if os.getpid() != process:
         os.kill(os.getpid(), signum)
+    end = threading.Timer(GRACE_S, os.kill, (process, signum))
+    end.daemon = True
+    end.start()
     raise Terminated
 
 

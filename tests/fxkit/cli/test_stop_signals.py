@@ -1,5 +1,6 @@
 """No exception hides that a command was stopped, and the user reads how to go on."""
 
+import signal
 import subprocess
 import sys
 
@@ -63,3 +64,22 @@ def test_a_signal_whose_exception_python_ignores_is_sent_again(signum: str, stop
     done = subprocess.run([sys.executable, "-c", IGNORED, signum], capture_output=True, text=True, timeout=60)
     assert stop in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
+def test_a_process_that_swallows_the_stop_ends_after_the_grace_period() -> None:
+    code = """
+import os, signal, time
+from fxkit.cli import stopping
+
+stopping.GRACE_S = 0.5
+stopping.take_signals()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+except BaseException:
+    print("swallowed", flush=True)
+time.sleep(20)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
+    assert (done.stdout, done.returncode) == ("swallowed\n", -signal.SIGTERM)
