@@ -83,7 +83,7 @@ def typed_ink(
             over = np.maximum(np.asarray(cv2.dilate(over, np.ones((3, 3), np.uint8)), np.float32) - over, 0)
         elif style != "plain":
             wide = np.asarray(cv2.dilate(over, np.ones((3, 3), np.uint8)), np.float32)
-            edge = np.roll(over, (2, 2), (0, 1)) if style == "shadowed" else wide
+            edge = np.pad(over, ((2, 0), (2, 0)))[:-2, :-2] if style == "shadowed" else wide
             film[:] = film * (1 - edge) + (0.0 if level > 0.5 else 1.0) * edge
         film[:] = film * (1 - over * opacity) + level * over * opacity
 
