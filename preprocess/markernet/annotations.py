@@ -8,7 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from preprocess.markernet.laying import Grey, Points, visible_grey
+from preprocess.markernet.laying import Grey, Points, choose_size, visible_grey
 from preprocess.markernet.lettering import draw_line
 from preprocess.markernet.marker_parts import Area, FilmPose, SyntheticMarker, choose_height
 
@@ -22,10 +22,10 @@ ROUND_STEPS = 28  # strokes of a circle
 
 
 def draw_annotation(rng: np.random.Generator, centre: Points, pose: FilmPose) -> SyntheticMarker:
-    """Draw one or several annotations of one kind, in one grey."""
+    """Draw one to three annotations of the same kind and the same grey."""
     kinds = list(KINDS)
     make = kinds[int(rng.choice(len(kinds), p=list(KINDS.values())))]
-    wide = choose_height(rng, 1, 7, FilmPose()) if rng.random() < 0.3 else float(rng.uniform(1.0, 3.0))
+    wide = choose_size(rng, 1, 7) if rng.random() < 0.3 else float(rng.uniform(1.0, 3.0))
     wide = max(1.0, wide * pose.marker_scale**0.5)
     parts = [make(rng, centre + rng.normal(0, 60, 2) * (number > 0), pose, wide) for number in range(_count(rng))]
     hollow = rng.random() < 0.2
@@ -59,14 +59,14 @@ def _as_area(strokes: Strokes) -> Area:
 
 
 def _at_least_visible(stroke: Points) -> Points:
-    """Widen a thin stroke, so that it covers whole pixels of the ground truth."""
+    """Return the corners of a stroke that is at least MIN_STROKE_PX wide, to be seen in the ground truth."""
     (centre, (width, height), angle) = cv2.minAreaRect(stroke.astype(np.float32))
     size = (max(width, MIN_STROKE_PX), max(height, MIN_STROKE_PX))
     return np.asarray(cv2.boxPoints((centre, size, angle)), np.float64) if size != (width, height) else stroke
 
 
 def _lay_strokes(strokes: Strokes, shape: tuple[int, ...], hollow: bool) -> Grey:
-    """Return the strokes on a film of this shape, (H, W) float32 from 0 to 1; hollow: only the outline of them all."""
+    """Draw the strokes, or with `hollow` only their common outline: (H, W) float32 from 0 to 1."""
     canvas = np.zeros(shape, np.uint8)
     for stroke in strokes:
         points = np.round((np.clip(stroke, -2000, 4000) - 0.5) * 16).astype(np.int32)
@@ -84,7 +84,7 @@ def _stroke(start: Points, end: Points, wide: float) -> Points:
 
 
 def _turn(rng: np.random.Generator, pose: FilmPose, free: float = 0.5) -> Points:
-    """Return a (2, 2) rotation: that of the film, or with the probability `free` any."""
+    """Return a (2, 2) rotation: by any angle with the probability `free`, else that of the film plus quarter turns."""
     angle = np.radians(rng.uniform(0, 360) if rng.random() < free else pose.angle_deg + 90 * rng.integers(4))
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 

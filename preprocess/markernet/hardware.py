@@ -5,7 +5,7 @@ import itertools
 import cv2
 import numpy as np
 
-from preprocess.markernet.laying import Grey, Points, absorb, soften
+from preprocess.markernet.laying import Grey, Points, absorb, choose_size, fixed_point, soften
 
 Direction = tuple[Points, Points]  # unit vectors along and across
 
@@ -26,10 +26,6 @@ def _spot(rng: np.random.Generator, shape: Grey) -> Points:
     return rng.uniform(0.0, 1.0, 2) * shape.shape[::-1]
 
 
-def _size(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def _direction(rng: np.random.Generator) -> Direction:
     angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else np.pi / 2 * rng.integers(4) + rng.normal(0, 0.08)
     along = np.array([np.cos(angle), np.sin(angle)])
@@ -44,31 +40,29 @@ def _box(centre: Points, along: Points, across: Points) -> Points:
     return np.array([centre + a * along + b * across for a, b in CORNERS])
 
 
-def _fixed(points: Points) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
-    return np.round(np.asarray(points) * 16).astype(np.int32)
-
-
 def _fill(shape: Grey, points: Points, value: float = 1.0) -> None:
-    cv2.fillPoly(shape, [_fixed(points)], value, cv2.LINE_AA, 4)
+    cv2.fillPoly(shape, [fixed_point(points)], value, cv2.LINE_AA, 4)
 
 
 def _line(shape: Grey, start: Points, end: Points, wide: float, value: float = 1.0) -> None:
-    cv2.line(shape, _fixed(start).tolist(), _fixed(end).tolist(), value, max(1, round(wide)), cv2.LINE_AA, 4)
+    cv2.line(shape, fixed_point(start).tolist(), fixed_point(end).tolist(), value, max(1, round(wide)), cv2.LINE_AA, 4)
 
 
 def _disc(shape: Grey, centre: Points, radius: float, value: float = 1.0, wide: float = 0) -> None:
     thick = max(1, round(wide)) if wide else -1
-    cv2.circle(shape, _fixed(centre).tolist(), max(16, int(radius * 16)), value, thick, cv2.LINE_AA, 4)
+    cv2.circle(shape, fixed_point(centre).tolist(), max(16, int(radius * 16)), value, thick, cv2.LINE_AA, 4)
 
 
 def _draw_prosthesis(rng: np.random.Generator, shape: Grey) -> None:
     """Draw a joint: a head, a neck and a tapering stem, sometimes with a cup."""
-    centre, (along, across), radius = _spot(rng, shape), _direction(rng), _size(rng, 12, 70)
+    centre, (along, across), radius = _spot(rng, shape), _direction(rng), choose_size(rng, 12, 70)
     _disc(shape, centre, radius)
     if rng.random() < 0.5:
-        flat = _fixed(np.array([radius * 1.2, radius * 1.2])).tolist()
+        flat = fixed_point(np.array([radius * 1.2, radius * 1.2])).tolist()
         angle = float(np.degrees(np.arctan2(across[1], across[0])))
-        cv2.ellipse(shape, _fixed(centre).tolist(), flat, angle, 0, 180, 1.0, max(1, int(radius * 0.2)), cv2.LINE_AA, 4)
+        cv2.ellipse(
+            shape, fixed_point(centre).tolist(), flat, angle, 0, 180, 1.0, max(1, int(radius * 0.2)), cv2.LINE_AA, 4
+        )
     neck = centre + along * radius * rng.uniform(1.2, 1.8)
     _line(shape, centre, neck, radius * rng.uniform(0.4, 0.8))
     way = along * np.cos(0.7) + across * np.sin(0.7) * rng.choice([-1, 1])
@@ -80,7 +74,7 @@ def _draw_prosthesis(rng: np.random.Generator, shape: Grey) -> None:
 
 def _draw_shield(rng: np.random.Generator, shape: Grey) -> None:
     """Draw a gonad shield or another large sheet of lead, white with crisp borders."""
-    centre, (along, across), size = _spot(rng, shape), _direction(rng), _size(rng, 30, 150)
+    centre, (along, across), size = _spot(rng, shape), _direction(rng), choose_size(rng, 30, 150)
     angles = np.linspace(0, 2 * np.pi, 60)
     power = rng.uniform(0.35, 1.0)
     x = np.sign(np.cos(angles)) * np.abs(np.cos(angles)) ** power
@@ -91,7 +85,7 @@ def _draw_shield(rng: np.random.Generator, shape: Grey) -> None:
 
 def _draw_rods(rng: np.random.Generator, shape: Grey) -> None:
     """Draw rods with screws and connectors in pairs, as along a spine."""
-    centre, (along, across), wide = _spot(rng, shape), _direction(rng), _size(rng, 4, 14)
+    centre, (along, across), wide = _spot(rng, shape), _direction(rng), choose_size(rng, 4, 14)
     count, step, gap = int(rng.integers(2, 9)), wide * rng.uniform(3, 7), wide * rng.uniform(3, 9)
     bend = rng.normal(0, 0.004)
     for side in (-1, 1):
@@ -110,7 +104,7 @@ def _draw_rods(rng: np.random.Generator, shape: Grey) -> None:
 
 def _draw_cage(rng: np.random.Generator, shape: Grey) -> None:
     """Draw a cage, a ladder or rows of short bars, as between vertebrae or on a strap."""
-    centre, (along, across), wide = _spot(rng, shape), _direction(rng), _size(rng, 8, 50)
+    centre, (along, across), wide = _spot(rng, shape), _direction(rng), choose_size(rng, 8, 50)
     step, thick = wide * rng.uniform(0.3, 0.9), max(1.0, wide * rng.uniform(0.06, 0.25))
     count, framed = int(rng.integers(2, 8)), rng.random() < 0.5
     for n in range(count):
@@ -124,7 +118,7 @@ def _draw_cage(rng: np.random.Generator, shape: Grey) -> None:
 
 def _draw_teeth(rng: np.random.Generator, shape: Grey) -> None:
     """Draw a row of teeth on an arch, some with fillings, crowns or root canals, sometimes with braces and a wire."""
-    centre, (along, across), wide = _spot(rng, shape), _direction(rng), _size(rng, 10, 44)
+    centre, (along, across), wide = _spot(rng, shape), _direction(rng), choose_size(rng, 10, 44)
     bend, braces = rng.uniform(-0.004, 0.004), rng.random() < 0.35
     steps = (np.arange(int(rng.integers(3, 11))) - 4) * wide * 1.08
     spots = [centre + along * s + across * bend * s * s for s in steps]
@@ -154,13 +148,13 @@ def _draw_tooth(rng: np.random.Generator, shape: Grey, spot: Points, axes: Direc
 
 def _draw_electrode(rng: np.random.Generator, shape: Grey) -> None:
     """Draw the clip of an electrode: a crescent or a loop, a snap, and its wire."""
-    centre, (along, across), size = _spot(rng, shape), _direction(rng), _size(rng, 6, 34)
+    centre, (along, across), size = _spot(rng, shape), _direction(rng), choose_size(rng, 6, 34)
     angle = float(np.degrees(np.arctan2(along[1], along[0])))
-    axes = _fixed(np.array([size, size * rng.uniform(0.5, 1.0)])).tolist()
+    axes = fixed_point(np.array([size, size * rng.uniform(0.5, 1.0)])).tolist()
     sweep = int(rng.choice([200, 270, 360]))
     value = float(rng.uniform(0.3, 1.0))
     thick = max(1, round(size * rng.uniform(0.12, 0.4)))
-    cv2.ellipse(shape, _fixed(centre).tolist(), axes, angle, 0, sweep, value, thick, cv2.LINE_AA, 4)
+    cv2.ellipse(shape, fixed_point(centre).tolist(), axes, angle, 0, sweep, value, thick, cv2.LINE_AA, 4)
     if rng.random() < 0.7:
         snap = centre + along * size * rng.uniform(0, 0.6)
         _disc(shape, snap, size * rng.uniform(0.15, 0.4), 1.0, float(rng.choice([0, size * 0.1])))
@@ -169,17 +163,19 @@ def _draw_electrode(rng: np.random.Generator, shape: Grey) -> None:
         end = centre + along * size * rng.uniform(4, 20) + across * size * rng.normal(0, 6)
         middle = centre + along * size * rng.uniform(2, 8)
         curve = (1 - t) ** 2 * centre + 2 * t * (1 - t) * middle + t**2 * end
-        cv2.polylines(shape, [_fixed(curve)], False, value * 0.6, max(1, round(size * 0.1)), cv2.LINE_AA, 4)
+        cv2.polylines(shape, [fixed_point(curve)], False, value * 0.6, max(1, round(size * 0.1)), cv2.LINE_AA, 4)
     for n in range(int(rng.choice([0, 0, 2, 4]))):
         _disc(shape, centre + along * size * 0.3 * n + across * size * 0.4, size * 0.12, 0.1)
 
 
 def _draw_device(rng: np.random.Generator, shape: Grey) -> None:
     """Draw a pacemaker or a port: a rounded case with parts in it, and a lead."""
-    centre, (along, across), size = _spot(rng, shape), _direction(rng), _size(rng, 16, 80)
-    axes = _fixed(np.array([size, size * rng.uniform(0.7, 1.0)])).tolist()
+    centre, (along, across), size = _spot(rng, shape), _direction(rng), choose_size(rng, 16, 80)
+    axes = fixed_point(np.array([size, size * rng.uniform(0.7, 1.0)])).tolist()
     angle = float(np.degrees(np.arctan2(along[1], along[0])))
-    cv2.ellipse(shape, _fixed(centre).tolist(), axes, angle, 0, 360, float(rng.uniform(0.3, 0.8)), -1, cv2.LINE_AA, 4)
+    cv2.ellipse(
+        shape, fixed_point(centre).tolist(), axes, angle, 0, 360, float(rng.uniform(0.3, 0.8)), -1, cv2.LINE_AA, 4
+    )
     for _ in range(int(rng.integers(2, 7))):
         spot = centre + rng.uniform(-0.5, 0.5, 2) * size
         half = size * rng.uniform(0.06, 0.3, 2)
@@ -189,7 +185,7 @@ def _draw_device(rng: np.random.Generator, shape: Grey) -> None:
 
 def _draw_nail(rng: np.random.Generator, shape: Grey) -> None:
     """Draw an intramedullary nail or a long wire with locking screws."""
-    centre, (along, across), wide = _spot(rng, shape), _direction(rng), _size(rng, 3, 22)
+    centre, (along, across), wide = _spot(rng, shape), _direction(rng), choose_size(rng, 3, 22)
     long = wide * rng.uniform(8, 30)
     _line(shape, centre - along * long / 2, centre + along * long / 2, wide)
     for share in rng.uniform(-0.48, 0.48, int(rng.integers(0, 5))):
@@ -199,13 +195,13 @@ def _draw_nail(rng: np.random.Generator, shape: Grey) -> None:
 
 
 def _draw_bars(rng: np.random.Generator, film: Grey) -> None:
-    """Draw a black or grey bar, as where something was blackened, or the frame of a screen around the film."""
+    """Draw a bar, such as one that hides a name, or the frame of a screen around the film."""
     if rng.random() < 0.5:
-        (x, y), (w, h) = _spot(rng, film).astype(int), (int(_size(rng, 10, 160)), int(_size(rng, 8, 60)))
+        (x, y), (w, h) = _spot(rng, film).astype(int), (int(choose_size(rng, 10, 160)), int(choose_size(rng, 8, 60)))
         film[max(0, y) : y + h, max(0, x) : x + w] = float(rng.choice([0.0, 0.0, 0.0, 1.0, 0.5]))
         return
     turned = np.rot90(film, int(rng.integers(4)))
-    reach, grey = int(_size(rng, 4, film.shape[0] * 0.3)), float(rng.choice([0.0, 1.0, rng.uniform(0.1, 0.9)]))
+    reach, grey = int(choose_size(rng, 4, film.shape[0] * 0.3)), float(rng.choice([0.0, 1.0, rng.uniform(0.1, 0.9)]))
     turned[:reach] = grey
     if rng.random() < 0.5:
         turned[reach : reach + int(rng.integers(1, 5))] = 1.0 - round(grey)

@@ -42,6 +42,16 @@ def patch_corners(shape: tuple[int, ...], matrix: Points, margin: float = 0.0) -
     return np.asarray(outline @ matrix[:, :2].T + matrix[:, 2])
 
 
+def choose_size(rng: np.random.Generator, low: float, high: float) -> float:
+    """Choose a random size between two limits, whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def fixed_point(points: Points) -> NDArray[np.int32]:
+    """Return coordinates in sixteenths of a pixel, as OpenCV draws them with a shift of 4."""
+    return np.round(np.asarray(points) * 16).astype(np.int32)
+
+
 def lay_ink(ink: Ink, matrix: Points, shape: tuple[int, ...]) -> Grey:
     """Return the ink at its position on a film of this shape, (H, W) float32 from 0 to 1."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

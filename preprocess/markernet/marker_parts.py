@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.markernet.laying import DrawOnFilm, Points
+from preprocess.markernet.laying import DrawOnFilm, Points, choose_size
 
 UNKNOWN = "unknown"  # style of a part of a film that may be a marker or not; the loss leaves it out
 
@@ -68,7 +68,7 @@ def choose_height(rng: np.random.Generator, low: float, high: float, pose: FilmP
     Returns:
         The height in pixels of this film, at least SMALLEST_PX.
     """
-    return max(SMALLEST_PX, pose.marker_scale * float(np.exp(rng.uniform(np.log(low), np.log(high)))))
+    return max(SMALLEST_PX, pose.marker_scale * choose_size(rng, low, high))
 
 
 def choose_typed_pose(rng: np.random.Generator, pose: FilmPose) -> tuple[float, bool]:
