@@ -116,7 +116,7 @@ def lies_on(marker: Marker, plate: Marker) -> bool:
 
 
 def with_strokes(marker: Marker, strokes: tuple[Quad, ...]) -> Marker:
-    """Return an annotation with these strokes of its lines, and with the quad that encloses them."""
+    """Return the annotation with quads of its lines as strokes. Its own quad becomes the rectangle around them."""
     return replace(marker, quad=enclosing_quad(np.array(strokes, np.float32).reshape(-1, 2)), strokes=strokes)
 
 

@@ -22,7 +22,7 @@ def part_of(n: int, whole: int, one: str, many: str = "") -> str:
 
 
 def none_of(whole: int, one: str, many: str = "") -> str:
-    """Return no part of a number with its noun, as subject: "none of 3 files", or "no file" for 1.
+    """Return the subject of a sentence about no file at all: "none of 3 files", or "no file" for 1.
 
     Args:
         one: noun.

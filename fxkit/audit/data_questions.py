@@ -69,7 +69,7 @@ def _count_alike(evidence: Evidence) -> int:
 
 
 def _alike(n: int) -> str:
-    """Say that test files have the names of training films, as a sentence after others."""
+    """Return a sentence about test files with the names of training films; "" if there are none."""
     if not n:
         return ""
     return f" {amount(n, 'file has', 'files have')} the name of a training film in another folder, which is no proof."

@@ -86,7 +86,7 @@ def train(
 def _read_films(
     data: Path, root: Path | None, also: tuple[Path, ...], marked: tuple[tuple[Path, Path], ...]
 ) -> list["Film"]:
-    """Return the films to train on: those without markers, and those of COCO files with theirs."""
+    """Return the films to train on: those without markers, and those whose markers a COCO file lists."""
     from preprocess.coco import read_coco
     from preprocess.folder.sources import list_sources
     from preprocess.markernet.scene import read_films

@@ -143,7 +143,7 @@ def learning_inflation(parts: Sequence[Scored]) -> float:
 
 
 def number_groups(groups: Sequence[str]) -> Ints:
-    """Return the number of each file's group, in alphabetical order: numbers are sorted much faster than names."""
+    """Number the groups in alphabetical order, and return the number of each file: numbers sort faster than names."""
     names = list(map(str, groups))
     numbers = {name: number for number, name in enumerate(sorted({*names}))}
     return np.array([numbers[name] for name in names], np.int64)

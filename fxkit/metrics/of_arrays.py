@@ -130,7 +130,7 @@ def names_of_rows(values: ArrayLike, n: int, what: str) -> tuple[str, ...]:
 
 
 def _check_index(y_true: Any, other: Any, what: str) -> None:
-    """Refuse two series of pandas whose rows are the same in another order, because arrays are paired by position."""
+    """Refuse two pandas series with the same rows in a different order, because arrays are paired by position."""
     mine: Any = getattr(y_true, "index", None)
     theirs: Any = getattr(other, "index", None)
     if not hasattr(mine, "equals") or not hasattr(theirs, "equals") or mine.equals(theirs):

@@ -20,7 +20,7 @@ NODES = 20  # of an interval
 
 
 def recalibrations(p: Floats, hit: Mask) -> Callable[[Floats], Floats]:
-    """Return a function from weights (B, N) to (2, B): the slope, and the intercept of the fit with slope 1.
+    """Return a function from weights (B, N) to (2, B): the slope of the fit, and the intercept of the fit with slope 1.
 
     They are those of `recalibration`, to 1e-9. With many rows, the sums of its steps run over `Nodes`.
     """

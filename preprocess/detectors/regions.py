@@ -69,7 +69,7 @@ class Region:
 
 
 def strokes_of(region: Region, scale: NDArray[np.float64]) -> tuple[Quad, ...]:
-    """Return rotated rectangles that cover the pixels of a region of thin lines, one for each piece of a line.
+    """Return rotated rectangles that cover a region of thin lines, one for each piece of a line.
 
     The lines are cut by a grid of CELL pixels, so that a circle is covered by short pieces and not by its rectangle.
     """

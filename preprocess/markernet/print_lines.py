@@ -95,7 +95,7 @@ def draw_data_block(rng: np.random.Generator, centre: Points, pose: FilmPose) ->
 
 
 def _enclosing(quads: list[Points], along: Points, down: Points, margin: float) -> Points:
-    """Return the rectangle along two unit vectors that encloses quads, with corners in reading order."""
+    """Return the rectangle around quads. Its sides run along two unit vectors, and its corners in reading order."""
     corners = np.concatenate(quads)
     x, y = corners @ along, corners @ down
     sides = (x.min() - margin, x.max() + margin), (y.min() - margin, y.max() + margin)

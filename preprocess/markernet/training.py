@@ -191,7 +191,7 @@ def _search_film(network: MarkerNet, number: int, film: Film) -> list[Place]:
 
 
 def _grown(quad: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a quad half as large again around its centre; beside a marker, the network may take a little more."""
+    """Return a quad enlarged by half around its centre: the network may cover a little more than the marker."""
     centre = quad.mean(0)
     return np.asarray(centre + 1.5 * (quad - centre))
 

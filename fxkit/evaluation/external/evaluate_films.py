@@ -1,4 +1,4 @@
-"""Evaluate a model on films from Python: the model predicts them, with the same figures as the command's."""
+"""Evaluate a model on films from Python. The figures are those of the command."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -59,7 +59,7 @@ class ModelArguments(InputArguments, total=False):
 
 
 def as_options(arguments: ModelArguments, positive: str | None = None) -> tuple[str, ...]:
-    """Return the options of the command line that say the same, to be recorded."""
+    """Return the command-line options that mean the same, so that they can be recorded."""
     options: list[str] = []
     for name, value in {**arguments, "positive": positive}.items():
         if value is None or name == "crop_fraction":

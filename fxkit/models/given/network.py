@@ -94,7 +94,7 @@ BATCH_TOLERANCE = 5e-3  # of the largest output; sums of 16 bits in another orde
 def batch_note(
     run: Callable[[Sequence[Array]], object], prepared: Sequence[Array], probe: NDArray[np.float64]
 ) -> tuple[str, ...]:
-    """Warn if the outputs of a film, (N, K) in probe, change with the films beside it, or by chance.
+    """Warn if the outputs (N, K) of a film change with the other films of its batch, or from call to call.
 
     A network of PyTorch that was left in training mode does both.
     """

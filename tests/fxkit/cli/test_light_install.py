@@ -1,4 +1,4 @@
-"""Models made elsewhere, by the commands alone, in an install without torch."""
+"""The commands judge models made elsewhere in an install without torch."""
 
 import subprocess
 import sys

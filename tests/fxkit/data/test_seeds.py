@@ -1,4 +1,4 @@
-"""Seeds that are mixed of several numbers."""
+"""Seeds that are mixed from several numbers."""
 
 from fxkit.data.seeds import mix_seed
 

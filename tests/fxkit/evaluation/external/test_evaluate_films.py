@@ -1,4 +1,4 @@
-"""`fxkit.evaluate` with a model: films in, the command's figures out."""
+"""`fxkit.evaluate` with a model predicts films and gives the figures of the command."""
 
 from pathlib import Path
 from typing import Any
